@@ -1,0 +1,1 @@
+"""One YAML manifest per data set, as package data."""

@@ -1,0 +1,1 @@
+"""Recipes: the whole road in one file."""

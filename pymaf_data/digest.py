@@ -1,0 +1,41 @@
+"""Digests: one way to name data by its content (SHA-256, hexadecimal)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+_BLOCK = 1 << 20
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text on every machine."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def digest_json(value: Any) -> str:
+    """SHA-256 of the canonical JSON of ``value``."""
+    return hashlib.sha256(canonical_json(value).encode("ascii")).hexdigest()
+
+
+def digest_arrays(*arrays: np.ndarray) -> str:
+    """SHA-256 over dtype, shape and C-order bytes of each array, in the order given."""
+    state = hashlib.sha256()
+    for array in arrays:
+        data = np.ascontiguousarray(array)
+        state.update(f"{data.dtype.str}{data.shape}".encode("ascii"))
+        state.update(data.tobytes())
+    return state.hexdigest()
+
+
+def digest_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, read in blocks."""
+    state = hashlib.sha256()
+    with path.open("rb") as handle:
+        while block := handle.read(_BLOCK):
+            state.update(block)
+    return state.hexdigest()

@@ -24,7 +24,8 @@
     └── TrainingError
         └── CheckpointError     a checkpoint that does not belong to this model or body
 
-A message says what was found, what was expected and what to do; the command line prints exactly that, without a stack.
+A message says what was found, what was expected and what to do; the command line prints exactly that,
+without a stack.
 """
 
 from __future__ import annotations

@@ -1,5 +1,10 @@
-"""The command line."""
+"""The command line: one file per command, one Typer application, one boundary where errors become messages."""
+
+from __future__ import annotations
 
 
 def main() -> None:
-    """Run the command line."""
+    """Entry point of the ``pymaf-data`` script."""
+    from pymaf_data.cli.app import run
+
+    run()

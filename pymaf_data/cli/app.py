@@ -1,0 +1,82 @@
+"""The Typer application and its error boundary.
+
+Exit codes: 0 done, 1 failed or damage found, 2 usage, 130 interrupted. An error that a user can mend is printed as its
+message; a stack appears only for a defect of pymaf-data itself, or with ``PYMAF_DATA_DEBUG=1``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from pymaf_data import __version__
+from pymaf_data.cli import attach_fits, doctor, ingest, inspect, render_iuv, sample, train, verify
+from pymaf_data.cli import run as run_recipe
+from pymaf_data.cli.progress import console
+from pymaf_data.errors import PymafDataError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="pymaf-data",
+    help="Raw human-pose data to trained, evaluated 3D human mesh recovery:\n\n"
+    "ingest → attach-fits → render-iuv → train, over sharded Zarr stores.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"pymaf-data {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _global_options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and stop.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what the library does.")] = False,
+) -> None:
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
+    )
+
+
+# In the order of the road.
+app.command("sample")(sample.command)
+app.command("ingest")(ingest.command)
+app.command("attach-fits")(attach_fits.command)
+app.command("render-iuv")(render_iuv.command)
+app.command("train")(train.command)
+app.command("run")(run_recipe.command)
+app.command("inspect")(inspect.command)
+app.command("verify")(verify.command)
+app.command("doctor")(doctor.command)
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the application and leave with its exit code; a user's error is a message, never a stack."""
+    try:
+        app(args=arguments, prog_name="pymaf-data")
+    except PymafDataError as error:
+        if os.environ.get("PYMAF_DATA_DEBUG"):
+            raise
+        console.print(f"[bold red]error:[/] {_escape(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        console.print("interrupted; the same command goes on where this one stopped.", style="yellow")
+        sys.exit(INTERRUPTED)
+
+
+def _escape(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,43 @@
+"""Progress bars on standard error, so that standard output carries results alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+Report = Callable[[int, int, str], None]
+"""``report(done, total, text)``: what every stage calls; ``text`` is a short remark such as a rate."""
+
+console = Console(stderr=True)
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Report]:
+    """Show one bar for a long step; yields the function that a stage reports to."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[remark]}"),
+    )
+    with Progress(*columns, console=console, transient=not console.is_terminal) as bars:
+        task = bars.add_task(title, total=None, remark="")
+
+        def report(done: int, total: int, text: str = "") -> None:
+            bars.update(task, completed=done, total=total, remark=text)
+
+        yield report

@@ -1,0 +1,118 @@
+"""What this machine has and lacks: packages, accelerator, licensed companions, data sets, stores.
+
+Nothing here is needed for the free body and the generated sample; every line that lacks something says what it is for,
+where to get it and where to put it.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import shutil
+from importlib.resources import files
+from pathlib import Path
+
+from pymaf_data.config import StrictModel, read_yaml
+from pymaf_data.paths import DataRoot
+
+_PACKAGES = ("torch", "numpy", "zarr", "numba", "opencv-python-headless", "simplejpeg", "smplx", "h5py", "tensorboard")
+_OPTIONAL = {
+    "prefect": "flows (or pass --direct)",
+    "dask": "flows on a cluster",
+    "pycocotools": "COCO's average precision",
+    "pytorch3d": "a second renderer; the embedded one needs nothing",
+}
+
+
+class Asset(StrictModel):
+    """A file that its licence keeps out of this project; ``path`` is relative to the assets folder."""
+
+    path: str
+    purpose: str
+    licence: str
+    get: str
+
+
+class Check(StrictModel):
+    """One line of the diagnosis: ``present`` is False where something is lacking and ``advice`` says what to do."""
+
+    group: str
+    name: str
+    present: bool
+    required: bool
+    detail: str
+    advice: str = ""
+
+
+def known_assets() -> tuple[Asset, ...]:
+    """The licensed companions that ``manifests/assets.yaml`` lists."""
+    text = (files("pymaf_data.manifests") / "assets.yaml").read_text(encoding="utf-8")
+    rows = read_yaml(text, "manifests/assets.yaml")["assets"]
+    return tuple(Asset.parse({"purpose": row.pop("for"), **row}, "manifests/assets.yaml") for row in rows)
+
+
+def diagnose(root: DataRoot) -> list[Check]:
+    """Look at everything; never fails because something is absent."""
+    return [*_packages(), _accelerator(), *_assets(root.assets), *_data(root)]
+
+
+def _packages() -> list[Check]:
+    checks = []
+    for name, purpose in {**dict.fromkeys(_PACKAGES, ""), **_OPTIONAL}.items():
+        required = name not in _OPTIONAL
+        try:
+            detail = importlib.metadata.version(name)
+            checks.append(Check(group="packages", name=name, present=True, required=required, detail=detail))
+        except importlib.metadata.PackageNotFoundError:
+            advice = f"for {purpose}: see the README's extras." if purpose else "reinstall pymaf-data."
+            checks.append(
+                Check(group="packages", name=name, present=False, required=required, detail="absent", advice=advice)
+            )
+    return checks
+
+
+def _accelerator() -> Check:
+    import torch
+
+    cores = f"{torch.get_num_threads()} CPU threads, {platform.machine()}"
+    if torch.cuda.is_available():
+        return Check(
+            group="machine",
+            name="GPU",
+            present=True,
+            required=False,
+            detail=f"{torch.cuda.get_device_name()}; {cores}",
+        )
+    built = "this torch is built with CUDA, no device answers" if torch.version.cuda else "this torch is a CPU build"
+    advice = "training on the CPU works and is slow: install a CUDA build of torch on a machine with an NVIDIA GPU."
+    return Check(group="machine", name="GPU", present=False, required=False, detail=f"{built}; {cores}", advice=advice)
+
+
+def _assets(folder: Path) -> list[Check]:
+    checks = []
+    for asset in known_assets():
+        path = folder / asset.path
+        present = path.is_file()
+        advice = "" if present else f"{asset.purpose}. Get it: {asset.get}. Put it: {path}. Licence: {asset.licence}."
+        detail = f"{path.stat().st_size} bytes" if present else "absent"
+        checks.append(
+            Check(group="assets", name=asset.path, present=present, required=False, detail=detail, advice=advice)
+        )
+    return checks
+
+
+def _data(root: DataRoot) -> list[Check]:
+    existing = next(folder for folder in (root.path, *root.path.resolve().parents) if folder.exists())
+    free = shutil.disk_usage(existing).free
+    checks = [
+        Check(
+            group="data", name="data root", present=True, required=True, detail=f"{root.path} ({free >> 30} GiB free)"
+        )
+    ]
+    stores = root.stores()
+    advice = "" if stores else "pymaf-data ingest DATASET makes one; pymaf-data sample makes a stand-in for raw data."
+    detail = ", ".join(path.name for path in stores) or "none"
+    checks.append(
+        Check(group="data", name="stores", present=bool(stores), required=False, detail=detail, advice=advice)
+    )
+    return checks

@@ -1,0 +1,107 @@
+"""Data flows one way: a room may import only rooms that stand below it."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+# From the ground up. Rooms on one floor stand side by side and do not know each other.
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("errors",),
+    ("config", "digest"),
+    ("paths",),
+    ("geometry",),
+    ("body", "crop", "storage"),
+    ("render",),
+    ("sources",),
+    ("fits", "sample"),
+    ("stages",),
+    ("loader", "metrics"),
+    ("report", "doctor"),
+    ("model",),
+    ("recipe",),
+    ("flows",),
+    ("cli",),
+)
+# Data packages: any room may open them, they import nothing of the package.
+DATA = ("schemas", "manifests")
+FLOOR_OF = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
+FOLDERS = {"pymaf_data": REPOSITORY / "pymaf_data", "pymaf_data.flows": REPOSITORY / "flows"}
+FOLDERS["pymaf_data.model"] = REPOSITORY / "model"
+
+
+def modules() -> list[tuple[str, Path]]:
+    """Every module as (dotted name as installed, file)."""
+    found = []
+    for package, folder in FOLDERS.items():
+        for path in sorted(folder.rglob("*.py")):
+            parts = path.relative_to(folder).with_suffix("").parts
+            found.append((".".join([package, *(part for part in parts if part != "__init__")]), path))
+    return found
+
+
+def imported(name: str, path: Path) -> set[str]:
+    """Dotted names that the module imports anywhere, also inside functions; relative ones resolved."""
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = package.split(".")
+                base = ".".join(parents[: len(parents) - node.level + 1] + ([node.module] if node.module else []))
+            names.update({f"{base}.{alias.name}" for alias in node.names})
+    return names
+
+
+def room(name: str) -> str:
+    parts = name.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+@pytest.mark.parametrize(("name", "path"), modules(), ids=lambda value: value if isinstance(value, str) else "")
+def test_imports_go_downward(name: str, path: Path) -> None:
+    own = room(name)
+    if own == "":
+        return  # pymaf_data/__init__.py offers names lazily and may point anywhere
+    assert own in FLOOR_OF, f"{name}: give the new room '{own}' a floor in FLOORS"
+    for target in imported(name, path):
+        if not target.startswith("pymaf_data."):
+            continue
+        other = room(target)
+        if other in (own, "__version__", *DATA):
+            continue
+        assert other in FLOOR_OF, f"{name} imports {target}, whose room has no floor"
+        assert FLOOR_OF[other] < FLOOR_OF[own], f"{name} imports {target}: '{other}' does not stand below '{own}'"
+
+
+@pytest.mark.parametrize(("name", "path"), modules(), ids=lambda value: value if isinstance(value, str) else "")
+def test_prefect_and_dask_stay_in_flows(name: str, path: Path) -> None:
+    if room(name) == "flows":
+        return
+    orchestration = {"prefect", "prefect_dask", "dask", "distributed"}
+    assert not orchestration & {target.split(".")[0] for target in imported(name, path)}
+
+
+def loaded_after(statement: str) -> set[str]:
+    code = f"{statement}\nimport sys\nprint(' '.join(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(result.stdout.split())
+
+
+def test_training_needs_neither_prefect_nor_dask() -> None:
+    loaded = loaded_after("import pymaf_data.model.trainer, pymaf_data.loader, pymaf_data.cli.app")
+    assert not {"prefect", "dask", "distributed"} & loaded
+
+
+def test_command_line_starts_light() -> None:
+    loaded = loaded_after("import pymaf_data, pymaf_data.cli.app")
+    assert not {"torch", "numba", "zarr", "cv2", "scipy"} & loaded

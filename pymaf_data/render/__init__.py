@@ -1,1 +1,32 @@
-"""render"""
+"""Rendering: a z-buffer of our own, dense-correspondence (IUV) maps, their warps, and pictures of meshes.
+
+rasterize      which face each pixel shows, where on it, how far away
+render_iuv     part and U, V of each pixel: the dense targets of PyMAF
+load_atlas     the chart that gives them their meaning, tied to one mesh
+warp_maps      moves stored maps under an augmentation
+shade, overlay pictures for eyes
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pymaf_data.render.rasterize import BACKENDS, NEAR, Raster, rasterize
+    from pymaf_data.render.shade import PART_COLOURS, overlay, part_picture, shade
+
+_HOMES = {
+    "rasterize": ("BACKENDS", "NEAR", "Raster", "rasterize"),
+    "shade": ("PART_COLOURS", "overlay", "part_picture", "shade"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = ["BACKENDS", "NEAR", "PART_COLOURS", "Raster", "overlay", "part_picture", "rasterize", "shade"]
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy: numba and cv2 load with the first use, not with the package.
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)

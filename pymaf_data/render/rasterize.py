@@ -1,0 +1,173 @@
+"""Rasterization: which face each pixel of a picture shows, where on it, and how far away.
+
+One contract for every backend. Samples lie at pixel centres (j + ½, i + ½); a camera maps camera-space metres
+(y down, z forward) to continuous pixels *of the raster*. Both windings are drawn. Faces that cross the near plane
+are clipped there, degenerate faces have no inside, and of surfaces at equal depth the face of the lower index shows.
+
+Shapes: B meshes, V vertices, F faces, H × W pixels.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pymaf_data.errors import RenderError, ShapeError, UsageError
+from pymaf_data.render import zbuffer
+
+if TYPE_CHECKING:
+    import torch
+
+    from pymaf_data.geometry.cameras import Camera
+
+logger = logging.getLogger(__name__)
+
+NEAR = 0.01
+"""Metres: surfaces nearer to the camera plane than this are clipped (perspective cameras only)."""
+
+BACKENDS = ("auto", "numba")
+"""What ``backend`` may name. ``auto`` takes the fastest that is present."""
+
+
+@dataclass(frozen=True)
+class Raster:
+    """What every pixel shows.
+
+    Attributes:
+        face: (B, H, W) int32, index of the visible face, −1 where there is none.
+        bary: (B, H, W, 3) float32, perspective-correct barycentrics on that face; 0 on the background.
+        depth: (B, H, W) float32, metres along the camera's z; +inf on the background.
+    """
+
+    face: np.ndarray
+    bary: np.ndarray
+    depth: np.ndarray
+
+    @property
+    def mask(self) -> np.ndarray:
+        """Silhouettes, (B, H, W) bool."""
+        return self.face >= 0
+
+    def __len__(self) -> int:
+        return len(self.face)
+
+    def __getitem__(self, item: int) -> Raster:
+        """The raster of one mesh, without the batch axis."""
+        return Raster(self.face[item], self.bary[item], self.depth[item])
+
+
+def rasterize(
+    vertices: torch.Tensor | np.ndarray,
+    faces: torch.Tensor | np.ndarray,
+    camera: Camera,
+    size: int | tuple[int, int],
+    backend: str = "auto",
+) -> Raster:
+    """Find the visible surface at every pixel centre.
+
+    Args:
+        vertices: (B, V, 3) metres in camera space; float32 or float64, on any device.
+        faces: (F, 3) integer vertex indices, shared by the batch.
+        camera: one camera per mesh, in pixels of this raster; a camera of batch 1 serves all meshes.
+        size: side of a square raster, or (H, W), in pixels.
+        backend: one of :data:`BACKENDS`.
+
+    Returns:
+        A :class:`Raster` of NumPy arrays.
+
+    Raises:
+        RenderError: a mesh has a coordinate that is NaN or infinite; the message names the item.
+        ShapeError: an argument has another shape, or a face names a vertex that is not there.
+        UsageError: the backend is unknown.
+    """
+    resolve_backend(backend)
+    points, triangles = as_vertices(vertices), as_faces(faces)
+    height, width = as_size(size)
+    B, V, _ = points.shape
+    check_indices(triangles, V)
+    matrices = as_matrices(camera, B)
+    face = np.empty((B, height, width), np.int32)
+    bary = np.empty((B, height, width, 3), np.float32)
+    depth = np.empty((B, height, width), np.float32)
+    scratch = zbuffer.Scratch.allocate(V, height, width)
+    bad = zbuffer.render_surfaces(points, triangles, matrices, camera.orthographic, NEAR, scratch, face, bary, depth)
+    refuse_non_finite(bad)
+    return Raster(face, bary, depth)
+
+
+def resolve_backend(name: str) -> str:
+    """The backend that ``name`` stands for.
+
+    Raises:
+        UsageError: no such backend.
+    """
+    if name not in BACKENDS:
+        raise UsageError(
+            f"unknown renderer {name!r}", expected=f"one of {', '.join(BACKENDS)}", action="choose one of these."
+        )
+    return "numba" if name == "auto" else name
+
+
+def as_vertices(vertices: torch.Tensor | np.ndarray) -> np.ndarray:
+    """(B, V, 3) vertices as a contiguous float32 or float64 array."""
+    points = as_numpy(vertices)
+    if points.ndim != 3 or points.shape[-1] != 3:
+        raise ShapeError(f"vertices of shape {points.shape}", expected="(B, V, 3) metres in camera space")
+    dtype = np.float64 if points.dtype == np.float64 else np.float32
+    return np.ascontiguousarray(points, dtype)
+
+
+def as_faces(faces: torch.Tensor | np.ndarray) -> np.ndarray:
+    """(F, 3) faces as a contiguous int32 array."""
+    triangles = as_numpy(faces)
+    if triangles.ndim != 2 or triangles.shape[-1] != 3 or not np.issubdtype(triangles.dtype, np.integer):
+        raise ShapeError(f"faces of shape {triangles.shape} and type {triangles.dtype}", expected="(F, 3) integers")
+    return np.ascontiguousarray(triangles, np.int32)
+
+
+def check_indices(triangles: np.ndarray, count: int) -> None:
+    """Refuse faces that name vertices outside 0 … count − 1: the kernels do not check bounds."""
+    if triangles.size and (triangles.min() < 0 or triangles.max() >= count):
+        raise ShapeError(
+            f"faces name vertices {triangles.min()} … {triangles.max()}",
+            expected=f"indices 0 … {count - 1} of the mesh given",
+            action="give the faces that belong to this mesh.",
+        )
+
+
+def as_size(size: int | tuple[int, int]) -> tuple[int, int]:
+    """(H, W) of a raster."""
+    height, width = (size, size) if isinstance(size, int | np.integer) else size
+    if not (0 < height <= zbuffer.MAX_SIZE and 0 < width <= zbuffer.MAX_SIZE):
+        raise ShapeError(f"a raster of {height} × {width}", expected=f"sides of 1 … {zbuffer.MAX_SIZE} pixels")
+    return int(height), int(width)
+
+
+def as_matrices(camera: Camera, count: int) -> np.ndarray:
+    """(B, 3, 4) float64 projection matrices, one per mesh."""
+    matrices = np.ascontiguousarray(as_numpy(camera.matrix), np.float64)
+    if matrices.shape not in ((1, 3, 4), (count, 3, 4)):
+        raise ShapeError(
+            f"camera matrices of shape {matrices.shape} for {count} meshes", expected=f"({count}, 3, 4) or (1, 3, 4)"
+        )
+    return np.ascontiguousarray(np.broadcast_to(matrices, (count, 3, 4)))
+
+
+def as_numpy(values: Any) -> np.ndarray:
+    """A tensor of any device, or anything array-like, as a NumPy array without a copy where possible."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu().numpy()
+    return np.asarray(values)
+
+
+def refuse_non_finite(item: int) -> None:
+    """Raise for the item that a kernel reported; −1 means that all is well."""
+    if item >= 0:
+        raise RenderError(
+            f"mesh {item} of the batch has a coordinate that is NaN or infinite once projected",
+            expected="finite vertices in metres and a finite camera",
+            action="leave this person out, or mend its fit.",
+        )

@@ -1,0 +1,170 @@
+"""Pictures of meshes: shading, compositing over a photograph, and colours of the body parts.
+
+Light comes from beside the camera (half-Lambert, so that no side is black). Meshes are taken as closed: their
+volume tells which side is out, so mirrored ones are lit alike.
+Everything here is for eyes; targets for training come from :mod:`pymaf_data.render.iuv`.
+
+Shapes: V vertices, F faces, H × W pixels. Colours are RGB, 0 … 255.
+"""
+
+from __future__ import annotations
+
+import colorsys
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from pymaf_data.errors import ShapeError
+from pymaf_data.render.rasterize import Raster, as_faces, as_numpy, as_size, rasterize
+
+if TYPE_CHECKING:
+    import torch
+
+    from pymaf_data.geometry.cameras import Camera
+
+SKIN = (214, 198, 184)
+"""A neutral colour for bodies whose parts do not matter."""
+
+# Towards the light in camera space (x right, y down, z forward): from above, left of the viewer's shoulder.
+_LIGHT = np.array([-0.42, -0.55, -0.72])
+_AMBIENT = 0.32
+
+
+def _part_colours() -> np.ndarray:
+    """Hue by limb, brightness by side: right limbs are vivid, left limbs pale; front and back differ in hue."""
+    limbs = {  # hue, then (part of the right side, part of the left side)
+        0.00: (3, 4), 0.07: (20, 19), 0.12: (22, 21), 0.16: (16, 15), 0.21: (18, 17),
+        0.36: (9, 10), 0.42: (7, 8), 0.50: (13, 14), 0.56: (11, 12), 0.64: (6, 5), 0.86: (23, 24),
+    }  # fmt: skip
+    colours = np.zeros((25, 3))
+    for hue, (right, left) in limbs.items():
+        colours[right] = colorsys.hsv_to_rgb(hue, 0.85, 0.95)
+        colours[left] = colorsys.hsv_to_rgb(hue, 0.40, 1.00)
+    colours[1] = colorsys.hsv_to_rgb(0.72, 0.55, 0.65)
+    colours[2] = colorsys.hsv_to_rgb(0.76, 0.35, 0.95)
+    return np.round(colours * 255).astype(np.uint8)
+
+
+PART_COLOURS = _part_colours()
+"""(25, 3) uint8: background black, then the 24 parts; a right limb is the vivid one of its pair."""
+
+
+def shade(
+    raster: Raster,
+    vertices: torch.Tensor | np.ndarray,
+    faces: torch.Tensor | np.ndarray,
+    colours: np.ndarray | tuple[int, int, int] = SKIN,
+    smooth: bool = True,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Light the visible surface of one mesh.
+
+    Args:
+        raster: what each pixel shows, of one mesh (``raster[b]``).
+        vertices: (V, 3) metres in camera space.
+        faces: (F, 3) vertex indices, as rasterized.
+        colours: one colour (3,), a colour per vertex (V, 3), which is interpolated, or per face (F, 3).
+        smooth: Gouraud normals; otherwise each face is lit as a flat facet.
+
+    Returns:
+        The picture (H, W, 3) uint8, black outside the mesh, and the mask (H, W) bool.
+
+    Raises:
+        ShapeError: the colours fit neither the vertices nor the faces.
+    """
+    points, triangles = as_numpy(vertices).astype(np.float64), as_faces(faces)
+    mask = raster.face >= 0
+    face, bary = raster.face[mask], raster.bary[mask].astype(np.float64)
+    albedo = _albedo(np.asarray(colours, np.float64), len(points), triangles, face, bary)
+    facets = _facet_normals(points, triangles)
+    if smooth:
+        normal = np.einsum("pk,pkc->pc", bary, _vertex_normals(facets, triangles, len(points))[triangles[face]])
+    else:
+        normal = facets[face]
+    normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-12)
+    lambert = 0.5 + 0.5 * normal @ (_LIGHT / np.linalg.norm(_LIGHT))
+    intensity = _AMBIENT + (1 - _AMBIENT) * lambert**1.5
+    picture = np.zeros((*mask.shape, 3), np.uint8)
+    picture[mask] = np.clip(albedo * intensity[:, None] + 0.5, 0, 255)
+    return picture, mask
+
+
+def overlay(
+    picture: np.ndarray,
+    vertices: torch.Tensor | np.ndarray,
+    faces: torch.Tensor | np.ndarray,
+    camera: Camera,
+    colours: np.ndarray | tuple[int, int, int] = SKIN,
+    alpha: float = 1.0,
+    supersample: int = 2,
+) -> np.ndarray:
+    """Draw one mesh over a picture, its outline antialiased.
+
+    Args:
+        picture: (H, W, 3) uint8; it is not changed.
+        vertices: (V, 3) metres in camera space.
+        faces: (F, 3) vertex indices.
+        camera: a camera of batch 1 in pixels of ``picture``.
+        colours: as for :func:`shade`.
+        alpha: opacity of the mesh, 0 … 1.
+        supersample: samples per pixel and axis.
+
+    Returns:
+        The composed picture (H, W, 3) uint8.
+    """
+    height, width = as_size(picture.shape[:2])
+    fine = camera.warped(np.array([[supersample, 0.0, 0.0], [0.0, supersample, 0.0]]))
+    points = as_numpy(vertices)
+    raster = rasterize(points[None], faces, fine, (height * supersample, width * supersample))[0]
+    drawn, mask = shade(raster, points, faces, colours)
+    # The drawn colours are already multiplied by coverage (black outside), hence no further factor on them.
+    size = (width, height)
+    cover = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)[..., None]
+    colour = cv2.resize(drawn.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    return np.clip(picture * (1 - alpha * cover) + alpha * colour + 0.5, 0, 255).astype(np.uint8)
+
+
+def part_picture(part: np.ndarray, uv: np.ndarray | None = None) -> np.ndarray:
+    """Colour a part map for the eye; with U, V the charts show as a brightness ramp.
+
+    Args:
+        part: (H, W) integers 0 … 24.
+        uv: (2, H, W) in 0 … 1, optional.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    colours = PART_COLOURS[part].astype(np.float32)
+    if uv is not None:
+        colours *= (0.55 + 0.25 * uv[0] + 0.20 * uv[1])[..., None]
+    return np.round(colours).astype(np.uint8)
+
+
+def _albedo(colours: np.ndarray, count: int, triangles: np.ndarray, face: np.ndarray, bary: np.ndarray) -> np.ndarray:
+    """(P, 3) unlit colours of P visible pixels."""
+    if colours.shape == (3,):
+        return np.broadcast_to(colours, (len(face), 3))
+    if colours.shape == (count, 3):
+        return np.einsum("pk,pkc->pc", bary, colours[triangles[face]])
+    if colours.shape == (len(triangles), 3):
+        return colours[face]
+    raise ShapeError(
+        f"colours of shape {colours.shape}",
+        expected=f"(3,), one per vertex ({count}, 3) or per face ({len(triangles)}, 3)",
+    )
+
+
+def _facet_normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """(F, 3) outward normals whose length is twice the face's area; the mesh's volume tells its winding."""
+    corner = points[triangles] - points.mean(axis=0)
+    normals = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    volume = np.einsum("fc,fc->", corner[:, 0], normals)
+    return normals if volume >= 0 else -normals
+
+
+def _vertex_normals(facets: np.ndarray, triangles: np.ndarray, count: int) -> np.ndarray:
+    """(V, 3) area-weighted normals, not normalised."""
+    normals = np.zeros((count, 3))
+    for k in range(3):
+        np.add.at(normals, triangles[:, k], facets)
+    return normals

@@ -1,0 +1,274 @@
+"""The embedded z-buffer: numba kernels that decide which face each pixel shows.
+
+Algorithm. Vertices are projected once in float64 and reduced to one packed *cell*: for each axis the index of
+the first pixel centre at or beyond the vertex. A face whose three cells agree in x or in y covers no pixel
+centre and is left after three loads from a table that fits the L1 cache; at 56 px that is four faces of five,
+which is where the speed comes from. The others walk the pixel centres of their bounding box with float64 edge
+functions. Barycentrics are computed afterwards, once per visible pixel.
+
+Edges. The edge function of (a, b) at p is (a.y − b.y)·p.x + (b.x − a.x)·p.y + (a.x·b.y − a.y·b.x). Written so,
+swapping a and b negates it *exactly*, so two faces that share an edge always disagree about its two sides. A
+centre that lies on an edge belongs to the face that it would fall into if it moved a little to the right
+(and, on a horizontal edge, down). Together: no holes, no pixel drawn by both, on closed surfaces of any winding.
+
+Depth. The key is linear on the picture plane and grows towards the viewer: 1/w in perspective, −z in an
+orthographic camera. Equal keys keep the face of the lower index, as PyTorch3D does. Nothing is culled by its
+winding: mirrored meshes render alike.
+
+Camera plane. A face with vertices on both sides of the near plane is drawn from homogeneous edge functions
+(Olano and Greer, 1997) wherever its depth is at least ``near``: that is the clipped face, without cutting it.
+
+Shapes: V vertices, F faces, H × W pixels. All coordinates are continuous pixels, centres at (j + ½, i + ½).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+BEHIND = -1
+"""Cell of a vertex at or behind the near plane."""
+
+MAX_SIZE = 32767
+"""Largest raster side: a cell packs two indices into 31 bits."""
+
+# Largest value that an edge function at a centre must exceed: strictly positive, or "not negative" where the
+# fill rule gives the edge to this face. The smallest normal number survives flush-to-zero modes.
+_EXCLUSIVE = 0.0
+_INCLUSIVE = -2.2250738585072014e-308
+
+
+class Scratch(NamedTuple):
+    """Buffers of one thread: projected vertices, and the key and face of the nearest surface per pixel."""
+
+    x: np.ndarray  # (V,) f8
+    y: np.ndarray  # (V,) f8
+    q: np.ndarray  # (V,) f8 depth key
+    cell: np.ndarray  # (V,) i4
+    key: np.ndarray  # (H, W) f8
+    face: np.ndarray  # (H, W) i4
+
+    @classmethod
+    def allocate(cls, vertices: int, height: int, width: int) -> Scratch:
+        """Buffers for meshes of ``vertices`` vertices and a raster of ``height`` × ``width`` pixels."""
+        xyq = np.empty((3, vertices))
+        return cls(
+            xyq[0],
+            xyq[1],
+            xyq[2],
+            np.empty(vertices, np.int32),
+            np.empty((height, width)),
+            np.empty((height, width), np.int32),
+        )
+
+
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _first_centre(value, size):
+    """Index of the first pixel centre at or beyond ``value``, clamped to 0..size."""
+    return np.int32(min(max(math.ceil(value - 0.5), 0.0), float(size)))
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def project(vertices, matrix, orthographic, near, scratch):
+    """Project the vertices of one mesh into ``scratch``.
+
+    Behind the near plane x, y and q hold the undivided homogeneous coordinates instead of pixels and key.
+
+    Returns:
+        Bounds of the mesh in cells (top, bottom, left, right), the number of vertices behind the near plane,
+        and whether every coordinate was finite.
+    """
+    x, y, q, cell, key, _ = scratch
+    height, width = key.shape
+    m = matrix
+    top, bottom, left, right, behind = height, 0, width, 0, 0
+    checksum = 0.0
+    for i in range(vertices.shape[0]):
+        a, b, c = np.float64(vertices[i, 0]), np.float64(vertices[i, 1]), np.float64(vertices[i, 2])
+        u = m[0, 0] * a + m[0, 1] * b + m[0, 2] * c + m[0, 3]
+        v = m[1, 0] * a + m[1, 1] * b + m[1, 2] * c + m[1, 3]
+        w = m[2, 0] * a + m[2, 1] * b + m[2, 2] * c + m[2, 3]
+        checksum += (u + v + w + c) * 0.0  # stays 0 unless a coordinate is NaN or infinite
+        if orthographic:
+            u, v, w = u / w, v / w, -c
+        elif w < near:
+            x[i], y[i], q[i], cell[i] = u, v, w, BEHIND
+            behind += 1
+            continue
+        else:
+            w = 1.0 / w
+            u, v = u * w, v * w
+        x[i], y[i], q[i] = u, v, w
+        column, row = _first_centre(u, width), _first_centre(v, height)
+        cell[i] = (row << 16) | column
+        top, bottom = min(top, row), max(bottom, row)
+        left, right = min(left, column), max(right, column)
+    if behind > 0:  # a face that crosses the near plane can reach any pixel
+        top, bottom, left, right = 0, height, 0, width
+    return top, bottom, left, right, behind, checksum == 0.0
+
+
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _threshold(a, b):
+    """Fill rule of an edge with gradient (a, b), positive towards the face's inside."""
+    return _INCLUSIVE if (a > 0.0 or (a == 0.0 and b > 0.0)) else _EXCLUSIVE
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _draw_crossing(f, i0, i1, i2, scratch, near):
+    """Draw a face that crosses the near plane, from homogeneous edge functions."""
+    n0, n1, n2, det = homogeneous_edges(i0, i1, i2, scratch)
+    if det == 0.0:
+        return
+    t0, t1, t2 = _threshold(n0[0], n0[1]), _threshold(n1[0], n1[1]), _threshold(n2[0], n2[1])
+    key, face = scratch.key, scratch.face
+    for row in range(key.shape[0]):
+        py = row + 0.5
+        for column in range(key.shape[1]):
+            px = column + 0.5
+            e0 = n0[0] * px + n0[1] * py + n0[2]
+            e1 = n1[0] * px + n1[1] * py + n1[2]
+            e2 = n2[0] * px + n2[1] * py + n2[2]
+            if e0 > t0 and e1 > t1 and e2 > t2:
+                inverse_depth = (e0 + e1 + e2) / det
+                if inverse_depth > key[row, column] and inverse_depth * near <= 1.0:
+                    key[row, column] = inverse_depth
+                    face[row, column] = f
+
+
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _homogeneous(i, scratch):
+    x, y, q = scratch.x[i], scratch.y[i], scratch.q[i]
+    if scratch.cell[i] == BEHIND:
+        return x, y, q
+    return x / q, y / q, 1.0 / q
+
+
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _cross(p, r):
+    return p[1] * r[2] - p[2] * r[1], p[2] * r[0] - p[0] * r[2], p[0] * r[1] - p[1] * r[0]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def homogeneous_edges(i0, i1, i2, scratch):
+    """Edge functions nₖ·(x, y, 1) of a face, opposite to each vertex, and its positive determinant.
+
+    Where the depth is positive, all three are positive exactly inside the face; divided by their sum they are
+    the perspective-correct barycentrics, and the sum over the determinant is the inverse depth.
+    """
+    p0, p1, p2 = _homogeneous(i0, scratch), _homogeneous(i1, scratch), _homogeneous(i2, scratch)
+    n0, n1, n2 = _cross(p1, p2), _cross(p2, p0), _cross(p0, p1)
+    det = p0[0] * n0[0] + p0[1] * n0[1] + p0[2] * n0[2]
+    if det < 0.0:
+        n0, n1, n2 = _cross(p2, p1), _cross(p0, p2), _cross(p1, p0)
+    return n0, n1, n2, abs(det)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _draw_face(f, i0, i1, i2, left, right, top, bottom, scratch):
+    """Draw one face in front of the camera at the pixel centres of its bounding box."""
+    x, y, q, key, face = scratch.x, scratch.y, scratch.q, scratch.key, scratch.face
+    x0, y0, x1, y1, x2, y2 = x[i0], y[i0], x[i1], y[i1], x[i2], y[i2]
+    area = (x1 - x0) * (y2 - y0) - (y1 - y0) * (x2 - x0)
+    if area == 0.0:  # degenerate: it has no inside
+        return
+    s = 1.0 if area > 0.0 else -1.0
+    a0, b0, c0 = s * (y1 - y2), s * (x2 - x1), s * (x1 * y2 - y1 * x2)
+    a1, b1, c1 = s * (y2 - y0), s * (x0 - x2), s * (x2 * y0 - y2 * x0)
+    a2, b2, c2 = s * (y0 - y1), s * (x1 - x0), s * (x0 * y1 - y0 * x1)
+    t0, t1, t2 = _threshold(a0, b0), _threshold(a1, b1), _threshold(a2, b2)
+    area *= s
+    for row in range(top, bottom):
+        py = row + 0.5
+        r0, r1, r2 = b0 * py + c0, b1 * py + c1, b2 * py + c2
+        for column in range(left, right):
+            px = column + 0.5
+            e0, e1, e2 = a0 * px + r0, a1 * px + r1, a2 * px + r2
+            if e0 > t0 and e1 > t1 and e2 > t2:
+                nearness = (e0 * q[i0] + e1 * q[i1] + e2 * q[i2]) / area
+                if nearness > key[row, column]:
+                    key[row, column] = nearness
+                    face[row, column] = f
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def draw(faces, bounds, near, scratch):
+    """Fill ``scratch.face`` and ``scratch.key`` within ``bounds`` with the nearest surface of one mesh."""
+    cell, key, face = scratch.cell, scratch.key, scratch.face
+    top, bottom, left, right, _, _ = bounds
+    key[top:bottom, left:right] = -np.inf
+    face[top:bottom, left:right] = -1
+    for f in range(faces.shape[0]):
+        i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
+        k0, k1, k2 = cell[i0], cell[i1], cell[i2]
+        differing = (k0 ^ k1) | (k0 ^ k2)
+        if (k0 | k1 | k2) < 0:
+            if differing != 0:
+                _draw_crossing(f, i0, i1, i2, scratch, near)
+            continue
+        if (differing & 0xFFFF) == 0 or (differing >> 16) == 0:
+            continue
+        column0, column1, column2 = k0 & 0xFFFF, k1 & 0xFFFF, k2 & 0xFFFF
+        row0, row1, row2 = k0 >> 16, k1 >> 16, k2 >> 16
+        _draw_face(
+            f,
+            i0,
+            i1,
+            i2,
+            min(column0, column1, column2),
+            max(column0, column1, column2),
+            min(row0, row1, row2),
+            max(row0, row1, row2),
+            scratch,
+        )
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def barycentrics(i0, i1, i2, px, py, orthographic, scratch):
+    """Perspective-correct barycentrics of the centre (px, py) in a face that covers it."""
+    x, y, q, cell = scratch.x, scratch.y, scratch.q, scratch.cell
+    if (cell[i0] | cell[i1] | cell[i2]) < 0:
+        n0, n1, n2, _ = homogeneous_edges(i0, i1, i2, scratch)
+        e0 = n0[0] * px + n0[1] * py + n0[2]
+        e1 = n1[0] * px + n1[1] * py + n1[2]
+        e2 = n2[0] * px + n2[1] * py + n2[2]
+    else:
+        x0, y0, x1, y1, x2, y2 = x[i0] - px, y[i0] - py, x[i1] - px, y[i1] - py, x[i2] - px, y[i2] - py
+        e0, e1, e2 = x1 * y2 - y1 * x2, x2 * y0 - y2 * x0, x0 * y1 - y0 * x1
+        if not orthographic:
+            e0, e1, e2 = e0 * q[i0], e1 * q[i1], e2 * q[i2]
+    inverse = 1.0 / (e0 + e1 + e2)
+    return e0 * inverse, e1 * inverse, e2 * inverse
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def render_surfaces(vertices, faces, matrices, orthographic, near, scratch, face, bary, depth):
+    """Rasterize a batch into ``face`` (B,H,W), ``bary`` (B,H,W,3) and ``depth`` (B,H,W).
+
+    Returns:
+        −1, or the index of the first item with a coordinate that is not finite (rendering stops there).
+    """
+    for item in range(vertices.shape[0]):
+        bounds = project(vertices[item], matrices[item], orthographic, near, scratch)
+        if not bounds[5]:
+            return item
+        draw(faces, bounds, near, scratch)
+        face[item], bary[item], depth[item] = -1, 0.0, np.inf
+        for row in range(bounds[0], bounds[1]):
+            for column in range(bounds[2], bounds[3]):
+                f = scratch.face[row, column]
+                if f < 0:
+                    continue
+                key = scratch.key[row, column]
+                b0, b1, b2 = barycentrics(
+                    faces[f, 0], faces[f, 1], faces[f, 2], column + 0.5, row + 0.5, orthographic, scratch
+                )
+                face[item, row, column] = f
+                bary[item, row, column, 0] = b0
+                bary[item, row, column, 1] = b1
+                bary[item, row, column, 2] = b2
+                depth[item, row, column] = -key if orthographic else 1.0 / key
+    return -1

@@ -1,0 +1,90 @@
+"""The stored crop: the square of side κ·b about a person's box, resampled to S × S pixels.
+
+The picture is read as lying on an endless black ground. Where the crop enlarges, it is sampled bilinearly. Where it
+reduces by r = κ·b / S > 1, each crop pixel stands for r × r picture pixels and takes their mean, in two exact steps:
+
+    1. cells of ⌊r⌋ × ⌊r⌋ pixels are averaged,
+    2. the rest, q = r / ⌊r⌋ in [1, 2), is a box filter of width q at the centres of those cells,
+
+and the result is sampled bilinearly, where the affine says. Both steps are symmetric about pixel centres, so nothing
+moves: a point of the picture lies where ``crop_affine(box, size)`` maps it, within the 1/64 px to which OpenCV rounds
+the positions it samples at. Filtering costs about a quarter of a millisecond for a picture of 640 × 427 pixels; an area
+resize to a fractional size costs five times that and would still need the warp.
+"""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pymaf_data.errors import ShapeError
+from pymaf_data.geometry.affines import CROP_SIZE, crop_affine, to_cv2
+
+Picture = NDArray[np.uint8]
+
+#: Crop pixels kept around the window, so that neither filter nor interpolation sees the cut.
+_MARGIN = 3
+
+
+def make_crop(picture: Picture, box: ArrayLike, size: int = CROP_SIZE) -> Picture:
+    """The stored crop (S, S, 3) uint8 of one person; black where it reaches past the picture.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        box: (cx, cy, b) in continuous pixels of ``picture``.
+        size: S, in pixels.
+
+    Raises:
+        ShapeError: the picture is not (H, W, 3) uint8, or the box is not finite with a side above 0.
+    """
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        raise ShapeError(f"picture {picture.dtype} {picture.shape}", expected="(H, W, 3) uint8")
+    affine = crop_affine(box, size)
+    window, corner = _window(picture, affine, size)
+    if window.size == 0:
+        return np.zeros((size, size, 3), np.uint8)
+    reduction = 1.0 / affine[0, 0]
+    cell = max(1, math.floor(reduction))
+    reduced = _box_filter(_cell_means(window, cell), reduction / cell)
+    # A position u in `reduced` is picture position corner + cell·u; the outer map then leads to the crop.
+    linear = affine[:, :2]
+    from_reduced = np.concatenate([linear * cell, (linear @ corner + affine[:, 2])[:, None]], 1)
+    return cv2.warpAffine(
+        reduced, to_cv2(from_reduced), (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
+    )
+
+
+def _window(picture: Picture, affine: NDArray[np.float64], size: int) -> tuple[Picture, NDArray[np.float64]]:
+    """The part of the picture that the crop can see, and its top-left corner (x, y) in the picture."""
+    per_pixel = 1.0 / affine[0, 0]
+    start = -affine[:, 2] * per_pixel
+    margin = math.ceil(_MARGIN * max(1.0, per_pixel))
+    extent = np.array([picture.shape[1], picture.shape[0]])
+    low = np.clip(np.floor(start) - margin, 0, extent).astype(np.int64)
+    high = np.clip(np.ceil(start + size * per_pixel) + margin, 0, extent).astype(np.int64)
+    (x0, y0), (x1, y1) = low, high
+    return picture[y0:y1, x0:x1], low.astype(np.float64)
+
+
+def _cell_means(window: Picture, cell: int) -> Picture:
+    """Means over cells of ``cell`` × ``cell`` pixels, the last ones completed by the black ground."""
+    if cell == 1:
+        return window
+    height, width = window.shape[:2]
+    below, right = -height % cell, -width % cell
+    if below or right:
+        window = cv2.copyMakeBorder(window, 0, below, 0, right, cv2.BORDER_CONSTANT)
+    shape = (window.shape[1] // cell, window.shape[0] // cell)
+    return cv2.resize(window, shape, interpolation=cv2.INTER_AREA)
+
+
+def _box_filter(window: Picture, width: float) -> Picture:
+    """Means over a square of ``width`` pixels, 1 ≤ width < 2, about every pixel centre; a width ≤ 1 changes nothing."""
+    if width <= 1.0:
+        return window
+    side = (width - 1.0) / (2.0 * width)
+    kernel = np.array([side, 1.0 - 2.0 * side, side])
+    return cv2.sepFilter2D(window, -1, kernel, kernel, borderType=cv2.BORDER_CONSTANT)

@@ -1,0 +1,30 @@
+"""How a flow that was called from the command line reaches its progress bar.
+
+Prefect serialises a flow's parameters, and a callback is none: it travels in a context variable instead. A flow that
+was started otherwise (a deployment, a schedule) has no bar and logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+Report = Callable[[int, int, str], None]
+
+_current: ContextVar[Report | None] = ContextVar("pymaf_data_progress", default=None)
+
+
+def current_report() -> Report | None:
+    """The callback that stages of this flow report to, if any."""
+    return _current.get()
+
+
+@contextmanager
+def reporting_to(report: Report | None) -> Iterator[None]:
+    """Stages inside report to ``report``."""
+    token = _current.set(report)
+    try:
+        yield
+    finally:
+        _current.reset(token)

@@ -58,9 +58,9 @@ class Camera:
         rows = self.matrix[index]
         return Camera(rows[None] if rows.ndim == 2 else rows, self.orthographic)
 
-    def to(self, *args: torch.device | torch.dtype | str) -> Camera:
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Camera:
         """The same cameras on another device or in another dtype."""
-        return Camera(self.matrix.to(*args), self.orthographic)
+        return Camera(self.matrix.to(device=device, dtype=dtype), self.orthographic)
 
     def project(self, points: Tensor) -> Tensor:
         """Pixels (B, N, 2) of camera-space points (B, N, 3) in metres; points at depth 0 become infinite."""

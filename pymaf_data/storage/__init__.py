@@ -1,1 +1,36 @@
-"""storage"""
+"""The store: cropped persons, fits and maps in a sharded Zarr v3 group, written shard by shard and never twice.
+
+    store = create_store(path, plan, specs, provenance)          # or open_store(path) to read
+    with store.lock("ingest"):
+        writer = store.stage("ingest", plan.digest, specs)
+        for k in writer.missing():
+            writer.write_shard(k, {name: rows_of(name, writer.rows(k)), …}, input_digest)
+        path = writer.finish()
+    open_store(path).array("image")[0]                            # (S, S, 3) uint8
+
+The normative text is ``schemas/store.md``. Rooms, lowest first: ``layout`` (names), ``shard`` (bytes and index
+arithmetic), ``jpeg``, ``specs`` (arrays and their encoding), ``files`` (durable input and output), ``commits`` and ``plan``
+(records), ``lock``, ``swap``, ``writer``, ``reader``, ``store``, ``create``; ``verify``, ``inspect`` and ``gc`` stand on
+these. ``codec`` is for zarr-python alone.
+"""
+
+from pymaf_data.storage.create import create_store
+from pymaf_data.storage.jpeg import encode as encode_jpeg
+from pymaf_data.storage.plan import Plan, Provenance
+from pymaf_data.storage.reader import Array
+from pymaf_data.storage.specs import ArraySpec
+from pymaf_data.storage.store import StageInfo, Store, open_store
+from pymaf_data.storage.writer import StageWriter
+
+__all__ = [
+    "Array",
+    "ArraySpec",
+    "Plan",
+    "Provenance",
+    "StageInfo",
+    "StageWriter",
+    "Store",
+    "create_store",
+    "encode_jpeg",
+    "open_store",
+]

@@ -1,0 +1,172 @@
+"""The store's only way to bytes: a small interface, and local folders behind it.
+
+A key is a path relative to the store's root with ``/``. What an object store would do for each call is said in
+``schemas/store.md``, section 11.
+"""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+import resource
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from pymaf_data.errors import DiskFull
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Files(Protocol):
+    """Bytes by key. Missing keys raise ``FileNotFoundError``."""
+
+    def read(self, key: str) -> bytes:
+        """All bytes of a key."""
+
+    def view(self, key: str) -> np.ndarray:
+        """All bytes of a key as uint8, fetched late; they stay what they were when the key is replaced."""
+
+    def size(self, key: str) -> int:
+        """The number of bytes of a key."""
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """Every key below a folder, sorted."""
+
+    def write(self, items: Mapping[str, Iterable[bytes]], temporary: str) -> None:
+        """Write each key whole and durably, or not at all; ``temporary`` is a folder for unfinished bytes."""
+
+    def remove(self, prefix: str) -> None:
+        """Remove a key, or every key below a folder; nothing there is no error."""
+
+
+class LocalFiles:
+    """A folder on this machine."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def read(self, key: str) -> bytes:
+        """See :class:`Files`."""
+        return (self.root / key).read_bytes()
+
+    def size(self, key: str) -> int:
+        """See :class:`Files`."""
+        return (self.root / key).stat().st_size
+
+    def view(self, key: str) -> np.ndarray:
+        """See :class:`Files`: a memory map, so pages are read when touched."""
+        try:
+            return _map(self.root / key)
+        except OSError as error:
+            if error.errno != errno.EMFILE:
+                raise
+        # A map holds a file descriptor, a large store has hundreds of shards, and 1024 is a common soft limit.
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        return _map(self.root / key)
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """See :class:`Files`."""
+        for folder, folders, names in os.walk(self.root / prefix):
+            folders.sort()
+            base = Path(folder).relative_to(self.root)
+            yield from (str(base / name) for name in sorted(names))
+
+    def write(self, items: Mapping[str, Iterable[bytes]], temporary: str) -> None:
+        """See :class:`Files`: temporary file, fsync, rename, fsync of the folders.
+
+        Raises:
+            DiskFull: no room; nothing of ``items`` that is not complete remains.
+        """
+        make_folder(self.root / temporary)
+        finished: dict[Path, Path] = {}
+        try:
+            for key, parts in items.items():
+                finished[self.root / key] = _write_temporary(self.root / temporary, parts)
+            for target, source in finished.items():
+                make_folder(target.parent)
+                source.replace(target)
+            for folder in {target.parent for target in finished}:
+                sync_folder(folder)
+        except OSError as error:
+            for source in finished.values():
+                source.unlink(missing_ok=True)
+            if error.errno in _FULL:
+                raise disk_full(self.root) from None
+            raise
+
+    def remove(self, prefix: str) -> None:
+        """See :class:`Files`."""
+        target = self.root / prefix
+        if target.is_dir():
+            shutil.rmtree(target)
+        else:
+            target.unlink(missing_ok=True)
+
+
+def _map(path: Path) -> np.ndarray:
+    with path.open("rb") as handle:
+        if os.fstat(handle.fileno()).st_size == 0:
+            return np.empty(0, dtype=np.uint8)
+        return np.frombuffer(mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ), dtype=np.uint8)
+
+
+def _write_temporary(folder: Path, parts: Iterable[bytes]) -> Path:
+    number, name = tempfile.mkstemp(dir=folder)
+    path = Path(name)
+    try:
+        with os.fdopen(number, "wb") as handle:
+            for part in parts:
+                handle.write(part)
+            handle.flush()
+            os.fchmod(number, 0o644)  # mkstemp makes files that only their owner reads
+            os.fsync(number)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and its parents so that they survive a power cut."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    number = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def disk_full(path: Path, needed: float = 0.0) -> DiskFull:
+    """The error for a disk without room at ``path``; ``needed`` in bytes, where it is known."""
+    free = shutil.disk_usage(path).free
+    expected = f"about {needed / 1e9:.2f} GB free" if needed else ""
+    return DiskFull(
+        f"the disk that holds {path} is full: {free / 1e9:.2f} GB free",
+        expected=expected,
+        action="free some space and run the same command again; finished shards are kept.",
+    )
+
+
+def require_space(path: Path, needed: float) -> None:
+    """Refuse to begin what will not fit.
+
+    Raises:
+        DiskFull: fewer than ``needed`` bytes are free at ``path``.
+    """
+    if shutil.disk_usage(path).free < needed:
+        raise disk_full(path, needed)

@@ -1,0 +1,247 @@
+"""An opened store: what it holds, how to read it, how to write a stage of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pymaf_data.errors import NotAStore, StoreDamaged, StoreIncomplete, UsageError
+from pymaf_data.storage import commits, layout, plan
+from pymaf_data.storage.commits import Commit, Current, StageRecord
+from pymaf_data.storage.files import LocalFiles
+from pymaf_data.storage.layout import Generation
+from pymaf_data.storage.lock import StageLock
+from pymaf_data.storage.reader import Array
+from pymaf_data.storage.specs import ArraySpec
+from pymaf_data.storage.swap import previous_of
+from pymaf_data.storage.writer import StageWriter, begin_stage
+
+
+@dataclass(frozen=True)
+class StageInfo:
+    """One generation of a stage as it was when the store was opened."""
+
+    record: StageRecord
+    commits: dict[int, Commit] = field(repr=False)
+    current: bool
+    """Whether readers that name only the stage get this generation."""
+
+    @property
+    def stage(self) -> str:
+        """``ingest``, ``fits/<name>``, ``choice`` or ``iuv``."""
+        return self.record.stage
+
+    @property
+    def generation(self) -> str:
+        """The digest of everything that determines the arrays."""
+        return self.record.generation
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The attributes of the generation's group."""
+        return self.record.attributes
+
+    @property
+    def missing(self) -> list[int]:
+        """Shards that are not committed."""
+        return [k for k in range(self.record.shards) if k not in self.commits]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every shard is committed."""
+        return not self.missing
+
+
+class Store:
+    """A store as it was when it was opened; its length is the number of persons N.
+
+    What it showed then it goes on showing: generations and commits that are added later appear on opening again.
+    It can be pickled, and shows the same elsewhere. Made by :func:`open_store` and :func:`create_store`.
+    """
+
+    def __init__(self, path: Path, head: dict[str, Any], generations: Sequence[StageInfo]) -> None:
+        self.path, self._head, self._generations = path, head, tuple(generations)
+        self.files = LocalFiles(path)
+        self._held: dict[str, StageLock] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "head": self._head, "generations": self._generations}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
+    def __len__(self) -> int:
+        return int(self._head["persons"])
+
+    def __repr__(self) -> str:
+        stages = ", ".join(sorted({info.stage for info in self.stages()}))
+        return f"<Store {self.path.name}: {len(self)} persons, stages {stages}>"
+
+    @property
+    def shard(self) -> int:
+        """Rows per shard."""
+        return int(self._head["shard"])
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """The root group's attributes: what the store is, its provenance, ``reasons`` and the like."""
+        return plan.root_attributes(self._head)
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """The plan without its rows: dataset, split, options, inputs, provenance."""
+        return dict(self._head)
+
+    @cached_property
+    def rows(self) -> list[tuple[str, int]]:
+        """(image name, annotation id) of every row."""
+        return plan.read_rows(self.files, self._head)
+
+    def stages(self) -> list[StageInfo]:
+        """Every generation of every stage, sorted."""
+        return list(self._generations)
+
+    def current(self, stage: str) -> StageInfo:
+        """The generation of ``stage`` to read: the last one completed, else the only one.
+
+        Raises:
+            StoreIncomplete: none is there, or several and none is complete.
+        """
+        layout.check_stage(stage)
+        found = [info for info in self._generations if info.stage == stage]
+        chosen = [info for info in found if info.current] or found
+        if len(chosen) == 1:
+            return chosen[0]
+        state = f"{len(found)} unfinished generations" if found else "nothing"
+        raise StoreIncomplete(
+            f"{self.path} holds {state} of stage {stage}",
+            expected="one complete generation, or a single one",
+            action=f"run {commits.command(stage)} on it.",
+        )
+
+    def array(self, name: str) -> Array:
+        """A row array: ``"image"``, ``"fits/<name>/pose"``, ``"choice/source"``, ``"iuv/map"``.
+
+        A generation other than the current one is named by the first 16 digits of its digest: ``"iuv/<digest>/map"``.
+
+        Raises:
+            StoreIncomplete: the stage is not there.
+            UsageError: the stage has no such array.
+        """
+        parent, _, leaf = name.rpartition("/")
+        by_group = {info.record.key.group: info for info in self._generations}
+        info = by_group.get(parent) or self.current(parent)
+        spec = info.record.specs.get(leaf)
+        if spec is None:
+            raise UsageError(f"stage {info.stage} has no array {leaf!r}", expected=", ".join(info.record.specs))
+        return Array(self.files, info.record, info.commits, spec)
+
+    def lock(self, stage: str, break_lock: bool = False, wait: float = 0.0) -> StageLock:
+        """The lock under which ``stage`` is written, as a context manager. See :class:`StageLock`."""
+        self._held[stage] = StageLock(self.path, stage, break_lock, wait)
+        return self._held[stage]
+
+    def stage(
+        self, stage: str, generation_digest: str, specs: Sequence[ArraySpec], attributes: dict[str, Any] | None = None
+    ) -> StageWriter:
+        """Begin, or go on with, a generation of a stage whose lock this store holds.
+
+        Args:
+            stage: ``ingest``, ``fits/<name>``, ``choice`` or ``iuv``.
+            generation_digest: digest of everything that determines the arrays; of ``ingest``, the plan's.
+            specs: the arrays.
+            attributes: of the generation's group: JSON, no time, path or host. Not for ``ingest``.
+
+        Raises:
+            StoreLocked: the lock is not held.
+            StoreChanged: the generation was begun with other arrays or attributes.
+            DiskFull: what is missing is estimated not to fit.
+        """
+        token = self._held[stage].token if stage in self._held else ""
+        key = Generation(stage, generation_digest)
+        return begin_stage(self.path, self._head, key, specs, attributes or {}, token)
+
+
+def open_store(path: str | os.PathLike[str]) -> Store:
+    """Open a store for reading: checks version, seals and the size of every committed file, reads no rows.
+
+    Raises:
+        NotAStore: something else is there, or nothing.
+        StoreVersionError: a format of another major version.
+        StoreDamaged: a record does not match its seal, or a file its committed size.
+    """
+    root = Path(path)
+    require_store(root)
+    files = LocalFiles(root)
+    head = plan.read_head(files)
+    infos = []
+    for record in commits.read_records(files):
+        committed = commits.read_commits(files, record)
+        for commit in committed.values():
+            _check_sizes(files, record, commit)
+        infos.append(StageInfo(record, committed, _current_digest(files, record.stage) == record.generation))
+    return Store(root, head, infos)
+
+
+def require_store(root: Path) -> None:
+    """Refuse what is not a store that this version reads, judged by its root group.
+
+    Raises:
+        NotAStore: see :func:`open_store`.
+        StoreVersionError: see :func:`open_store`.
+    """
+    if not root.is_dir():
+        raise NotAStore(_absence(root), expected="a store made by `pymaf-data ingest`", action="check the path.")
+    attributes = read_root_attributes(root)
+    if attributes is None and not (root / layout.PLAN).is_file():
+        raise NotAStore(
+            f"{root} is a folder, but not a pymaf-data store",
+            expected=f"{layout.ROOT_METADATA} with the attribute format = {layout.FORMAT!r}",
+            action="give the path of a store (by custom <dataset>-<split>.zarr).",
+        )
+    if attributes is not None:
+        layout.check_version(attributes.get("format_version"), str(root))
+
+
+def read_root_attributes(root: Path) -> dict[str, Any] | None:
+    """The root group's attributes when they are those of a store of any version."""
+    try:
+        attributes = json.loads((root / layout.ROOT_METADATA).read_bytes())["attributes"]
+        return dict(attributes) if attributes["format"] == layout.FORMAT else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _absence(root: Path) -> str:
+    if root.exists():
+        return f"{root} is a file, not a store"
+    if previous_of(root).is_dir():
+        return f"{root} is not there: an --overwrite was interrupted while swapping; the same command ends it"
+    return f"{root} is not there"
+
+
+def _current_digest(files: LocalFiles, stage: str) -> str:
+    key = layout.current(stage)
+    try:
+        return commits.read(files, key, Current, commits.record_action(key, stage)).generation
+    except FileNotFoundError:
+        return ""
+
+
+def _check_sizes(files: LocalFiles, record: StageRecord, commit: Commit) -> None:
+    for key, expected in commit.files.items():
+        try:
+            size = files.size(key)
+        except FileNotFoundError:
+            size = -1
+        if size != expected.size:
+            raise StoreDamaged(
+                f"{key} is missing" if size < 0 else f"{key} holds {size} bytes",
+                expected=f"the {expected.size} bytes that were committed",
+                action=commits.commit_action(record.key.commit(commit.shard), record.stage),
+            )

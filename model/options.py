@@ -1,0 +1,88 @@
+"""What training can be told, with the released values as defaults. No torch in here: the command line reads it.
+
+Source of every default: the authors' released configuration of PyMAF unless a line says otherwise.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from pymaf_data.config import StrictModel
+
+
+class ModelOptions(StrictModel):
+    """The network."""
+
+    auxiliary: Literal["iuv", "none"] = "iuv"
+    """Dense-correspondence supervision of the finest feature map, or none (Table 5's first row)."""
+    dropout: float = Field(0.5, ge=0.0, lt=1.0)
+    """Before and after the second fully connected layer of each regressor."""
+
+
+class LossOptions(StrictModel):
+    """Weights of the loss terms; see :mod:`pymaf_data.model.losses` for what each one is."""
+
+    keypoints2d: float = Field(300.0, ge=0.0)
+    keypoints3d: float = Field(300.0, ge=0.0)
+    pose: float = Field(60.0, ge=0.0)
+    betas: float = Field(0.06, ge=0.0)
+    camera: float = Field(1.0, ge=0.0)
+    """Keeps the scale positive; absent from the paper."""
+    part: float = Field(1.0, ge=0.0)
+    coarse: float = Field(1.0, ge=0.0)
+    """Fifteen coarse parts; absent from the paper."""
+    uv: float = Field(0.5, ge=0.0)
+    uv_pixels: Literal["all", "foreground"] = "all"
+    """Released: background pixels pull u[0] and v[0] to 0. Eq. 4 of the paper: foreground only."""
+    openpose_weight: float = Field(0.0, ge=0.0)
+    """Confidence factor of the first 25 joints of J49 (detections)."""
+    annotated_weight: float = Field(1.0, ge=0.0)
+    """Confidence factor of the last 24 joints of J49 (annotations)."""
+
+
+class OptimizerOptions(StrictModel):
+    """Adam without weight decay."""
+
+    learning_rate: float = Field(5e-5, gt=0.0)
+    schedule: Literal["constant", "cosine"] = "constant"
+    """Cosine falls to a hundredth at the last step; a departure, for short runs."""
+    warmup_steps: int = Field(0, ge=0)
+    clip_gradient: float | None = Field(None, gt=0.0)
+    """Largest total gradient norm; released training does not clip."""
+
+
+class TrainOptions(StrictModel):
+    """One training run."""
+
+    stores: tuple[Path, ...] = ()
+    """Stores to read; none means every store under the data root."""
+    name: str = Field("pymaf", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """The run's folder below ``runs/``."""
+    body: str | None = None
+    """The body to fit; None takes the one that the stores' fits belong to."""
+    steps: int | None = Field(None, ge=1)
+    """Total optimizer steps; None takes ``epochs``."""
+    epochs: int = Field(60, ge=1)
+    batch_size: int = Field(64, ge=1)
+    seed: int = Field(0, ge=0)
+    device: str = "auto"
+    """``auto`` takes a GPU when there is one; else any torch device."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Of the picture-plane part; ``auto`` is bf16 where the hardware multiplies it natively, else fp32."""
+    workers: int = Field(0, ge=0)
+    """Loader processes; 0 loads in this one."""
+    augment: bool = True
+    allow_partial: bool = False
+    """Train on a store whose rendering is not finished."""
+    overwrite: bool = False
+    """Begin the run anew instead of going on from its checkpoint."""
+    backbone: Path | None = None
+    """torchvision's ``resnet50`` state dict to start from; None starts from He initialisation."""
+    log_every: int = Field(50, ge=1)
+    checkpoint_every: int = Field(1000, ge=1)
+    model: ModelOptions = ModelOptions()
+    loss: LossOptions = LossOptions()
+    optimizer: OptimizerOptions = OptimizerOptions()

@@ -1,0 +1,71 @@
+"""One step of the feedback loop: features and the current parameters in, better parameters out.
+
+Source: PyMAF section 3.2; the regressor is HMR's (Kanazawa et al., CVPR 2018): no activation stands between the
+two fully connected layers, and the heads start near zero so that the first predictions are the mean body.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+POSE6D = 144
+BETAS = 10
+CAMERA = 3
+_HIDDEN = 1024
+_HEAD_GAIN = 0.01
+
+
+class Parameters(NamedTuple):
+    """What the loop refines."""
+
+    pose6d: Tensor
+    """(B, 144): 24 joint rotations, 6D."""
+    betas: Tensor
+    """(B, 10) shape."""
+    camera: Tensor
+    """(B, 3): s, tx, ty of the 224 px view."""
+
+    def detach(self) -> Parameters:
+        """Cut from the graph: no gradient flows from one iteration into the one before."""
+        return Parameters(*(field.detach() for field in self))
+
+
+class Regressor(nn.Module):
+    """``features`` is the length of the feature vector; the mean parameters are where the loop starts."""
+
+    init_pose: Tensor
+    init_shape: Tensor
+    init_cam: Tensor
+
+    def __init__(self, features: int, mean: Parameters, dropout: float = 0.5) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(features + POSE6D + BETAS + CAMERA, _HIDDEN)
+        self.drop1 = nn.Dropout(dropout)
+        self.fc2 = nn.Linear(_HIDDEN, _HIDDEN)
+        self.drop2 = nn.Dropout(dropout)
+        self.decpose = nn.Linear(_HIDDEN, POSE6D)
+        self.decshape = nn.Linear(_HIDDEN, BETAS)
+        self.deccam = nn.Linear(_HIDDEN, CAMERA)
+        for head in (self.decpose, self.decshape, self.deccam):
+            nn.init.xavier_uniform_(head.weight, gain=_HEAD_GAIN)
+        self.register_buffer("init_pose", mean.pose6d.reshape(1, POSE6D).clone())
+        self.register_buffer("init_shape", mean.betas.reshape(1, BETAS).clone())
+        self.register_buffer("init_cam", mean.camera.reshape(1, CAMERA).clone())
+
+    def mean(self, batch: int) -> Parameters:
+        """The mean parameters for ``batch`` persons."""
+        return Parameters(
+            self.init_pose.expand(batch, -1), self.init_shape.expand(batch, -1), self.init_cam.expand(batch, -1)
+        )
+
+    def forward(self, features: Tensor, current: Parameters) -> Parameters:
+        """(B, features) and the current parameters → refined parameters."""
+        x = torch.cat([features, *current], dim=1)
+        x = self.drop1(self.fc1(x))
+        x = self.drop2(self.fc2(x))
+        return Parameters(
+            current.pose6d + self.decpose(x), current.betas + self.decshape(x), current.camera + self.deccam(x)
+        )

@@ -1,0 +1,107 @@
+"""ResNet-50's feature map, under torchvision's parameter names.
+
+Written out because torchvision does not import on a CPU build of torch; the names are the contract: ImageNet
+weights saved by torchvision and the backbone of released PyMAF checkpoints load without renaming.
+
+Source: He et al., "Deep Residual Learning for Image Recognition" (CVPR 2016), in the arrangement torchvision
+calls V1.5 (the stride sits in the 3×3 convolution).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from pymaf_data.errors import CheckpointError
+
+STAGES = (3, 4, 6, 3)
+CHANNELS = 2048
+_EXPANSION = 4
+_CLASSIFIER = ("fc.weight", "fc.bias")
+
+
+def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
+    """A convolution that keeps the size at stride 1 and has no bias: a BatchNorm follows."""
+    return nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)
+
+
+class Bottleneck(nn.Module):
+    """1×1 reduce, 3×3, 1×1 expand by four, added to the input."""
+
+    def __init__(self, inputs: int, width: int, stride: int = 1) -> None:
+        super().__init__()
+        outputs = width * _EXPANSION
+        self.conv1 = convolution(inputs, width, 1)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = convolution(width, width, 3, stride)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = convolution(width, outputs, 1)
+        self.bn3 = nn.BatchNorm2d(outputs)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample: nn.Module = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.downsample = nn.Sequential(convolution(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C_in, S, S) → (B, 4·width, S / stride, S / stride)."""
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.relu(self.bn2(self.conv2(y)))
+        y = self.bn3(self.conv3(y))
+        return self.relu(y + self.downsample(x))
+
+
+class ResNet50(nn.Module):
+    """(B, 3, 224, 224) normalised image → (B, 2048, 7, 7) feature map; no classifier."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = convolution(3, 64, 7, 2)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        inputs = 64
+        for stage, blocks in enumerate(STAGES):
+            width = 64 << stage
+            layer = [Bottleneck(inputs, width, 1 if stage == 0 else 2)]
+            inputs = width * _EXPANSION
+            layer += [Bottleneck(inputs, width) for _ in range(blocks - 1)]
+            setattr(self, f"layer{stage + 1}", nn.Sequential(*layer))
+        self._initialise()
+
+    def _initialise(self) -> None:
+        # He initialisation over the outputs, as torchvision's: what training starts from without ImageNet weights.
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Feature map of the last stage, stride 32."""
+        x = self.maxpool(self.relu(self.bn1(self.conv1(image))))
+        for stage in range(len(STAGES)):
+            x = getattr(self, f"layer{stage + 1}")(x)
+        return x
+
+    def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
+        """Take over torchvision's ``resnet50`` weights; its classifier is left out.
+
+        Raises:
+            CheckpointError: a key is missing, unknown, or has another shape.
+        """
+        wanted = {key: value for key, value in state.items() if key not in _CLASSIFIER}
+        own = self.state_dict()
+        # Weights saved before PyTorch 0.4.1 lack this counter, which momentum BatchNorm never reads.
+        for key in own.keys() - wanted.keys():
+            if key.endswith("num_batches_tracked"):
+                wanted[key] = own[key]
+        wrong = sorted(own.keys() ^ wanted.keys())
+        wrong += [key for key in own.keys() & wanted.keys() if own[key].shape != wanted[key].shape]
+        if wrong:
+            raise CheckpointError(
+                f"backbone weights differ from ResNet-50 at {len(wrong)} keys, first {wrong[0]!r}",
+                expected="the state dict of torchvision's resnet50",
+                action="save it with torch.save(torchvision.models.resnet50(weights=...).state_dict(), PATH).",
+            )
+        with torch.no_grad():
+            self.load_state_dict(wanted)

@@ -13,16 +13,41 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pymaf_data.render.rasterize import BACKENDS, NEAR, Raster, rasterize
-    from pymaf_data.render.shade import PART_COLOURS, overlay, part_picture, shade
+    from pymaf_data.render.atlas import COARSE_OF_PART, Atlas, load_atlas
+    from pymaf_data.render.iuv import IUV, MAP_SIZE, TARGET_SIZE, render_iuv, render_maps
+    from pymaf_data.render.raster import BACKENDS, NEAR, Raster, rasterize
+    from pymaf_data.render.shading import PART_COLOURS, overlay, part_picture, shade
+    from pymaf_data.render.warp import flip_map, warp_maps
 
 _HOMES = {
-    "rasterize": ("BACKENDS", "NEAR", "Raster", "rasterize"),
-    "shade": ("PART_COLOURS", "overlay", "part_picture", "shade"),
+    "atlas": ("COARSE_OF_PART", "Atlas", "load_atlas"),
+    "iuv": ("IUV", "MAP_SIZE", "TARGET_SIZE", "render_iuv", "render_maps"),
+    "raster": ("BACKENDS", "NEAR", "Raster", "rasterize"),
+    "shading": ("PART_COLOURS", "overlay", "part_picture", "shade"),
+    "warp": ("flip_map", "warp_maps"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = ["BACKENDS", "NEAR", "PART_COLOURS", "Raster", "overlay", "part_picture", "rasterize", "shade"]
+__all__ = [
+    "BACKENDS",
+    "COARSE_OF_PART",
+    "IUV",
+    "MAP_SIZE",
+    "NEAR",
+    "PART_COLOURS",
+    "TARGET_SIZE",
+    "Atlas",
+    "Raster",
+    "flip_map",
+    "load_atlas",
+    "overlay",
+    "part_picture",
+    "rasterize",
+    "render_iuv",
+    "render_maps",
+    "shade",
+    "warp_maps",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -18,6 +18,9 @@ winding: mirrored meshes render alike.
 Camera plane. A face with vertices on both sides of the near plane is drawn from homogeneous edge functions
 (Olano and Greer, 1997) wherever its depth is at least ``near``: that is the clipped face, without cutting it.
 
+Cost. Handing arrays to a helper costs numba several atomic reference counts, 50 ns a call, which is more than the
+work of a pixel. So arrays stay in the loops that own them and helpers take numbers.
+
 Shapes: V vertices, F faces, H × W pixels. All coordinates are continuous pixels, centres at (j + ½, i + ½).
 """
 
@@ -42,7 +45,7 @@ _INCLUSIVE = -2.2250738585072014e-308
 
 
 class Scratch(NamedTuple):
-    """Buffers of one thread: projected vertices, and the key and face of the nearest surface per pixel."""
+    """Buffers of one thread: projected vertices, the nearest surface per pixel, and the pixels that show one."""
 
     x: np.ndarray  # (V,) f8
     y: np.ndarray  # (V,) f8
@@ -50,38 +53,57 @@ class Scratch(NamedTuple):
     cell: np.ndarray  # (V,) i4
     key: np.ndarray  # (H, W) f8
     face: np.ndarray  # (H, W) i4
+    pixel: np.ndarray  # (H·W,) i4 flat indices of covered pixels
+    weight: np.ndarray  # (H·W, 3) f8 their barycentrics
 
     @classmethod
     def allocate(cls, vertices: int, height: int, width: int) -> Scratch:
         """Buffers for meshes of ``vertices`` vertices and a raster of ``height`` × ``width`` pixels."""
-        xyq = np.empty((3, vertices))
         return cls(
-            xyq[0],
-            xyq[1],
-            xyq[2],
+            np.empty(vertices),
+            np.empty(vertices),
+            np.empty(vertices),
             np.empty(vertices, np.int32),
             np.empty((height, width)),
             np.empty((height, width), np.int32),
+            np.empty(height * width, np.int32),
+            np.empty((height * width, 3)),
         )
 
 
-@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+@njit(nogil=True, cache=True, error_model="numpy")
+def find_visible(vertices, faces, matrix, orthographic, near, scratch):
+    """Find the visible surface of one mesh: which pixels show it, which face, and where on the face.
+
+    Afterwards the first ``count`` entries of ``scratch.pixel`` (in reading order) and ``scratch.weight`` describe the
+    covered pixels; ``scratch.face`` and ``scratch.key`` hold their face and depth key, and are undefined elsewhere.
+
+    Returns:
+        ``count``, or −1 where a projected coordinate is not finite.
+    """
+    bounds, finite = _project(vertices, matrix, orthographic, near, scratch)
+    if not finite:
+        return -1
+    _draw(faces, bounds, near, scratch)
+    return _weigh(faces, bounds, orthographic, scratch)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def _first_centre(value, size):
     """Index of the first pixel centre at or beyond ``value``, clamped to 0..size."""
     return np.int32(min(max(math.ceil(value - 0.5), 0.0), float(size)))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def project(vertices, matrix, orthographic, near, scratch):
+def _project(vertices, matrix, orthographic, near, scratch):
     """Project the vertices of one mesh into ``scratch``.
 
     Behind the near plane x, y and q hold the undivided homogeneous coordinates instead of pixels and key.
 
     Returns:
-        Bounds of the mesh in cells (top, bottom, left, right), the number of vertices behind the near plane,
-        and whether every coordinate was finite.
+        Bounds of the mesh in cells (top, bottom, left, right), and whether every coordinate was finite.
     """
-    x, y, q, cell, key, _ = scratch
+    x, y, q, cell, key = scratch.x, scratch.y, scratch.q, scratch.cell, scratch.key
     height, width = key.shape
     m = matrix
     top, bottom, left, right, behind = height, 0, width, 0, 0
@@ -108,19 +130,132 @@ def project(vertices, matrix, orthographic, near, scratch):
         left, right = min(left, column), max(right, column)
     if behind > 0:  # a face that crosses the near plane can reach any pixel
         top, bottom, left, right = 0, height, 0, width
-    return top, bottom, left, right, behind, checksum == 0.0
+    return (top, bottom, left, right), checksum == 0.0
 
 
-@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+@njit(nogil=True, cache=True, error_model="numpy")
 def _threshold(a, b):
     """Fill rule of an edge with gradient (a, b), positive towards the face's inside."""
     return _INCLUSIVE if (a > 0.0 or (a == 0.0 and b > 0.0)) else _EXCLUSIVE
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _draw_crossing(f, i0, i1, i2, scratch, near):
-    """Draw a face that crosses the near plane, from homogeneous edge functions."""
-    n0, n1, n2, det = homogeneous_edges(i0, i1, i2, scratch)
+def _edge(ax, ay, bx, by, sign):
+    """Edge function of a → b as (a, b, c) of a·x + b·y + c, and the threshold it must exceed."""
+    a, b, c = sign * (ay - by), sign * (bx - ax), sign * (ax * by - ay * bx)
+    return a, b, c, _threshold(a, b)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _draw(faces, bounds, near, scratch):
+    """Fill ``scratch.face`` and ``scratch.key`` within ``bounds`` with the nearest surface of one mesh."""
+    x, y, q, cell, key, face = scratch.x, scratch.y, scratch.q, scratch.cell, scratch.key, scratch.face
+    key[bounds[0] : bounds[1], bounds[2] : bounds[3]] = -np.inf
+    face[bounds[0] : bounds[1], bounds[2] : bounds[3]] = -1
+    for f in range(faces.shape[0]):
+        i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
+        k0, k1, k2 = cell[i0], cell[i1], cell[i2]
+        differing = (k0 ^ k1) | (k0 ^ k2)
+        if (k0 | k1 | k2) < 0:
+            if differing != 0:
+                _draw_crossing(f, i0, i1, i2, near, scratch)
+            continue
+        if (differing & 0xFFFF) == 0 or (differing >> 16) == 0:
+            continue
+        x0, y0, x1, y1, x2, y2 = x[i0], y[i0], x[i1], y[i1], x[i2], y[i2]
+        area = (x1 - x0) * (y2 - y0) - (y1 - y0) * (x2 - x0)
+        if area == 0.0:  # degenerate: it has no inside
+            continue
+        sign = 1.0 if area > 0.0 else -1.0
+        a0, b0, c0, t0 = _edge(x1, y1, x2, y2, sign)
+        a1, b1, c1, t1 = _edge(x2, y2, x0, y0, sign)
+        a2, b2, c2, t2 = _edge(x0, y0, x1, y1, sign)
+        left, right = min(k0 & 0xFFFF, k1 & 0xFFFF, k2 & 0xFFFF), max(k0 & 0xFFFF, k1 & 0xFFFF, k2 & 0xFFFF)
+        for row in range(min(k0 >> 16, k1 >> 16, k2 >> 16), max(k0 >> 16, k1 >> 16, k2 >> 16)):
+            py = row + 0.5
+            r0, r1, r2 = b0 * py + c0, b1 * py + c1, b2 * py + c2
+            for column in range(left, right):
+                px = column + 0.5
+                e0, e1, e2 = a0 * px + r0, a1 * px + r1, a2 * px + r2
+                if e0 > t0 and e1 > t1 and e2 > t2:
+                    nearness = (e0 * q[i0] + e1 * q[i1] + e2 * q[i2]) / (sign * area)
+                    if nearness > key[row, column]:
+                        key[row, column] = nearness
+                        face[row, column] = f
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _weigh(faces, bounds, orthographic, scratch):
+    """List the covered pixels with their perspective-correct barycentrics; returns how many there are."""
+    x, y, q, cell, face = scratch.x, scratch.y, scratch.q, scratch.cell, scratch.face
+    pixel, weight, width = scratch.pixel, scratch.weight, scratch.face.shape[1]
+    count = 0
+    for row in range(bounds[0], bounds[1]):
+        py = row + 0.5
+        for column in range(bounds[2], bounds[3]):
+            f = face[row, column]
+            if f < 0:
+                continue
+            px = column + 0.5
+            i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
+            if (cell[i0] | cell[i1] | cell[i2]) < 0:
+                e0, e1, e2, _ = _crossing_edges(i0, i1, i2, px, py, scratch)
+            else:
+                x0, y0, x1, y1, x2, y2 = x[i0] - px, y[i0] - py, x[i1] - px, y[i1] - py, x[i2] - px, y[i2] - py
+                e0, e1, e2 = x1 * y2 - y1 * x2, x2 * y0 - y2 * x0, x0 * y1 - y0 * x1
+                if not orthographic:
+                    e0, e1, e2 = e0 * q[i0], e1 * q[i1], e2 * q[i2]
+            scale = 1.0 / (e0 + e1 + e2)
+            pixel[count] = row * width + column
+            weight[count, 0], weight[count, 1], weight[count, 2] = e0 * scale, e1 * scale, e2 * scale
+            count += 1
+    return count
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _cross(p, r):
+    return p[1] * r[2] - p[2] * r[1], p[2] * r[0] - p[0] * r[2], p[0] * r[1] - p[1] * r[0]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _homogeneous(i, scratch):
+    x, y, q = scratch.x[i], scratch.y[i], scratch.q[i]
+    if scratch.cell[i] == BEHIND:
+        return x, y, q
+    return x / q, y / q, 1.0 / q
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _crossing_planes(i0, i1, i2, scratch):
+    """Edge functions nₖ·(x, y, 1) of a face, opposite to each vertex, and its determinant, made positive.
+
+    Where the depth is positive, all three are positive exactly inside the face; divided by their sum they are the
+    perspective-correct barycentrics, and the sum over the determinant is the inverse depth.
+    """
+    p0, p1, p2 = _homogeneous(i0, scratch), _homogeneous(i1, scratch), _homogeneous(i2, scratch)
+    n0, n1, n2 = _cross(p1, p2), _cross(p2, p0), _cross(p0, p1)
+    det = p0[0] * n0[0] + p0[1] * n0[1] + p0[2] * n0[2]
+    if det < 0.0:
+        n0, n1, n2 = _cross(p2, p1), _cross(p0, p2), _cross(p1, p0)
+    return n0, n1, n2, abs(det)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _crossing_edges(i0, i1, i2, px, py, scratch):
+    """The three edge functions at (px, py) of a face that crosses the near plane, and its determinant."""
+    n0, n1, n2, det = _crossing_planes(i0, i1, i2, scratch)
+    return (
+        n0[0] * px + n0[1] * py + n0[2],
+        n1[0] * px + n1[1] * py + n1[2],
+        n2[0] * px + n2[1] * py + n2[2],
+        det,
+    )
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _draw_crossing(f, i0, i1, i2, near, scratch):
+    """Draw the part of a face that lies beyond the near plane."""
+    n0, n1, n2, det = _crossing_planes(i0, i1, i2, scratch)
     if det == 0.0:
         return
     t0, t1, t2 = _threshold(n0[0], n0[1]), _threshold(n1[0], n1[1]), _threshold(n2[0], n2[1])
@@ -133,142 +268,7 @@ def _draw_crossing(f, i0, i1, i2, scratch, near):
             e1 = n1[0] * px + n1[1] * py + n1[2]
             e2 = n2[0] * px + n2[1] * py + n2[2]
             if e0 > t0 and e1 > t1 and e2 > t2:
-                inverse_depth = (e0 + e1 + e2) / det
-                if inverse_depth > key[row, column] and inverse_depth * near <= 1.0:
-                    key[row, column] = inverse_depth
-                    face[row, column] = f
-
-
-@njit(nogil=True, cache=True, error_model="numpy", inline="always")
-def _homogeneous(i, scratch):
-    x, y, q = scratch.x[i], scratch.y[i], scratch.q[i]
-    if scratch.cell[i] == BEHIND:
-        return x, y, q
-    return x / q, y / q, 1.0 / q
-
-
-@njit(nogil=True, cache=True, error_model="numpy", inline="always")
-def _cross(p, r):
-    return p[1] * r[2] - p[2] * r[1], p[2] * r[0] - p[0] * r[2], p[0] * r[1] - p[1] * r[0]
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def homogeneous_edges(i0, i1, i2, scratch):
-    """Edge functions nₖ·(x, y, 1) of a face, opposite to each vertex, and its positive determinant.
-
-    Where the depth is positive, all three are positive exactly inside the face; divided by their sum they are
-    the perspective-correct barycentrics, and the sum over the determinant is the inverse depth.
-    """
-    p0, p1, p2 = _homogeneous(i0, scratch), _homogeneous(i1, scratch), _homogeneous(i2, scratch)
-    n0, n1, n2 = _cross(p1, p2), _cross(p2, p0), _cross(p0, p1)
-    det = p0[0] * n0[0] + p0[1] * n0[1] + p0[2] * n0[2]
-    if det < 0.0:
-        n0, n1, n2 = _cross(p2, p1), _cross(p0, p2), _cross(p1, p0)
-    return n0, n1, n2, abs(det)
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _draw_face(f, i0, i1, i2, left, right, top, bottom, scratch):
-    """Draw one face in front of the camera at the pixel centres of its bounding box."""
-    x, y, q, key, face = scratch.x, scratch.y, scratch.q, scratch.key, scratch.face
-    x0, y0, x1, y1, x2, y2 = x[i0], y[i0], x[i1], y[i1], x[i2], y[i2]
-    area = (x1 - x0) * (y2 - y0) - (y1 - y0) * (x2 - x0)
-    if area == 0.0:  # degenerate: it has no inside
-        return
-    s = 1.0 if area > 0.0 else -1.0
-    a0, b0, c0 = s * (y1 - y2), s * (x2 - x1), s * (x1 * y2 - y1 * x2)
-    a1, b1, c1 = s * (y2 - y0), s * (x0 - x2), s * (x2 * y0 - y2 * x0)
-    a2, b2, c2 = s * (y0 - y1), s * (x1 - x0), s * (x0 * y1 - y0 * x1)
-    t0, t1, t2 = _threshold(a0, b0), _threshold(a1, b1), _threshold(a2, b2)
-    area *= s
-    for row in range(top, bottom):
-        py = row + 0.5
-        r0, r1, r2 = b0 * py + c0, b1 * py + c1, b2 * py + c2
-        for column in range(left, right):
-            px = column + 0.5
-            e0, e1, e2 = a0 * px + r0, a1 * px + r1, a2 * px + r2
-            if e0 > t0 and e1 > t1 and e2 > t2:
-                nearness = (e0 * q[i0] + e1 * q[i1] + e2 * q[i2]) / area
-                if nearness > key[row, column]:
+                nearness = (e0 + e1 + e2) / det
+                if nearness > key[row, column] and nearness * near <= 1.0:
                     key[row, column] = nearness
                     face[row, column] = f
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def draw(faces, bounds, near, scratch):
-    """Fill ``scratch.face`` and ``scratch.key`` within ``bounds`` with the nearest surface of one mesh."""
-    cell, key, face = scratch.cell, scratch.key, scratch.face
-    top, bottom, left, right, _, _ = bounds
-    key[top:bottom, left:right] = -np.inf
-    face[top:bottom, left:right] = -1
-    for f in range(faces.shape[0]):
-        i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
-        k0, k1, k2 = cell[i0], cell[i1], cell[i2]
-        differing = (k0 ^ k1) | (k0 ^ k2)
-        if (k0 | k1 | k2) < 0:
-            if differing != 0:
-                _draw_crossing(f, i0, i1, i2, scratch, near)
-            continue
-        if (differing & 0xFFFF) == 0 or (differing >> 16) == 0:
-            continue
-        column0, column1, column2 = k0 & 0xFFFF, k1 & 0xFFFF, k2 & 0xFFFF
-        row0, row1, row2 = k0 >> 16, k1 >> 16, k2 >> 16
-        _draw_face(
-            f,
-            i0,
-            i1,
-            i2,
-            min(column0, column1, column2),
-            max(column0, column1, column2),
-            min(row0, row1, row2),
-            max(row0, row1, row2),
-            scratch,
-        )
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def barycentrics(i0, i1, i2, px, py, orthographic, scratch):
-    """Perspective-correct barycentrics of the centre (px, py) in a face that covers it."""
-    x, y, q, cell = scratch.x, scratch.y, scratch.q, scratch.cell
-    if (cell[i0] | cell[i1] | cell[i2]) < 0:
-        n0, n1, n2, _ = homogeneous_edges(i0, i1, i2, scratch)
-        e0 = n0[0] * px + n0[1] * py + n0[2]
-        e1 = n1[0] * px + n1[1] * py + n1[2]
-        e2 = n2[0] * px + n2[1] * py + n2[2]
-    else:
-        x0, y0, x1, y1, x2, y2 = x[i0] - px, y[i0] - py, x[i1] - px, y[i1] - py, x[i2] - px, y[i2] - py
-        e0, e1, e2 = x1 * y2 - y1 * x2, x2 * y0 - y2 * x0, x0 * y1 - y0 * x1
-        if not orthographic:
-            e0, e1, e2 = e0 * q[i0], e1 * q[i1], e2 * q[i2]
-    inverse = 1.0 / (e0 + e1 + e2)
-    return e0 * inverse, e1 * inverse, e2 * inverse
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def render_surfaces(vertices, faces, matrices, orthographic, near, scratch, face, bary, depth):
-    """Rasterize a batch into ``face`` (B,H,W), ``bary`` (B,H,W,3) and ``depth`` (B,H,W).
-
-    Returns:
-        −1, or the index of the first item with a coordinate that is not finite (rendering stops there).
-    """
-    for item in range(vertices.shape[0]):
-        bounds = project(vertices[item], matrices[item], orthographic, near, scratch)
-        if not bounds[5]:
-            return item
-        draw(faces, bounds, near, scratch)
-        face[item], bary[item], depth[item] = -1, 0.0, np.inf
-        for row in range(bounds[0], bounds[1]):
-            for column in range(bounds[2], bounds[3]):
-                f = scratch.face[row, column]
-                if f < 0:
-                    continue
-                key = scratch.key[row, column]
-                b0, b1, b2 = barycentrics(
-                    faces[f, 0], faces[f, 1], faces[f, 2], column + 0.5, row + 0.5, orthographic, scratch
-                )
-                face[item, row, column] = f
-                bary[item, row, column, 0] = b0
-                bary[item, row, column, 1] = b1
-                bary[item, row, column, 2] = b2
-                depth[item, row, column] = -key if orthographic else 1.0 / key
-    return -1

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from pymaf_data.errors import ShapeError
-from pymaf_data.render.rasterize import Raster, as_faces, as_numpy, as_size, rasterize
+from pymaf_data.render.raster import Raster, as_faces, as_numpy, as_size, rasterize
 
 if TYPE_CHECKING:
     import torch

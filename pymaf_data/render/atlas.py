@@ -1,0 +1,216 @@
+"""Atlases: what part of the body a face belongs to, and where on the chart of that part it lies.
+
+DensePose's convention: 24 parts, each a chart with U, V in [0, 1]; 0 is the background.
+
+    1, 2    torso back, front            3, 4    hand R, L           5, 6    foot L, R
+    7–10    upper leg R/L back, front    11–14   lower leg R/L back, front
+    15–18   upper arm L/R front, back    19–22   lower arm L/R front, back     23, 24  head R, L
+
+An atlas cuts the mesh along the borders of its charts, so its vertices are copies of the mesh's; ``vertex`` says of
+which. It belongs to one mesh and is refused with any other. In a mirrored picture a part becomes its partner on the
+other side with U, V unchanged, except on the two torso charts, which are their own partners and mirror U.
+
+Shapes: V mesh vertices, A atlas vertices, F faces.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pymaf_data.body.arrays import topology_fingerprint
+from pymaf_data.digest import digest_arrays
+from pymaf_data.errors import AssetMismatch, AssetMissing
+
+PARTS = 25
+"""Classes of a part map: background and 24 parts."""
+
+COARSE_PARTS = (
+    (0,), (1, 2), (3,), (4,), (5,), (6,), (7, 9), (8, 10), (11, 13), (12, 14), (15, 17), (16, 18), (19, 21),
+    (20, 22), (23, 24),
+)  # fmt: skip
+"""The 24 parts joined to 14 body parts without front and back, behind the background."""
+
+_LIMB_PAIRS = (
+    (3, 4), (5, 6), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16), (17, 18), (19, 20), (21, 22), (23, 24),
+)  # fmt: skip
+_SELF_MIRRORED = (1, 2)
+# A few faces may lack a chart: DensePose's atlas covers 13,774 of SMPL's 13,776.
+_UNCHARTED_FACES = 16
+
+
+def _coarse_of_part() -> np.ndarray:
+    table = np.zeros(PARTS, np.uint8)
+    for coarse, parts in enumerate(COARSE_PARTS):
+        table[list(parts)] = coarse
+    return table
+
+
+def _part_mirror() -> np.ndarray:
+    table = np.arange(PARTS, dtype=np.uint8)
+    for right, left in _LIMB_PAIRS:
+        table[right], table[left] = left, right
+    return table
+
+
+COARSE_OF_PART = _coarse_of_part()
+"""(25,) uint8: the coarse part, 0 … 14, of each part."""
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """Charts over one mesh.
+
+    Attributes:
+        name: where it came from.
+        vertex: (A,) int32, mesh vertex of each atlas vertex.
+        faces: (F, 3) int32, atlas vertices of each face.
+        face_part: (F,) uint8, part 1 … 24 of each face.
+        uv: (A, 2) float32 in [0, 1].
+        part_mirror: (25,) uint8, partner of each part in a mirrored picture.
+        u_mirror: (25,) bool, whether U becomes 1 − U as well.
+        mesh_fingerprint: topology fingerprint of the only mesh it belongs to; empty where the file does not tell.
+    """
+
+    name: str
+    vertex: np.ndarray
+    faces: np.ndarray
+    face_part: np.ndarray
+    uv: np.ndarray
+    part_mirror: np.ndarray
+    u_mirror: np.ndarray
+    mesh_fingerprint: str = ""
+
+    @cached_property
+    def mesh_faces(self) -> np.ndarray:
+        """(F, 3) int32: the faces as mesh vertices, in the atlas's order; what is rasterized."""
+        return np.ascontiguousarray(self.vertex[self.faces])
+
+    @cached_property
+    def corner_uv(self) -> np.ndarray:
+        """(F, 3, 2) float32: U, V at the corners of each face."""
+        return np.ascontiguousarray(self.uv[self.faces])
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of everything that decides what a map shows."""
+        return digest_arrays(
+            self.vertex, self.faces, self.face_part, self.uv, self.part_mirror, self.u_mirror.astype(np.uint8)
+        )
+
+    def check_mesh(self, faces: Any, vertices: int, mesh: str = "this mesh") -> None:
+        """Refuse a mesh that the atlas was not made for.
+
+        Args:
+            faces: (F', 3) faces of the mesh.
+            vertices: V, how many vertices it has.
+            mesh: its name, for the message.
+
+        Raises:
+            AssetMismatch: the fingerprint differs, or the charts hold triangles that the mesh has not.
+        """
+        mesh_faces = np.asarray(faces, np.int64)
+        found = topology_fingerprint(mesh_faces, vertices)
+        if self.mesh_fingerprint:
+            agrees = found == self.mesh_fingerprint
+        else:
+            ours, theirs = _triangle_keys(self.mesh_faces, vertices), _triangle_keys(mesh_faces, vertices)
+            agrees = self.vertex.max() < vertices and bool(np.isin(ours, theirs).all())
+            agrees = agrees and len(theirs) - len(ours) <= _UNCHARTED_FACES
+        if not agrees:
+            raise AssetMismatch(
+                f"atlas {self.name} does not chart {mesh} ({vertices} vertices, topology {found[:12]})",
+                expected="the mesh that the atlas was made for: the same faces over the same vertices",
+                action="use the atlas 'free' with the free body, and UV_Processed.mat with SMPL.",
+            )
+
+
+def load_atlas(source: str | Path = "free") -> Atlas:
+    """Load an atlas.
+
+    Args:
+        source: ``"free"`` for the atlas of the free body, or the path of DensePose's ``UV_Processed.mat``.
+
+    Raises:
+        AssetMissing: there is no such file.
+        AssetMismatch: the file is not an atlas of 24 charts.
+    """
+    return _load_free() if str(source) == "free" else _load_densepose(Path(source))
+
+
+def _load_free() -> Atlas:
+    with as_file(files("pymaf_data.body.assets") / "free_body.npz") as path, np.load(path) as asset:
+        fingerprint = topology_fingerprint(asset["faces"], len(asset["v_template"]))
+        uv = asset["atlas_uv"].astype(np.float32) / np.float32(65535)
+        return _atlas("free", asset["atlas_vertex"], asset["atlas_faces"], asset["atlas_face_part"], uv, fingerprint)
+
+
+def _load_densepose(path: Path) -> Atlas:
+    from scipy.io import loadmat
+
+    if not path.is_file():
+        raise AssetMissing(
+            f"no atlas at {path}",
+            expected="'free', or the path of DensePose's UV_Processed.mat",
+            action="put UV_data/UV_Processed.mat into the assets folder, or use the free body.",
+        )
+    try:
+        mat = loadmat(str(path))
+        vertex = mat["All_vertices"].ravel().astype(np.int64) - 1
+        triangles = mat["All_Faces"].astype(np.int64) - 1
+        face_part = mat["All_FaceIndices"].ravel()
+        uv = np.stack([mat["All_U_norm"].ravel(), mat["All_V_norm"].ravel()], axis=1).astype(np.float32)
+    except (KeyError, ValueError, NotImplementedError, OSError) as error:
+        raise AssetMismatch(
+            f"{path} cannot be read as an atlas: {error!r}",
+            expected="All_vertices, All_Faces, All_FaceIndices, All_U_norm and All_V_norm, as DensePose writes them",
+            action="fetch UV_Processed.mat again.",
+        ) from None
+    return _atlas(str(path), vertex, triangles, face_part, uv, "")
+
+
+def _atlas(
+    name: str, vertex: np.ndarray, triangles: np.ndarray, face_part: np.ndarray, uv: np.ndarray, fingerprint: str
+) -> Atlas:
+    """Check the arrays of a file and bring them to one form."""
+    whole = (
+        triangles.ndim == 2
+        and triangles.shape[1] == 3
+        and face_part.shape == triangles.shape[:1]
+        and uv.shape == (len(vertex), 2)
+        and int(triangles.min()) >= 0
+        and int(triangles.max()) < len(vertex)
+        and int(vertex.min()) >= 0
+        and set(np.unique(face_part).tolist()) <= set(range(1, PARTS))
+        and bool((uv >= 0).all() and (uv <= 1).all())
+    )
+    if not whole:
+        raise AssetMismatch(
+            f"atlas {name} is inconsistent: {len(vertex)} vertices, faces {triangles.shape}, parts {face_part.shape}, "
+            f"U, V {uv.shape}",
+            expected="faces over its own vertices, one part 1 … 24 per face, U and V in [0, 1]",
+            action="fetch or build the file again.",
+        )
+    u_mirror = np.zeros(PARTS, bool)
+    u_mirror[list(_SELF_MIRRORED)] = True
+    return Atlas(
+        name,
+        np.ascontiguousarray(vertex, np.int32),
+        np.ascontiguousarray(triangles, np.int32),
+        np.ascontiguousarray(face_part, np.uint8),
+        np.ascontiguousarray(uv, np.float32),
+        _part_mirror(),
+        u_mirror,
+        fingerprint,
+    )
+
+
+def _triangle_keys(triangles: np.ndarray, vertices: int) -> np.ndarray:
+    """(F,) one number per triangle, whatever corner it starts from."""
+    corners = np.sort(triangles.astype(np.int64), axis=1)
+    return (corners[:, 0] * vertices + corners[:, 1]) * vertices + corners[:, 2]

@@ -9,14 +9,15 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from pymaf_data.body.names import EXTRA, LANDMARKS, SKELETON
+from pymaf_data.body.names import EXTRA, LANDMARKS
 from pymaf_data.digest import digest_arrays
 from pymaf_data.errors import AssetMismatch
+from pymaf_data.geometry.joints import H36M17, SMPL24
 
-NUM_JOINTS = len(SKELETON)
+NUM_JOINTS = len(SMPL24)
 NUM_BETAS = 10
 NUM_POSE_FEATURES = 9 * (NUM_JOINTS - 1)
-NUM_H36M = 17
+NUM_H36M = len(H36M17)
 NUM_DOWNSAMPLED = 431
 
 _ROW_SUM_TOLERANCE = 1e-3  # the published regressors are rounded: rows sum to 1 within 2e-4

@@ -71,7 +71,7 @@ def decode(asset: Mapping[str, np.ndarray]) -> BodyArrays:
     mesh = topology_fingerprint(faces, V)
 
     def regressor(name: str, rows: int) -> Regressor:
-        return Regressor(f"{ASSET_NAME}:{name}", _dense(asset, name, (rows, V)), mesh)
+        return Regressor(f"{ASSET_NAME}:{name}", _normalised(_dense(asset, name, (rows, V))), mesh)
 
     return BodyArrays(
         v_template=v_template,
@@ -79,7 +79,7 @@ def decode(asset: Mapping[str, np.ndarray]) -> BodyArrays:
         parents=asset["parents"].astype(np.int64),
         shapedirs=asset["shapedirs"] * asset["shapedirs_scale"].astype(np.float64),
         posedirs=_dense(asset, "posedirs", (NUM_POSE_FEATURES, 3 * V)) * float(asset["posedirs_scale"]),
-        weights=_dense(asset, "weights", (V, NUM_JOINTS)),
+        weights=_normalised(_dense(asset, "weights", (V, NUM_JOINTS))),
         joints=regressor("J_regressor", NUM_JOINTS),
         extra=regressor("extra_regressor", len(EXTRA)),
         h36m=regressor("h36m_regressor", NUM_H36M),
@@ -101,3 +101,11 @@ def _dense(asset: Mapping[str, np.ndarray], name: str, shape: tuple[int, int]) -
     matrix = sparse.csr_matrix(triple, shape=shape)
     matrix.check_format(full_check=True)
     return matrix.toarray()
+
+
+def _normalised(matrix: np.ndarray) -> np.ndarray:
+    """Rows that sum to one in float64, not only in the float32 of the file.
+
+    A row's sum of a few float32 values is exact in float64 whatever their order, so mirrored rows stay exact mirrors.
+    """
+    return matrix / matrix.sum(1, keepdims=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pymaf_data.errors import AssetMissing
+from pymaf_data.paths import DataRoot
 
 _COMPANIONS = "PyMAF's data download (github.com/HongwenZhang/PyMAF, fetch_data.sh)"
 SOURCES: dict[str, str] = {
@@ -23,9 +24,7 @@ def assets_folder(assets: Path | None = None) -> Path:
     """The folder given, or ``assets`` below the data root (``PYMAF_DATA_ROOT``, default ``./data``)."""
     if assets is not None:
         return Path(assets)
-    from pymaf_data.paths import DataRoot
-
-    return DataRoot().assets
+    return DataRoot.default().assets
 
 
 def find_asset(relative: str, assets: Path | None = None) -> Path:

@@ -47,6 +47,8 @@ class _Record(metaclass=_Sealed):
     """An inert stand-in: remembers arguments and state, does nothing with them."""
 
     __slots__ = ("args", "state")
+    args: tuple[Any, ...]
+    state: Any
 
     def __new__(cls, *args: Any) -> _Record:
         record = object.__new__(cls)
@@ -197,7 +199,8 @@ class _Resolver:
             out.update((self(key), self(item)) for key, item in value.items())
             return out
         if isinstance(value, list):
-            self._done[id(value)] = items = []
+            items: list[Any] = []
+            self._done[id(value)] = items
             items.extend(self(item) for item in value)
             return items
         if isinstance(value, (tuple, set, frozenset)):
@@ -239,7 +242,7 @@ class _Resolver:
         code = str(record.args[0])
         if _PLAIN_DTYPE.fullmatch(code) is None:
             raise _refused(self._origin, f"the dtype {code[:40]!r}")
-        order = "="
+        order: Any = "="
         if record.state is not None:
             _, order, subarray, names, fields = record.state[:5]
             if subarray is not None or names is not None or fields is not None:

@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import struct
+import zipfile
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+
+from pymaf_data.body.unpickle import load_pickled_npz, load_trusted_pickle, loads_trusted
+from pymaf_data.errors import RawDataCorrupt, UntrustedData
+
+
+class Hostile:
+    """Reduces to any call at all."""
+
+    def __init__(self, function, *args):
+        self.call = function, args
+
+    def __reduce__(self):
+        return self.call
+
+
+def loads(data: bytes):
+    return loads_trusted(data, "file")
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_everything_genuine_survives(protocol):
+    value = {
+        "f8": np.arange(6.0).reshape(2, 3),
+        "u4 fortran": np.asfortranarray(np.arange(12, dtype=np.uint32).reshape(3, 4)),
+        "big endian": np.arange(3, dtype=">i4"),
+        "scalar": np.float32(2.5),
+        "text": "Grüße",
+        "bytes": b"\x00\xff",
+        "nested": [(1, 2.5), OrderedDict(a=None), {1, 2}],
+        "objects": np.array([np.zeros(2), "x"], dtype=object),
+    }
+    read = loads(pickle.dumps(value, protocol))
+    assert list(read) == list(value)
+    for key in ("f8", "u4 fortran", "big endian"):
+        assert read[key].dtype == value[key].dtype
+        np.testing.assert_array_equal(read[key], value[key])
+    assert read["scalar"] == np.float32(2.5) and read["scalar"].dtype == np.float32
+    assert (read["text"], read["bytes"], read["nested"]) == (value["text"], value["bytes"], value["nested"])
+    np.testing.assert_array_equal(read["objects"][0], np.zeros(2))
+    read["f8"][0, 0] = 7  # arrays are the caller's own
+
+
+@pytest.mark.parametrize("kind", [sparse.csc_matrix, sparse.csr_matrix])
+def test_sparse_matrices(kind):
+    matrix = kind(np.eye(4, 5) * 2.0)
+    read = loads(pickle.dumps(matrix, 2))
+    assert type(read) is kind
+    np.testing.assert_array_equal(read.toarray(), matrix.toarray())
+
+
+def test_shared_objects_stay_shared():
+    array = np.zeros(3)
+    first, second = loads(pickle.dumps([array, array]))
+    assert first is second
+
+
+def chumpy_pickle(state: dict, name: str = "chumpy.ch Ch") -> bytes:
+    """What chumpy writes at protocol 2, without chumpy."""
+    module, cls = name.split()
+    body = pickle.dumps(state, 2)[2:-1]  # between PROTO and STOP
+    return b"\x80\x02c" + f"{module}\n{cls}\n".encode() + b")\x81" + body + b"b."
+
+
+def test_chumpy_leaf_becomes_an_array():
+    read = loads(chumpy_pickle({"x": np.arange(3.0), "_dirty_vars": set()}))
+    np.testing.assert_array_equal(read, np.arange(3.0))
+
+
+def test_chumpy_select():
+    state = {"a": np.arange(6.0), "idxs": np.array([1, 3]), "preferred_shape": (2, 1)}
+    read = loads(chumpy_pickle(state, "chumpy.reordering Select"))
+    np.testing.assert_array_equal(read, [[1], [3]])
+
+
+def test_python2_text_is_latin1():
+    assert loads(b"\x80\x02U\x01\xe9.") == "é"
+    array = b"\x80\x02cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R(K\x01K\x02\x85"
+    array += b"cnumpy\ndtype\nU\x02u1K\x00K\x01\x87RNU\x02\xff\x01tb."
+    # An array whose dtype is no record is refused, not guessed.
+    with pytest.raises(RawDataCorrupt):
+        loads(array.replace(b"cnumpy\ndtype\nU\x02u1K\x00K\x01\x87RNU", b"NNU"))
+
+
+MARK = "ran.txt"
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize(
+    ("payload", "name"),
+    [
+        (Hostile(os.system, f"touch {MARK}"), "system"),
+        (Hostile(eval, f"open({MARK!r}, 'w')"), "eval"),
+        (Hostile(exec, f"open({MARK!r}, 'w')"), "exec"),
+        (Hostile(getattr, "x", "upper"), "getattr"),
+        (Hostile(__import__, "os"), "__import__"),
+        (Hostile(np.load, "x.npy"), "numpy.*load"),
+        (Hostile(pickle.loads, b"."), "loads"),
+    ],
+)
+def test_hostile_pickles_run_nothing(payload, name, protocol, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UntrustedData, match=name):
+        loads(pickle.dumps({"v_template": np.zeros(2), "x": payload}, protocol))
+    assert not (tmp_path / MARK).exists()
+
+
+def reduce_call(module: str, name: str, args: object, then: bytes = b"") -> bytes:
+    return b"\x80\x02c" + f"{module}\n{name}\n".encode() + pickle.dumps(args, 2)[2:-1] + b"R" + then + b"."
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x80\x04\x8c\x08builtins\x8c\x0ddict.fromkeys\x93.",  # dotted names
+        reduce_call("numpy", "dtype", ("O,O", 0, 1)),
+        reduce_call("numpy", "dtype", ("V8", 0, 1)),
+        b"cos\nsystem\n.",
+        b"c__main__\nanything\n.",
+        b"cnumpy.testing._private.utils\nrunstring\n.",
+        b"cchumpy.ch_ops\nadd\n.",
+    ],
+)
+def test_what_is_not_on_the_list_is_refused_by_name(data):
+    with pytest.raises(UntrustedData, match="allow-list"):
+        loads(data)
+
+
+def dtype_with_state(state: tuple) -> bytes:
+    code = b"cnumpy\ndtype\n" + pickle.dumps(("O8", 0, 1), 2)[2:-1] + b"R"
+    return b"\x80\x02" + code + pickle.dumps(state, 2)[2:-1] + b"b."
+
+
+def test_forged_dtype_states_are_refused():
+    """A structured dtype with a hidden object field would turn raw bytes into pointers."""
+    forged = (3, "|", None, ("f",), {"f": ("O8", 0)}, 8, 1, 0)
+    with pytest.raises(UntrustedData, match="structured"):
+        loads(dtype_with_state(forged))
+
+
+def array_pickle(dtype: str, shape: tuple, data: object) -> bytes:
+    head = (
+        b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n" + pickle.dumps((0,), 2)[2:-1] + b"U\x01btR"
+    )
+    kind = b"cnumpy\ndtype\n" + pickle.dumps((dtype, 0, 1), 2)[2:-1] + b"R"
+    body = b"(K\x01" + pickle.dumps(shape, 2)[2:-1] + kind + b"\x89" + pickle.dumps(data, 2)[2:-1] + b"tb."
+    return head + body
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape", "data"),
+    [
+        ("f8", (4,), "\x00" * 31),  # too few bytes
+        ("f8", (-1,), "\x00" * 8),
+        ("f8", (1 << 40,), 1 << 43),  # a number where bytes should be: must not allocate
+        ("O8", (1,), "\x00" * 8),  # raw bytes where objects should be
+        ("O8", (3,), [None]),
+    ],
+)
+def test_array_states_that_do_not_add_up(dtype, shape, data):
+    if dtype == "O8" and isinstance(data, str):
+        assert loads(array_pickle(dtype, shape, data))[0] == data  # stays text, never a pointer
+        return
+    with pytest.raises(RawDataCorrupt):
+        loads(array_pickle(dtype, shape, data))
+
+
+def test_array_pickle_helper_is_sound():
+    np.testing.assert_array_equal(loads(array_pickle("<f8", (1,), struct.pack("<d", 2).decode("latin1"))), [2.0])
+
+
+def test_stand_ins_cannot_be_altered():
+    data = b"\x80\x02ccollections\nOrderedDict\ncnumpy\nndarray\nN}U\x0c__setstate__K\x01s\x86b."
+    with pytest.raises(RawDataCorrupt):
+        loads(data)
+    np.testing.assert_array_equal(loads(pickle.dumps(np.ones(2))), np.ones(2))
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.3, 0.9, 0.999])
+def test_truncated_pickles(fraction, tmp_path):
+    data = pickle.dumps({"v": np.zeros(100), "w": [1, 2]}, 2)
+    path = tmp_path / "cut.pkl"
+    path.write_bytes(data[: int(len(data) * fraction)])
+    with pytest.raises(RawDataCorrupt, match=r"cut\.pkl"):
+        load_trusted_pickle(path)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(RawDataCorrupt, match=r"absent\.pkl"):
+        load_trusted_pickle(tmp_path / "absent.pkl")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_damage_gives_our_errors_only(data):
+    sound = bytearray(pickle.dumps({"v": np.arange(4.0), "m": sparse.csc_matrix(np.eye(2))}, 2))
+    position = data.draw(st.integers(0, len(sound) - 1))
+    sound[position] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(RawDataCorrupt, UntrustedData):
+        loads(bytes(sound))
+
+
+class Absent:
+    """Stands for a class that a reader has not installed."""
+
+
+def test_npz_reads_only_the_members_asked_for(tmp_path):
+    path = tmp_path / "mesh_downsampling.npz"
+    D = np.empty(2, object)
+    D[:] = [sparse.csc_matrix(np.eye(3, 5)), sparse.csc_matrix(np.eye(2, 3))]
+    np.savez(path, D=D, M=np.array([Absent(), None], dtype=object), plain=np.arange(3))
+    read = load_pickled_npz(path, ("D", "plain"))
+    np.testing.assert_array_equal((read["D"][1] @ read["D"][0]).toarray(), np.eye(2, 5))
+    np.testing.assert_array_equal(read["plain"], np.arange(3))
+    with pytest.raises(UntrustedData, match="Absent"):
+        load_pickled_npz(path, ("M",))
+    with pytest.raises(RawDataCorrupt, match="Z"):
+        load_pickled_npz(path, ("Z",))
+
+
+def test_npz_that_is_no_archive(tmp_path):
+    path = tmp_path / "x.npz"
+    path.write_bytes(b"no zip")
+    with pytest.raises(RawDataCorrupt):
+        load_pickled_npz(path, ("D",))
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("D.npy", b"\x93NUMPY\x01\x00")
+    with pytest.raises(RawDataCorrupt):
+        load_pickled_npz(path, ("D",))
+
+
+def test_real_downsampling_file(shared):
+    read = load_pickled_npz(shared / "data/smpl-extras/mesh_downsampling.npz", ("D", "A", "U"))
+    assert [matrix.shape for matrix in read["D"]] == [(1723, 6890), (431, 1723)]
+    with pytest.raises(UntrustedData, match="Mesh"):
+        load_pickled_npz(shared / "data/smpl-extras/mesh_downsampling.npz", ("M",))

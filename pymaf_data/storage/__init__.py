@@ -9,28 +9,35 @@
     open_store(path).array("image")[0]                            # (S, S, 3) uint8
 
 The normative text is ``schemas/store.md``. Rooms, lowest first: ``layout`` (names), ``shard`` (bytes and index
-arithmetic), ``jpeg``, ``specs`` (arrays and their encoding), ``files`` (durable input and output), ``commits`` and ``plan``
-(records), ``lock``, ``swap``, ``writer``, ``reader``, ``store``, ``create``; ``verify``, ``inspect`` and ``gc`` stand on
-these. ``codec`` is for zarr-python alone.
+arithmetic), ``jpeg``, ``specs`` (arrays and their encoding), ``files`` (durable input and output), ``commits`` and
+``plan`` (records), ``lock``, ``swap``, ``writer``, ``reader``, ``store``, ``create``; on these stand ``verify``,
+``inspect`` and ``gc``. ``codec`` is for zarr-python alone.
 """
 
 from pymaf_data.storage.create import create_store
+from pymaf_data.storage.gc import collect_garbage
+from pymaf_data.storage.inspect import inspect
 from pymaf_data.storage.jpeg import encode as encode_jpeg
 from pymaf_data.storage.plan import Plan, Provenance
 from pymaf_data.storage.reader import Array
 from pymaf_data.storage.specs import ArraySpec
 from pymaf_data.storage.store import StageInfo, Store, open_store
+from pymaf_data.storage.verify import Finding, verify
 from pymaf_data.storage.writer import StageWriter
 
 __all__ = [
     "Array",
     "ArraySpec",
+    "Finding",
     "Plan",
     "Provenance",
     "StageInfo",
     "StageWriter",
     "Store",
+    "collect_garbage",
     "create_store",
     "encode_jpeg",
+    "inspect",
     "open_store",
+    "verify",
 ]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Any, TypeVar
 
 from pymaf_data.config import StrictModel
@@ -146,6 +145,8 @@ def read_commits(files: Files, record: StageRecord) -> dict[int, Commit]:
     """
     commits: dict[int, Commit] = {}
     for key in files.keys(record.key.commits):
+        if layout.stage_of(key, layout.COMMITS) is None:
+            continue
         action = commit_action(key, record.stage)
         commit = read(files, key, Commit, action)
         if (commit.stage, commit.generation) != (record.stage, record.generation) or key != record.key.commit(
@@ -160,8 +161,10 @@ def read_records(files: Files) -> list[StageRecord]:
     """Every generation's record, sorted by stage and digest."""
     records = []
     for key in files.keys(layout.STAGES):
-        stage = str(Path(key).parent.relative_to(layout.STAGES))
-        record = read(files, key, StageRecord, record_action(key, layout.check_stage(stage)))
+        stage = layout.stage_of(key, layout.STAGES)
+        if stage is None:
+            continue
+        record = read(files, key, StageRecord, record_action(key, stage))
         if record.key.record != key:
             raise StoreDamaged(f"{key} speaks of {record.key.record}", action=record_action(key, stage))
         records.append(record)

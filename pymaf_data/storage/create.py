@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pymaf_data.errors import NotAStore, StoreError
-from pymaf_data.storage import commits, layout, plan, swap
+from pymaf_data.storage import commits, layout, swap
+from pymaf_data.storage import plan as plans
 from pymaf_data.storage.files import LocalFiles, make_folder, sync_folder
 from pymaf_data.storage.layout import Generation
 from pymaf_data.storage.plan import Plan, Provenance
@@ -23,7 +24,7 @@ _ABANDONED_SECONDS = 3600.0
 
 def create_store(
     path: str | os.PathLike[str],
-    wanted: Plan,
+    plan: Plan,
     specs: Sequence[ArraySpec],
     provenance: Provenance,
     overwrite: bool = False,
@@ -42,22 +43,22 @@ def create_store(
     root = Path(path)
     swap.end_interrupted(root)
     if not _occupied(root):
-        return _new(root, wanted, specs, provenance)
+        return _new(root, plan, specs, provenance)
     if not overwrite:
-        return _continued(root, wanted, provenance)
+        return _continued(root, plan, provenance)
     require_store(root)
-    unfinished = _matching(root, wanted, provenance)
+    unfinished = _matching(root, plan, provenance)
     if unfinished is not None and not _ingested(unfinished):
         return unfinished
     swap.require_unlocked(root)
     aside = swap.next_of(root)
-    begun = _matching(aside, wanted, provenance) if aside.exists() else None
+    begun = _matching(aside, plan, provenance) if aside.exists() else None
     if begun is not None:
         return begun
     if aside.exists():
         swap.require_unlocked(aside)
         shutil.rmtree(aside)
-    return _new(aside, wanted, specs, provenance)
+    return _new(aside, plan, specs, provenance)
 
 
 def _occupied(root: Path) -> bool:
@@ -65,22 +66,22 @@ def _occupied(root: Path) -> bool:
     return root.exists() and not (root.is_dir() and not any(root.iterdir()))
 
 
-def _continued(root: Path, wanted: Plan, provenance: Provenance) -> Store:
+def _continued(root: Path, plan: Plan, provenance: Provenance) -> Store:
     try:
         require_store(root)
     except NotAStore as error:
         raise NotAStore(error.found, expected="a store, or nothing", action="give another path with --out.") from None
-    plan.require_same(LocalFiles(root), wanted, str(root))
+    plans.require_same(LocalFiles(root), plan, str(root))
     store = open_store(root)
     if not _ingested(store):
-        plan.require_same_versions(plan.parse_provenance(store.head), provenance, str(root))
+        plans.require_same_versions(plans.parse_provenance(store.head), provenance, str(root))
     return store
 
 
-def _matching(root: Path, wanted: Plan, provenance: Provenance) -> Store | None:
+def _matching(root: Path, plan: Plan, provenance: Provenance) -> Store | None:
     """The store at ``root`` if this very run would go on with it."""
     try:
-        return _continued(root, wanted, provenance)
+        return _continued(root, plan, provenance)
     except StoreError:
         return None  # planned otherwise, another version, damaged: each a reason to build anew
 
@@ -89,20 +90,20 @@ def _ingested(store: Store) -> bool:
     return any(info.stage == layout.INGEST and info.complete and info.current for info in store.stages())
 
 
-def _new(root: Path, wanted: Plan, specs: Sequence[ArraySpec], provenance: Provenance) -> Store:
+def _new(root: Path, plan: Plan, specs: Sequence[ArraySpec], provenance: Provenance) -> Store:
     """Write a store without rows beside ``root`` and rename it into place, so that it appears whole or not at all."""
     make_folder(root.parent)
     _remove_abandoned(root)
     folder = Path(tempfile.mkdtemp(prefix=_prefix(root), dir=root.parent))
     try:
         folder.chmod(0o755)
-        _write_skeleton(LocalFiles(folder), wanted, specs, provenance)
+        _write_skeleton(LocalFiles(folder), plan, specs, provenance)
         try:
             folder.rename(root)
         except OSError:
             if not _occupied(root):
                 raise
-            return _continued(root, wanted, provenance)  # another process was faster
+            return _continued(root, plan, provenance)  # another process was faster
         sync_folder(root.parent)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -120,11 +121,11 @@ def _remove_abandoned(root: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write_skeleton(files: LocalFiles, wanted: Plan, specs: Sequence[ArraySpec], provenance: Provenance) -> None:
+def _write_skeleton(files: LocalFiles, plan: Plan, specs: Sequence[ArraySpec], provenance: Provenance) -> None:
     temporary = layout.temporary(layout.INGEST)
-    files.write({layout.ROWS: [wanted.rows_text()], layout.PLAN: [wanted.sealed(provenance)]}, temporary)
-    key = Generation(layout.INGEST, wanted.digest)
-    record, metadata = new_record(plan.read_head(files), key, specs, {})
+    files.write({layout.ROWS: [plan.rows_text()], layout.PLAN: [plan.sealed(provenance)]}, temporary)
+    key = Generation(layout.INGEST, plan.digest)
+    record, metadata = new_record(plans.read_head(files), key, specs, {})
     files.write({name: [text] for name, text in metadata.items()}, temporary)
     files.write({key.record: [commits.seal(record.model_dump(mode="json"))]}, temporary)
     files.remove(layout.TEMPORARY)

@@ -35,7 +35,7 @@ class Files(Protocol):
     def size(self, key: str) -> int:
         """The number of bytes of a key."""
 
-    def keys(self, prefix: str = "") -> Iterator[str]:
+    def keys(self, prefix: str) -> Iterator[str]:
         """Every key below a folder, sorted."""
 
     def write(self, items: Mapping[str, Iterable[bytes]], temporary: str) -> None:
@@ -71,7 +71,7 @@ class LocalFiles:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         return _map(self.root / key)
 
-    def keys(self, prefix: str = "") -> Iterator[str]:
+    def keys(self, prefix: str) -> Iterator[str]:
         """See :class:`Files`."""
         for folder, folders, names in os.walk(self.root / prefix):
             folders.sort()

@@ -25,6 +25,11 @@ INGEST = "ingest"
 _STAGE = re.compile(r"ingest|choice|iuv|fits/[a-z0-9][a-z0-9_.-]{0,63}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 SHORT = 16
+_FILE_NAMES = {
+    STAGES: rf"(?P<stage>{_STAGE.pattern})/[0-9a-f]{{{SHORT}}}\.json",
+    COMMITS: rf"(?P<stage>{_STAGE.pattern})/[0-9a-f]{{{SHORT}}}/[0-9]{{5,}}\.json",
+    CURRENT: rf"(?P<stage>{_STAGE.pattern})\.json",
+}
 
 
 @dataclass(frozen=True, order=True)
@@ -112,6 +117,12 @@ def temporary(stage: str) -> str:
 
 def _flat(stage: str) -> str:
     return check_stage(stage).replace("/", "+")
+
+
+def stage_of(key: str, folder: str) -> str | None:
+    """The stage that a file below ``STAGES``, ``COMMITS`` or ``CURRENT`` belongs to by its name; None: a foreign file."""
+    match = re.fullmatch(_FILE_NAMES[folder], key.removeprefix(f"{folder}/"))
+    return match["stage"] if match else None
 
 
 def parent_groups(generation: Generation) -> list[str]:

@@ -16,7 +16,7 @@ from pymaf_data.errors import ConfigError, StoreChanged, StoreDamaged
 from pymaf_data.storage import commits, layout
 from pymaf_data.storage.files import Files
 
-_ACTION = "the plan cannot be made again in place: run `pymaf-data ingest … --overwrite`."
+ACTION = "the plan cannot be made again in place: run `pymaf-data ingest … --overwrite`."
 
 
 class Provenance(StrictModel):
@@ -98,9 +98,9 @@ def read_head(files: Files) -> dict[str, Any]:
         StoreVersionError: another major version.
     """
     try:
-        head = commits.unseal(files.read(layout.PLAN), layout.PLAN, _ACTION)
+        head = commits.unseal(files.read(layout.PLAN), layout.PLAN, ACTION)
     except FileNotFoundError:
-        raise StoreDamaged(f"{layout.PLAN} is missing", action=_ACTION) from None
+        raise StoreDamaged(f"{layout.PLAN} is missing", action=ACTION) from None
     layout.check_version(head.get("format_version"), layout.PLAN)
     return head
 
@@ -121,7 +121,7 @@ def read_rows(files: Files, head: dict[str, Any]) -> list[tuple[str, int]]:
     except FileNotFoundError:
         text = b""
     if hashlib.sha256(text).hexdigest() != head["rows_sha256"]:
-        raise StoreDamaged(f"{layout.ROWS} is missing or damaged", action=_ACTION)
+        raise StoreDamaged(f"{layout.ROWS} is missing or damaged", action=ACTION)
     return [(name, number) for name, number in map(json.loads, text.splitlines())]
 
 
@@ -194,7 +194,7 @@ def parse_provenance(head: dict[str, Any]) -> Provenance:
     try:
         return Provenance.parse(head.get("provenance"), layout.PLAN)
     except ConfigError as error:
-        raise StoreDamaged(error.found, action=_ACTION) from None
+        raise StoreDamaged(error.found, action=ACTION) from None
 
 
 def root_attributes(head: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numcodecs import zstd
+from numcodecs import zstd  # type: ignore[import-untyped]
 
 from pymaf_data.errors import ShapeError, StoreDamaged
 from pymaf_data.storage import jpeg

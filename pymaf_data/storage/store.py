@@ -189,7 +189,9 @@ def open_store(path: str | os.PathLike[str]) -> Store:
 
 
 def require_store(root: Path) -> None:
-    """Refuse what is not a store that this version reads, judged by its root group.
+    """Refuse what is not a store of a major version that this library reads.
+
+    The sealed plan is believed first; the root group speaks where there is none, as in a store of another major.
 
     Raises:
         NotAStore: see :func:`open_store`.
@@ -197,22 +199,25 @@ def require_store(root: Path) -> None:
     """
     if not root.is_dir():
         raise NotAStore(_absence(root), expected="a store made by `pymaf-data ingest`", action="check the path.")
-    attributes = read_root_attributes(root)
-    if attributes is None and not (root / layout.PLAN).is_file():
-        raise NotAStore(
-            f"{root} is a folder, but not a pymaf-data store",
-            expected=f"{layout.ROOT_METADATA} with the attribute format = {layout.FORMAT!r}",
-            action="give the path of a store (by custom <dataset>-<split>.zarr).",
-        )
-    if attributes is not None:
-        layout.check_version(attributes.get("format_version"), str(root))
+    try:
+        plan.read_head(LocalFiles(root))
+    except StoreDamaged:
+        version = _root_version(root)
+        if version is not None:
+            layout.check_version(version, str(root))
+        elif not (root / layout.PLAN).is_file():
+            raise NotAStore(
+                f"{root} is a folder, but not a pymaf-data store",
+                expected=f"{layout.ROOT_METADATA} with the attribute format = {layout.FORMAT!r}",
+                action="give the path of a store (by custom <dataset>-<split>.zarr).",
+            ) from None
 
 
-def read_root_attributes(root: Path) -> dict[str, Any] | None:
-    """The root group's attributes when they are those of a store of any version."""
+def _root_version(root: Path) -> object:
+    """The format version that the root group claims; None where it claims to be no store."""
     try:
         attributes = json.loads((root / layout.ROOT_METADATA).read_bytes())["attributes"]
-        return dict(attributes) if attributes["format"] == layout.FORMAT else None
+        return attributes["format_version"] if attributes["format"] == layout.FORMAT else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+from pymaf_data.errors import NotAStore
 
 VARIABLE = "PYMAF_DATA_ROOT"
 STORE_SUFFIX = ".zarr"
@@ -41,6 +44,21 @@ class DataRoot:
         return sorted(
             path for path in (self.path / "stores").glob(f"*{STORE_SUFFIX}") if path.is_dir() and path.name[0] != "."
         )
+
+    def require_stores(self, given: Sequence[Path] = ()) -> list[Path]:
+        """The stores a command works on: those given, else every one below the root.
+
+        Raises:
+            NotAStore: none is given and none is there.
+        """
+        found = list(given) or self.stores()
+        if not found:
+            raise NotAStore(
+                f"no store is given, and there is none in {self.path / 'stores'}",
+                expected=f"<dataset>-<split>{STORE_SUFFIX}",
+                action=f"make one with `pymaf-data ingest`, name one, or set {VARIABLE}.",
+            )
+        return found
 
     @property
     def assets(self) -> Path:

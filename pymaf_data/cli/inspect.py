@@ -1,0 +1,90 @@
+"""``pymaf-data inspect``: what is in a store?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def command(
+    stores: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[STORE]...", help="Stores; all below the data root if none is given."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Show what a store holds: persons kept and dropped, holes, stages, where it came from and under which licences.
+
+    Example: pymaf-data inspect data/stores/coco-train.zarr
+    """
+    import json
+
+    from pymaf_data.paths import DataRoot
+    from pymaf_data.storage import inspect
+
+    described = [inspect(path) for path in DataRoot.default().require_stores(stores or [])]
+    if as_json:
+        typer.echo(json.dumps(described, indent=2))
+        return
+    for number, store in enumerate(described):
+        if number:
+            typer.echo()
+        _print(store)
+
+
+def _print(store: dict[str, Any]) -> None:
+    typer.secho(store["path"], bold=True)
+    _line("what", f"{store['dataset']} {store['split']}, format {store['format_version']}")
+    _line("persons", f"{store['persons']:,} in shards of {store['shard']}, {_size(store['bytes'])}")
+    _table("holes", store["holes"])
+    _table("counts", _against(store["counts"], store["expected"]))
+    _table("licences", store["licences"])
+    _table("options", store["options"])
+    _table("inputs", {name: digest[:16] for name, digest in store["inputs"].items()})
+    _line("manifest", store["manifest_digest"][:16] or "none")
+    _table("versions", store["versions"])
+    _table("writers", store["writers"])
+    for stage in store["stages"]:
+        _print_stage(stage)
+
+
+def _print_stage(stage: dict[str, Any]) -> None:
+    done = stage["shards"] - len(stage["missing"])
+    state = "complete" if stage["complete"] else "not complete"
+    current = ", current" if stage["current"] else ""
+    typer.secho(f"  stage {stage['stage']} ", bold=True, nl=False)
+    typer.echo(
+        f"{stage['generation'][:16]}: {done} of {stage['shards']} shards, {state}{current}, {_size(stage['bytes'])}"
+    )
+    for name, array in stage["arrays"].items():
+        shape = "x".join(map(str, array["shape"]))
+        typer.echo(f"    {name:<16} {shape:<20} {array['dtype']:<8} {array['codec']:<5} {_size(array['bytes'])}")
+    for key, value in stage["attributes"].items():
+        typer.echo(f"    {key} = {value}")
+
+
+def _against(counts: dict[str, int], expected: dict[str, int]) -> dict[str, str]:
+    """Each count, with what the manifest says where it says otherwise."""
+    names = [*counts, *(name for name in expected if name not in counts)]
+    texts = {name: f"{counts.get(name, 0):,}" for name in names}
+    differing = {name: f"{texts[name]} (whole data set: {expected[name]:,})" for name in expected}
+    return texts | {name: text for name, text in differing.items() if counts.get(name) != expected[name]}
+
+
+def _line(title: str, text: str) -> None:
+    typer.echo(f"  {title:<10}{text}")
+
+
+def _table(title: str, entries: dict[str, Any]) -> None:
+    for number, (name, value) in enumerate(entries.items()):
+        _line("" if number else title, f"{name}: {value}")
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.2f} TB"

@@ -11,7 +11,7 @@ import typer
 def command(
     stores: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[STORE]...", help="Stores; all below the data root if none is given."),
+        typer.Argument(metavar="[STORE]...", help="Stores; all of the data root if none is given."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:

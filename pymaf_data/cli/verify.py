@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from pymaf_data.storage import Finding
 
 
 def command(
     stores: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[STORE]...", help="Stores; all below the data root if none is given."),
+        typer.Argument(metavar="[STORE]...", help="Stores; all of the data root if none is given."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
@@ -26,7 +29,7 @@ def command(
 
     from pymaf_data.cli.progress import progress
     from pymaf_data.paths import DataRoot
-    from pymaf_data.storage import Finding, verify
+    from pymaf_data.storage import verify
 
     results: dict[str, list[Finding]] = {}
     for path in DataRoot.default().require_stores(stores or []):
@@ -36,13 +39,13 @@ def command(
         found = {path: [finding.model_dump() for finding in findings] for path, findings in results.items()}
         typer.echo(json.dumps(found, indent=2))
     else:
-        for path, findings in results.items():
-            _print(path, findings)
+        for name, findings in results.items():
+            _print(name, findings)
     if any(finding.is_damage for findings in results.values() for finding in findings):
         raise typer.Exit(1)
 
 
-def _print(path: str, findings: list) -> None:  # type: ignore[type-arg]  # Finding would be a heavy import here
+def _print(path: str, findings: list[Finding]) -> None:
     for finding in findings:
         colour = "red" if finding.is_damage else "yellow"
         typer.echo(f"{typer.style(finding.kind, fg=colour)}  {finding.where}: {finding.problem}")

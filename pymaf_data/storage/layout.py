@@ -120,7 +120,7 @@ def _flat(stage: str) -> str:
 
 
 def stage_of(key: str, folder: str) -> str | None:
-    """The stage that a file below ``STAGES``, ``COMMITS`` or ``CURRENT`` belongs to by its name; None: a foreign file."""
+    """The stage that a file below ``STAGES``, ``COMMITS`` or ``CURRENT`` belongs to by name; None: a foreign file."""
     match = re.fullmatch(_FILE_NAMES[folder], key.removeprefix(f"{folder}/"))
     return match["stage"] if match else None
 

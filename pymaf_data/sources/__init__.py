@@ -1,1 +1,27 @@
-"""sources"""
+"""Raw data sets: manifests that say what they are, readers that give records, pictures found safely.
+
+manifest = load_manifest("coco")
+annotations, pictures = locate(manifest, "train", root)
+selection = read_coco(annotations, manifest, "train", manifest.selection(None)[1])
+selection.records[0].box                                      # (cx, cy, b) in continuous px
+Pictures(root, "train2014").load(name, size)                  # (H, W, 3) uint8, or a Hole with a reason
+"""
+
+from pymaf_data.sources.coco import read_coco
+from pymaf_data.sources.manifest import Manifest, known_manifests, load_manifest, locate
+from pymaf_data.sources.pictures import Hole, Pictures
+from pymaf_data.sources.records import Licence, PersonRecord
+from pymaf_data.sources.select import Selection
+
+__all__ = [
+    "Hole",
+    "Licence",
+    "Manifest",
+    "PersonRecord",
+    "Pictures",
+    "Selection",
+    "known_manifests",
+    "load_manifest",
+    "locate",
+    "read_coco",
+]

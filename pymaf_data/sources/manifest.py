@@ -1,0 +1,189 @@
+"""Manifests: what a data set is, where it comes from, how it lies on disk and in which conventions it speaks.
+
+One YAML file per data set in ``manifests/``. Everything that a reader would otherwise hard-code stands there: paths
+below the root, joint convention and pixel origin, box factor, selection rules, expected counts and licences.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from pymaf_data.config import StrictModel, load_yaml, read_yaml
+from pymaf_data.digest import digest_json
+from pymaf_data.errors import ConfigError, RawDataMissing, UsageError
+from pymaf_data.geometry import joints
+from pymaf_data.sources.records import Licence
+
+_PACKAGE = "pymaf_data.manifests"
+_OTHER = ("assets",)  # manifests of things other than data sets
+_CONVENTIONS = {convention.name: convention for convention in (joints.COCO17, joints.J24, joints.LSP14, joints.H36M17)}
+
+
+class Download(StrictModel):
+    """One thing to fetch."""
+
+    what: str
+    url: str = ""
+    into: str = Field(description="folder below the data set's root")
+
+
+class Whole(StrictModel):
+    """What a complete annotation file lists; only then are the expected counts comparable."""
+
+    images: int = Field(gt=0)
+    annotations: int = Field(gt=0)
+
+
+class Split(StrictModel):
+    """Where one split lies below the root."""
+
+    annotations: str
+    pictures: str
+    whole: Whole | None = None
+    expected: dict[str, int] = Field(default_factory=dict, description="selection → persons kept of the whole split")
+
+
+class KeypointRule(StrictModel):
+    """In which order and from which origin keypoints are written."""
+
+    convention: str
+    origin: Literal["index", "continuous"] = Field(description="index: ½ px leads to the centre of the pixel meant")
+
+    @property
+    def offset(self) -> float:
+        """What to add to x and y, in px."""
+        return 0.5 if self.origin == "index" else 0.0
+
+    @model_validator(mode="after")
+    def _known_convention(self) -> KeypointRule:
+        if self.convention not in _CONVENTIONS:
+            raise ValueError(f"no joint convention {self.convention!r}; known: {', '.join(_CONVENTIONS)}")
+        return self
+
+    def joints(self) -> tuple[str, ...]:
+        """Joint names in the data set's order."""
+        return _CONVENTIONS[self.convention].joints
+
+
+class BoxRule(StrictModel):
+    """How the square box follows from the annotated one."""
+
+    origin: Literal["index", "continuous"] = "continuous"
+    factor: float = Field(gt=0, description="side of the square per longer side of the annotated box")
+
+
+class SelectionRule(StrictModel):
+    """Which annotated persons are kept; crowds and persons without a labelled keypoint never are."""
+
+    title: str
+    requires: tuple[str, ...] = Field(description="joints that must be labelled, visible or hidden")
+
+
+class Manifest(StrictModel):
+    """One data set."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    title: str
+    reader: Literal["coco"]
+    homepage: str = ""
+    citation: str = ""
+    licences: tuple[Licence, ...] = Field(min_length=1)
+    get: tuple[Download, ...] = ()
+    splits: dict[str, Split] = Field(min_length=1)
+    keypoints: KeypointRule
+    box: BoxRule
+    selections: dict[str, SelectionRule] = Field(min_length=1)
+    default_selection: str
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Manifest:
+        if self.default_selection not in self.selections:
+            raise ValueError(f"default_selection {self.default_selection!r} is not among the selections")
+        for name, rule in self.selections.items():
+            unknown = sorted(set(rule.requires) - set(self.keypoints.joints()))
+            if unknown:
+                raise ValueError(f"selection {name} requires {unknown}, not in {self.keypoints.convention}")
+        return self
+
+    def rules_digest(self, split: str) -> str:
+        """SHA-256 of what decides over rows and arrays of a split; titles, addresses and licences do not."""
+        rules = self.model_dump(mode="json", include={"name", "reader", "keypoints", "box", "selections"})
+        for selection in rules["selections"].values():
+            del selection["title"]
+        return digest_json({**rules, "pictures": self.split(split).pictures})
+
+    def split(self, name: str) -> Split:
+        """A split by name.
+
+        Raises:
+            UsageError: the data set has no such split.
+        """
+        if name not in self.splits:
+            raise UsageError(f"{self.name} has no split {name!r}", expected=f"one of {', '.join(self.splits)}")
+        return self.splits[name]
+
+    def selection(self, name: str | None) -> tuple[str, SelectionRule]:
+        """A selection rule with its name; the default where ``name`` is None.
+
+        Raises:
+            UsageError: the data set has no such selection.
+        """
+        chosen = name or self.default_selection
+        if chosen not in self.selections:
+            choices = "; ".join(f"{key}: {rule.title}" for key, rule in self.selections.items())
+            raise UsageError(f"{self.name} has no selection {chosen!r}", expected=f"one of {choices}")
+        return chosen, self.selections[chosen]
+
+
+def known_manifests() -> list[str]:
+    """Names of the data sets that come with the package."""
+    names = (Path(entry.name) for entry in files(_PACKAGE).iterdir())
+    return sorted(name.stem for name in names if name.suffix == ".yaml" and name.stem not in _OTHER)
+
+
+def load_manifest(name_or_path: str | Path) -> Manifest:
+    """Load the manifest of a known data set, or a YAML file of your own.
+
+    Raises:
+        ConfigError: no such data set, or a manifest that does not validate.
+    """
+    text = str(name_or_path)
+    if text.endswith((".yaml", ".yml")):
+        return Manifest.parse(load_yaml(Path(text)), text)
+    known = known_manifests()
+    if text not in known:
+        raise ConfigError(
+            f"no manifest for data set {text!r}",
+            expected=f"one of {', '.join(known)}",
+            action="check the name, or give the path of a manifest of your own (*.yaml).",
+        )
+    return Manifest.parse(read_yaml((files(_PACKAGE) / f"{text}.yaml").read_text("utf-8"), f"manifest {text}"), text)
+
+
+def locate(manifest: Manifest, split: str, root: Path) -> tuple[Path, Path]:
+    """The annotation file and the picture folder of a split below ``root``.
+
+    Raises:
+        RawDataMissing: either is not there; the message says where it was looked for, what belongs there, what helps.
+    """
+    entry = manifest.split(split)
+    annotations, pictures = root / entry.annotations, root / entry.pictures
+    absent = [str(path) for path in (annotations, pictures) if not path.exists()]
+    if not absent:
+        return annotations, pictures
+    raise RawDataMissing(
+        f"no raw data of {manifest.title}, split {split}: looked for {' and '.join(absent)}",
+        expected=f"below {root}: {entry.annotations} and, in {entry.pictures}/, the pictures it lists",
+        action="\n  ".join(
+            [
+                "give the folder that holds them with --root, or get them:",
+                *(f"{item.into:<13} {item.what}{': ' * bool(item.url)}{item.url}" for item in manifest.get),
+                "With no raw data at all, `pymaf-data sample OUT` writes a stand-in in this layout;",
+                "`pymaf-data ingest sample --root OUT` takes it in.",
+            ]
+        ),
+    )

@@ -1,0 +1,248 @@
+"""Stage ``ingest``: raw data set → store of cropped persons.
+
+    manifest, annotation file → selection → plan (rows, fixed) → store → shard by shard: decode, crop, encode, commit
+
+The plan is made before any picture is opened, so a picture that cannot be used leaves a hole and shifts nobody. A shard
+exists when it is committed; running again makes those that are missing, after checking that options, annotations and
+the pictures of finished shards are still what they were. Memory holds the records, and the encoded crops of one shard.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+import cv2
+from pydantic import Field
+
+import pymaf_data
+from pymaf_data.config import StrictModel
+from pymaf_data.digest import digest_file
+from pymaf_data.errors import RawDataCorrupt, StoreChanged
+from pymaf_data.geometry.affines import CROP_SIZE
+from pymaf_data.paths import DataRoot
+from pymaf_data.sources import Manifest, Pictures, Selection, load_manifest, locate, read_coco
+from pymaf_data.sources.pictures import REASONS, WITHOUT_FILE
+from pymaf_data.stages.ingest_shard import ShardMaker, array_specs, input_digest
+from pymaf_data.storage import Plan, Provenance, StageWriter, Store, create_store, open_store
+
+logger = logging.getLogger(__name__)
+
+STAGE = "ingest"
+_NAMED = 100  # damaged annotations named in a store; the report names all
+Progress = Callable[[int, int, str], None]
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class IngestOptions(StrictModel):
+    """What to ingest, from where, to where and how."""
+
+    dataset: str = Field(default="coco", description="a known data set, or the path of a manifest (*.yaml)")
+    split: str = "train"
+    root: Path | None = Field(default=None, description="the raw data set; by default raw/<dataset> of the data root")
+    out: Path | None = Field(default=None, description="the store; by default stores/<dataset>-<split>.zarr")
+    select: str | None = Field(default=None, description="a selection of the manifest; by default its own default")
+    crop_size: int = Field(default=CROP_SIZE, ge=32, le=2048, description="side of the stored crop, S px")
+    workers: int = Field(default_factory=available_cores, ge=1, description="threads; their number leaves no trace")
+    on_error: Literal["skip", "stop"] = Field(default="skip", description="what a damaged person or picture does")
+    overwrite: bool = False
+    break_lock: bool = False
+    shard: int = Field(default=512, ge=1, description="persons per shard; a constant of the store format's users")
+
+
+class Holes(StrictModel):
+    """Persons whose picture could not be used: their rows stay, marked with the reason."""
+
+    counts: dict[str, int] = Field(default_factory=dict, description="reason → persons")
+    pictures: dict[str, str] = Field(default_factory=dict, description="image name → reason")
+
+
+class IngestReport(StrictModel):
+    """What the stage found and did."""
+
+    dataset: str
+    split: str
+    store: Path
+    selection: str
+    counts: dict[str, int] = Field(description="annotations: total, kept, dropped, and dropped by reason")
+    expected: int | None = Field(description="persons that the manifest expects of the whole split")
+    whole: bool = Field(description="whether the annotation file is the whole split, so that counts compare")
+    listed: tuple[int, int] = Field(description="images and annotations that the file lists")
+    damaged: tuple[str, ...] = Field(description="every damaged annotation, and what is wrong with it")
+    holes: Holes
+    shards: int
+    shards_written: int
+    licences: dict[str, str]
+
+
+def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestReport:
+    """Run the stage. Calling it again does only what is missing.
+
+    Args:
+        options: see :class:`IngestOptions`.
+        progress: called with (persons done, persons in all, remark).
+
+    Raises:
+        ConfigError, UsageError: no such data set, split or selection.
+        RawDataMissing: the raw data is not there; the message says what belongs where and how to get it.
+        RawDataCorrupt: the annotation file cannot be used, or something is damaged and ``on_error`` is "stop".
+        StoreChanged: the store was begun with other options, annotations, pictures or library versions.
+        StoreLocked, NotAStore, DiskFull: see :mod:`pymaf_data.storage`.
+    """
+    manifest = load_manifest(options.dataset)
+    name, rule = manifest.selection(options.select)
+    root = options.root or DataRoot.default().raw(manifest.name)
+    annotations, _ = locate(manifest, options.split, root)
+    selection = read_coco(annotations, manifest, options.split, rule, stop=options.on_error == "stop")
+    _require_persons(selection, annotations, rule.title)
+    plan = _plan(options, manifest, name, annotations, selection)
+    specs = array_specs(options.crop_size, max(len(row.encode()) for row, _ in plan.rows), options.shard)
+    provenance = _provenance(manifest, options.split, name, selection)
+    path = options.out or DataRoot.default().store(manifest.name, options.split)
+    store = create_store(path, plan, specs, provenance, options.overwrite)
+    pictures = Pictures(root, manifest.split(options.split).pictures)
+    with store.lock(STAGE, options.break_lock):
+        writer = store.stage(STAGE, plan.digest, specs)
+        written = _write(writer, selection, pictures, options, progress)
+        final = writer.finish()
+    return IngestReport(
+        dataset=manifest.name,
+        split=options.split,
+        store=final,
+        selection=name,
+        counts=selection.account(),
+        expected=manifest.split(options.split).expected.get(name),
+        whole=selection.whole,
+        listed=selection.listed,
+        damaged=tuple(map(str, selection.damaged)),
+        holes=_holes(open_store(final)),
+        shards=writer.shards,
+        shards_written=written,
+        licences=provenance.licences,
+    )
+
+
+def _require_persons(selection: Selection, annotations: Path, title: str) -> None:
+    if not selection.kept:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in selection.counts.items())
+        raise RawDataCorrupt(
+            f"{annotations} has no person to keep: {selection.total} annotations ({reasons or 'none at all'})",
+            expected=f"persons with {title}",
+            action="check that it is the keypoint annotation file, or select more with --select any.",
+        )
+
+
+def _plan(options: IngestOptions, manifest: Manifest, name: str, annotations: Path, selection: Selection) -> Plan:
+    return Plan(
+        dataset=manifest.name,
+        split=options.split,
+        rows=tuple(record.key for record in selection.records),
+        manifest_digest=manifest.rules_digest(options.split),
+        inputs={manifest.split(options.split).annotations: digest_file(annotations)},
+        options={"select": name, "crop_size": options.crop_size},
+        shard=options.shard,
+    )
+
+
+def _provenance(manifest: Manifest, split: str, name: str, selection: Selection) -> Provenance:
+    """Counts, expectations, versions and licences: those of the data set, then of each set of photographs."""
+    expected = manifest.split(split).expected.get(name)
+    licences = {licence.part: licence.sentence() for licence in (*manifest.licences, *selection.licences)}
+    return Provenance(
+        counts=selection.account(),
+        expected={} if expected is None else {"kept": expected},
+        versions={
+            "pymaf-data": pymaf_data.__version__,
+            "opencv": cv2.__version__,
+            **{package: version(package) for package in ("simplejpeg", "numcodecs")},
+        },
+        licences=licences,
+        attributes={
+            "title": manifest.title,
+            "homepage": manifest.homepage,
+            "citation": manifest.citation,
+            "reasons": list(REASONS),
+            "whole_split": selection.whole,
+            "damaged_annotations": [str(dropped) for dropped in selection.damaged[:_NAMED]],
+        },
+    )
+
+
+def _write(
+    writer: StageWriter, selection: Selection, pictures: Pictures, options: IngestOptions, progress: Progress | None
+) -> int:
+    """Make and commit the missing shards; returns how many there were."""
+    records, missing = selection.records, writer.missing()
+    _require_same_pictures(writer, selection, pictures)
+    name_bytes = max(len(record.image_name.encode()) for record in records)
+    maker = ShardMaker(pictures, options.crop_size, name_bytes, stop=options.on_error == "stop")
+    done = len(records) - sum(len(records[writer.rows(k)]) for k in missing)
+
+    def advance(persons: int) -> None:
+        nonlocal done
+        done += persons
+        if progress:
+            progress(done, len(records), "")
+
+    advance(0)
+    with _threads(options.workers) as pool:
+        for k in missing:
+            rows = records[writer.rows(k)]
+            digest = input_digest(rows, pictures)  # taken before reading: a change meanwhile is found by the next run
+            writer.write_shard(k, maker.arrays(rows, pool, advance), digest)
+            logger.info("shard %d: %d persons", k, len(rows))
+    return len(missing)
+
+
+@contextmanager
+def _threads(workers: int) -> Iterator[ThreadPoolExecutor]:
+    """A pool whose queue is dropped on the way out, so that Ctrl-C and --on-error stop end at once."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # the pool is the parallelism; OpenCV's own threads would only compete with it
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="ingest")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        cv2.setNumThreads(before)
+
+
+def _require_same_pictures(writer: StageWriter, selection: Selection, pictures: Pictures) -> None:
+    """Refuse to go on when pictures of finished shards came, went or changed size since they were read."""
+    for k, commit in sorted(writer.committed().items()):
+        span = writer.rows(k)
+        records = selection.records[span]
+        if input_digest(records, pictures) == commit.input_digest:
+            continue
+        reason = open_store(writer.root).array("reason")[span]
+        changes = {
+            record.image_name: "is gone" if pictures.byte_count(record.image_name) < 0 else "is there now"
+            for record, code in zip(records, reason.tolist(), strict=True)
+            if (pictures.byte_count(record.image_name) < 0) != (REASONS[code] in WITHOUT_FILE)
+        }
+        named = ", ".join(f"{name} {what}" for name, what in list(changes.items())[:5])
+        raise StoreChanged(
+            f"pictures of rows {span.start} to {span.stop - 1} are not those that shard {k} was made from: "
+            + (f"{named}{' …' * (len(changes) > 5)}" if named else "a file has another size"),
+            expected="the raw data that the store was begun with",
+            action="restore it, write to another store with --out, or make this one again with --overwrite.",
+        )
+
+
+def _holes(store: Store) -> Holes:
+    """Every hole of a store, whichever run left it."""
+    reasons = [REASONS[code] for code in store.array("reason")[:].tolist()]
+    pictures = {name: reason for (name, _), reason in zip(store.rows, reasons, strict=True) if reason}
+    counted = Counter(reason for reason in reasons if reason)
+    return Holes(counts={reason: counted[reason] for reason in REASONS if counted[reason]}, pictures=pictures)

@@ -1,0 +1,155 @@
+"""One shard of the stage ``ingest``: pictures to encoded crops, records to row arrays.
+
+A picture is read and decoded once for all its persons in the shard. Decoding, warping and encoding release the
+interpreter lock, so threads share the work; results are taken in row order, which is why their number leaves no trace.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pymaf_data.crop import make_crop
+from pymaf_data.digest import digest_json
+from pymaf_data.errors import RawDataCorrupt
+from pymaf_data.geometry.affines import crop_affine
+from pymaf_data.geometry.joints import J24, J49
+from pymaf_data.sources.pictures import REASONS, Hole, Pictures
+from pymaf_data.sources.records import PersonRecord, joint3d_array, keypoint_arrays
+from pymaf_data.storage import ArraySpec, encode_jpeg
+
+logger = logging.getLogger(__name__)
+
+_INNER_CHUNK = 64
+
+
+def array_specs(crop_size: int, name_bytes: int, shard: int) -> tuple[ArraySpec, ...]:
+    """The arrays of the stage (``schemas/store.md``, section 3).
+
+    Args:
+        crop_size: S in pixels.
+        name_bytes: L, bytes of the longest image name.
+        shard: rows per shard; inner chunks divide it.
+    """
+    inner = math.gcd(_INNER_CHUNK, shard)
+    rows = {
+        "crop_affine": ((2, 3), "f8"),
+        "image_size": ((2,), "i4"),
+        "box": ((3,), "f8"),
+        "keypoints": ((len(J49), 3), "f4"),
+        "joints3d": ((len(J24), 4), "f4"),
+        "visibility": ((len(J49),), "u1"),
+        "image_name": ((name_bytes,), "u1"),
+        "annotation_id": ((), "i8"),
+        "present": ((), "bool"),
+        "reason": ((), "u1"),
+        "subject": ((), "i4"),
+        "sequence": ((), "i4"),
+        "frame": ((), "i8"),
+        "intrinsics": ((3, 3), "f8"),
+        "has_intrinsics": ((), "bool"),
+    }
+    pictures = ArraySpec("image", (crop_size, crop_size, 3), "u1", inner_chunk=1, codecs="jpeg")
+    return pictures, *(ArraySpec(name, shape, dtype, inner) for name, (shape, dtype) in rows.items())
+
+
+def input_digest(records: Sequence[PersonRecord], pictures: Pictures) -> str:
+    """Digest of a shard's pictures by name and file size, which is what a later run can afford to look at again."""
+    names = sorted({record.image_name for record in records})
+    return digest_json([[name, pictures.byte_count(name)] for name in names])
+
+
+def row_arrays(records: Sequence[PersonRecord], crop_size: int, name_bytes: int) -> dict[str, NDArray[Any]]:
+    """The arrays that follow from the records alone, (rows, …) each."""
+    boxes = np.array([record.box for record in records], np.float64)
+    keypoints, visibility = keypoint_arrays(records)
+    names = np.zeros((len(records), name_bytes), np.uint8)
+    intrinsics = np.zeros((len(records), 3, 3), np.float64)
+    for row, record in enumerate(records):
+        name = record.image_name.encode()
+        names[row, : len(name)] = np.frombuffer(name, np.uint8)
+        if record.intrinsics is not None:
+            intrinsics[row] = record.intrinsics
+    return {
+        "crop_affine": crop_affine(boxes, crop_size),
+        "image_size": np.array([record.image_size for record in records], np.int32),
+        "box": boxes,
+        "keypoints": keypoints,
+        "joints3d": joint3d_array(records),
+        "visibility": visibility,
+        "image_name": names,
+        "annotation_id": np.array([record.annotation_id for record in records], np.int64),
+        "subject": np.array([record.subject for record in records], np.int32),
+        "sequence": np.array([record.sequence for record in records], np.int32),
+        "frame": np.array([record.frame for record in records], np.int64),
+        "intrinsics": intrinsics,
+        "has_intrinsics": np.array([record.intrinsics is not None for record in records], np.bool_),
+    }
+
+
+@dataclass(frozen=True)
+class ShardMaker:
+    """Makes the arrays of any shard.
+
+    Args:
+        pictures: where pictures are read.
+        crop_size: S in pixels.
+        name_bytes: L, bytes of the longest image name.
+        stop: raise at the first picture that cannot be used instead of leaving a hole.
+    """
+
+    pictures: Pictures
+    crop_size: int
+    name_bytes: int
+    stop: bool
+
+    def arrays(
+        self, records: Sequence[PersonRecord], pool: ThreadPoolExecutor, advance: Callable[[int], None]
+    ) -> dict[str, NDArray[Any] | list[bytes]]:
+        """Every array of the stage for these rows, the crops already encoded.
+
+        Args:
+            records: the rows of the shard.
+            pool: threads that share the pictures.
+            advance: called with the number of persons done since the last call.
+
+        Raises:
+            RawDataCorrupt: a picture cannot be used and ``stop`` is set.
+        """
+        crops: list[bytes] = []
+        reason = np.zeros(len(records), np.uint8)
+        black = encode_jpeg(np.zeros((self.crop_size, self.crop_size, 3), np.uint8))
+        groups = [list(group) for _, group in groupby(records, key=lambda record: record.image_name)]
+        for group, outcome in zip(groups, pool.map(self._crops, groups), strict=True):
+            if isinstance(outcome, Hole):
+                self._account_for(outcome, group)
+                reason[len(crops) : len(crops) + len(group)] = REASONS.index(outcome.reason)
+                outcome = [black] * len(group)
+            crops += outcome
+            advance(len(group))
+        rows = row_arrays(records, self.crop_size, self.name_bytes)
+        return {**rows, "image": crops, "present": reason == 0, "reason": reason}
+
+    def _crops(self, records: list[PersonRecord]) -> list[bytes] | Hole:
+        """The encoded crops of all persons on one picture."""
+        picture = self.pictures.load(records[0].image_name, records[0].image_size)
+        if isinstance(picture, Hole):
+            return picture
+        return [encode_jpeg(make_crop(picture, record.box, self.crop_size)) for record in records]
+
+    def _account_for(self, hole: Hole, records: list[PersonRecord]) -> None:
+        if self.stop:
+            raise RawDataCorrupt(
+                f"{records[0].image_name}: {hole}",
+                expected="an intact JPEG of the annotated size, below the data set's folder",
+                action="fetch the picture again, or leave a counted hole with --on-error skip.",
+            )
+        logger.warning("%s, %d persons: %s", records[0].image_name, len(records), hole)

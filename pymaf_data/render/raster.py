@@ -94,7 +94,7 @@ def rasterize(
     bary = np.empty((B, height, width, 3), np.float32)
     depth = np.empty((B, height, width), np.float32)
     scratch = zbuffer.Scratch.allocate(V, height, width)
-    bad = zbuffer.render_surfaces(points, triangles, matrices, camera.orthographic, NEAR, scratch, face, bary, depth)
+    bad = _fill_surfaces(points, triangles, matrices, camera.orthographic, NEAR, scratch, face, bary, depth)
     refuse_non_finite(bad)
     return Raster(face, bary, depth)
 

@@ -1,0 +1,167 @@
+"""Makes a batch: (epoch, rows) ↦ Batch, a pure function of the stores, the options and its arguments.
+
+Pictures and maps are read row by row; everything else is arithmetic on whole batches, which costs a twentieth of the
+decoding. Threads may share an :class:`Assembler`; a process gets a copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pymaf_data.geometry import affines
+from pymaf_data.geometry.affines import VIEW_SIZE
+from pymaf_data.geometry.joints import J24, J49
+from pymaf_data.geometry.rotations import axis_angle_to_matrix
+from pymaf_data.geometry.views import Augmentation, augment_joints3d, augment_pose, move_keypoints
+from pymaf_data.geometry.weak_fit import fit_weak_camera
+from pymaf_data.loader.augment import Draw, draw
+from pymaf_data.loader.batch import Batch
+from pymaf_data.loader.labels import Labels
+from pymaf_data.loader.options import LoaderOptions
+from pymaf_data.loader.pictures import scale_channels, warp_view
+from pymaf_data.render.atlas import Atlas
+from pymaf_data.render.warp import warp_maps
+from pymaf_data.storage import Array, Store
+from pymaf_data.storage.specs import decode_chunk_into
+
+Rows = NDArray[np.int64]
+
+
+@dataclass
+class Source:
+    """The pixels of one store. What travels to another process is the store; it maps its files again there.
+
+    Args:
+        store: the store.
+        with_maps: whether to read its IUV maps, where there are any.
+    """
+
+    store: Store
+    with_maps: bool
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"store": self.store, "with_maps": self.with_maps}
+
+    @cached_property
+    def image(self) -> Array:
+        """Stored crops (N, S, S, 3), one row per inner chunk."""
+        return self.store.array("image")
+
+    @cached_property
+    def maps(self) -> Array | None:
+        """Stored IUV maps (N, 3, Z, Z)."""
+        has_maps = self.with_maps and any(info.stage == "iuv" for info in self.store.stages())
+        return self.store.array("iuv/map") if has_maps else None
+
+
+class Assembler:
+    """Makes batches of the rows of several stores, counted through."""
+
+    def __init__(self, sources: Sequence[Source], labels: Labels, atlas: Atlas, options: LoaderOptions) -> None:
+        self.labels, self.options = labels, options
+        self._sources, self._atlas = tuple(sources), atlas
+        self._first = np.cumsum([0, *(len(source.store) for source in sources)])
+
+    def __call__(self, epoch: int, rows: Rows) -> Batch:
+        """The batch of ``rows`` (B,) in an epoch, whichever worker makes it.
+
+        Raises:
+            StoreDamaged: bytes of a picture or map differ from what was committed.
+        """
+        # A batch occupies one core. OpenCV's own threads would fight over it with the other workers.
+        cv2.setNumThreads(0)
+        drawn = draw(self.options.augmentation, self.options.seed, epoch, rows)
+        part, uv = self._targets(rows, drawn.view)
+        return Batch(
+            image=self._pictures(rows, drawn),
+            part=part,
+            uv=uv,
+            has_iuv=torch.from_numpy(self.labels.has_iuv[rows]),
+            row=torch.from_numpy(rows),
+            **self._annotations(rows, drawn.view),
+            **self._fits(rows, drawn.view),
+        )
+
+    def _pictures(self, rows: Rows, drawn: Draw) -> Tensor:
+        """(B, 3, 224, 224) uint8, channels last in memory: no transposition, and the layout that GPUs like."""
+        pictures = np.empty((len(rows), VIEW_SIZE, VIEW_SIZE, 3), np.uint8)
+        affine = drawn.view.affine()
+        for source, places, local in self._by_source(rows):
+            to_view = affines.compose(affine, affines.crop_to_view(source.image.shape[1]))
+            crop, scratch = np.empty((2, *source.image.shape[1:]), np.uint8)
+            for place, row in zip(places.tolist(), local.tolist(), strict=True):
+                _read_row(source.image, row, crop)
+                warp_view(crop, to_view[place], pictures[place], scratch)
+                scale_channels(pictures[place], drawn.gain[place])
+        return torch.from_numpy(pictures).permute(0, 3, 1, 2)
+
+    def _targets(self, rows: Rows, view: Augmentation) -> tuple[Tensor, Tensor]:
+        """Parts (B, Z, Z) and U, V (B, 2, Z, Z) of the rows that have a map."""
+        B, size = len(rows), self.options.map_size
+        part, uv = np.zeros((B, size, size), np.uint8), np.zeros((B, 2, size, size), np.float32)
+        from_view = affines.compose(affines.resize(VIEW_SIZE, size), view.affine())
+        for source, places, local in self._by_source(rows):
+            mapped = self.labels.has_iuv[rows[places]]
+            if source.maps is None or not mapped.any():
+                continue
+            places, local = places[mapped], local[mapped]
+            stored = np.empty((len(local), *source.maps.shape[1:]), np.uint8)
+            for number, row in enumerate(local.tolist()):
+                _read_row(source.maps, row, stored[number])
+            moved = affines.compose(from_view[places], affines.crop_to_view(source.maps.shape[-1]))
+            targets = warp_maps(stored, moved, view.flip[places], self._atlas, size)
+            part[places], uv[places] = targets.part, targets.uv
+        return torch.from_numpy(part), torch.from_numpy(uv)
+
+    def _annotations(self, rows: Rows, view: Augmentation) -> dict[str, Tensor]:
+        keypoints = self._view_keypoints(rows, view)
+        keypoints[..., :2] = keypoints[..., :2] / (VIEW_SIZE / 2) - 1
+        keypoints = np.where(keypoints[..., 2:] > 0, keypoints, 0)
+        joints3d = torch.from_numpy(self.labels.joints3d[rows])
+        return {
+            "keypoints": torch.from_numpy(keypoints.astype(np.float32)),
+            "joints3d": augment_joints3d(joints3d, view, J24),
+        }
+
+    def _fits(self, rows: Rows, view: Augmentation) -> dict[str, Tensor]:
+        """The fit as the view shows it, and the camera that projects it onto the keypoints best."""
+        labels = self.labels
+        has_fit = torch.from_numpy(labels.has_fit[rows])
+        pose = augment_pose(axis_angle_to_matrix(torch.from_numpy(labels.pose[rows])), view)
+        # The body turns about its root and is mirrored there, so its joints do.
+        root = torch.from_numpy(labels.fit_root[rows])[:, None]
+        joints = augment_joints3d(torch.from_numpy(labels.fit_joints[rows]) - root, view, J49) + root
+        keypoints = torch.from_numpy(self._view_keypoints(rows, view))
+        camera = fit_weak_camera(joints, keypoints[..., :2].float(), keypoints[..., 2].float() * has_fit[:, None])
+        return {
+            "pose": torch.where(has_fit[:, None, None, None], pose, torch.eye(3)),
+            "betas": torch.from_numpy(labels.betas[rows]),
+            "has_fit": has_fit,
+            "camera": camera.pi,
+            "has_camera": camera.valid,
+        }
+
+    def _view_keypoints(self, rows: Rows, view: Augmentation) -> NDArray[np.float64]:
+        """J49 (B, 49, 3) in pixels of the augmented view, and confidence."""
+        affine = affines.compose(view.affine(), affines.view_affine(self.labels.box[rows]))
+        return move_keypoints(self.labels.keypoints[rows], affine, view.flip, J49)
+
+    def _by_source(self, rows: Rows) -> Iterator[tuple[Source, Rows, Rows]]:
+        """(store, places in the batch, rows of the store)."""
+        number = np.searchsorted(self._first, rows, side="right") - 1
+        for k in np.unique(number).tolist():
+            places = np.flatnonzero(number == k)
+            yield self._sources[k], places, rows[places] - self._first[k]
+
+
+def _read_row(array: Array, row: int, out: NDArray[np.uint8]) -> None:
+    """One row of an array with one row per inner chunk, into memory that is there already."""
+    decode_chunk_into(array.spec, array.encoded(row), out[None], f"row {row} of {array.name}")

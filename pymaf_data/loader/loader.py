@@ -1,0 +1,142 @@
+"""Batches from stores, in an order and with augmentations that only the seed decides.
+
+    loader = Loader([open_store("stores/coco-train.zarr")], body, atlas, LoaderOptions(batch_size=64))
+    for epoch in range(60):
+        for batch in loader.epoch(epoch):
+            batch = batch.to(device)
+
+The unit of work is a whole batch: a worker decodes and warps its pictures and does the arithmetic once for all rows, so
+nothing passes between workers but finished batches. Threads are the default: all that costs time releases the
+interpreter lock, and labels stay in memory once. Measured in ``benchmarks/loader.py``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+from torch.utils.data import DataLoader, Dataset
+
+from pymaf_data.body import BodyModel
+from pymaf_data.errors import StoreIncomplete, UsageError
+from pymaf_data.loader.assemble import Assembler, Rows, Source
+from pymaf_data.loader.augment import epoch_order
+from pymaf_data.loader.batch import Batch
+from pymaf_data.loader.labels import Labels, read_labels
+from pymaf_data.loader.options import LoaderOptions
+from pymaf_data.render.atlas import Atlas
+from pymaf_data.storage import Store
+
+
+class Loader:
+    """Epochs of batches over the rows of one or more stores.
+
+    Attributes:
+        labels: the labels of all rows.
+        rows: the rows that have a picture, in order; the others are never drawn.
+        stores: what was opened; their attributes carry provenance and licences.
+
+    Args:
+        stores: opened stores; their rows are counted through in this order.
+        body: the body that is trained on. The stores' fits must belong to it.
+        atlas: whose charts the stores' IUV maps show.
+        options: see :class:`LoaderOptions`.
+
+    Raises:
+        StoreIncomplete: a store lacks shards (see ``allow_partial``), or no row has a picture.
+        AssetMismatch: fits of another body, or maps of another atlas.
+        StoreChanged: maps that show fits that are no longer chosen.
+    """
+
+    def __init__(self, stores: Sequence[Store], body: BodyModel, atlas: Atlas, options: LoaderOptions) -> None:
+        if not stores:
+            raise UsageError("a loader without a store", action="name at least one store.")
+        self.stores, self.options = tuple(stores), options
+        self.labels = Labels.join([read_labels(s, body, atlas, options.maps, options.allow_partial) for s in stores])
+        self.rows: Rows = np.flatnonzero(self.labels.present)
+        if not len(self.rows):
+            raise StoreIncomplete(
+                f"none of {len(self.labels)} persons in {', '.join(store.path.name for store in stores)} has a picture",
+                action="look at the reasons with `pymaf-data inspect`.",
+            )
+        self._assemble = Assembler([Source(store, options.maps) for store in stores], self.labels, atlas, options)
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        full, rest = divmod(len(self.rows), self.options.batch_size)
+        return full + (1 if rest and not self.options.drop_last else 0)
+
+    def batch(self, rows: Sequence[int] | Rows, epoch: int = 0) -> Batch:
+        """The batch of any rows, as the augmentation of an epoch shows them.
+
+        Raises:
+            UsageError: a row that has no picture, or is not there.
+        """
+        wanted = np.asarray(rows, np.int64)
+        missing = np.setdiff1d(wanted, self.rows)
+        if len(missing):
+            raise UsageError(f"rows {missing[:5].tolist()} have no picture", expected="rows among `loader.rows`")
+        return self._assemble(epoch, wanted)
+
+    def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch in order, made ahead by the workers.
+
+        Args:
+            number: the epoch, from 0.
+            skip: leave out this many batches at the start, as a training that goes on does.
+        """
+        order = epoch_order(self.options.seed, number, self.rows) if self.options.shuffle else self.rows
+        size = self.options.batch_size
+        tasks = [(number, order[k * size : (k + 1) * size]) for k in range(skip, len(self))]
+        if self.options.workers == 0:
+            return (self._assemble(*task) for task in tasks)
+        if self.options.worker_kind == "thread":
+            return _by_threads(self._assemble, tasks, self.options)
+        return _by_processes(self._assemble, tasks, self.options)
+
+
+Task = tuple[int, Rows]
+
+
+def _by_threads(assemble: Assembler, tasks: list[Task], options: LoaderOptions) -> Iterator[Batch]:
+    """Keep at most workers · prefetch batches under way; yield them in order."""
+    waiting: deque[Future[Batch]] = deque()
+    pool = ThreadPoolExecutor(options.workers, thread_name_prefix="pymaf-loader")
+    try:
+        for task in tasks:
+            waiting.append(pool.submit(assemble, *task))
+            if len(waiting) >= options.workers * options.prefetch:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        # A consumer that stops early must not wait for batches that nobody wants.
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Tasks(Dataset[Batch]):
+    """The batches of an epoch as torch's loader wants them."""
+
+    def __init__(self, assemble: Assembler, tasks: list[Task]) -> None:
+        self._assemble, self._tasks = assemble, tasks
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __getitem__(self, number: int) -> Batch:
+        return self._assemble(*self._tasks[number])
+
+
+def _by_processes(assemble: Assembler, tasks: list[Task], options: LoaderOptions) -> Iterator[Batch]:
+    """Worker processes of torch, which hand batches over in shared memory."""
+    return iter(
+        DataLoader(
+            _Tasks(assemble, tasks),
+            batch_size=None,
+            num_workers=options.workers,
+            prefetch_factor=options.prefetch,
+            multiprocessing_context="forkserver",
+        )
+    )

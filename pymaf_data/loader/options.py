@@ -1,0 +1,73 @@
+"""What a user may choose about batches and augmentation."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from pymaf_data.config import StrictModel
+
+
+class AugmentationOptions(StrictModel):
+    """How views vary; the defaults are SPIN's and PyMAF's.
+
+    The stored crop reaches to a scale of 1 + 0.25 under any rotation, so no larger limit is accepted.
+    """
+
+    flip_probability: float = Field(0.5, ge=0, le=1)
+    """Share of mirrored views."""
+
+    channel_noise: float = Field(0.4, ge=0, lt=1)
+    """Each colour channel is multiplied by a uniform number in 1 ± this."""
+
+    upright_probability: float = Field(0.6, ge=0, le=1)
+    """Share of views that are not rotated."""
+
+    rotation_std: float = Field(30.0, ge=0)
+    """Standard deviation of the other rotations in degrees."""
+
+    rotation_limit: float = Field(60.0, ge=0, le=180)
+    """Where rotations are clipped, in degrees."""
+
+    scale_std: float = Field(0.25, ge=0)
+    """Standard deviation of the scale about 1."""
+
+    scale_limit: float = Field(0.25, ge=0, le=0.25)
+    """Where the scale's distance from 1 is clipped."""
+
+    @classmethod
+    def none(cls) -> AugmentationOptions:
+        """Plain views: for evaluation, and for overfitting on purpose."""
+        return cls(flip_probability=0, channel_noise=0, upright_probability=1, scale_limit=0)
+
+
+class LoaderOptions(StrictModel):
+    """How batches are made."""
+
+    batch_size: int = Field(64, ge=1)
+    augmentation: AugmentationOptions = AugmentationOptions()
+    seed: int = Field(0, ge=0, lt=2**63)
+    """Decides order and augmentation, together with epoch and row and nothing else."""
+
+    shuffle: bool = True
+    drop_last: bool = False
+    """Leave out a last batch that is not full."""
+
+    maps: bool = True
+    """Read IUV maps, where there are any."""
+
+    map_size: int = Field(56, ge=1)
+    """Side of the IUV targets in pixels."""
+
+    workers: int = Field(2, ge=0)
+    """Batches made at the same time; 0 makes them when they are asked for."""
+
+    worker_kind: Literal["thread", "process"] = "thread"
+    """Threads share one copy of the labels; decoding, warping and checksums release the interpreter lock."""
+
+    prefetch: int = Field(2, ge=1)
+    """Batches that each worker may be ahead."""
+
+    allow_partial: bool = False
+    """Use a store of which shards are missing: their rows are left out, or flagged as without fit or map."""

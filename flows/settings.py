@@ -30,7 +30,7 @@ def prepare_prefect() -> None:
     Raises:
         UsageError: Prefect is not installed.
     """
-    os.environ.setdefault("PREFECT_HOME", str((DataRoot.from_environment().path / ".prefect").resolve()))
+    os.environ.setdefault("PREFECT_HOME", str((DataRoot.default().path / ".prefect").resolve()))
     for key, value in _DEFAULTS.items():
         os.environ.setdefault(key, value)
     try:

@@ -21,7 +21,7 @@ def command(
     from pymaf_data.doctor import diagnose
     from pymaf_data.paths import DataRoot
 
-    checks = diagnose(DataRoot.from_environment())
+    checks = diagnose(DataRoot.default())
     if as_json:
         typer.echo(json.dumps([check.model_dump() for check in checks], indent=2))
     else:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -16,3 +18,19 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip(f"no reference material: {folder} is absent")
     return folder
+
+
+def load_module(path: Path) -> ModuleType:
+    """Import a file that belongs to no package: a factory, a tool, a benchmark."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def coco() -> ModuleType:
+    """The factory of small data sets in COCO's layout, ``tests/factories/coco.py``."""
+    return load_module(REPOSITORY / "tests" / "factories" / "coco.py")

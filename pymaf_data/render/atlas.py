@@ -146,7 +146,7 @@ def load_atlas(source: str | Path = "free") -> Atlas:
 def _load_free() -> Atlas:
     with as_file(files("pymaf_data.body.assets") / "free_body.npz") as path, np.load(path) as asset:
         fingerprint = topology_fingerprint(asset["faces"], len(asset["v_template"]))
-        uv = asset["atlas_uv"].astype(np.float32) / np.float32(65535)
+        uv = asset["atlas_uv"].astype(np.float32) / np.float32(65534)
         return _atlas("free", asset["atlas_vertex"], asset["atlas_faces"], asset["atlas_face_part"], uv, fingerprint)
 
 

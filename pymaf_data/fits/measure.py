@@ -1,0 +1,83 @@
+"""Measure fits on their persons: the derived camera and the reprojection, both in pixels of the 224 view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from pymaf_data.body import BodyModel
+from pymaf_data.fits.persons import Persons
+from pymaf_data.fits.table import Fits
+from pymaf_data.geometry.affines import VIEW_SIZE, view_affine
+from pymaf_data.geometry.affines import apply as apply_affine
+from pymaf_data.geometry.cameras import Camera
+from pymaf_data.geometry.rotations import axis_angle_to_matrix
+from pymaf_data.geometry.weak_fit import fit_weak_camera
+
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Of N fits; rows without a fit hold 0 and, for the two errors, infinity.
+
+    Attributes:
+        weak_camera: (N, 3) π by least squares on the joints that the native camera projects.
+        weak_residual: (N,) its root mean square error.
+        reprojection: (N,) mean distance of projected joints to the keypoints labelled as seen (to all labelled ones where
+            none is). Infinite where nothing is labelled.
+        solvable: (N,) whether π could be solved.
+    """
+
+    weak_camera: np.ndarray
+    weak_residual: np.ndarray
+    reprojection: np.ndarray
+    solvable: np.ndarray
+
+
+@torch.no_grad()
+def measure(body: BodyModel, fits: Fits, persons: Persons, orthographic: bool = False) -> Measures:
+    """Measure N fits of ``body`` on their persons."""
+    N = len(fits)
+    out = Measures(np.zeros((N, 3)), np.full(N, np.inf), np.full(N, np.inf), np.zeros(N, bool))
+    rows = np.flatnonzero(fits.valid)
+    for first in range(0, len(rows), _BATCH):
+        batch = rows[first : first + _BATCH]
+        joints = joints49(body, fits, batch)
+        view = torch.from_numpy(view_affine(persons.box[batch]))
+        camera = Camera(torch.from_numpy(fits.native[batch]), orthographic).warped(view)
+        projected = camera.project(joints)
+        weak = fit_weak_camera(joints, projected, torch.ones_like(projected[..., 0]))
+        out.weak_camera[batch], out.weak_residual[batch] = weak.pi.numpy(), weak.residual.numpy()
+        out.solvable[batch] = weak.valid.numpy()
+        out.reprojection[batch] = _reprojection(projected.numpy(), persons[batch], view.numpy())
+    return out
+
+
+def joints49(body: BodyModel, fits: Fits, rows: np.ndarray) -> torch.Tensor:
+    """J49 (len(rows), 49, 3) float64 of fitted bodies, in camera-space metres before any translation."""
+    dtype = body.v_template.dtype
+    pose = axis_angle_to_matrix(torch.from_numpy(fits.pose[rows]).to(dtype).reshape(-1, 24, 3))
+    return body.keypoints(pose, torch.from_numpy(fits.betas[rows]).to(dtype))[1].double()
+
+
+def seen_joints(persons: Persons) -> np.ndarray:
+    """(N, 49) bool: labelled as seen, or labelled at all where a person has nothing that is seen."""
+    labelled = (persons.keypoints[..., 2] > 0) & np.isfinite(persons.keypoints).all(-1)
+    seen = labelled & (persons.visibility == 2)
+    return np.where(seen.any(1, keepdims=True), seen, labelled)
+
+
+def _reprojection(projected: np.ndarray, persons: Persons, view: np.ndarray) -> np.ndarray:
+    target = apply_affine(view, persons.keypoints[..., :2].astype(np.float64))
+    distance = np.linalg.norm(projected - target, axis=-1)
+    seen = seen_joints(persons)
+    total = np.where(seen, distance, 0.0).sum(1)
+    return np.where(seen.any(1), total / np.maximum(seen.sum(1), 1), np.inf)
+
+
+def view_pixels(side: np.ndarray) -> np.ndarray:
+    """Pixels of the 224 view in one pixel of the picture, for boxes of ``side``."""
+    return VIEW_SIZE / side

@@ -1,0 +1,67 @@
+"""The persons that fits are made for or joined to, as a store holds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from pymaf_data.storage import Store
+
+
+@dataclass(frozen=True)
+class Persons:
+    """N rows of a store (NumPy). Coordinates are continuous pixels of the original picture.
+
+    Attributes:
+        keypoints: (N, 49, 3) J49 with confidence, 0 where not labelled.
+        visibility: (N, 49) 0 not labelled, 1 labelled but hidden, 2 seen.
+        box: (N, 3) centre and side.
+        image_size: (N, 2) width and height.
+        intrinsics, has_intrinsics: (N, 3, 3) and (N,).
+        annotation_id: (N,).
+        present: (N,) whether the picture could be read.
+        names: (N,) picture names, for messages.
+    """
+
+    keypoints: np.ndarray
+    visibility: np.ndarray
+    box: np.ndarray
+    image_size: np.ndarray
+    intrinsics: np.ndarray
+    has_intrinsics: np.ndarray
+    annotation_id: np.ndarray
+    present: np.ndarray
+    names: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.annotation_id)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> Persons:
+        """The persons of a slice, mask or index array."""
+        return Persons(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+    @classmethod
+    def of(cls, store: Store, rows: slice | None = None) -> Persons:
+        """Read rows of a store; all by default.
+
+        Raises:
+            StoreIncomplete: a shard of stage ``ingest`` that holds some of them is missing.
+        """
+        rows = rows or slice(0, len(store))
+        stored = [field.name for field in fields(cls) if field.name != "names"]
+        arrays = {name: store.array(name)[rows] for name in stored}
+        names = np.array([name for name, _ in store.rows[rows]])
+        return cls(**arrays, names=names)
+
+    def camera_matrix(self) -> np.ndarray:
+        """(N, 3, 3) intrinsics, with a focal length of √(w² + h²) px and a central principal point where unknown.
+
+        That is the field of view of 53° across the diagonal which CLIFF (Li et al., ECCV 2022) takes.
+        """
+        size = self.image_size.astype(np.float64)
+        focal = np.hypot(size[:, 0], size[:, 1])
+        guess = np.zeros((len(self), 3, 3))
+        guess[:, 0, 0] = guess[:, 1, 1] = focal
+        guess[:, :2, 2], guess[:, 2, 2] = size / 2, 1.0
+        return np.where(self.has_intrinsics[:, None, None], self.intrinsics, guess)

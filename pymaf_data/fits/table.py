@@ -1,0 +1,86 @@
+"""What a source of fits gives, and what the store keeps of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from pymaf_data.storage import ArraySpec
+
+REASONS: tuple[str, ...] = (
+    "",
+    "picture not present",
+    "no fit in the source",
+    "too few keypoints",
+    "trunk not labelled",
+    "coordinates not finite",
+    "reprojection too large",
+    "camera not solvable",
+)
+"""Why a row has no valid fit; the attribute ``reasons`` of a fits group. Entry 0: it has one."""
+
+
+def reason(name: str) -> int:
+    """Index of a reason."""
+    return REASONS.index(name)
+
+
+@dataclass(frozen=True)
+class Fits:
+    """N fitted bodies as their source gives them (NumPy float64). Rows that are not valid hold zeros.
+
+    Attributes:
+        pose: (N, 72) axis-angle, the root rotation in camera space. betas: (N, 10).
+        native: (N, 3, 4) projection of camera-space metres of the body *without* translation to image pixels.
+        reason: (N,) index into :data:`REASONS`; 0 is valid.
+    """
+
+    pose: np.ndarray
+    betas: np.ndarray
+    native: np.ndarray
+    reason: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.reason)
+
+    @property
+    def valid(self) -> np.ndarray:
+        """(N,) bool."""
+        return self.reason == 0
+
+    @classmethod
+    def empty(cls, rows: int, why: str) -> Fits:
+        """No fit in any row."""
+        code = np.full(rows, reason(why), np.uint8)
+        return cls(np.zeros((rows, 72)), np.zeros((rows, 10)), np.zeros((rows, 3, 4)), code)
+
+    def without(self, rows: np.ndarray, why: str) -> Fits:
+        """These fits, those of a mask (N,) taken out for a reason; a reason given before stays."""
+        drop = rows & self.valid
+        keep = ~drop
+        return Fits(
+            self.pose * keep[:, None],
+            self.betas * keep[:, None],
+            self.native * keep[:, None, None],
+            np.where(drop, np.uint8(reason(why)), self.reason),
+        )
+
+    @classmethod
+    def cat(cls, parts: Sequence[Fits]) -> Fits:
+        """Parts one after the other."""
+        return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
+
+
+SPECS: tuple[ArraySpec, ...] = (
+    ArraySpec("pose", (72,), "f4"),
+    ArraySpec("betas", (10,), "f4"),
+    ArraySpec("native", (3, 4), "f8"),
+    ArraySpec("weak_camera", (3,), "f4"),
+    ArraySpec("weak_residual", (), "f4"),
+    ArraySpec("valid", (), "bool"),
+    ArraySpec("reason", (), "u1"),
+    ArraySpec("reprojection", (), "f4"),
+)
+"""The arrays of a generation of ``fits/<name>``; see ``schemas/store.md``."""

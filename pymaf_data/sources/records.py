@@ -77,9 +77,8 @@ class PersonRecord(StrictModel):
     @field_validator("image_name")
     @classmethod
     def _storable(cls, name: str) -> str:
-        # JSON can spell lone surrogates, which no UTF-8 can; arrays pad names with zero bytes.
-        encodable = not any("\ud800" <= letter <= "\udfff" for letter in name)
-        if not encodable or "\0" in name or len(name.encode()) > _NAME_BYTES:
+        # Arrays pad names with zero bytes. (Lone surrogates, which no UTF-8 can spell, fail as str.)
+        if "\0" in name or len(name.encode()) > _NAME_BYTES:
             raise ValueError(f"not a file name of at most {_NAME_BYTES} bytes of UTF-8")
         return name
 

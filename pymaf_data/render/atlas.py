@@ -15,6 +15,7 @@ Shapes: V mesh vertices, A atlas vertices, F faces.
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import as_file, files
@@ -152,6 +153,7 @@ def _load_free() -> Atlas:
 
 def _load_densepose(path: Path) -> Atlas:
     from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
 
     if not path.is_file():
         raise AssetMissing(
@@ -165,7 +167,7 @@ def _load_densepose(path: Path) -> Atlas:
         triangles = mat["All_Faces"].astype(np.int64) - 1
         face_part = mat["All_FaceIndices"].ravel()
         uv = np.stack([mat["All_U_norm"].ravel(), mat["All_V_norm"].ravel()], axis=1).astype(np.float32)
-    except (KeyError, ValueError, NotImplementedError, OSError) as error:
+    except (MatReadError, KeyError, ValueError, TypeError, NotImplementedError, OSError, zlib.error) as error:
         raise AssetMismatch(
             f"{path} cannot be read as an atlas: {error!r}",
             expected="All_vertices, All_Faces, All_FaceIndices, All_U_norm and All_V_norm, as DensePose writes them",

@@ -149,7 +149,7 @@ def test_behind_the_camera_nothing_shows(bodies: np.ndarray, body) -> None:
 
 
 def test_outside_the_view_nothing_shows(bodies: np.ndarray, body) -> None:
-    assert not rasterize(bodies[:1] + [50.0, 0, 0], body.faces, CAMERAS["far"], 28).mask.any()
+    assert not rasterize(bodies[:1] + 50.0, body.faces, CAMERAS["far"], 28).mask.any()
 
 
 def test_degenerate_faces_are_skipped() -> None:

@@ -1,0 +1,84 @@
+"""Pictures of meshes: what is drawn, where, and how it is lit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from pymaf_data.errors import ShapeError
+from pymaf_data.geometry.cameras import Camera, weak_to_camera
+from pymaf_data.render import PART_COLOURS, Atlas, overlay, part_picture, rasterize, shade
+
+VIEW = weak_to_camera(torch.tensor([[0.85, 0.0, 0.0]], dtype=torch.float64))
+MIRROR = torch.tensor([-1.0, 1, 1, 1], dtype=torch.float64)
+
+
+def test_colours_of_parts_differ() -> None:
+    assert len(np.unique(PART_COLOURS, axis=0)) == 25
+    assert not PART_COLOURS[0].any()
+
+
+def test_shading_fills_the_silhouette_and_nothing_else(bodies: np.ndarray, body, atlas: Atlas) -> None:
+    raster = rasterize(bodies, body.faces, VIEW, 224)
+    for smooth in (True, False):
+        picture, mask = shade(raster[2], bodies[2], body.faces, PART_COLOURS[atlas.face_part], smooth)
+        assert np.array_equal(mask, raster.face[2] >= 0)
+        assert not picture[~mask].any()
+        assert (picture[mask].max(axis=1) > 40).all(), "no side is black"
+
+
+def test_light_falls_on_the_side_that_is_seen(bodies: np.ndarray, body) -> None:
+    """A mirrored mesh has the other winding; it must be lit like the same mesh with its faces turned."""
+    faces = body.faces.numpy()
+    mirrored = bodies[1] * [-1, 1, 1]
+    raster = rasterize(mirrored[None], faces, VIEW, 224)[0]
+    turned = rasterize(mirrored[None], faces[:, ::-1], VIEW, 224)[0]
+    assert np.array_equal(shade(raster, mirrored, faces)[0], shade(turned, mirrored, faces[:, ::-1])[0])
+
+
+def test_a_sphere_is_brightest_towards_the_light() -> None:
+    rings, segments = np.meshgrid(
+        np.linspace(0.02, np.pi - 0.02, 30), np.linspace(0, 2 * np.pi, 41)[:-1], indexing="ij"
+    )
+    points = np.stack([np.sin(rings) * np.cos(segments), np.cos(rings), np.sin(rings) * np.sin(segments)], -1)
+    index = np.arange(30 * 40).reshape(30, 40)
+    a, b = index[:-1], np.roll(index, -1, 1)[:-1]
+    c, d = np.roll(index, -1, 1)[1:], index[1:]
+    faces = np.concatenate([np.stack([a, b, c], -1).reshape(-1, 3), np.stack([a, c, d], -1).reshape(-1, 3)])
+    raster = rasterize(points.reshape(1, -1, 3), faces, VIEW, 224)[0]
+    picture, mask = shade(raster, points.reshape(-1, 3), faces, (200, 200, 200))
+    brightness = np.where(mask, picture[..., 0].astype(float), 0)
+    row, column = np.unravel_index(brightness.argmax(), brightness.shape)
+    assert row < 112 and column < 112, "the light comes from above, left"
+    assert brightness[60, 60] > brightness[160, 160] > 0
+
+
+def test_an_overlay_changes_only_what_the_mesh_covers(bodies: np.ndarray, body) -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (224, 224, 3), dtype=np.uint8)
+    before = picture.copy()
+    drawn = overlay(picture, bodies[0], body.faces, VIEW, supersample=3)
+    assert np.array_equal(picture, before)
+    fine = rasterize(bodies[:1], body.faces, VIEW.warped([[3.0, 0, 0], [0, 3, 0]]), 672).mask[0]
+    cover = fine.reshape(224, 3, 224, 3).mean(axis=(1, 3))
+    assert np.array_equal(drawn[cover == 0], picture[cover == 0])
+    assert (drawn[cover == 1] != picture[cover == 1]).any(axis=1).mean() > 0.95
+    assert np.array_equal(overlay(picture, bodies[0], body.faces, VIEW, alpha=0.0), picture)
+
+
+def test_overlays_of_pictures_that_are_not_square(bodies: np.ndarray, body) -> None:
+    drawn = overlay(np.zeros((240, 320, 3), np.uint8), bodies[0], body.faces, Camera(VIEW.matrix))
+    assert drawn.shape == (240, 320, 3)
+    assert drawn.any()
+
+
+def test_part_pictures() -> None:
+    part = np.array([[0, 3], [4, 24]])
+    assert np.array_equal(part_picture(part), PART_COLOURS[part])
+    assert not part_picture(part, np.ones((2, 2, 2), np.float32))[0, 0].any()
+
+
+def test_colours_of_another_length_are_refused(bodies: np.ndarray, body) -> None:
+    raster = rasterize(bodies[:1], body.faces, VIEW, 56)[0]
+    with pytest.raises(ShapeError, match="colours"):
+        shade(raster, bodies[0], body.faces, np.zeros((7, 3)))

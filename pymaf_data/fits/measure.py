@@ -26,8 +26,8 @@ class Measures:
     Attributes:
         weak_camera: (N, 3) π by least squares on the joints that the native camera projects.
         weak_residual: (N,) its root mean square error.
-        reprojection: (N,) mean distance of projected joints to the keypoints labelled as seen (to all labelled ones where
-            none is). Infinite where nothing is labelled.
+        reprojection: (N,) mean distance of projected joints to the keypoints labelled as seen (to all labelled ones
+            where none is). Infinite where nothing is labelled.
         solvable: (N,) whether π could be solved.
     """
 

@@ -32,21 +32,23 @@ class Limb:
     ball_axes: Tensor  # (3, 3) rows swing₁, swing₂, twist
     hinge_axis: Tensor  # (3,)
     bone: Tensor  # (3,) along the bones in the rest pose
-    columns: tuple[int, int, int, int]
+    columns: tuple[int, ...]
 
 
 def _limb(side: str, ball: str, hinge: str, joints: tuple[str, str, str, str], bone: tuple[float, ...]) -> Limb:
     groups = {group.name: group for group in GROUPS}
     ball_group, hinge_group = groups[side + ball], groups[side + hinge]
     names = [f"{ball_group.name}.{entry[0]}" for entry in ball_group.ranges if entry]
-    parent, *chain = (SMPL24.index(name if name == "pelvis" else side + name) for name in joints)
+    parent, first, second, end = (SMPL24.index(name if name == "pelvis" else side + name) for name in joints)
     return Limb(
-        *chain,
-        parent,
-        torch.tensor(ball_group.axes, dtype=torch.float64),
-        torch.tensor(hinge_group.axes[0], dtype=torch.float64),
-        torch.tensor(bone, dtype=torch.float64),
-        tuple(ANGLES.index(name) for name in (*names, f"{hinge_group.name}.flexion")),  # type: ignore[arg-type]
+        ball=first,
+        hinge=second,
+        end=end,
+        parent=parent,
+        ball_axes=torch.tensor(ball_group.axes, dtype=torch.float64),
+        hinge_axis=torch.tensor(hinge_group.axes[0], dtype=torch.float64),
+        bone=torch.tensor(bone, dtype=torch.float64),
+        columns=tuple(ANGLES.index(name) for name in (*names, f"{hinge_group.name}.flexion")),
     )
 
 

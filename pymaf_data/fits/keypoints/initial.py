@@ -57,7 +57,7 @@ def _headings(dtype: torch.dtype) -> Tensor:
 
 
 def _roll(seen: Observation) -> Tensor:
-    """(B, 3, 3) turns in the picture that take "up" to the direction from hips to shoulders, where both are labelled."""
+    """(B, 3, 3) turns in the picture that take "up" to where shoulders lie from hips, identity where not labelled."""
     labelled = (seen.precision > 0).to(seen.target.dtype)
 
     def middle(joints: tuple[int, int]) -> tuple[Tensor, Tensor]:

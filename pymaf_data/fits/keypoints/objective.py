@@ -1,10 +1,10 @@
 """What a fit minimises: −log of a posterior, so that terms need no weights beyond their standard deviations.
 
-    E = Σ_k ρ(|x_k − y_k|² / σ_k²)     keypoints in view pixels, Geman-McClure so that one wrong label cannot bend a body
+    E = Σ_k ρ(|x_k − y_k|² / σ_k²)     keypoints in view pixels; Geman-McClure, so that no one label bends a body
       + E_pose(angles)                 the habits of prior.py
       + ½ Σ β²                         shapes have unit deviation by construction
-      + ½ (u_z / σ_tilt)²              photographs are taken level: the trunk leans in the picture more than along the ray
-      + ρ(w (p_z − a_z)² / σ_foot²)    on straight legs (w → 1) the pelvis stands over ankles, not falling along the ray
+      + ½ (u_z / σ_tilt)²              photographs are taken level: trunks lean in the picture, less along the ray
+      + ρ(w (p_z − a_z)² / σ_foot²)    on straight legs (w → 1) the pelvis stands over the ankles
 
 Angles stay within their limits because the solver projects onto them; there is nothing to price.
 """

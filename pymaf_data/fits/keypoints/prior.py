@@ -1,9 +1,10 @@
 """How likely a pose is before its picture is seen.
 
 The pose priors of the literature are trained on licensed motion capture. This one is written down: each part of the
-body (spine, neck, the legs together, each arm) is in one of a few *habits*, a Gaussian over its anatomical angles, with the
-share of time people in photographs spend in it. Legs stand, walk, wait ready, sit, crouch or run; arms hang, work in front of
-the body, reach up or spread. Parts are independent but for what the habits carry, which keeps the table readable.
+body (spine, neck, the legs together, each arm) is in one of a few *habits*, a Gaussian over its anatomical angles,
+with the share of time people in photographs spend in it. Legs stand, walk, wait ready, sit, crouch or run; arms hang,
+work in front of the body, reach up or spread. Parts are independent but for what the habits carry, which keeps the
+table readable.
 
 The energy of a part is −log of its most likely habit (a max-mixture: smooth enough for Gauss-Newton, and it never
 averages sitting with standing). Numbers are mean ± standard deviation in degrees, set from textbook gait and posture
@@ -119,8 +120,8 @@ class PosePrior:
             deviation = np.radians([[value[1] for value in habit.angles.values()] for habit in habits])
             constant = _VOLUME * np.log(deviation).sum(1) - np.log([habit.share for habit in habits])
             best = constant.min()
-            arrays = (mean, 1 / deviation, constant - best)
-            self.parts.append((torch.tensor(columns), *(torch.tensor(a, dtype=torch.float64) for a in arrays)))
+            mean_, precision, offset = (torch.from_numpy(a) for a in (mean, 1 / deviation, constant - best))
+            self.parts.append((torch.tensor(columns), mean_, precision, offset))
 
     def mean(self) -> Tensor:
         """(26,) the mean of every part's first habit: standing upright, arms down."""

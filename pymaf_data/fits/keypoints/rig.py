@@ -100,25 +100,24 @@ class KeypointRig:
     def _reduce(
         self, basis: np.ndarray, rest: np.ndarray, weights: np.ndarray, points: np.ndarray, skeleton: np.ndarray
     ) -> None:
-        keypoint, joint, share, local = [], [], [], []
+        terms: list[tuple[int, int, float, np.ndarray]] = []  # keypoint, joint, c_kj, a_kj
         for k, own in enumerate(skeleton.tolist()):
             if own >= 0:
-                keypoint, joint = [*keypoint, k], [*joint, own]
-                share, local = [*share, 1.0], [*local, np.zeros_like(rest[0])]
+                terms.append((k, own, 1.0, np.zeros_like(rest[0])))
                 continue
             mass = points[k] @ weights
             kept = np.flatnonzero(np.abs(mass) > _NEGLIGIBLE)
             scale = mass.sum() / mass[kept].sum()
             for j in kept.tolist():
                 rows = points[k] * weights[:, j] * scale
-                keypoint, joint, share = [*keypoint, k], [*joint, j], [*share, float(rows.sum())]
-                local.append(np.einsum("v,vcs->cs", rows, basis) - rows.sum() * rest[j])
+                local = np.einsum("v,vcs->cs", rows, basis) - rows.sum() * rest[j]
+                terms.append((k, j, float(rows.sum()), local))
         self.num_points = len(skeleton)
-        self.term_joint = torch.tensor(joint)
-        self.term_share = torch.tensor(share, dtype=torch.float64)
-        self.term_local = torch.from_numpy(np.stack(local))  # (T, 3, 1+S)
-        self.gather = torch.zeros(self.num_points, len(joint), dtype=torch.float64)
-        self.gather[torch.tensor(keypoint), torch.arange(len(joint))] = 1.0  # (K, T)
+        self.term_joint = torch.tensor([joint for _, joint, _, _ in terms])
+        self.term_share = torch.tensor([share for _, _, share, _ in terms], dtype=torch.float64)
+        self.term_local = torch.from_numpy(np.stack([local for _, _, _, local in terms]))  # (T, 3, 1+S)
+        self.gather = torch.zeros(self.num_points, len(terms), dtype=torch.float64)
+        self.gather[torch.tensor([k for k, _, _, _ in terms]), torch.arange(len(terms))] = 1.0  # (K, T)
 
     def _tabulate_angles(self) -> None:
         turning, axes, slots = [], [], []

@@ -73,12 +73,13 @@ class Search:
         members = person.argsort(stable=True).reshape(persons, -1)
         energies = energy[members]
         roots = state.root[members]
-        taken = []
+        taken: list[Tensor] = []
         blocked = torch.zeros_like(energies, dtype=torch.bool)
         for _ in range(keep):
             # Too close to one already taken: only when nothing else is left.
             price = torch.where(blocked, energies + 1e6, energies)
-            price.scatter_(1, torch.stack(taken, 1), torch.inf) if taken else None
+            if taken:
+                price.scatter_(1, torch.stack(taken, 1), torch.inf)
             best = price.argmin(1)
             taken.append(best)
             chosen = roots[torch.arange(persons), best]
@@ -107,8 +108,8 @@ class Search:
         joined, joined_cost = self._solved(joined, seen, self.options.flip_steps)
         best_cost = cost.reshape(-1, B).amin(0)
         use_joined = joined_cost <= best_cost
-        winner, low = joined.where(use_joined, best_single), torch.minimum(joined_cost, best_cost)
-        return winner.where(low < energy, state), torch.minimum(low, energy)
+        best, best_energy = joined.where(use_joined, best_single), torch.minimum(joined_cost, best_cost)
+        return best.where(best_energy < energy, state), torch.minimum(best_energy, energy)
 
     def _chosen(self, state: State, energy: Tensor, persons: int) -> Found:
         energies = energy.reshape(persons, -1)

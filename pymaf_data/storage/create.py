@@ -12,7 +12,7 @@ from pathlib import Path
 from pymaf_data.errors import NotAStore, StoreError
 from pymaf_data.storage import commits, layout, swap
 from pymaf_data.storage import plan as plans
-from pymaf_data.storage.files import LocalFiles, make_folder, sync_folder
+from pymaf_data.storage.files import LocalFiles, make_folder, room_for, sync_folder
 from pymaf_data.storage.layout import Generation
 from pymaf_data.storage.plan import Plan, Provenance
 from pymaf_data.storage.specs import ArraySpec
@@ -92,22 +92,22 @@ def _ingested(store: Store) -> bool:
 
 def _new(root: Path, plan: Plan, specs: Sequence[ArraySpec], provenance: Provenance) -> Store:
     """Write a store without rows beside ``root`` and rename it into place, so that it appears whole or not at all."""
-    make_folder(root.parent)
-    _remove_abandoned(root)
-    folder = Path(tempfile.mkdtemp(prefix=_prefix(root), dir=root.parent))
-    try:
-        folder.chmod(0o755)
-        _write_skeleton(LocalFiles(folder), plan, specs, provenance)
+    with room_for(root.parent):
+        make_folder(root.parent)
+        _remove_abandoned(root)
+        folder = Path(tempfile.mkdtemp(prefix=_prefix(root), dir=root.parent))
         try:
+            folder.chmod(0o755)
+            _write_skeleton(LocalFiles(folder), plan, specs, provenance)
             folder.rename(root)
+            sync_folder(root.parent)
         except OSError:
             if not _occupied(root):
                 raise
-            return _continued(root, plan, provenance)  # another process was faster
-        sync_folder(root.parent)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return open_store(root)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    # The plan is compared again: another process may have been faster.
+    return _continued(root, plan, provenance)
 
 
 def _prefix(root: Path) -> str:

@@ -13,6 +13,7 @@ import resource
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -84,22 +85,20 @@ class LocalFiles:
         Raises:
             DiskFull: no room; nothing of ``items`` that is not complete remains.
         """
-        make_folder(self.root / temporary)
         finished: dict[Path, Path] = {}
         try:
-            for key, parts in items.items():
-                finished[self.root / key] = _write_temporary(self.root / temporary, parts)
-            for target, source in finished.items():
-                make_folder(target.parent)
-                source.replace(target)
-            for folder in {target.parent for target in finished}:
-                sync_folder(folder)
-        except OSError as error:
+            with room_for(self.root):
+                make_folder(self.root / temporary)
+                for key, parts in items.items():
+                    finished[self.root / key] = _write_temporary(self.root / temporary, parts)
+                for target, source in finished.items():
+                    make_folder(target.parent)
+                    source.replace(target)
+                for folder in {target.parent for target in finished}:
+                    sync_folder(folder)
+        finally:
             for source in finished.values():
                 source.unlink(missing_ok=True)
-            if error.errno in _FULL:
-                raise disk_full(self.root) from None
-            raise
 
     def remove(self, prefix: str) -> None:
         """See :class:`Files`."""
@@ -151,8 +150,22 @@ def sync_folder(path: Path) -> None:
         os.close(number)
 
 
-def disk_full(path: Path, needed: float = 0.0) -> DiskFull:
-    """The error for a disk without room at ``path``; ``needed`` in bytes, where it is known."""
+@contextmanager
+def room_for(path: Path) -> Iterator[None]:
+    """Turn the system's "no space left" into ours.
+
+    Raises:
+        DiskFull: the disk or the user's quota at ``path`` is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise _disk_full(path) from None
+
+
+def _disk_full(path: Path, needed: float = 0.0) -> DiskFull:
     free = shutil.disk_usage(path).free
     expected = f"about {needed / 1e9:.2f} GB free" if needed else ""
     return DiskFull(
@@ -169,4 +182,4 @@ def require_space(path: Path, needed: float) -> None:
         DiskFull: fewer than ``needed`` bytes are free at ``path``.
     """
     if shutil.disk_usage(path).free < needed:
-        raise disk_full(path, needed)
+        raise _disk_full(path, needed)

@@ -16,14 +16,14 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Self
 
 from pymaf_data.errors import StoreLocked
 from pymaf_data.storage import layout
-from pymaf_data.storage.files import LocalFiles, make_folder
+from pymaf_data.storage.files import LocalFiles, make_folder, room_for
 
 BEAT_SECONDS = 5.0
 STALE_SECONDS = 60.0
@@ -33,20 +33,24 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lock. ``machine`` names the boot and process namespace in which ``pid`` has a meaning."""
+    """Who holds a lock.
+
+    ``machine`` names the boot and process namespace in which ``pid`` has a meaning; ``heartbeat`` is the time at which
+    the file was last touched, so that a beat needs no room on a full disk and can lose nothing.
+    """
 
     host: str
     pid: int
     machine: str
     started: float
-    heartbeat: float
     token: str
+    heartbeat: float
 
     @classmethod
     def me(cls) -> Self:
         """This process, from now on."""
         now = time.time()
-        return cls(socket.gethostname(), os.getpid(), _machine(), now, now, uuid.uuid4().hex)
+        return cls(socket.gethostname(), os.getpid(), _machine(), now, uuid.uuid4().hex, now)
 
     @property
     def alive(self) -> bool:
@@ -102,15 +106,16 @@ class StageLock:
         LocalFiles(self.root).remove(layout.temporary(self.stage))
 
     def _try(self) -> bool:
-        make_folder(self._path.parent)
         me = Holder.me()
-        with _opened(self._path) as handle:
-            holder = _read(handle)
-            if holder is not None and holder.alive and not self._break:
-                return False
-            if holder is not None:
-                _log.warning("taking over the lock of stage %s from %s", self.stage, holder)
-            _write(handle, me)
+        with room_for(self.root):
+            make_folder(self._path.parent)
+            with _opened(self._path, os.O_CREAT) as handle:
+                holder = _read(handle)
+                if holder is not None and holder.alive and not self._break:
+                    return False
+                if holder is not None:
+                    _log.warning("taking over the lock of stage %s from %s", self.stage, holder)
+                _write(handle, me)
         self.token = me.token
         return True
 
@@ -123,23 +128,22 @@ class StageLock:
 
     def _keep_alive(self) -> None:
         while not self._stop.wait(BEAT_SECONDS):
-            if not self._path.exists():
+            try:
+                with _opened(self._path) as handle:
+                    holder = _read(handle)
+                    if holder is None or holder.token != self.token:
+                        return  # broken by another: require_held will say so before the next commit
+                    os.utime(handle.fileno())
+            except FileNotFoundError:
                 return  # the store was swapped in elsewhere, its lock released there
-            with _opened(self._path) as handle:
-                holder = _read(handle)
-                if holder is None or holder.token != self.token:
-                    return  # broken by another: require_held will say so before the next commit
-                _write(handle, replace(holder, heartbeat=time.time()))
 
 
 def release(root: Path, stage: str, token: str) -> None:
     """Free a lock, if ``token`` still holds it."""
-    path = root / layout.lock(stage)
-    if path.exists():
-        with _opened(path) as handle:
-            holder = _read(handle)
-            if holder is not None and holder.token == token:
-                _write(handle, None)
+    with suppress(FileNotFoundError), _opened(root / layout.lock(stage)) as handle:
+        holder = _read(handle)
+        if holder is not None and holder.token == token:
+            _write(handle, None)
 
 
 def require_held(root: Path, stage: str, token: str) -> None:
@@ -159,11 +163,9 @@ def require_held(root: Path, stage: str, token: str) -> None:
 
 def holder_of(root: Path, stage: str) -> Holder | None:
     """Who holds the lock of a stage, dead or alive."""
-    path = root / layout.lock(stage)
-    if not path.exists():
-        return None
-    with _opened(path) as handle:
+    with suppress(FileNotFoundError), _opened(root / layout.lock(stage)) as handle:
         return _read(handle)
+    return None
 
 
 def living_holders(root: Path) -> dict[str, Holder]:
@@ -174,8 +176,8 @@ def living_holders(root: Path) -> dict[str, Holder]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[str]]:
-    number = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+def _opened(path: Path, flags: int = 0) -> Iterator[IO[str]]:
+    number = os.open(path, os.O_RDWR | flags, 0o644)
     with os.fdopen(number, "r+", encoding="ascii") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)  # released when the handle closes
         yield handle
@@ -184,7 +186,7 @@ def _opened(path: Path) -> Iterator[IO[str]]:
 def _read(handle: IO[str]) -> Holder | None:
     handle.seek(0)
     try:
-        return Holder(**json.loads(handle.read()))
+        return Holder(**json.loads(handle.read()), heartbeat=os.fstat(handle.fileno()).st_mtime)
     except (ValueError, TypeError):
         return None  # empty: free; half a file: its writer died writing it
 
@@ -193,7 +195,8 @@ def _write(handle: IO[str], holder: Holder | None) -> None:
     handle.seek(0)
     handle.truncate()
     if holder is not None:
-        handle.write(json.dumps(asdict(holder), indent=1) + "\n")
+        content = {key: value for key, value in asdict(holder).items() if key != "heartbeat"}
+        handle.write(json.dumps(content, indent=1) + "\n")
     handle.flush()
 
 

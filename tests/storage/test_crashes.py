@@ -1,0 +1,173 @@
+"""kill -9 at every single file operation, a full disk at every write: the same command ends in the same bytes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pymaf_data.errors import DiskFull, PymafDataError
+from pymaf_data.storage import files, open_store, verify
+
+# Every call after which the state of the disk may differ.
+OPERATIONS = ((os, "fsync"), (os, "mkdir"), (os, "replace"), (os, "rename"), (os, "unlink"), (os, "rmdir"))
+
+
+def killed_at(step: int, work: Callable[[], object]) -> bool:
+    """Run `work` in a forked process that is killed before its `step`-th file operation; False when it ended before."""
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        if os.WIFEXITED(status):
+            assert os.WEXITSTATUS(status) == 0, "the child failed instead of being killed"
+        return os.WIFSIGNALED(status)
+    code = 1
+    try:
+        remaining = iter(range(step, -1, -1))
+        for module, name in OPERATIONS:
+            setattr(module, name, _deadly(getattr(module, name), remaining))
+        mkstemp = tempfile.mkstemp
+        tempfile.mkstemp = _deadly(mkstemp, remaining)
+        work()
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _deadly(operation: Callable[..., Any], remaining: Iterator[int]) -> Callable[..., Any]:
+    def run(*arguments: Any, **options: Any) -> Any:
+        if next(remaining) == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return operation(*arguments, **options)
+
+    return run
+
+
+@pytest.fixture
+def small(kit: Any) -> Any:
+    return kit.replace(kit.recipe, persons=5, specs=kit.recipe.specs[:2])
+
+
+def test_killed_at_every_step_of_an_ingest(kit: Any, small: Any, memory: Path) -> None:
+    reference = kit.tree(kit.ingest(memory / "reference.zarr", small))
+    step = 0
+    while True:
+        path = memory / f"{step}.zarr"
+        if not killed_at(step, lambda path=path: kit.ingest(path, small)):
+            break
+        assert kit.tree(kit.ingest(path, small)) == reference, f"killed before operation {step}"
+        step += 1
+    assert step > 40, "the work was really interrupted at every operation"
+
+
+def test_killed_at_every_step_of_a_later_stage(kit: Any, small: Any, memory: Path) -> None:
+    """And a reader that comes between sees a whole store, less what is not committed."""
+
+    def iuv(path: Path) -> None:
+        kit.write(open_store(path), "iuv", "a" * 64, small, kit.iuv)
+
+    reference = kit.ingest(memory / "reference.zarr", small)
+    iuv(reference)
+    step = 0
+    while True:
+        path = kit.ingest(memory / f"{step}.zarr", small)
+        if not killed_at(step, lambda path=path: iuv(path)):
+            break
+        assert not [finding for finding in verify(path) if finding.is_damage and finding.kind != "foreign"]
+        assert open_store(path).array("box")[:].any()
+        iuv(path)
+        assert kit.tree(path) == kit.tree(reference), f"killed before operation {step}"
+        step += 1
+    assert step > 30
+
+
+def test_killed_at_every_step_of_an_overwrite(kit: Any, small: Any, memory: Path) -> None:
+    newer = kit.replace(small, seed=1)
+    reference = kit.tree(kit.ingest(memory / "reference.zarr", newer))
+    step = 0
+    while True:
+        folder = memory / str(step)
+        path = kit.ingest(folder / "a.zarr", small)
+        old = kit.tree(path)
+        if not killed_at(step, lambda path=path: kit.ingest(path, newer, overwrite=True)):
+            break
+        assert not path.exists() or kit.tree(path) in (old, reference), "never a mixture"
+        assert kit.tree(kit.ingest(path, newer, overwrite=True)) == reference, f"killed before operation {step}"
+        left = sorted(entry.name for entry in folder.iterdir() if ".new-" not in entry.name)
+        assert left == ["a.zarr"], "nothing stays beside it"
+        step += 1
+    assert step > 40
+
+
+def test_a_full_disk_at_every_write(kit: Any, small: Any, memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reference = kit.tree(kit.ingest(memory / "reference.zarr", small))
+    fsync, path, failures = os.fsync, memory / "a.zarr", 0
+    for allowed in range(1000):
+        calls = iter(range(allowed, -1, -1))
+
+        def full(number: int, calls: Iterator[int] = calls) -> None:
+            if next(calls, 0) == 0:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            fsync(number)
+
+        monkeypatch.setattr(os, "fsync", full)
+        try:
+            kit.ingest(path, small)
+            break
+        except DiskFull as error:
+            failures += 1
+            assert "full" in str(error) and "same command" in str(error)
+        finally:
+            monkeypatch.setattr(os, "fsync", fsync)
+    assert failures > 5
+    assert kit.tree(path) == reference
+
+
+def test_a_really_full_disk(kit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tiny file system of its own, where the machine lets us mount one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("mounting a file system needs privileges")
+    recipe = kit.replace(kit.recipe, persons=200, shard=20)
+    try:
+        with pytest.raises(DiskFull, match="GB free"):
+            kit.ingest(disk / "a.zarr", recipe)  # the estimate refuses before the first shard
+        monkeypatch.setattr("pymaf_data.storage.writer.require_space", lambda *_: None)
+        with pytest.raises(DiskFull):
+            kit.ingest(disk / "a.zarr", recipe)
+        assert 0 < len(open_store(disk / "a.zarr").current("ingest").missing) < 10, "finished shards are kept"
+        subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
+        path = kit.ingest(disk / "a.zarr", recipe)
+        assert verify(path) == []
+        assert kit.tree(path) == kit.tree(kit.ingest(tmp_path / "reference.zarr", recipe))
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_space_is_estimated_first(kit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = type("Usage", (), {"free": 10_000_000})
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(DiskFull, match=r"0.01 GB free\nExpected: about 0.03 GB free") as error:
+        kit.ingest(tmp_path / "a.zarr", kit.recipe)
+    assert isinstance(error.value, PymafDataError) and error.value.exit_code == 1
+
+
+def test_an_interrupt_frees_the_lock_and_keeps_what_is_done(kit: Any, small: Any, tmp_path: Path) -> None:
+    from pymaf_data.storage import create_store
+
+    store = create_store(tmp_path / "a.zarr", small.plan, small.specs, small.provenance)
+    with pytest.raises(KeyboardInterrupt), store.lock("ingest"):
+        writer = store.stage("ingest", small.plan.digest, small.specs)
+        writer.write_shard(0, {s.name: small.values(s)[:4] for s in small.specs}, "x")
+        raise KeyboardInterrupt
+    assert open_store(store.path).current("ingest").missing == [1]
+    kit.ingest(store.path, small)

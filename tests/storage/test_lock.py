@@ -1,0 +1,155 @@
+"""One writer per stage: the second waits or is refused, the dead are succeeded, the living can be evicted on demand."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pymaf_data.errors import StoreLocked
+from pymaf_data.storage import layout, lock, open_store
+from pymaf_data.storage.lock import StageLock, holder_of
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "a.zarr"
+
+
+@contextmanager
+def another_process(root: Path, stage: str = "iuv") -> Iterator[int]:
+    """A process that holds the lock until it is told to end."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        with StageLock(root, stage):
+            os.write(writing, b"x")
+            signal.pause()
+    os.read(reading, 1)
+    try:
+        yield child
+    finally:
+        with suppress(ProcessLookupError, ChildProcessError):  # the test may have ended it
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        os.close(reading)
+        os.close(writing)
+
+
+def test_the_second_is_refused_with_host_process_and_since_when(root: Path) -> None:
+    with another_process(root) as child, pytest.raises(StoreLocked) as error, StageLock(root, "iuv"):
+        pass
+    assert re.search(rf"process {child} on \S+ since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d", str(error.value))
+    assert "--break-lock" in str(error.value)
+
+
+def test_stages_are_locked_apart(root: Path) -> None:
+    with another_process(root, "iuv"), StageLock(root, "fits/truth"):
+        assert set(lock.living_holders(root)) == {"iuv", "fits/truth"}
+
+
+def test_the_second_may_wait(root: Path) -> None:
+    with StageLock(root, "iuv") as first:
+        threading.Timer(0.3, lambda: lock.release(root, "iuv", first.token)).start()
+        begun = time.monotonic()
+        with StageLock(root, "iuv", wait=10):
+            assert 0.2 < time.monotonic() - begun < 5
+
+
+def test_a_killed_holder_is_succeeded_at_once_and_its_leftovers_go(root: Path) -> None:
+    with another_process(root) as child:
+        leftover = root / layout.temporary("iuv") / "half-a-shard"
+        leftover.parent.mkdir(parents=True)
+        leftover.write_bytes(b"x")
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        with StageLock(root, "iuv"):
+            assert not leftover.exists()
+
+
+def test_a_holder_elsewhere_is_dead_when_its_heart_stops(root: Path) -> None:
+    path = root / layout.lock("iuv")
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"host": "far", "pid": 1, "machine": "other", "started": time.time(), "token": "t"}))
+    with pytest.raises(StoreLocked, match="process 1 on far"), StageLock(root, "iuv"):
+        pass
+    stopped = time.time() - lock.STALE_SECONDS - 1
+    os.utime(path, (stopped, stopped))
+    with StageLock(root, "iuv"):
+        pass
+
+
+def test_the_heart_beats(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "BEAT_SECONDS", 0.02)
+    with StageLock(root, "iuv"):
+        path = root / layout.lock("iuv")
+        os.utime(path, (0, 0))
+        deadline = time.monotonic() + 5
+        while path.stat().st_mtime < 1 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        holder = holder_of(root, "iuv")
+        assert holder is not None and holder.alive and time.time() - holder.heartbeat < 5
+
+
+def test_an_evicted_writer_commits_nothing_more(kit: Any, tmp_path: Path) -> None:
+    store = open_store(kit.ingest(tmp_path / "a.zarr", kit.recipe))
+    with store.lock("iuv"):
+        writer = store.stage("iuv", "a" * 64, kit.iuv)
+        data = {spec.name: kit.recipe.values(spec)[0:4] for spec in kit.iuv}
+        with StageLock(store.path, "iuv", break_lock=True):
+            with pytest.raises(StoreLocked, match="taken away"):
+                writer.write_shard(0, data, "x")
+            assert writer.missing() == [0, 1, 2]
+        assert holder_of(store.path, "iuv") is None
+        with pytest.raises(StoreLocked, match="held by nobody"):
+            writer.write_shard(0, data, "x")
+
+
+def test_who_does_not_hold_the_lock_cannot_begin(kit: Any, whole: Path) -> None:
+    with pytest.raises(StoreLocked):
+        open_store(whole).stage("iuv", "a" * 64, kit.iuv)
+
+
+def test_two_commands_at_once_lose_nothing(kit: Any, tmp_path: Path) -> None:
+    """Both run to the end, the second by waiting: it finds nothing left to do."""
+    path = kit.ingest(tmp_path / "a.zarr", kit.recipe)
+    failures: list[BaseException] = []
+
+    def command() -> None:
+        try:
+            store = open_store(path)
+            with store.lock("iuv", wait=30):
+                writer = store.stage("iuv", "a" * 64, kit.iuv)
+                for shard in writer.missing():
+                    rows = writer.rows(shard)
+                    writer.write_shard(shard, {s.name: kit.recipe.values(s)[rows] for s in kit.iuv}, "x")
+                    time.sleep(0.02)
+                writer.finish()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=command) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert (open_store(path).array("iuv/map")[:] == kit.recipe.values(kit.iuv[0])).all()
+
+
+def test_a_store_at_work_is_not_swapped_away(kit: Any, tmp_path: Path) -> None:
+    path = kit.ingest(tmp_path / "a.zarr", kit.recipe)
+    newer = kit.replace(kit.recipe, seed=1)
+    with another_process(path), pytest.raises(StoreLocked, match="cannot be replaced: its stage iuv"):
+        kit.ingest(path, newer, overwrite=True)
+    kit.ingest(path, newer, overwrite=True)
+    assert lock.living_holders(path) == {}

@@ -15,9 +15,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
 
 import numpy as np
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pymaf_data.body import BodyModel
 from pymaf_data.errors import StoreIncomplete, UsageError
@@ -92,51 +93,79 @@ class Loader:
         tasks = [(number, order[k * size : (k + 1) * size]) for k in range(skip, len(self))]
         if self.options.workers == 0:
             return (self._assemble(*task) for task in tasks)
-        if self.options.worker_kind == "thread":
-            return _by_threads(self._assemble, tasks, self.options)
-        return _by_processes(self._assemble, tasks, self.options)
+        return self._workers.run(tasks)
+
+    @cached_property
+    def _workers(self) -> _Threads | _Processes:
+        kind = _Threads if self.options.worker_kind == "thread" else _Processes
+        return kind(self._assemble, self.options)
 
 
 Task = tuple[int, Rows]
 
 
-def _by_threads(assemble: Assembler, tasks: list[Task], options: LoaderOptions) -> Iterator[Batch]:
-    """Keep at most workers · prefetch batches under way; yield them in order."""
-    waiting: deque[Future[Batch]] = deque()
-    pool = ThreadPoolExecutor(options.workers, thread_name_prefix="pymaf-loader")
-    try:
-        for task in tasks:
-            waiting.append(pool.submit(assemble, *task))
-            if len(waiting) >= options.workers * options.prefetch:
+class _Threads:
+    """Worker threads; each epoch has its own, for they cost nothing to start."""
+
+    def __init__(self, assemble: Assembler, options: LoaderOptions) -> None:
+        self._assemble, self._options = assemble, options
+
+    def run(self, tasks: list[Task]) -> Iterator[Batch]:
+        """The batches of the tasks in order, at most workers · prefetch of them under way or waiting."""
+        options = self._options
+        waiting: deque[Future[Batch]] = deque()
+        pool = ThreadPoolExecutor(options.workers, thread_name_prefix="pymaf-loader")
+        try:
+            for task in tasks:
+                waiting.append(pool.submit(self._assemble, *task))
+                if len(waiting) >= options.workers * options.prefetch:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        # A consumer that stops early must not wait for batches that nobody wants.
-        pool.shutdown(wait=True, cancel_futures=True)
+        finally:
+            # A consumer that stops early must not wait for batches that nobody wants.
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
-class _Tasks(Dataset[Batch]):
-    """The batches of an epoch as torch's loader wants them."""
+class _Processes:
+    """Worker processes of torch, which live as long as the loader and hand batches over in shared memory."""
 
-    def __init__(self, assemble: Assembler, tasks: list[Task]) -> None:
-        self._assemble, self._tasks = assemble, tasks
-
-    def __len__(self) -> int:
-        return len(self._tasks)
-
-    def __getitem__(self, number: int) -> Batch:
-        return self._assemble(*self._tasks[number])
-
-
-def _by_processes(assemble: Assembler, tasks: list[Task], options: LoaderOptions) -> Iterator[Batch]:
-    """Worker processes of torch, which hand batches over in shared memory."""
-    return iter(
-        DataLoader(
-            _Tasks(assemble, tasks),
+    def __init__(self, assemble: Assembler, options: LoaderOptions) -> None:
+        self._tasks: list[Task] = []
+        self._loader = DataLoader(
+            _Tasks(assemble),
+            sampler=_Current(self._tasks),
             batch_size=None,
             num_workers=options.workers,
             prefetch_factor=options.prefetch,
+            persistent_workers=True,
             multiprocessing_context="forkserver",
         )
-    )
+
+    def run(self, tasks: list[Task]) -> Iterator[Batch]:
+        """The batches of the tasks in order."""
+        self._tasks[:] = tasks
+        return iter(self._loader)
+
+
+class _Tasks(Dataset[Batch]):
+    """What torch's workers call; a task is its own index."""
+
+    def __init__(self, assemble: Assembler) -> None:
+        self._assemble = assemble
+
+    def __getitem__(self, task: Task) -> Batch:
+        return self._assemble(*task)
+
+
+class _Current(Sampler[Task]):
+    """The tasks of the epoch that is asked for, in order."""
+
+    def __init__(self, tasks: list[Task]) -> None:
+        self._tasks = tasks
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(list(self._tasks))
+
+    def __len__(self) -> int:
+        return len(self._tasks)

@@ -15,25 +15,25 @@ class AugmentationOptions(StrictModel):
     The stored crop reaches to a scale of 1 + 0.25 under any rotation, so no larger limit is accepted.
     """
 
-    flip_probability: float = Field(0.5, ge=0, le=1)
+    flip_probability: float = Field(default=0.5, ge=0, le=1)
     """Share of mirrored views."""
 
-    channel_noise: float = Field(0.4, ge=0, lt=1)
+    channel_noise: float = Field(default=0.4, ge=0, lt=1)
     """Each colour channel is multiplied by a uniform number in 1 ± this."""
 
-    upright_probability: float = Field(0.6, ge=0, le=1)
+    upright_probability: float = Field(default=0.6, ge=0, le=1)
     """Share of views that are not rotated."""
 
-    rotation_std: float = Field(30.0, ge=0)
+    rotation_std: float = Field(default=30.0, ge=0)
     """Standard deviation of the other rotations in degrees."""
 
-    rotation_limit: float = Field(60.0, ge=0, le=180)
+    rotation_limit: float = Field(default=60.0, ge=0, le=180)
     """Where rotations are clipped, in degrees."""
 
-    scale_std: float = Field(0.25, ge=0)
+    scale_std: float = Field(default=0.25, ge=0)
     """Standard deviation of the scale about 1."""
 
-    scale_limit: float = Field(0.25, ge=0, le=0.25)
+    scale_limit: float = Field(default=0.25, ge=0, le=0.25)
     """Where the scale's distance from 1 is clipped."""
 
     @classmethod
@@ -45,9 +45,9 @@ class AugmentationOptions(StrictModel):
 class LoaderOptions(StrictModel):
     """How batches are made."""
 
-    batch_size: int = Field(64, ge=1)
+    batch_size: int = Field(default=64, ge=1)
     augmentation: AugmentationOptions = AugmentationOptions()
-    seed: int = Field(0, ge=0, lt=2**63)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     """Decides order and augmentation, together with epoch and row and nothing else."""
 
     shuffle: bool = True
@@ -57,16 +57,16 @@ class LoaderOptions(StrictModel):
     maps: bool = True
     """Read IUV maps, where there are any."""
 
-    map_size: int = Field(56, ge=1)
+    map_size: int = Field(default=56, ge=1)
     """Side of the IUV targets in pixels."""
 
-    workers: int = Field(2, ge=0)
+    workers: int = Field(default=2, ge=0)
     """Batches made at the same time; 0 makes them when they are asked for."""
 
     worker_kind: Literal["thread", "process"] = "thread"
     """Threads share one copy of the labels; decoding, warping and checksums release the interpreter lock."""
 
-    prefetch: int = Field(2, ge=1)
+    prefetch: int = Field(default=2, ge=1)
     """Batches that each worker may be ahead."""
 
     allow_partial: bool = False

@@ -27,12 +27,18 @@ def assert_equal(first: list[Batch], second: list[Batch]) -> None:
             assert torch.equal(getattr(b, name), value), name
 
 
-@pytest.mark.parametrize(
-    ("workers", "kind"), [(1, "thread"), (3, "thread"), pytest.param(2, "process", marks=pytest.mark.slow)]
-)
-def test_any_number_and_kind_of_workers_gives_the_same_batches(store, body, atlas, workers: int, kind: str) -> None:
+@pytest.mark.parametrize("workers", [1, 3])
+def test_any_number_of_threads_gives_the_same_batches(store, body, atlas, workers: int) -> None:
     alone = batches(store, body, atlas, workers=0)
-    assert_equal(alone, batches(store, body, atlas, workers=workers, worker_kind=kind, prefetch=1))
+    assert_equal(alone, batches(store, body, atlas, workers=workers, prefetch=1))
+
+
+@pytest.mark.slow
+def test_worker_processes_give_the_same_batches_also_after_an_epoch_that_was_left_early(store, body, atlas) -> None:
+    loader = Loader([store], body, atlas, LoaderOptions(batch_size=6, workers=2, worker_kind="process"))
+    next(loader.epoch(0))
+    assert_equal(list(loader.epoch(1)), batches(store, body, atlas, workers=0))
+    assert_equal(list(loader.epoch(2, skip=1)), batches(store, body, atlas, 2, workers=0)[1:])
 
 
 def test_an_epoch_shows_every_row_once_and_epochs_differ(store, body, atlas) -> None:

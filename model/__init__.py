@@ -1,1 +1,44 @@
-"""PyMAF."""
+"""PyMAF: the network, its losses, its trainer.
+
+    model = load_checkpoint("data/runs/pymaf/checkpoint.pt")
+    result = model(normalise(images)).predictions[-1]         # vertices, joints, keypoints of each picture
+
+Rooms: ``options`` (what may be chosen); ``resnet``, ``pyramid``, ``maf``, ``regressor``, ``iuv_head`` (the parts) and
+``pymaf`` (the whole); ``losses``, ``measures``; ``optimisation``, ``precision``, ``interrupt``, ``checkpoint``,
+``trainer`` (the loop) and ``training`` (from stores to a run folder).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .checkpoint import load_checkpoint as load_checkpoint
+    from .images import normalise as normalise
+    from .options import LossOptions as LossOptions
+    from .options import ModelOptions as ModelOptions
+    from .options import OptimizerOptions as OptimizerOptions
+    from .options import TrainOptions as TrainOptions
+    from .pymaf import PyMAF as PyMAF
+    from .trainer import TrainReport as TrainReport
+    from .training import train as train
+
+_MODULE_OF = {
+    "load_checkpoint": "checkpoint",
+    "normalise": "images",
+    **dict.fromkeys(("LossOptions", "ModelOptions", "OptimizerOptions", "TrainOptions"), "options"),
+    "PyMAF": "pymaf",
+    "TrainReport": "trainer",
+    "train": "training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(_MODULE_OF)

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from pymaf_data.config import StrictModel
+from pymaf_data.loader.options import AugmentationOptions
 
 
 class ModelOptions(StrictModel):
@@ -52,6 +53,9 @@ class OptimizerOptions(StrictModel):
     warmup_steps: int = Field(0, ge=0)
     clip_gradient: float | None = Field(None, gt=0.0)
     """Largest total gradient norm; released training does not clip."""
+    fixed_statistics: bool = False
+    """Measure BatchNorm's statistics once before the first step and keep them, so that small batches train what
+    evaluation uses. Released training estimates them from each batch of 64."""
 
 
 class TrainOptions(StrictModel):
@@ -72,11 +76,11 @@ class TrainOptions(StrictModel):
     """``auto`` takes a GPU when there is one; else any torch device."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Of the picture-plane part; ``auto`` is bf16 where the hardware multiplies it natively, else fp32."""
-    workers: int = Field(0, ge=0)
-    """Loader processes; 0 loads in this one."""
-    augment: bool = True
+    workers: int = Field(2, ge=0)
+    """Loader threads; 0 makes batches when they are asked for."""
+    augmentation: AugmentationOptions = AugmentationOptions()
     allow_partial: bool = False
-    """Train on a store whose rendering is not finished."""
+    """Train on stores that lack fits, maps or whole shards; what is missing is not supervised."""
     overwrite: bool = False
     """Begin the run anew instead of going on from its checkpoint."""
     backbone: Path | None = None

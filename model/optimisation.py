@@ -1,0 +1,56 @@
+"""Learning rate, BatchNorm statistics and the optimizer itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from .options import OptimizerOptions
+
+_COSINE_FLOOR = 0.01
+
+
+def learning_rate(step: int, total: int, options: OptimizerOptions) -> float:
+    """The rate of a step counted from 0: linear warm-up, then constant, or a cosine falling to a hundredth."""
+    rate = options.learning_rate
+    if options.schedule == "cosine":
+        rate *= _COSINE_FLOOR + (1 - _COSINE_FLOOR) * 0.5 * (1 + math.cos(math.pi * min(step / total, 1.0)))
+    return rate * min(1.0, (step + 1) / max(options.warmup_steps, 1))
+
+
+def make_optimizer(model: nn.Module, options: OptimizerOptions) -> torch.optim.Adam:
+    """Adam without decay; fused, which on a CPU halves what 45 million parameters cost a step."""
+    return torch.optim.Adam(model.parameters(), lr=options.learning_rate, fused=True)
+
+
+def batch_norms(model: nn.Module) -> list[nn.BatchNorm2d]:
+    """Every BatchNorm of the model."""
+    return [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+
+
+def freeze_statistics(model: nn.Module) -> None:
+    """Let every BatchNorm use its running statistics as they are; call after ``model.train()``."""
+    for norm in batch_norms(model):
+        norm.eval()
+
+
+@torch.no_grad()
+def measure_statistics(model: nn.Module, images: Iterable[Tensor]) -> None:
+    """Set BatchNorm's running statistics to plain averages over batches of normalised images (B, 3, 224, 224).
+
+    Leaves the model in training mode. Without this a network from random weights, used with fixed statistics, would
+    start from mean 0 and variance 1, which hold nowhere in it.
+    """
+    norms = batch_norms(model)
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a cumulative average
+    model.train()
+    for image in images:
+        model(image)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum

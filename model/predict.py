@@ -1,0 +1,57 @@
+"""What a trained network makes of persons of a store: bodies, and the cameras that show them in the stored crop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from pymaf_data.geometry.affines import VIEW_SIZE, crop_to_view, invert
+from pymaf_data.geometry.cameras import weak_to_camera
+from pymaf_data.loader.pictures import warp_view
+from pymaf_data.report.persons import Predictions
+from pymaf_data.storage import Store
+
+from .images import normalise
+from .pymaf import PyMAF
+
+_BATCH = 16
+
+
+@torch.no_grad()
+def predict_rows(model: PyMAF, store: Store, rows: Sequence[int]) -> Predictions:
+    """Predict from the plain 224 view of each row's crop.
+
+    Args:
+        model: in any mode; it is used in evaluation mode and left as it was.
+        store: an ingested store.
+        rows: K rows.
+
+    Returns:
+        Vertices (K, V, 3) in camera-space metres without translation, and K cameras in pixels of the stored crop.
+    """
+    was_training, device = model.training, next(model.parameters()).device
+    model.eval()
+    views = _views(store, rows)
+    vertices, cameras = [], []
+    for start in range(0, len(rows), _BATCH):
+        batch = normalise(torch.from_numpy(views[start : start + _BATCH]).to(device))
+        last = model(batch).predictions[-1]
+        vertices.append(last.vertices.float().cpu().numpy())
+        cameras.append(last.parameters.camera.float().cpu())
+    model.train(was_training)
+    crop_size = store.array("image").shape[1]
+    of_view = weak_to_camera(torch.cat(cameras).double())
+    return Predictions(np.concatenate(vertices), of_view.warped(invert(crop_to_view(crop_size))))
+
+
+def _views(store: Store, rows: Sequence[int]) -> np.ndarray:
+    """(K, 3, 224, 224) uint8, channels first as the network reads them."""
+    crops = store.array("image").rows(np.asarray(rows))
+    affine = np.asarray(crop_to_view(crops.shape[1]))
+    views = np.empty((len(rows), VIEW_SIZE, VIEW_SIZE, 3), np.uint8)
+    scratch = np.empty_like(crops[0])
+    for crop, view in zip(crops, views, strict=True):
+        warp_view(crop, affine, view, scratch)
+    return np.ascontiguousarray(views.transpose(0, 3, 1, 2))

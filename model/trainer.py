@@ -1,0 +1,259 @@
+"""The training loop, given a network and batches.
+
+    for batch in the place that the step says:
+        loss = sum of the terms of every iteration;  refuse a loss that is not finite
+        backward, clip, Adam
+        now and then: log, checkpoint
+    Ctrl-C ends the loop after a whole step, with a checkpoint.
+
+The place in the data is a function of the step (epoch = step div batches, batch = step mod batches), and dropout
+draws from torch's generator, which the checkpoint holds: training N steps, or k and later N − k, gives the same bits
+on a CPU. On a GPU torch's own kernels (sampling backward) do not promise that.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from pymaf_data.config import StrictModel
+from pymaf_data.errors import TrainingError
+from pymaf_data.loader.batch import Batch
+
+from . import checkpoint as checkpoints
+from .checkpoint import Checkpoint
+from .images import normalise
+from .interrupt import StopRequest
+from .losses import pymaf_losses
+from .measures import iteration_errors
+from .optimisation import freeze_statistics, learning_rate, make_optimizer, measure_statistics
+from .options import TrainOptions
+from .precision import autocast_dtype
+from .pymaf import PyMAF, PyMAFOutput
+
+logger = logging.getLogger(__name__)
+
+LOGS = "tensorboard"
+Progress = Callable[[int, int, str], None]
+
+
+class Feed(Protocol):
+    """Where batches come from; :class:`pymaf_data.loader.Loader` is one."""
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+
+    def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch, a function of its number alone, without the first ``skip``."""
+
+
+class TrainReport(StrictModel):
+    """What a run did."""
+
+    folder: Path
+    checkpoint: Path
+    step: int
+    """Steps done in all."""
+    resumed_from: int
+    """Steps that were there already."""
+    seconds: float
+    losses: dict[str, float]
+    """Weighted terms on the last batch logged; empty when nothing was to do."""
+    errors: dict[str, dict[str, float]]
+    """M0 … M3 → MPJPE and PA-MPJPE in millimetres on that batch."""
+
+
+class Trainer:
+    """One run in one folder.
+
+    Args:
+        model: the network, on its device.
+        feed: the batches.
+        options: what to do; ``device``, ``precision`` and ``stores`` are the caller's to resolve.
+        folder: where checkpoint and logs go.
+        precision: ``fp32`` or ``bf16``.
+        provenance: ``stores``, ``licences`` and ``versions`` for the checkpoint.
+        observe: called as ``observe(step, model)`` at every log step, in evaluation mode and without gradients.
+    """
+
+    def __init__(
+        self,
+        model: PyMAF,
+        feed: Feed,
+        options: TrainOptions,
+        folder: Path,
+        *,
+        precision: str = "fp32",
+        provenance: dict[str, Any] | None = None,
+        observe: Callable[[int, PyMAF], None] | None = None,
+    ) -> None:
+        self.model = model.to(memory_format=torch.channels_last)  # the layout that pictures arrive in
+        self.model.autocast = autocast_dtype(precision)
+        self.feed, self.options, self.folder, self.precision = feed, options, folder, precision
+        self.optimizer = make_optimizer(model, options.optimizer)
+        self.total = options.steps if options.steps is not None else options.epochs * len(feed)
+        self.step = 0
+        self._provenance, self._observe = provenance or {}, observe
+        self._losses: dict[str, float] = {}
+        self._errors: dict[str, dict[str, float]] = {}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.model.parameters()).device
+
+    def run(self, progress: Progress | None = None) -> TrainReport:
+        """Train from the present step to the last.
+
+        Raises:
+            TrainingError: a loss or gradient is not finite.
+            KeyboardInterrupt: Ctrl-C, after a checkpoint was written.
+        """
+        start, begun = self.step, time.monotonic()
+        if start < self.total:
+            with SummaryWriter(str(self.folder / LOGS), purge_step=start) as logs, StopRequest() as stop:
+                self._prepare()
+                for batch in self._batches():
+                    self._advance(batch.to(self.device), logs)
+                    self._tell(progress, start, begun)
+                    if stop.requested or self._due(self.options.checkpoint_every):
+                        self.save()
+                    if stop.requested:
+                        raise KeyboardInterrupt
+        return TrainReport(
+            folder=self.folder,
+            checkpoint=self.folder / checkpoints.FILE,
+            step=self.step,
+            resumed_from=start,
+            seconds=time.monotonic() - begun,
+            losses=self._losses,
+            errors=self._errors,
+        )
+
+    def save(self) -> Path:
+        """Write the checkpoint of the present step."""
+        cuda = [torch.cuda.get_rng_state(self.device)] if self.device.type == "cuda" else []
+        body = self.model.body
+        content = Checkpoint(
+            model=self.model.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            rng={"cpu": torch.get_rng_state(), "cuda": cuda},
+            step=self.step,
+            options=self.options.model_dump(mode="json"),
+            precision=self.precision,
+            body={"name": body.name, "digest": body.digest, "fingerprint": body.fingerprint},
+            **self._provenance,
+        )
+        return checkpoints.save(content, self.folder)
+
+    def restore(self, saved: Checkpoint) -> None:
+        """Go on from a checkpoint of this run.
+
+        Raises:
+            CheckpointError: it belongs to another network or body.
+        """
+        checkpoints.check_body(saved, self.model.body)
+        checkpoints.load_state(self.model, saved.model, str(self.folder))
+        self.optimizer.load_state_dict(saved.optimizer)
+        torch.set_rng_state(saved.rng["cpu"])
+        if self.device.type == "cuda" and saved.rng["cuda"]:
+            torch.cuda.set_rng_state(saved.rng["cuda"][0], self.device)
+        self.step = saved.step
+
+    def _batches(self) -> Iterator[Batch]:
+        """From the present step on, without end of epochs, to the last step."""
+        while self.step < self.total:
+            number, skip = divmod(self.step, len(self.feed))
+            for batch in self.feed.epoch(number, skip):
+                yield batch
+                if self.step >= self.total:
+                    return
+
+    def _prepare(self) -> None:
+        if self.step == 0 and self.options.optimizer.fixed_statistics:
+            state = torch.get_rng_state()  # measuring must not shift the dropout of training
+            batches = self.feed.epoch(0)
+            measure_statistics(self.model, (normalise(batch.image.to(self.device)) for batch in batches))
+            torch.set_rng_state(state)
+
+    def _advance(self, batch: Batch, logs: SummaryWriter) -> None:
+        """One optimizer step."""
+        self.model.train()
+        if self.options.optimizer.fixed_statistics:
+            freeze_statistics(self.model)
+        rate = learning_rate(self.step, self.total, self.options.optimizer)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        output = self.model(normalise(batch.image))
+        terms = pymaf_losses(output, batch, self.options.loss)
+        loss = torch.stack(list(terms.values())).sum()
+        self._require_finite(loss, terms)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = self._clip()
+        self.optimizer.step()
+        self.step += 1
+        if self._due(self.options.log_every) or self.step == 1:
+            self._log(logs, {"loss": loss, "gradient_norm": norm} | terms, rate, output, batch)
+
+    def _clip(self) -> Tensor:
+        """Clip the gradient where asked; its norm before that."""
+        limit = self.options.optimizer.clip_gradient or math.inf
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit)
+        if not torch.isfinite(norm):
+            raise TrainingError(
+                f"the gradient of step {self.step + 1} is not finite",
+                expected="a finite gradient",
+                action="lower optimizer.learning_rate or set optimizer.clip_gradient; " + self._kept(),
+            )
+        return norm
+
+    def _require_finite(self, loss: Tensor, terms: dict[str, Tensor]) -> None:
+        if torch.isfinite(loss):
+            return
+        guilty = ", ".join(name for name, value in terms.items() if not torch.isfinite(value))
+        raise TrainingError(
+            f"the loss of step {self.step + 1} is not finite ({guilty or 'their sum'})",
+            expected="a finite loss",
+            action="lower optimizer.learning_rate or set optimizer.clip_gradient; " + self._kept(),
+        )
+
+    def _kept(self) -> str:
+        path = self.folder / checkpoints.FILE
+        return f"{path} still holds the last good state." if path.exists() else "nothing was saved yet."
+
+    def _due(self, every: int) -> bool:
+        return self.step % every == 0 or self.step == self.total
+
+    def _log(
+        self, logs: SummaryWriter, scalars: dict[str, Tensor], rate: float, output: PyMAFOutput, batch: Batch
+    ) -> None:
+        values = {name: float(value) for name, value in scalars.items()}
+        self._losses = {name: value for name, value in values.items() if name != "gradient_norm"}
+        self._errors = iteration_errors(output, batch, self.model.body)
+        for name, value in values.items():
+            logs.add_scalar(f"train/{name}", value, self.step)
+        logs.add_scalar("train/learning_rate", rate, self.step)
+        for iteration, errors in self._errors.items():
+            for name, value in errors.items():
+                logs.add_scalar(f"{name}_mm/{iteration}", value, self.step)
+        if self._observe is not None:
+            self.model.eval()
+            with torch.no_grad():
+                self._observe(self.step, self.model)
+
+    def _tell(self, progress: Progress | None, start: int, begun: float) -> None:
+        if progress is None:
+            return
+        rate = (self.step - start) / max(time.monotonic() - begun, 1e-9)
+        last = max(self._errors) if self._errors else ""
+        error = f", {last} {self._errors[last]['mpjpe']:.0f} mm" if last else ""
+        progress(self.step, self.total, f"loss {self._losses.get('loss', math.nan):.2f}{error}, {rate:.2g} steps/s")

@@ -1,1 +1,61 @@
-"""fits"""
+"""Pseudo-SMPL fits: read or made, proved on their persons, measured, chosen among.
+
+    source = open_source(FitRequest.of("keypoints"), KeypointOptions())
+    fits = source.fits(persons, load_body(source.body))
+    measures = measure(body, fits, persons)
+
+Sources: ``truth`` (a generated sample's) and ``keypoints`` (made here; see :mod:`pymaf_data.fits.keypoints`). The stage
+``attach_fits`` writes them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pymaf_data.fits.request import FORMATS, FitRequest
+
+if TYPE_CHECKING:
+    from pymaf_data.fits.choice import Rule, choose
+    from pymaf_data.fits.keypoints import KeypointFitter, KeypointOptions
+    from pymaf_data.fits.opening import open_source
+    from pymaf_data.fits.persons import Persons
+    from pymaf_data.fits.reprojection import Measures, measure
+    from pymaf_data.fits.source import Source
+    from pymaf_data.fits.table import Fits
+
+_LAZY = {
+    "Fits": "table",
+    "KeypointFitter": "keypoints",
+    "KeypointOptions": "keypoints",
+    "Measures": "reprojection",
+    "Persons": "persons",
+    "Rule": "choice",
+    "Source": "source",
+    "choose": "choice",
+    "measure": "reprojection",
+    "open_source": "opening",
+}
+
+__all__ = [
+    "FORMATS",
+    "FitRequest",
+    "Fits",
+    "KeypointFitter",
+    "KeypointOptions",
+    "Measures",
+    "Persons",
+    "Rule",
+    "Source",
+    "choose",
+    "measure",
+    "open_source",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # torch is imported only by those who fit.
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)

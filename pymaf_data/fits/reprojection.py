@@ -36,12 +36,27 @@ class Measures:
     reprojection: np.ndarray
     solvable: np.ndarray
 
+    @classmethod
+    def unknown(cls, rows: int) -> Measures:
+        """Of fits whose body is not there."""
+        return cls(np.zeros((rows, 3)), np.full(rows, np.inf), np.full(rows, np.inf), np.zeros(rows, bool))
+
+    def only(self, rows: np.ndarray) -> Measures:
+        """These measures in the rows of a mask (N,), unknown elsewhere."""
+        none = Measures.unknown(len(rows))
+        kept = rows[:, None]
+        return Measures(
+            np.where(kept, self.weak_camera, none.weak_camera),
+            np.where(rows, self.weak_residual, none.weak_residual),
+            np.where(rows, self.reprojection, none.reprojection),
+            self.solvable & rows,
+        )
+
 
 @torch.no_grad()
 def measure(body: BodyModel, fits: Fits, persons: Persons, orthographic: bool = False) -> Measures:
     """Measure N fits of ``body`` on their persons."""
-    N = len(fits)
-    out = Measures(np.zeros((N, 3)), np.full(N, np.inf), np.full(N, np.inf), np.zeros(N, bool))
+    out = Measures.unknown(len(fits))
     rows = np.flatnonzero(fits.valid)
     for first in range(0, len(rows), _BATCH):
         batch = rows[first : first + _BATCH]

@@ -1,0 +1,50 @@
+"""Fits made here, from the store's own keypoints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymaf_data.body import BodyModel
+from pymaf_data.errors import FitError
+from pymaf_data.fits.keypoints import KeypointFitter, KeypointOptions
+from pymaf_data.fits.persons import Persons
+from pymaf_data.fits.proof import Tolerance
+from pymaf_data.fits.source import Progress
+from pymaf_data.fits.table import Fits
+
+# Raised when the method changes what it gives for the same options.
+_METHOD = 1
+
+
+class KeypointSource:
+    """See :mod:`pymaf_data.fits.keypoints`."""
+
+    format = "keypoints"
+    native_kind = "perspective"
+    tolerance: Tolerance | None = None
+
+    def __init__(self, options: KeypointOptions) -> None:
+        self.options, self.body, self.body_fingerprint = options, options.body, ""
+        self.worst_reprojection: float | None = options.worst_reprojection
+        self.licences = {"fits made from the data set's keypoints": "as the data set's annotations"}
+        self._fitter: KeypointFitter | None = None
+
+    def identity(self) -> dict[str, Any]:
+        """Format, version of the method, options that change a result."""
+        options = self.options.model_dump(mode="json", exclude={"batch"})
+        return {"format": self.format, "method": _METHOD, "options": options}
+
+    def fits(self, persons: Persons, body: BodyModel | None, progress: Progress | None = None) -> Fits:
+        """Fit the body to each person.
+
+        Raises:
+            FitError: the body is not there.
+        """
+        if body is None:
+            raise FitError(
+                f"the body {self.body} is not there, so it cannot be fitted",
+                action="bring its files (`pymaf-data doctor` says which), or use --body free.",
+            )
+        if self._fitter is None:
+            self._fitter = KeypointFitter(body, self.options)
+        return self._fitter.fit(persons, progress)

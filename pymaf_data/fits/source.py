@@ -1,0 +1,43 @@
+"""What every source of fits offers. A reader of another format is one class like those in ``truth`` and ``fitted``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from pymaf_data.body import BodyModel
+from pymaf_data.fits.persons import Persons
+from pymaf_data.fits.proof import Tolerance
+from pymaf_data.fits.table import Fits
+
+Progress = Callable[[int], None]
+
+
+class Source(Protocol):
+    """Fits of one body for the persons of a store.
+
+    Attributes:
+        format: how they come ("truth", "keypoints").
+        body: the body they belong to ("free").
+        body_fingerprint: topology of that body as the source states it, "" where it does not.
+        native_kind: "perspective", "orthographic" or "none".
+        licences: what came in with them → licence.
+        tolerance: how closely joined fits must reproject, ``None`` where nothing is joined.
+        worst_reprojection: mean view pixels above which one fit is not valid, ``None`` for no such limit.
+    """
+
+    format: str
+    body: str
+    body_fingerprint: str
+    native_kind: str
+    licences: dict[str, str]
+    tolerance: Tolerance | None
+    worst_reprojection: float | None
+
+    def identity(self) -> dict[str, Any]:
+        """Everything besides persons and body that determines the fits, as JSON; it names the generation."""
+        ...
+
+    def fits(self, persons: Persons, body: BodyModel | None, progress: Progress | None = None) -> Fits:
+        """Fits of these persons. ``body`` is ``None`` where it is not there; sources that need it refuse."""
+        ...

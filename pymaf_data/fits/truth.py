@@ -1,0 +1,107 @@
+"""Fits that are the truth: the parameters beside a generated sample, joined by annotation id.
+
+The file is an npz without pickles: annotation_id (N,), pose (N, 72), betas (N, 10), translation (N, 3) metres,
+intrinsics (N, 3, 3), body, body_fingerprint. Bodies stand in the camera space of the full picture.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pymaf_data.body import BodyModel
+from pymaf_data.digest import digest_file
+from pymaf_data.errors import FitError
+from pymaf_data.fits.persons import Persons
+from pymaf_data.fits.proof import Tolerance
+from pymaf_data.fits.source import Progress
+from pymaf_data.fits.table import Fits
+from pymaf_data.geometry.cameras import full_frame
+
+_ROWS: dict[str, tuple[int, ...]] = {
+    "annotation_id": (),
+    "pose": (72,),
+    "betas": (10,),
+    "translation": (3,),
+    "intrinsics": (3, 3),
+}
+_ACTION = "make the sample again with `pymaf-data sample`, or name the truth file that it wrote."
+
+
+class TruthSource:
+    """The sample's truth.
+
+    Args:
+        path: ``<sample>/truth/<split>.npz``.
+
+    Raises:
+        FitError: missing, not such a file, or an annotation id twice.
+    """
+
+    format = "truth"
+    native_kind = "perspective"
+    # Exact but for annotations rounded to whole pixels; nobody may lie beyond.
+    tolerance: Tolerance | None = Tolerance(view=2.0, image=1.5, share=0.0)
+    worst_reprojection: float | None = None
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._arrays = _read(path)
+        self.body, self.body_fingerprint = (str(self._arrays[key]) for key in ("body", "body_fingerprint"))
+        self.licences = {"truth of the generated sample": "CC0 1.0"}
+        ids = self._arrays["annotation_id"]
+        self._order = np.argsort(ids, kind="stable")
+        self._sorted = ids[self._order]
+        twice = self._sorted[1:][self._sorted[1:] == self._sorted[:-1]]
+        if len(twice):
+            raise FitError(f"{path} holds annotation {twice[0]} twice", expected="each person once", action=_ACTION)
+
+    def identity(self) -> dict[str, Any]:
+        """Format and content of the file."""
+        return {"format": self.format, "sha256": digest_file(self.path)}
+
+    def fits(self, persons: Persons, body: BodyModel | None, progress: Progress | None = None) -> Fits:
+        """The truth of each person, by annotation id."""
+        fits = Fits.empty(len(persons), "no fit in the source")
+        if not len(self._sorted):
+            return fits
+        place = np.searchsorted(self._sorted, persons.annotation_id).clip(max=len(self._sorted) - 1)
+        found = self._sorted[place] == persons.annotation_id
+        rows = self._order[place[found]]
+        arrays = self._arrays
+        fits.pose[found], fits.betas[found] = arrays["pose"][rows], arrays["betas"][rows]
+        intrinsics, translation = (torch.from_numpy(arrays[key][rows]) for key in ("intrinsics", "translation"))
+        fits.native[found] = full_frame(intrinsics, translation).matrix.numpy()
+        fits.reason[found] = 0
+        fits = fits.without(~_finite(fits), "coordinates not finite")
+        return fits.without(~persons.present, "picture not present")
+
+
+def _finite(fits: Fits) -> np.ndarray:
+    parts = (fits.pose, fits.betas, fits.native.reshape(len(fits), -1))
+    return np.logical_and.reduce([np.isfinite(part).all(1) for part in parts])
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {key: stored[key] for key in (*_ROWS, "body", "body_fingerprint") if key in stored}
+    except FileNotFoundError:
+        raise FitError(f"{path} is not there", expected="the truth file of a sample", action=_ACTION) from None
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise FitError(f"{path} cannot be read: {error}", expected="an npz without pickles", action=_ACTION) from None
+    missing = [key for key in (*_ROWS, "body", "body_fingerprint") if key not in arrays]
+    if missing:
+        raise FitError(f"{path} lacks {', '.join(missing)}", expected="a sample's truth file", action=_ACTION)
+    count = len(np.atleast_1d(arrays["annotation_id"]))
+    for key, shape in _ROWS.items():
+        if arrays[key].shape != (count, *shape) or arrays[key].dtype.kind not in "fiu":
+            found = f"{key} of {arrays[key].dtype} {arrays[key].shape}"
+            raise FitError(f"{path}: {found}", expected=f"numbers of shape {(count, *shape)}", action=_ACTION)
+        if key != "annotation_id":
+            arrays[key] = arrays[key].astype(np.float64)
+    return arrays

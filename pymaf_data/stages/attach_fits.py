@@ -1,0 +1,102 @@
+"""Stage ``attach-fits``: sources of fits → ``fits/<name>`` side by side, and the choice among them.
+
+    request → source → per shard: fits, proof of the join, derived camera, reprojection → commit → choice
+
+A source whose body is not on this machine is stored as it came, marked unproved, and never chosen. The choice is made
+from every proved source of the store, those of earlier runs included.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import Field
+
+from pymaf_data.config import StrictModel
+from pymaf_data.errors import UsageError
+from pymaf_data.fits.keypoints import KeypointOptions
+from pymaf_data.fits.opening import open_source
+from pymaf_data.fits.request import FitRequest
+from pymaf_data.stages.attach_choice import ChoiceReport, attach_choice
+from pymaf_data.stages.attach_source import SourceReport, SourceWriter, find_body, report_source
+from pymaf_data.storage import open_store
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[int, int, str], None]
+
+
+class AttachOptions(StrictModel):
+    """What to attach, and how to choose."""
+
+    store: Path
+    fits: tuple[str, ...] = Field(default=(), description="[NAME=]FORMAT[:PATH]; none: only choose again")
+    prefer: str | None = Field(default=None, description="the source that wins wherever it is valid")
+    keypoints: KeypointOptions = KeypointOptions()
+    assets: Path | None = Field(default=None, description="bodies that the user brings; by default the data root's")
+    allow_unproved: bool = False
+    break_lock: bool = False
+
+
+class AttachReport(StrictModel):
+    """What was attached and chosen.
+
+    ``failed`` says whether a source of this run is unproved against the user's wish (exit code 1).
+    """
+
+    store: Path
+    sources: tuple[SourceReport, ...]
+    choice: ChoiceReport | None
+    failed: bool
+
+
+def attach_fits(options: AttachOptions, progress: Progress | None = None) -> AttachReport:
+    """Run the stage. Calling it again does only what is missing.
+
+    Args:
+        options: see :class:`AttachOptions`.
+        progress: called with (persons done, persons in all, remark).
+
+    Raises:
+        UsageError: a request that cannot be read, a name twice, or nothing to choose from.
+        FitError: a source that cannot be read or was made for other persons.
+        StoreError: not a store, not complete, or another writer is at work.
+    """
+    requests = [FitRequest.of(text) for text in options.fits]
+    _require_distinct(requests)
+    store = open_store(options.store)
+    reports = []
+    for request in requests:
+        source = open_source(request, options.keypoints)
+        body = find_body(source, options.assets)
+        writer = SourceWriter(store, request, source, body)
+        with store.lock(writer.stage, options.break_lock):
+            written = writer.write(progress)
+        reports.append(report_source(open_store(options.store), request.name, written))
+    choice = attach_choice(open_store(options.store), options.prefer, options.break_lock)
+    if choice is None and not reports:
+        raise UsageError(
+            f"{options.store} has no fits to choose from, and none were named",
+            expected="--fits [NAME=]FORMAT[:PATH]",
+            action="give for example --fits keypoints.",
+        )
+    unproved = any(not report.proved for report in reports)
+    return AttachReport(
+        store=options.store,
+        sources=tuple(reports),
+        choice=choice,
+        failed=unproved and not options.allow_unproved,
+    )
+
+
+def _require_distinct(requests: list[FitRequest]) -> None:
+    names = [request.name for request in requests]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(
+                f"two sources are called {name}",
+                expected="one name for each",
+                action=f"name one of them: --fits other={name}:…",
+            )

@@ -13,14 +13,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pymaf_data.render.atlas import COARSE_OF_PART, Atlas, load_atlas
+    from pymaf_data.render.atlas import COARSE_OF_PART, Atlas, atlas_of_body, load_atlas
     from pymaf_data.render.iuv import IUV, MAP_SIZE, TARGET_SIZE, render_iuv, render_maps
     from pymaf_data.render.raster import BACKENDS, NEAR, Raster, rasterize
     from pymaf_data.render.shading import PART_COLOURS, overlay, part_picture, shade
     from pymaf_data.render.warp import flip_map, warp_maps
 
 _HOMES = {
-    "atlas": ("COARSE_OF_PART", "Atlas", "load_atlas"),
+    "atlas": ("COARSE_OF_PART", "Atlas", "atlas_of_body", "load_atlas"),
     "iuv": ("IUV", "MAP_SIZE", "TARGET_SIZE", "render_iuv", "render_maps"),
     "raster": ("BACKENDS", "NEAR", "Raster", "rasterize"),
     "shading": ("PART_COLOURS", "overlay", "part_picture", "shade"),
@@ -38,6 +38,7 @@ __all__ = [
     "TARGET_SIZE",
     "Atlas",
     "Raster",
+    "atlas_of_body",
     "flip_map",
     "load_atlas",
     "overlay",

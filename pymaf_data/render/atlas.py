@@ -25,8 +25,12 @@ from typing import Any
 import numpy as np
 
 from pymaf_data.body.arrays import topology_fingerprint
+from pymaf_data.body.lookup import find_asset
 from pymaf_data.digest import digest_arrays
 from pymaf_data.errors import AssetMismatch, AssetMissing
+
+DENSEPOSE_FILE = "UV_data/UV_Processed.mat"
+"""Where DensePose's atlas lies below the assets folder."""
 
 PARTS = 25
 """Classes of a part map: background and 24 parts."""
@@ -68,7 +72,7 @@ class Atlas:
     """Charts over one mesh.
 
     Attributes:
-        name: where it came from.
+        name: "free", or the name of the file it came from.
         vertex: (A,) int32, mesh vertex of each atlas vertex.
         faces: (F, 3) int32, atlas vertices of each face.
         face_part: (F,) uint8, part 1 … 24 of each face.
@@ -144,6 +148,19 @@ def load_atlas(source: str | Path = "free") -> Atlas:
     return _load_free() if str(source) == "free" else _load_densepose(Path(source))
 
 
+def atlas_of_body(body: str, assets: Path | None = None) -> Atlas:
+    """The atlas that charts a body of :func:`pymaf_data.body.load_body`.
+
+    Args:
+        body: ``"free"``, ``"smpl-neutral"``, …
+        assets: folder of licensed files; by default ``assets`` of the data root.
+
+    Raises:
+        AssetMissing: DensePose's file is not there.
+    """
+    return load_atlas("free" if body == "free" else find_asset(DENSEPOSE_FILE, assets))
+
+
 def _load_free() -> Atlas:
     with as_file(files("pymaf_data.body.assets") / "free_body.npz") as path, np.load(path) as asset:
         fingerprint = topology_fingerprint(asset["faces"], len(asset["v_template"]))
@@ -173,7 +190,7 @@ def _load_densepose(path: Path) -> Atlas:
             expected="All_vertices, All_Faces, All_FaceIndices, All_U_norm and All_V_norm, as DensePose writes them",
             action="fetch UV_Processed.mat again.",
         ) from None
-    return _atlas(str(path), vertex, triangles, face_part, uv, "")
+    return _atlas(path.name, vertex, triangles, face_part, uv, "")
 
 
 def _atlas(

@@ -1,0 +1,76 @@
+"""``pymaf-data render-iuv``: chosen fits → dense-correspondence maps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pymaf_data.stages.render_iuv import StoreMaps
+
+
+def command(
+    stores: Annotated[
+        list[Path] | None, typer.Argument(metavar="[STORE]...", help="Stores; by default all of the data root.")
+    ] = None,
+    shard: Annotated[
+        str, typer.Option(help="Shards to render: all, missing, 0-3 (both ends included), 7,9 or 0-3,7.")
+    ] = "all",
+    renderer: Annotated[str, typer.Option(help="Renderer: auto (the fastest that is there) or numba.")] = "auto",
+    size: Annotated[int, typer.Option(min=16, max=1024, help="Side of the maps in pixels.")] = 256,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Threads; the result does not depend on them.", show_default="all cores")
+    ] = None,
+    assets: Annotated[
+        Path | None, typer.Option(help="Folder of licensed files.", show_default="assets of the data root")
+    ] = None,
+    break_lock: Annotated[bool, typer.Option("--break-lock", help="Take over the lock of another run.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Render body part and U, V of every chosen fit, in the frame of the stored crop.
+
+    Run again after an interruption, the same command does only what is missing. Maps whose fit, body or atlas
+    changed are another generation and are rendered anew.
+
+    Example: pymaf-data render-iuv --shard all
+    """
+    from pymaf_data.cli.progress import progress
+    from pymaf_data.stages.ingest import available_cores
+    from pymaf_data.stages.render_iuv import RenderOptions, render_iuv_stage
+
+    options = RenderOptions(
+        stores=tuple(stores or ()),
+        shard=shard,
+        renderer=renderer,
+        size=size,
+        workers=workers or available_cores(),
+        assets=assets,
+        break_lock=break_lock,
+    )
+    with progress("render-iuv") as report_progress:
+        report = render_iuv_stage(options, report_progress)
+    if as_json:
+        typer.echo(report.model_dump_json(indent=2))
+    else:
+        typer.echo("\n".join(line for maps in report.stores for line in _lines(maps, report.renderer, report.size)))
+
+
+def _lines(maps: StoreMaps, renderer: str, size: int) -> list[str]:
+    """The report on one store, for a reader."""
+    lines = [f"{maps.store}: {maps.rendered:,} maps of {size} px for {maps.persons:,} persons"]
+    holes = maps.persons - maps.rendered
+    if holes:
+        lines.append(f"  {holes:>7,} without a map: no valid fit was chosen for them")
+    if maps.shards_written:
+        rate = maps.maps_written / max(maps.seconds, 1e-9)
+        lines.append(f"  {maps.shards_written} of {maps.shards} shards written by {renderer}, {rate:,.0f} maps/s")
+    else:
+        lines.append("  nothing to do: the shards asked for are there already")
+    if maps.shards_missing:
+        lines.append(
+            f"  {len(maps.shards_missing)} shards are still missing: "
+            f"`pymaf-data render-iuv {maps.store} --shard missing` renders them"
+        )
+    return lines

@@ -59,7 +59,8 @@ class Pictures:
 
     def __init__(self, root: Path, folder: str) -> None:
         self.root = root
-        self._allowed = tuple(f"{os.path.realpath(path)}{os.sep}" for path in (root, root / folder))
+        self._allowed = tuple(f"{path.resolve()}{os.sep}" for path in (root, root / folder))
+        self._folders: dict[str, Path] = {}
 
     def resolve(self, name: str) -> Path:
         """The real path of a picture; it need not exist.
@@ -72,10 +73,16 @@ class Pictures:
         """
         if any(part in ("", "..") for part in name.split("/")) or "\0" in name:
             raise _outside(name)
-        real = os.path.realpath(self.root / name)
-        if not real.startswith(self._allowed):
+        folder, _, leaf = name.rpartition("/")
+        # Resolving costs a system call per part of the path; a data set has few folders and many pictures in each.
+        if folder not in self._folders:
+            self._folders[folder] = (self.root / folder).resolve()
+        real = self._folders[folder] / leaf
+        if real.is_symlink():
+            real = Path(os.path.realpath(real))  # unlike Path.resolve, no error for links in a circle
+        if not str(real).startswith(self._allowed):
             raise _outside(f"{name} → {real}")
-        return Path(real)
+        return real
 
     def byte_count(self, name: str) -> int:
         """Size of a picture's file, −1 where there is none to read: what a shard's input digest is made of."""

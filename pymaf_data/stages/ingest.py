@@ -4,7 +4,7 @@
 
 The plan is made before any picture is opened, so a picture that cannot be used leaves a hole and shifts nobody. A shard
 exists when it is committed; running again makes those that are missing, after checking that options, annotations and
-the pictures of finished shards are still what they were. Memory holds the records, and the encoded crops of one shard.
+the pictures of finished shards are still what they were. Memory holds the records, and the encoded crops of two shards.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -30,7 +30,7 @@ from pymaf_data.geometry.affines import CROP_SIZE
 from pymaf_data.paths import DataRoot
 from pymaf_data.sources import Manifest, Pictures, Selection, load_manifest, locate, read_coco
 from pymaf_data.sources.pictures import REASONS, WITHOUT_FILE
-from pymaf_data.stages.ingest_shard import ShardMaker, array_specs, input_digest
+from pymaf_data.stages.ingest_shard import Mapper, ShardMaker, array_specs, input_digest
 from pymaf_data.storage import Plan, Provenance, StageWriter, Store, create_store, open_store
 
 logger = logging.getLogger(__name__)
@@ -196,25 +196,31 @@ def _write(
             progress(done, len(records), "")
 
     advance(0)
-    with _threads(options.workers) as pool:
+    # One more thread writes a shard, and waits for the disk, while the next one is made.
+    with _threads(options.workers) as each, ThreadPoolExecutor(1) as disk:
+        writing: Future[None] | None = None
         for k in missing:
             rows = records[writer.rows(k)]
             digest = input_digest(rows, pictures)  # taken before reading: a change meanwhile is found by the next run
-            writer.write_shard(k, maker.arrays(rows, pool, advance), digest)
-            logger.info("shard %d: %d persons", k, len(rows))
+            arrays = maker.arrays(rows, each, advance)
+            if writing:
+                writing.result()
+            writing = disk.submit(writer.write_shard, k, arrays, digest)
+        if writing:
+            writing.result()
     return len(missing)
 
 
 @contextmanager
-def _threads(workers: int) -> Iterator[ThreadPoolExecutor]:
-    """A pool whose queue is dropped on the way out, so that Ctrl-C and --on-error stop end at once."""
+def _threads(workers: int) -> Iterator[Mapper]:
+    """A ``map`` over threads. Its queue is dropped on the way out, so that Ctrl-C and --on-error stop end at once."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)  # the pool is the parallelism; OpenCV's own threads would only compete with it
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="ingest")
+    pool = ThreadPoolExecutor(workers)
     try:
-        yield pool
+        yield map if workers == 1 else pool.map
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(cancel_futures=True)
         cv2.setNumThreads(before)
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +26,8 @@ from pymaf_data.sources.records import PersonRecord, joint3d_array, keypoint_arr
 from pymaf_data.storage import ArraySpec, encode_jpeg
 
 logger = logging.getLogger(__name__)
+
+Mapper: TypeAlias = Callable[[Callable[..., Any], Iterable[Any]], Iterator[Any]]
 
 _INNER_CHUNK = 64
 
@@ -112,13 +113,13 @@ class ShardMaker:
     stop: bool
 
     def arrays(
-        self, records: Sequence[PersonRecord], pool: ThreadPoolExecutor, advance: Callable[[int], None]
+        self, records: Sequence[PersonRecord], each: Mapper, advance: Callable[[int], None]
     ) -> dict[str, NDArray[Any] | list[bytes]]:
         """Every array of the stage for these rows, the crops already encoded.
 
         Args:
             records: the rows of the shard.
-            pool: threads that share the pictures.
+            each: ``map``, or one over threads, whose results come in order.
             advance: called with the number of persons done since the last call.
 
         Raises:
@@ -128,7 +129,7 @@ class ShardMaker:
         reason = np.zeros(len(records), np.uint8)
         black = encode_jpeg(np.zeros((self.crop_size, self.crop_size, 3), np.uint8))
         groups = [list(group) for _, group in groupby(records, key=lambda record: record.image_name)]
-        for group, outcome in zip(groups, pool.map(self._crops, groups), strict=True):
+        for group, outcome in zip(groups, each(self._crops, groups), strict=True):
             if isinstance(outcome, Hole):
                 self._account_for(outcome, group)
                 reason[len(crops) : len(crops) + len(group)] = REASONS.index(outcome.reason)

@@ -236,7 +236,7 @@ class Trainer:
     def _log(
         self, logs: SummaryWriter, scalars: dict[str, Tensor], rate: float, output: PyMAFOutput, batch: Batch
     ) -> None:
-        values = {name: float(value) for name, value in scalars.items()}
+        values = {name: float(value.detach()) for name, value in scalars.items()}
         self._losses = {name: value for name, value in values.items() if name != "gradient_norm"}
         self._errors = iteration_errors(output, batch, self.model.body)
         for name, value in values.items():

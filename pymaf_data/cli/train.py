@@ -1,0 +1,114 @@
+"""``pymaf-data train``: stores → trained network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from pymaf_data.model.trainer import TrainReport
+
+
+def command(
+    recipe: Annotated[
+        str | None, typer.Argument(help="Recipe whose train section to follow: a name or a *.yaml file.")
+    ] = None,
+    store: Annotated[
+        list[Path] | None,
+        typer.Option(help="Store to read; may be given several times.", show_default="every store of the data root"),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The run's folder below runs/.", show_default="the recipe's, pymaf")
+    ] = None,
+    body: Annotated[
+        str | None, typer.Option(help="The body to fit.", show_default="the one that the stores' fits belong to")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Optimizer steps in all; without it, epochs count.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the data.", show_default="60")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Persons a step.", show_default="64")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Adam's rate.", show_default="5e-5")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Decides weights, order, augmentation.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu, cuda or cuda:N.", show_default="auto: a GPU when there is one")
+    ] = None,
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16"] | None,
+        typer.Option(help="Of the picture-plane part; auto measures which is faster.", show_default="auto"),
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=0, help="Loader threads.", show_default="2")] = None,
+    backbone: Annotated[
+        Path | None, typer.Option(help="torchvision's resnet50 state dict to start from.", show_default="none")
+    ] = None,
+    no_augment: Annotated[bool, typer.Option("--no-augment", help="Plain views, as stored.")] = False,
+    allow_partial: Annotated[
+        bool, typer.Option("--allow-partial", help="Train on stores that lack fits, maps or shards.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin the run anew.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Train PyMAF from the stores, on a GPU when there is one.
+
+    The same command goes on where the run stopped. Scalars: tensorboard --logdir data/runs.
+
+    Example: pymaf-data train --steps 1000 --batch-size 16
+    """
+    from pymaf_data.cli.progress import progress
+    from pymaf_data.loader.options import AugmentationOptions
+    from pymaf_data.model.options import TrainOptions
+    from pymaf_data.model.training import train
+
+    values = _recipe_values(recipe)
+    given = {
+        "stores": tuple(store) if store else None,
+        "name": name,
+        "body": body,
+        "steps": steps,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "seed": seed,
+        "device": device,
+        "precision": precision,
+        "workers": workers,
+        "backbone": backbone,
+        "augmentation": AugmentationOptions.none() if no_augment else None,
+        "allow_partial": allow_partial or None,
+        "overwrite": overwrite or None,
+    }
+    values |= {key: value for key, value in given.items() if value is not None}
+    if epochs is not None and steps is None:
+        values.pop("steps", None)
+    if learning_rate is not None:
+        values["optimizer"] = {**values.get("optimizer", {}), "learning_rate": learning_rate}
+    options = TrainOptions.parse(values, recipe or "the command line")
+    with progress(f"train {options.name}") as report_progress:
+        report = train(options, report_progress)
+    typer.echo(report.model_dump_json(indent=2) if as_json else "\n".join(_lines(report)))
+
+
+def _recipe_values(recipe: str | None) -> dict[str, Any]:
+    """Options that a recipe sets; none without a recipe."""
+    if recipe is None:
+        return {}
+    from pymaf_data.paths import DataRoot
+    from pymaf_data.recipe import load_recipe, stores_of
+
+    content = load_recipe(recipe)
+    return {"name": content.name, **(content.train or {}), "stores": stores_of(content, DataRoot.default())}
+
+
+def _lines(report: TrainReport) -> list[str]:
+    """The report for a reader."""
+    done = report.step - report.resumed_from
+    if not done:
+        return [f"{report.checkpoint}: {report.step:,} steps are done already, nothing to do"]
+    before = f" after {report.resumed_from:,} that were there already" if report.resumed_from else ""
+    lines = [f"{done:,} steps in {report.seconds:,.0f} s{before}"]
+    lines += [
+        f"  {iteration}  MPJPE {errors['mpjpe']:6.1f} mm   PA-MPJPE {errors['pa_mpjpe']:6.1f} mm"
+        for iteration, errors in report.errors.items()
+    ]
+    if report.errors:
+        lines.append("  (on the last training batch, dropout on; M0 is the mean body)")
+    return [*lines, f"checkpoint: {report.checkpoint}"]

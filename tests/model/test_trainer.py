@@ -1,0 +1,176 @@
+"""The loop: the same bits whether interrupted or not, and no silent failure."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from pymaf_data.model import OptimizerOptions, PyMAF, TrainOptions, load_checkpoint
+from pymaf_data.model import checkpoint as checkpoints
+from pymaf_data.model.trainer import LOGS, Trainer
+
+from pymaf_data.errors import CheckpointError, TrainingError
+from pymaf_data.loader import Batch
+
+OPTIONS = TrainOptions(batch_size=2, log_every=2, device="cpu", precision="fp32")
+
+
+class Memory:
+    """A feed of given batches; their order turns with the epoch."""
+
+    def __init__(self, batches: list[Batch]) -> None:
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:
+        turned = self.batches[number % len(self) :] + self.batches[: number % len(self)]
+        return iter(turned[skip:])
+
+
+@pytest.fixture(scope="module")
+def feed(make_batch: Callable[..., Batch]) -> Memory:
+    return Memory([make_batch(2, seed) for seed in range(3)])
+
+
+@pytest.fixture(scope="module")
+def trainer_for(free_body: Any, feed: Memory) -> Callable[..., Trainer]:
+    def build(folder: Path, steps: int, own: Any = feed, **options: Any) -> Trainer:
+        torch.manual_seed(0)
+        chosen = OPTIONS.model_copy(update={"steps": steps} | options)
+        return Trainer(PyMAF(free_body, chosen.model), own, chosen, folder)
+
+    return build
+
+
+def state_of(trainer: Trainer) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in trainer.model.state_dict().items()}
+
+
+@pytest.fixture(scope="module")
+def four_steps(trainer_for: Callable[..., Trainer], tmp_path_factory: pytest.TempPathFactory) -> Trainer:
+    trainer = trainer_for(tmp_path_factory.mktemp("run"), 4)
+    trainer.run()
+    return trainer
+
+
+def test_two_steps_and_two_are_four_bit_for_bit(
+    trainer_for: Callable[..., Trainer], four_steps: Trainer, tmp_path: Path
+) -> None:
+    trainer_for(tmp_path, 2).run()
+    again = trainer_for(tmp_path, 4)
+    torch.rand(5)  # whatever drew from the generator in between
+    again.restore(checkpoints.read(tmp_path / checkpoints.FILE))
+    report = again.run()
+    assert (report.resumed_from, report.step) == (2, 4)
+    expected = state_of(four_steps)
+    assert all(torch.equal(value, expected[name]) for name, value in state_of(again).items())
+
+
+def test_the_report_and_the_log_say_what_happened(four_steps: Trainer) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    log = EventAccumulator(str(four_steps.folder / LOGS)).Reload()
+    names = set(log.Tags()["scalars"])
+    assert {"train/loss", "train/learning_rate", "mpjpe_mm/M0", "pa_mpjpe_mm/M3"} <= names
+    assert [event.step for event in log.Scalars("train/loss")] == [1, 2, 4]
+    terms = {name: log.Scalars(f"train/{name}")[-1].value for name in ("keypoints2d", "keypoints3d", "pose", "u")}
+    assert all(value > 0 for value in terms.values())
+
+
+def test_nothing_is_done_twice(four_steps: Trainer, feed: Memory, tmp_path: Path) -> None:
+    before = state_of(four_steps)
+    report = four_steps.run()
+    assert (report.resumed_from, report.step, report.losses) == (4, 4, four_steps._losses)
+    assert all(torch.equal(value, before[name]) for name, value in state_of(four_steps).items())
+
+
+def test_a_checkpoint_loads_without_the_trainer_and_holds_no_body(four_steps: Trainer, feed: Memory) -> None:
+    path = four_steps.folder / checkpoints.FILE
+    model = load_checkpoint(path)
+    assert not model.training
+    assert not any("smpl" in name or name.startswith("body") for name in checkpoints.read(path).model)
+    from pymaf_data.model import normalise
+
+    image = normalise(feed.batches[0].image)
+    with torch.no_grad():
+        found = model(image).predictions[-1].vertices
+        expected = four_steps.model.eval()(image).predictions[-1].vertices
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+def test_ctrl_c_leaves_a_whole_step(trainer_for: Callable[..., Trainer], tmp_path: Path) -> None:
+    trainer = trainer_for(tmp_path, 50)
+
+    def press(done: int, total: int, text: str) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run(press)
+    saved = checkpoints.read(tmp_path / checkpoints.FILE)
+    assert saved.step == trainer.step == 1
+    assert all(torch.equal(saved.model[name], value) for name, value in state_of(trainer).items())
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_loss_that_is_not_finite_stops_and_is_named(
+    trainer_for: Callable[..., Trainer], feed: Memory, tmp_path: Path
+) -> None:
+    batch = feed.batches[0]
+    broken = replace(batch, betas=torch.full_like(batch.betas, float("nan")))
+    trainer = trainer_for(tmp_path, 1, Memory([broken]))
+    before = [parameter.clone() for parameter in trainer.model.parameters()]
+    with pytest.raises(TrainingError, match=r"step 1 is not finite \(betas\)"):
+        trainer.run()
+    assert all(torch.equal(a, b) for a, b in zip(before, trainer.model.parameters(), strict=True))
+    assert not (tmp_path / checkpoints.FILE).exists()
+
+
+def test_fixed_statistics_make_training_and_evaluation_one_function(
+    trainer_for: Callable[..., Trainer], feed: Memory, tmp_path: Path
+) -> None:
+    from pymaf_data.model import ModelOptions, normalise
+
+    options = OptimizerOptions(fixed_statistics=True)
+    trainer = trainer_for(tmp_path, 1, optimizer=options, model=ModelOptions(dropout=0.0))
+    trainer._prepare()
+    image = normalise(torch.cat([batch.image for batch in feed.batches]))
+    with torch.no_grad():
+        trainer.model.eval()
+        x = trainer.model.feature_extractor.bn1(trainer.model.feature_extractor.conv1(image))
+    # The statistics are those of the pictures: what leaves the first BatchNorm is standardised.
+    torch.testing.assert_close(x.mean(dim=(0, 2, 3)), torch.zeros(64), atol=1e-3, rtol=0)
+    torch.testing.assert_close(x.std(dim=(0, 2, 3)), torch.ones(64), atol=2e-2, rtol=0)
+    kept = trainer.model.feature_extractor.bn1.running_mean.clone()
+    trainer.run()
+    assert torch.equal(trainer.model.feature_extractor.bn1.running_mean, kept)
+
+
+def test_another_body_is_refused(four_steps: Trainer, tmp_path: Path) -> None:
+    saved = checkpoints.read(four_steps.folder / checkpoints.FILE)
+    other = replace(saved, body=saved.body | {"digest": "0" * 64})
+    with pytest.raises(CheckpointError, match="trained on body free 000000000000"):
+        checkpoints.check_body(other, four_steps.model.body)
+
+
+def test_what_is_no_checkpoint_is_refused_without_running_it(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (Path.touch, (tmp_path / "ran",))
+
+    for number, content in enumerate((Evil(), {"format": "else"}, [1, 2])):
+        torch.save(content, tmp_path / f"{number}.pt")
+    (tmp_path / "3.pt").write_bytes(b"not a file of torch")
+    for number in range(4):
+        with pytest.raises(CheckpointError):
+            checkpoints.read(tmp_path / f"{number}.pt")
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        load_checkpoint(tmp_path / "absent.pt")
+    assert not (tmp_path / "ran").exists()

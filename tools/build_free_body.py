@@ -1,4 +1,4 @@
-"""Build the free body: ``python tools/build_free_body.py [--out FILE] [--report]``.
+"""Build the free body: ``python tools/build_free_body.py [--out FILE]``.
 
 Needs the ``anny`` package (0.6.2) beside the project's own needs; see ``tools/README.md``. The result has the
 interface of SMPL (vertices, faces, joints, skinning, shapes, pose corrections) and an atlas of 24 charts, and it is
@@ -15,9 +15,9 @@ from pathlib import Path
 for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_threads] = "1"  # sums in one order: the same bytes again
 
-import numpy as np
-from free_body.assemble import build
-from free_body.write import write_asset
+import numpy as np  # noqa: E402
+from free_body.assemble import build  # noqa: E402
+from free_body.write import write_asset  # noqa: E402
 
 DEFAULT = Path(__file__).resolve().parents[1] / "pymaf_data/body/assets/free_body.npz"
 

@@ -1,7 +1,7 @@
 """Charts: each part's disk mapped into the unit square, without a flipped or flat triangle.
 
-The border of a part goes to a rounded square, |x|⁴ + |y|⁴ = 1, which is strictly convex, so that any positive edge
-weights give a valid embedding (Tutte, Floater). The weights start uniform and are then eased where the chart is
+The border of a part goes to a square whose sides bulge as arcs of circles: strictly convex, so that any positive edge
+weights give a valid embedding (Tutte, Floater), and curved enough to stay so when rounded to integers. The weights start uniform and are then eased where the chart is
 stretched (Yoshizawa, Belyaev and Seidel, 2004), which is what lets fingers keep a visible area. Charts are made on the
 left and copied to the right; the torso's two, which lie across the midline, are made whole and mirror U.
 """
@@ -19,7 +19,10 @@ from .whole import PART_MIRROR, Whole
 
 UV_STEPS = 65534
 """U, V are stored as integers 0 … 65534: an even number, so that the midline has U = ½ exactly."""
-_ROUNDNESS = 4
+_BULGE = 0.15
+"""How far the middle of a side lies beyond its ends, of half the square's width."""
+_EVEN_SPACING = 0.7
+"""Share of even spacing along the border, the rest being by length: near neighbours would lie on one line."""
 _EASING_STEPS = 40
 
 
@@ -70,7 +73,7 @@ def _chart(whole: Whole, vertices: np.ndarray, part: int) -> np.ndarray:
     points = vertices[members]
     border = _border(faces)
     corners = _corners(points[border], part)
-    plane = _embed(points, faces, border, _on_rounded_square(points[border], corners))
+    plane = _embed(points, faces, border, _on_square(points[border], corners))
     if part in (TORSO_BACK, TORSO_FRONT):
         other = np.searchsorted(members, whole.mirror[members])
         plane = (plane + plane[other] * [-1.0, 1.0]) / 2
@@ -112,22 +115,35 @@ def _corners(border: np.ndarray, part: int) -> np.ndarray:
     return np.array([int((centred @ direction).argmax()) for direction in directions])
 
 
-def _on_rounded_square(border: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """(n, 2) places of a border loop (n, 3): its four corners to the square's, evenly by length between."""
+def _on_square(border: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """(n, 2) places of a border loop (n, 3): its four corners to the square's, the rest on the sides between."""
     count = len(border)
     step = np.linalg.norm(np.roll(border, -1, axis=0) - border, axis=1)
-    counter_clockwise = np.sort((corners - corners[0]) % count).tolist() == ((corners - corners[0]) % count).tolist()
-    turn = 1.0 if counter_clockwise else -1.0
-    angle = np.empty(count)
-    order = np.argsort((corners - corners[0]) % count)
+    offset = (corners - corners[0]) % count
+    order = np.argsort(offset)
+    turn = 1 if order[1] == 1 else -1  # whether the loop meets the corners in the chart's order or against it
+    places = np.empty((count, 2))
     for k in range(4):
         start, end = corners[order[k]], corners[order[(k + 1) % 4]]
-        run = (start + np.arange((end - start) % count + 1)) % count
-        along = np.concatenate([[0.0], np.cumsum(step[run[:-1]])])
-        angle[run[:-1]] = -np.pi / 4 + turn * (k + along[:-1] / along[-1]) * np.pi / 2
-    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    rounded: np.ndarray = circle / (np.abs(circle) ** _ROUNDNESS).sum(1, keepdims=True) ** (1 / _ROUNDNESS)
-    return rounded
+        run = (start + np.arange((end - start) % count)) % count
+        even = np.arange(len(run)) / len(run)
+        by_length = np.concatenate([[0.0], np.cumsum(step[run[:-1]])]) / step[run].sum()
+        along = _EVEN_SPACING * even + (1 - _EVEN_SPACING) * by_length
+        places[run] = _side((turn * k) % 4, along if turn == 1 else 1 - along, turn)
+    return places
+
+
+def _side(k: int, along: np.ndarray, turn: int) -> np.ndarray:
+    """Points on the arc from corner k to k + 1 (to corner k from k + 1 for the other turn: see ``along``)."""
+    side = k if turn == 1 else (k - 1) % 4
+    chord = 1 - _BULGE
+    radius = (chord**2 + _BULGE**2) / (2 * _BULGE)
+    half = np.arcsin(chord / radius)
+    angle = (2 * along - 1) * half
+    x, y = 1 - radius + radius * np.cos(angle), radius * np.sin(angle)  # the right side, upwards
+    for _ in range(side):
+        x, y = -y, x
+    return np.stack([x, y], axis=1)
 
 
 def _embed(points: np.ndarray, faces: np.ndarray, border: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -1,9 +1,9 @@
 """Pose corrections: what linear blending lacks of dual-quaternion skinning, as SMPL's linear function of R − I.
 
 Linear blending shrinks a bent or twisted limb; dual quaternions keep its volume but bulge. For one joint that turns
-by θ about an axis through itself both are closed forms of the vertex's weight w on the joint and all below it:
-the first blends I and R to A = (1 − w)·I + w·R, the second turns by φ = 2·atan2(w·sin ½θ, 1 − w + w·cos ½θ). A share of the
-difference, taken back to the unposed frame, is fitted by ridge regression over sampled rotations.
+by θ about an axis through itself both are closed forms of the vertex's weight w on the joint and all below it: the
+first blends I and R to A = (1 − w)·I + w·R, the second turns by φ = 2·atan2(w·sin ½θ, 1 − w + w·cos ½θ). A share of
+the difference, taken back to the unposed frame, is fitted by ridge regression over sampled rotations.
 """
 
 from __future__ import annotations

@@ -99,10 +99,10 @@ def _places(vertices: np.ndarray, joints: np.ndarray, nose: np.ndarray) -> dict[
     h36m_pelvis = h36m_hip * [0.0, 1.0, 1.0]
     h36m_neck = np.array([0.0, shoulder[1] + 0.03, at["neck"][2]])
     spine = h36m_pelvis + 0.475 * (h36m_neck - h36m_pelvis)
-    jaw = nose + [0.0, -0.04, -0.05]
+    jaw = nose + np.array([0.0, -0.04, -0.05])
     crown = np.array([0.0, top - 0.05, at["head"][2] + 0.01])
     return {
-        "left_hip": (hip + [-0.004, 0.015, 0.0], 0.16),
+        "left_hip": (hip + np.array([-0.004, 0.015, 0.0]), 0.16),
         "neck_lsp": (at["neck"] + [0.0, -0.01, 0.01], 0.10),
         "head_top_lsp": (np.array([0.0, top - 0.004, vertices[vertices[:, 1].argmax(), 2]]), 0.06),
         "pelvis_mpii": (pelvis, 0.22),

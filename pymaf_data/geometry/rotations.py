@@ -29,10 +29,13 @@ def axis_angle_to_matrix(axis_angle: Tensor) -> Tensor:
         ShapeError: the last dimension is not 3.
     """
     _expect_last(axis_angle, (3,), "axis-angle")
-    square = (axis_angle * axis_angle).sum(-1)[..., None, None]
-    K = _cross_matrix(axis_angle)
+    square = (axis_angle * axis_angle).sum(-1)
     sine, cosine = _rodrigues_coefficients(square)
-    return torch.eye(3, dtype=axis_angle.dtype, device=axis_angle.device) + sine * K + cosine * (K @ K)
+    # 1 + sin θ·K + (1 − cos θ)·K² with K² = a·aᵀ − |a|²·1: no product of small matrices, which would cost most.
+    outer = (cosine[..., None] * axis_angle)[..., None] * axis_angle[..., None, :]
+    identity = torch.eye(3, dtype=axis_angle.dtype, device=axis_angle.device)
+    diagonal = (1 - cosine * square)[..., None, None] * identity
+    return diagonal + outer + _cross_matrix(sine[..., None] * axis_angle)
 
 
 def matrix_to_axis_angle(matrix: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ the perspective camera of π. In the parameters a = 5000/tz, p = a·tx, q = a·t
 
     u = 112 + r·(a·X + p)        v = 112 + r·(a·Y + q)        r = 1 / (1 + a·Z/5000)
 
-where r differs from 1 by about a hundredth for a person, so a start with r = 1 (a closed form) and four Gauss-Newton
+where r differs from 1 by about a hundredth for a person, so a start with r = 1 (a closed form) and three Gauss-Newton
 steps reach float64 precision. Cost: a few 3 × 3 solves for each person, no iteration that can fail to stop.
 
 SPIN solves another, algebraic problem, which pulls s away from the optimum when keypoints are noisy, and its system is
@@ -23,7 +23,7 @@ from pymaf_data.errors import ShapeError
 from pymaf_data.geometry.affines import VIEW_SIZE
 from pymaf_data.geometry.cameras import FOCAL, weak_of_translation, weak_to_camera
 
-_STEPS = 4
+_STEPS = 3
 _MIN_SPREAD = 1e-2  # metres: joints closer together than this across the optical axis do not tell a scale
 _MIN_SCALE = 1e-3  # pixels per metre of the view: below it the person is a dot
 _CENTRE = VIEW_SIZE / 2

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pymaf_data.geometry import affines
-from pymaf_data.geometry.affines import VIEW_SIZE
+from pymaf_data.geometry.affines import VIEW_SIZE, Floats
 from pymaf_data.geometry.joints import J24, J49
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.geometry.views import Augmentation, augment_joints3d, augment_pose, move_keypoints
@@ -26,7 +26,7 @@ from pymaf_data.loader.augment import Draw, draw
 from pymaf_data.loader.batch import Batch
 from pymaf_data.loader.labels import Labels
 from pymaf_data.loader.options import LoaderOptions
-from pymaf_data.loader.pictures import scale_channels, warp_view
+from pymaf_data.loader.pictures import gain_rows, reductions, scale_channels, warp_view
 from pymaf_data.render.atlas import Atlas
 from pymaf_data.render.warp import warp_maps
 from pymaf_data.storage import Array, Store
@@ -79,6 +79,7 @@ class Assembler:
         # A batch occupies one core. OpenCV's own threads would fight over it with the other workers.
         cv2.setNumThreads(0)
         drawn = draw(self.options.augmentation, self.options.seed, epoch, rows)
+        keypoints = self._view_keypoints(rows, drawn.view)
         part, uv = self._targets(rows, drawn.view)
         return Batch(
             image=self._pictures(rows, drawn),
@@ -86,21 +87,22 @@ class Assembler:
             uv=uv,
             has_iuv=torch.from_numpy(self.labels.has_iuv[rows]),
             row=torch.from_numpy(rows),
-            **self._annotations(rows, drawn.view),
-            **self._fits(rows, drawn.view),
+            **self._annotations(rows, drawn.view, keypoints),
+            **self._fits(rows, drawn.view, keypoints),
         )
 
     def _pictures(self, rows: Rows, drawn: Draw) -> Tensor:
         """(B, 3, 224, 224) uint8, channels last in memory: no transposition, and the layout that GPUs like."""
         pictures = np.empty((len(rows), VIEW_SIZE, VIEW_SIZE, 3), np.uint8)
-        affine = drawn.view.affine()
+        affine, gain = drawn.view.affine(), gain_rows(drawn.gain, VIEW_SIZE)
         for source, places, local in self._by_source(rows):
             to_view = affines.compose(affine, affines.crop_to_view(source.image.shape[1]))
+            matrix, reduction = affines.to_cv2(to_view), reductions(to_view)
             crop, scratch = np.empty((2, *source.image.shape[1:]), np.uint8)
             for place, row in zip(places.tolist(), local.tolist(), strict=True):
                 _read_row(source.image, row, crop)
-                warp_view(crop, to_view[place], pictures[place], scratch)
-                scale_channels(pictures[place], drawn.gain[place])
+                warp_view(crop, matrix[place], reduction[place], pictures[place], scratch)
+                scale_channels(pictures[place], gain[place])
         return torch.from_numpy(pictures).permute(0, 3, 1, 2)
 
     def _targets(self, rows: Rows, view: Augmentation) -> tuple[Tensor, Tensor]:
@@ -121,17 +123,16 @@ class Assembler:
             part[places], uv[places] = targets.part, targets.uv
         return torch.from_numpy(part), torch.from_numpy(uv)
 
-    def _annotations(self, rows: Rows, view: Augmentation) -> dict[str, Tensor]:
-        keypoints = self._view_keypoints(rows, view)
-        keypoints[..., :2] = keypoints[..., :2] / (VIEW_SIZE / 2) - 1
-        keypoints = np.where(keypoints[..., 2:] > 0, keypoints, 0)
+    def _annotations(self, rows: Rows, view: Augmentation, keypoints: Floats) -> dict[str, Tensor]:
+        normalised = keypoints * [2 / VIEW_SIZE, 2 / VIEW_SIZE, 1] - [1, 1, 0]
+        normalised = np.where(keypoints[..., 2:] > 0, normalised, 0)
         joints3d = torch.from_numpy(self.labels.joints3d[rows])
         return {
-            "keypoints": torch.from_numpy(keypoints.astype(np.float32)),
+            "keypoints": torch.from_numpy(normalised.astype(np.float32)),
             "joints3d": augment_joints3d(joints3d, view, J24),
         }
 
-    def _fits(self, rows: Rows, view: Augmentation) -> dict[str, Tensor]:
+    def _fits(self, rows: Rows, view: Augmentation, keypoints: Floats) -> dict[str, Tensor]:
         """The fit as the view shows it, and the camera that projects it onto the keypoints best."""
         labels = self.labels
         has_fit = torch.from_numpy(labels.has_fit[rows])
@@ -139,8 +140,8 @@ class Assembler:
         # The body turns about its root and is mirrored there, so its joints do.
         root = torch.from_numpy(labels.fit_root[rows])[:, None]
         joints = augment_joints3d(torch.from_numpy(labels.fit_joints[rows]) - root, view, J49) + root
-        keypoints = torch.from_numpy(self._view_keypoints(rows, view))
-        camera = fit_weak_camera(joints, keypoints[..., :2].float(), keypoints[..., 2].float() * has_fit[:, None])
+        seen = torch.from_numpy(keypoints.astype(np.float32))
+        camera = fit_weak_camera(joints, seen[..., :2], seen[..., 2] * has_fit[:, None])
         return {
             "pose": torch.where(has_fit[:, None, None, None], pose, torch.eye(3)),
             "betas": torch.from_numpy(labels.betas[rows]),
@@ -149,7 +150,7 @@ class Assembler:
             "has_camera": camera.valid,
         }
 
-    def _view_keypoints(self, rows: Rows, view: Augmentation) -> NDArray[np.float64]:
+    def _view_keypoints(self, rows: Rows, view: Augmentation) -> Floats:
         """J49 (B, 49, 3) in pixels of the augmented view, and confidence."""
         affine = affines.compose(view.affine(), affines.view_affine(self.labels.box[rows]))
         return move_keypoints(self.labels.keypoints[rows], affine, view.flip, J49)

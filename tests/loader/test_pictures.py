@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from pymaf_data.geometry import affines
-from pymaf_data.loader.pictures import scale_channels, warp_view
+from pymaf_data.loader.pictures import gain_rows, reductions, scale_channels, warp_view
 
 
 def view_of(crop: np.ndarray, scale: float, rotation: float = 0.0, flip: bool = False) -> np.ndarray:
     to_view = affines.compose(affines.augmentation_affine(scale, rotation, flip), affines.crop_to_view(len(crop)))
     out = np.full((224, 224, 3), 77, np.uint8)
-    warp_view(crop, to_view, out, np.empty_like(crop))
+    warp_view(crop, affines.to_cv2(to_view), reductions(to_view), out, np.empty_like(crop))
     return out
 
 
@@ -18,7 +18,7 @@ def test_channels_are_scaled_rounded_and_cut_at_white() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (224, 224, 3)).astype(np.uint8)
     gain = np.array([0.6, 1.0, 1.4])
     expected = np.minimum(picture * gain, 255)
-    scale_channels(picture, gain)
+    scale_channels(picture, gain_rows(gain[None], 224)[0])
     # Gains are taken in steps of 1/128: at most half a step of 255, and the rounding.
     assert np.abs(picture - expected).max() <= 255 / 256 + 0.5
     assert (picture[..., 1] == expected[..., 1]).all()
@@ -26,7 +26,7 @@ def test_channels_are_scaled_rounded_and_cut_at_white() -> None:
 
 def test_the_largest_gain_does_not_overflow() -> None:
     picture = np.full((2, 2, 3), 255, np.uint8)
-    scale_channels(picture, np.array([1.999, 1.999, 0.0]))
+    scale_channels(picture, gain_rows(np.array([[1.999, 1.999, 0.0]]), 2)[0])
     assert picture[0, 0].tolist() == [255, 255, 0]
 
 
@@ -45,9 +45,6 @@ def test_a_reduced_view_has_no_moire() -> None:
 
 
 def test_what_the_crop_does_not_reach_is_black() -> None:
-    to_view = affines.compose(affines.augmentation_affine(2.0, 0.0, False), affines.crop_to_view())
-    out = np.full((224, 224, 3), 77, np.uint8)
-    crop = np.full((400, 400, 3), 200, np.uint8)
-    warp_view(crop, to_view, out, np.empty_like(crop))
+    out = view_of(np.full((400, 400, 3), 200, np.uint8), 2.0)
     assert (out[0] == 0).all()
     assert (out[112, 112] == 200).all()

@@ -21,6 +21,7 @@ import numpy as np
 
 from pymaf_data.errors import DiskFull
 
+_MANY_FILES = 65536
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -69,7 +70,8 @@ class LocalFiles:
                 raise
         # A map holds a file descriptor, a large store has hundreds of shards, and 1024 is a common soft limit.
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        wanted = _MANY_FILES if hard == resource.RLIM_INFINITY else hard
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         return _map(self.root / key)
 
     def keys(self, prefix: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from importlib.resources import files
+from zipfile import BadZipFile
 
 import numpy as np
 from scipy import sparse
@@ -55,7 +56,7 @@ def load_free_arrays() -> BodyArrays:
     """
     try:
         return decode(read_free_asset())
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, BadZipFile) as error:
         raise AssetMismatch(
             f"{ASSET_NAME} does not decode: {error}.",
             expected="the asset of this version.",

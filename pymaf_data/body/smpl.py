@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from scipy import sparse
@@ -39,10 +40,13 @@ def load_smpl_arrays(gender: str, assets: Path | None = None) -> BodyArrays:
         RawDataCorrupt: a pickle is cut short.
     """
     path = find_asset(f"smpl/SMPL_{gender.upper()}.pkl", assets)
+    # All companions are found before the first large file is read.
+    names = ("J_regressor_extra.npy", "J_regressor_h36m.npy", "mesh_downsampling.npz", "smpl_mean_params.npz")
+    extra, h36m, downsampling, mean = (find_asset(name, assets) for name in names)
     model = _read_model(path)
     V = len(model["v_template"])
     mesh = topology_fingerprint(model["faces"], V)
-    pose6d, betas, camera = _read_mean(find_asset("smpl_mean_params.npz", assets))
+    pose6d, betas, camera = _read_mean(mean)
     return BodyArrays(
         v_template=model["v_template"],
         faces=model["faces"],
@@ -51,10 +55,10 @@ def load_smpl_arrays(gender: str, assets: Path | None = None) -> BodyArrays:
         posedirs=model["posedirs"],
         weights=model["weights"],
         joints=Regressor(f"{path.name}:J_regressor", model["J_regressor"], mesh),
-        extra=_read_regressor(find_asset("J_regressor_extra.npy", assets), mesh),
-        h36m=_read_regressor(find_asset("J_regressor_h36m.npy", assets), mesh),
+        extra=_read_regressor(extra, mesh),
+        h36m=_read_regressor(h36m, mesh),
         landmarks=np.asarray(_LANDMARK_IDS),
-        downsample=read_downsampling(find_asset("mesh_downsampling.npz", assets), V),
+        downsample=read_downsampling(downsampling, V),
         mean_pose6d=pose6d,
         mean_betas=betas,
         mean_camera=camera,
@@ -116,7 +120,7 @@ def _read_mean(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             pose, shape, cam = (archive[key].astype(np.float64).ravel() for key in ("pose", "shape", "cam"))
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise _mismatch(path, f"cannot be read ({error})", "arrays pose, shape and cam") from None
     return pose, shape, cam
 

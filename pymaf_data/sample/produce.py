@@ -20,7 +20,7 @@ import torch
 from pymaf_data.sample.annotate import annotations_of
 from pymaf_data.sample.layout import SPLITS
 from pymaf_data.sample.picture import Shown, Studio
-from pymaf_data.sample.scene import Scene, draw_scene
+from pymaf_data.sample.scene import Person, Scene, draw_scene
 
 JPEG_QUALITY = 93
 
@@ -102,7 +102,7 @@ def _produce(job: Job) -> Product:
 
 def _limited(scene: Scene, limit: int | None) -> Scene:
     """The scene without the people who would count beyond the limit."""
-    people = []
+    people: list[Person] = []
     for person, complete in zip(scene.people, scene.complete(), strict=True):
         counted = sum(Scene(scene.view, tuple(people)).complete())
         if not complete or limit is None or counted < limit:

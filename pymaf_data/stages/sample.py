@@ -20,6 +20,7 @@ from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
+from zipfile import BadZipFile
 
 import numpy as np
 from pydantic import Field
@@ -103,7 +104,7 @@ def write_sample(options: SampleOptions, progress: Progress | None = None) -> Sa
 def _claim(options: SampleOptions, splits: tuple[str, ...]) -> None:
     """Mark the folder as a sample with these options, or refuse it."""
     mark = options.out / MARK
-    asked = {"persons": options.persons, "seed": options.seed, "size": list(options.size)}
+    asked: dict[str, object] = {"persons": options.persons, "seed": options.seed, "size": list(options.size)}
     if mark.is_file():
         content = _read_mark(mark)
     elif options.out.exists() and (not options.out.is_dir() or any(options.out.iterdir())):
@@ -114,7 +115,8 @@ def _claim(options: SampleOptions, splits: tuple[str, ...]) -> None:
         )
     else:
         content = {"version": VERSION, "body": studio().body.digest, "splits": {}}
-    for key, now in (("version", VERSION), ("body", studio().body.digest)):
+    made_by: dict[str, object] = {"version": VERSION, "body": studio().body.digest}
+    for key, now in made_by.items():
         if content.get(key) != now:
             raise _changed(options.out, key, content.get(key), now)
     for split in splits:
@@ -215,7 +217,7 @@ def _read_kept(layout: SplitLayout, number: int) -> Product | None:
     try:
         with np.load(part, allow_pickle=False) as arrays:
             return Product.of_kept(dict(arrays))
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         logger.warning("%s cannot be read (%s); its picture is made again", part, error)
         return None
 
@@ -223,7 +225,9 @@ def _read_kept(layout: SplitLayout, number: int) -> Product | None:
 def _finish(options: SampleOptions, layout: SplitLayout, products: list[Product]) -> None:
     """Truth, then annotations; then the remains go."""
     first = layout.image_id(0) * 10
-    ids, image_ids, annotations = [], [], []
+    ids: list[int] = []
+    image_ids: list[int] = []
+    annotations: list[dict[str, Any]] = []
     for number, product in enumerate(products):
         for entry in product.annotations:
             ids.append(first + len(ids))

@@ -16,7 +16,8 @@ from pymaf_data.errors import AssetMismatch, AssetMissing, RawDataCorrupt, Untru
 def assets(smpl_folder: Path, tmp_path: Path) -> Path:
     """A copy that a test may damage."""
     copy = tmp_path / "assets"
-    shutil.copytree(smpl_folder, copy, ignore=shutil.ignore_patterns("UV_data", "*_MALE*", "*_FEMALE*"))
+    shutil.copytree(smpl_folder, copy, ignore=shutil.ignore_patterns("UV_data", "*.pkl"))
+    (copy / "smpl/SMPL_NEUTRAL.pkl").symlink_to(smpl_folder / "smpl/SMPL_NEUTRAL.pkl")  # 40 MB: tests unlink it first
     return copy
 
 
@@ -37,6 +38,13 @@ def test_default_folder_is_below_the_data_root(tmp_path, monkeypatch):
 def test_missing_companion(assets, name):
     (assets / name).unlink()
     with pytest.raises(AssetMissing, match=name):
+        load_body("smpl-neutral", assets)
+
+
+def test_truncated_mean_parameters(assets):
+    path = assets / "smpl_mean_params.npz"
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(AssetMismatch, match="smpl_mean_params"):
         load_body("smpl-neutral", assets)
 
 
@@ -99,6 +107,7 @@ def test_downsampling_that_averages_is_refused(assets):
 def rewrite(assets: Path, change) -> None:
     path = assets / "smpl/SMPL_NEUTRAL.pkl"
     content = pickle.loads(path.read_bytes())
+    path.unlink()
     change(content)
     path.write_bytes(pickle.dumps(content, 2))
 
@@ -141,6 +150,8 @@ def test_model_that_would_run_code(assets, capsys):
 
 def test_truncated_model(assets):
     path = assets / "smpl/SMPL_NEUTRAL.pkl"
-    path.write_bytes(path.read_bytes()[:-1000])
+    cut = path.read_bytes()[:-1000]
+    path.unlink()
+    path.write_bytes(cut)
     with pytest.raises(RawDataCorrupt, match="SMPL_NEUTRAL"):
         load_body("smpl-neutral", assets)

@@ -65,34 +65,34 @@ def command(
     )
     with progress(f"ingest {dataset}") as report_progress:
         report = ingest(options, report_progress)
-    typer.echo(report.model_dump_json(indent=2) if as_json else "\n".join(_lines(report)))
+    typer.echo(report.model_dump_json(indent=2) if as_json else "\n".join(lines(report)))
 
 
-def _lines(report: IngestReport) -> list[str]:
+def lines(report: IngestReport) -> list[str]:
     """The report for a reader."""
     from pymaf_data.sources.pictures import HOLES
     from pymaf_data.sources.select import REASONS
 
     counts = report.counts
-    lines = [
+    said = [
         f"{report.dataset} {report.split}: {counts['total']:,} annotations → "
         f"{counts['kept']:,} persons kept ({report.selection}), {counts['dropped']:,} dropped"
     ]
-    lines += [f"  {counts[reason]:>7,} {REASONS[reason]}" for reason in REASONS if reason in counts]
-    lines += _named(report.damaged)
-    lines.append(_comparison(report))
+    said += [f"  {counts[reason]:>7,} {REASONS[reason]}" for reason in REASONS if reason in counts]
+    said += _named(report.damaged)
+    said.append(_comparison(report))
     holes = report.holes
     if holes.counts:
-        lines.append(
+        said.append(
             f"{sum(holes.counts.values()):,} of the kept persons are holes; their rows stay, marked as missing:"
         )
-        lines += [f"  {count:>7,} {HOLES[reason]}" for reason, count in holes.counts.items()]
-        lines += _named([f"{name}: {reason}" for name, reason in holes.pictures.items()])
-    lines += [f"licence of {part}: {licence}" for part, licence in report.licences.items()]
+        said += [f"  {count:>7,} {HOLES[reason]}" for reason, count in holes.counts.items()]
+        said += _named([f"{name}: {reason}" for name, reason in holes.pictures.items()])
+    said += [f"licence of {part}: {licence}" for part, licence in report.licences.items()]
     kept = report.shards - report.shards_written
     done = f"{report.shards_written} of {report.shards} shards written" + f", {kept} were there already" * bool(kept)
-    lines.append(f"{report.store}: {done if report.shards_written else 'complete already, nothing to do'}")
-    return [line for line in lines if line]
+    said.append(f"{report.store}: {done if report.shards_written else 'complete already, nothing to do'}")
+    return [line for line in said if line]
 
 
 def _comparison(report: IngestReport) -> str:

@@ -1,0 +1,135 @@
+"""``pymaf-data ingest`` as a user meets it: what it prints, what it returns, what it says when something is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from pymaf_data.cli.app import run
+from pymaf_data.cli.ingest import lines
+from pymaf_data.stages.ingest import Holes, IngestReport
+
+
+@pytest.fixture(autouse=True)
+def no_wait_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.fsync", lambda _: None)
+
+
+def call(*arguments: object) -> int:
+    """The exit code of ``pymaf-data ingest``."""
+    with pytest.raises(SystemExit) as ended:
+        run(["ingest", *map(str, arguments)])
+    return int(ended.value.code or 0)
+
+
+def test_the_account_is_printed(
+    coco: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pymaf_data.cli.ingest._NAMED", 2)
+    made = coco.small_set(tmp_path / "raw", pictures=6, persons=2)
+    coco.unlabel(made.annotations[0], range(17))
+    coco.unlabel(made.annotations[1], [16])
+    for annotation in made.annotations[2:5]:
+        annotation["bbox"] = [0, 0, 0, 0]
+    made.save()
+    (made.folder / made.images[4]["file_name"]).unlink()
+    where = ("--root", tmp_path / "raw", "--out", tmp_path / "s.zarr", "--crop-size", 64, "--workers", 2)
+    assert call("coco", *where) == 0
+    out = capsys.readouterr().out
+    assert "12 annotations → 7 persons kept (body12), 5 dropped" in out
+    for line in (
+        "1 without keypoints",
+        "1 incomplete",
+        "3 with a box without area",
+        "annotation 102: its box is 0 × 0 px",
+        "and 1 more",
+        "6 images and 12 annotations, not the whole split",
+        "28,344",
+        "2 of the kept persons are holes",
+        "train2014/000000000005.jpg: missing_picture",
+        "licence of annotations: CC BY 4.0",
+        "Attribution License · 4 photographs, 7 persons",
+        "1 of 1 shards written",
+    ):
+        assert line in out
+    assert call("coco", *where) == 0
+    assert "complete already, nothing to do" in capsys.readouterr().out
+
+
+def test_a_script_reads_json(coco: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    coco.small_set(tmp_path / "raw", pictures=2)
+    assert call("sample", "--root", tmp_path / "raw", "--out", tmp_path / "s.zarr", "--crop-size", 32, "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["counts"] == {"total": 4, "kept": 4, "dropped": 0}
+    assert report["store"] == str(tmp_path / "s.zarr")
+
+
+def test_without_raw_data_it_says_where_what_and_how(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYMAF_DATA_ROOT", str(tmp_path))
+    assert call("coco") == 1
+    text = capsys.readouterr().err
+    for part in ("raw/coco", "person_keypoints_train2014.json", "train2014.zip", "pymaf-data sample OUT", "--root"):
+        assert part in text
+    assert "Traceback" not in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["koko"], 2, "one of coco, sample"),
+        (["coco", "--split", "test"], 2, "one of train, val"),
+        (["coco", "--select", "best"], 2, "body12"),
+        (["coco", "--crop-size", "7"], 2, "32"),
+        (["coco", "--workers", "0"], 2, "workers"),
+        (["coco", "--on-error", "shrug"], 2, "skip"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_usage_errors_name_the_choices(
+    arguments: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(*arguments) == code
+    assert message in capsys.readouterr().err
+
+
+def test_damage_that_stops_is_one_message(coco: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = coco.small_set(tmp_path / "raw", pictures=2)
+    path = made.folder / made.images[1]["file_name"]
+    path.write_bytes(path.read_bytes()[:300])
+    where = ("--root", tmp_path / "raw", "--out", tmp_path / "s.zarr", "--crop-size", 32)
+    assert call("coco", *where, "--on-error", "stop") == 1
+    text = capsys.readouterr().err
+    assert path.name in text and "--on-error skip" in text and "Traceback" not in text
+    assert call("coco", *where) == 0
+
+
+@pytest.mark.parametrize(
+    ("kept", "whole", "message"),
+    [
+        (28344, True, "as many persons as the manifest expects of the whole split: 28,344"),
+        (28343, True, "WARNING: of the whole split the manifest expects 28,344 persons, and 28,343 are kept"),
+        (28344, False, "not the whole split"),
+    ],
+)
+def test_the_count_is_compared_only_with_the_whole_split(kept: int, whole: bool, message: str) -> None:
+    report = IngestReport(
+        dataset="coco",
+        split="train",
+        store=Path("s.zarr"),
+        selection="body12",
+        counts={"total": 185316, "kept": kept, "dropped": 185316 - kept},
+        expected=28344,
+        whole=whole,
+        listed=(82783, 185316),
+        damaged=(),
+        holes=Holes(),
+        shards=56,
+        shards_written=56,
+        licences={},
+    )
+    assert message in "\n".join(lines(report))

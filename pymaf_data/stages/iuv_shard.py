@@ -8,6 +8,7 @@ encoded shard.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -31,9 +32,10 @@ NATIVE_KINDS = ("perspective", "orthographic", "none")
 _FIT_ARRAYS = ("pose", "betas", "native", "weak_camera", "valid")
 
 
-def map_specs(size: int) -> tuple[ArraySpec, ArraySpec]:
+def map_specs(size: int, shard: int) -> tuple[ArraySpec, ArraySpec]:
     """The arrays of a generation of ``iuv``. One map per inner chunk: training reads them at random."""
-    return ArraySpec("map", (3, size, size), "u1", inner_chunk=1), ArraySpec("rendered", (), "bool")
+    flags = ArraySpec("rendered", (), "bool", inner_chunk=math.gcd(64, shard))
+    return ArraySpec("map", (3, size, size), "u1", inner_chunk=1), flags
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ class ShardRenderer:
         self, rows: Rows, pool: ThreadPoolExecutor, advance: Callable[[int], None]
     ) -> dict[str, np.ndarray | list[bytes]]:
         """The arrays of a shard, maps encoded; ``advance`` is told how many rows are done."""
-        spec = map_specs(self.size)[0]
+        spec = map_specs(self.size, self.store.shard)[0]
 
         def block(first: int) -> list[bytes]:
             return encode_rows(spec, self.render(rows[first : first + BLOCK]))

@@ -199,7 +199,7 @@ def _render_store(renderer: ShardRenderer, options: RenderOptions, progress: Pro
     store, attributes = renderer.store, _attributes(renderer)
     generation = digest_json(attributes)
     with store.lock(STAGE, options.break_lock):
-        writer = store.stage(STAGE, generation, map_specs(options.size), attributes)
+        writer = store.stage(STAGE, generation, map_specs(options.size, store.shard), attributes)
         missing = set(writer.missing())
         chosen = choose_shards(options.shard, writer.shards, missing)
         todo = [k for k in chosen if k in missing]

@@ -1,0 +1,319 @@
+"""The stage ``iuv``: which rows get a map, in which frame, under which name, and what a crash leaves behind."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import random
+import shutil
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+from pymaf_data.body import load_body
+from pymaf_data.cli.render_iuv import command
+from pymaf_data.digest import digest_json
+from pymaf_data.errors import AssetMismatch, FitError, NotAStore, StoreIncomplete, StoreLocked, UsageError
+from pymaf_data.geometry import affines
+from pymaf_data.geometry.cameras import Camera, full_frame, orthographic_view, weak_to_camera
+from pymaf_data.geometry.rotations import axis_angle_to_matrix
+from pymaf_data.render import load_atlas, rasterize
+from pymaf_data.stages.render_iuv import RenderOptions, RenderReport, StoreMaps, render_iuv_stage
+from pymaf_data.storage import ArraySpec, Plan, Provenance, Store, create_store, encode_jpeg, open_store
+
+N, SHARD, CROP, SIZE = 18, 8, 400, 64
+WIDTH, HEIGHT = 640, 480
+KINDS = ("perspective", "orthographic", "none")
+BODY = load_body("free")
+HOLES = {"nothing chosen": 3, "chosen, but not valid": 9, "not finite": 17}
+
+
+@pytest.fixture(autouse=True)
+def no_wait_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.fsync", lambda _: None)
+
+
+def persons() -> dict[str, np.ndarray]:
+    """Bodies in a picture, each with a camera of all three kinds; row i is chosen from source i mod 3."""
+    generator = np.random.default_rng(8)
+    pose = generator.normal(0, 0.25, (N, 24, 3)).astype(np.float32)
+    pose[:, 0] = generator.normal([np.pi, 0, 0], 0.3, (N, 3))
+    box = np.stack([generator.uniform(200, 440, N), generator.uniform(180, 300, N), generator.uniform(150, 400, N)], 1)
+    pi = np.stack([generator.uniform(0.7, 1.0, N), *generator.uniform(-0.1, 0.1, (2, N))], 1).astype(np.float32)
+    return {
+        "pose": pose.reshape(N, 72),
+        "betas": generator.normal(0, 1, (N, 10)).astype(np.float32),
+        "box": box,
+        "pi": pi,
+    }
+
+
+def native_cameras(kind: str, made: dict[str, np.ndarray]) -> Camera:
+    """Cameras in picture pixels that show the bodies about where the boxes are."""
+    pi = torch.from_numpy(made["pi"]).double()
+    image_of_view = affines.invert(affines.view_affine(made["box"]))
+    if kind == "orthographic":
+        return orthographic_view(pi).warped(image_of_view)
+    if kind == "none":
+        return weak_to_camera(pi).warped(image_of_view)
+    K = torch.tensor([[[800.0, 0, WIDTH / 2], [0, 800, HEIGHT / 2], [0, 0, 1]]], dtype=torch.float64).repeat(N, 1, 1)
+    z = 800 * 2 / (made["pi"][:, 0] * made["box"][:, 2])
+    centre = (made["box"][:, :2] - [WIDTH / 2, HEIGHT / 2]) * z[:, None] / 800
+    return full_frame(K, torch.from_numpy(np.concatenate([centre, z[:, None]], 1)))
+
+
+def write(store: Store, stage: str, digest: str, arrays: dict, attributes: dict, shards: int = 3) -> None:
+    specs = [
+        ArraySpec(name, (CROP, CROP, 3), "u1", 1, "jpeg") if isinstance(values, list)
+        else ArraySpec(name, values.shape[1:], values.dtype.str, inner_chunk=8)
+        for name, values in arrays.items()
+    ]  # fmt: skip
+    with store.lock(stage):
+        writer = store.stage(stage, digest, specs, attributes or None)
+        for k in range(shards):
+            writer.write_shard(k, {name: values[writer.rows(k)] for name, values in arrays.items()}, digest_json(k))
+        if shards == 3:
+            writer.finish()
+
+
+def add_fits(path: Path, version: int = 0, choice_shards: int = 3, **overrides: object) -> None:
+    made = persons()
+    names = []
+    for kind in KINDS:
+        fits = {
+            "pose": made["pose"].copy(),
+            "betas": made["betas"],
+            "native": native_cameras(kind, made).matrix.numpy(),
+            "weak_camera": made["pi"],
+            "valid": np.arange(N) != HOLES["chosen, but not valid"],
+        }
+        fits["pose"][HOLES["not finite"], 40] = np.nan
+        if kind == "none":  # nothing may be read from a camera that its source did not have
+            fits["native"] = np.zeros_like(fits["native"])
+        of = {"body": "free", "body_fingerprint": BODY.fingerprint, "body_digest": BODY.digest, "native_kind": kind}
+        names.append(f"fits-{kind}")
+        write(open_store(path), f"fits/{names[-1]}", digest_json([kind, version]), fits, {**of, **overrides})
+    source = (np.arange(N) % 3).astype(np.int16)
+    source[HOLES["nothing chosen"]] = -1
+    generations = {name: digest_json([kind, version]) for name, kind in zip(names, KINDS, strict=True)}
+    attributes = {"sources": names, "generations": generations}
+    write(open_store(path), "choice", digest_json(["choice", version]), {"source": source}, attributes, choice_shards)
+
+
+def make_store(path: Path) -> Path:
+    made = persons()
+    plan = Plan(dataset="made", split="train", rows=tuple((f"{i:03d}.jpg", i) for i in range(N)), shard=SHARD)
+    black = encode_jpeg(np.zeros((CROP, CROP, 3), np.uint8))
+    ingest = {"image": [black] * N, "box": made["box"], "crop_affine": affines.crop_affine(made["box"], CROP)}
+    specs = [
+        ArraySpec("image", (CROP, CROP, 3), "u1", 1, "jpeg"),
+        ArraySpec("box", (3,), "f8", 8),
+        ArraySpec("crop_affine", (2, 3), "f8", 8),
+    ]
+    write(create_store(path, plan, specs, Provenance()), "ingest", plan.digest, ingest, {})
+    return path
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    return make_store(tmp_path / "made.zarr")
+
+
+@pytest.fixture
+def fitted(bare: Path) -> Path:
+    add_fits(bare)
+    return bare
+
+
+def render(path: Path, **options: object) -> StoreMaps:
+    return render_all(stores=(path,), **options).stores[0]
+
+
+def render_all(progress: Callable | None = None, **options: object) -> RenderReport:
+    return render_iuv_stage(RenderOptions(**{"size": SIZE, "workers": 2, **options}), progress)
+
+
+def content(store: Path) -> dict[str, bytes]:
+    passing = {store / "_pymaf" / "locks", store / "_pymaf" / "tmp"}
+    files = (path for path in sorted(store.rglob("*")) if path.is_file() and not passing & set(path.parents))
+    return {str(path.relative_to(store)): path.read_bytes() for path in files}
+
+
+def test_maps_show_the_chosen_fit_in_the_frame_of_the_crop(fitted: Path) -> None:
+    """Every camera is applied in the picture, at four samples a pixel, and looked up where the map's centres land."""
+    render(fitted, size=128)
+    store, made, atlas = open_store(fitted), persons(), load_atlas("free")
+    pose = axis_angle_to_matrix(torch.from_numpy(made["pose"].reshape(N, 24, 3)))
+    vertices = BODY(pose, torch.from_numpy(made["betas"])).vertices.detach()
+    i, j = np.mgrid[:128, :128]
+    for kind in range(3):
+        agree = foreground = 0
+        for row in range(kind, N, 3):
+            if row in HOLES.values():
+                continue
+            native = native_cameras(KINDS[kind], made)[row].warped([[4.0, 0, 0], [0, 4, 0]])
+            face = rasterize(vertices[row : row + 1], BODY.faces, native, (HEIGHT * 4, WIDTH * 4)).face[0]
+            part = np.append(atlas.face_part, 0)[face]
+            image_of_map = affines.invert(affines.crop_affine(made["box"][row], 128))
+            landing = affines.apply(image_of_map, np.stack([j + 0.5, i + 0.5], -1).reshape(-1, 2)).reshape(128, 128, 2)
+            expected = cv2.remap(part, *(landing * 4 - 0.5).astype(np.float32).transpose(2, 0, 1), cv2.INTER_NEAREST)
+            inside = ((landing > 0) & (landing < [WIDTH, HEIGHT])).all(-1)
+            shown = store.array("iuv/map")[row][0]
+            union = ((shown > 0) | (expected > 0)) & inside
+            agree += (shown == expected)[union].sum()
+            foreground += union.sum()
+        assert foreground > 1200
+        print(f"{KINDS[kind]}: {agree / foreground:.4f} of {foreground}")
+        assert agree >= 0.97 * foreground, KINDS[kind]
+
+
+def test_rows_without_a_usable_fit_are_holes(fitted: Path) -> None:
+    report = render(fitted)
+    store = open_store(fitted)
+    rendered = store.array("iuv/rendered")[:]
+    assert np.flatnonzero(~rendered).tolist() == sorted(HOLES.values())
+    maps = store.array("iuv/map")[:]
+    assert not maps[~rendered].any()
+    assert (maps[rendered][:, 0].reshape(-1, SIZE * SIZE).max(1) > 0).all()
+    assert (report.persons, report.rendered, report.maps_written) == (N, N - 3, N - 3)
+
+
+def test_a_second_run_has_nothing_to_do(fitted: Path) -> None:
+    first = render(fitted)
+    before = content(fitted)
+    second = render(fitted)
+    assert (first.shards_written, second.shards_written) == (3, 0)
+    assert second.rendered == first.rendered
+    assert content(fitted) == before
+
+
+def test_parts_of_the_work_make_the_whole(fitted: Path, tmp_path: Path) -> None:
+    part = render(fitted, shard="1", workers=1)
+    assert (part.shards_written, part.shards_missing) == (1, (0, 2))
+    assert "iuv" not in {info.stage for info in open_store(fitted).stages() if info.current}
+    assert render(fitted, shard="0-1", workers=3).shards_missing == (2,)
+    assert render(fitted, shard="missing").shards_missing == ()
+    add_fits(make_store(tmp_path / "whole.zarr"))
+    render(tmp_path / "whole.zarr", workers=1)
+    assert content(fitted) == content(tmp_path / "whole.zarr")
+
+
+def test_what_changes_the_maps_changes_the_generation(fitted: Path) -> None:
+    generations = [render(fitted).generation, render(fitted, size=48).generation]
+    add_fits(fitted, version=1)
+    generations.append(render(fitted).generation)
+    assert len(set(generations)) == 3
+    store = open_store(fitted)
+    assert store.current("iuv").generation == generations[-1]
+    assert store.array("iuv/map").shape == (N, 3, SIZE, SIZE)
+    attributes = store.current("iuv").attributes
+    assert attributes["atlas_digest"] == load_atlas("free").digest
+    assert attributes["choice"] == store.current("choice").generation
+    assert attributes["size"] == SIZE
+
+
+def test_without_fits_it_says_what_to_attach(bare: Path) -> None:
+    with pytest.raises(FitError, match=r"attach-fits .* --fits keypoints"):
+        render(bare)
+
+
+def test_half_a_choice_is_refused(bare: Path) -> None:
+    add_fits(bare, choice_shards=2)
+    with pytest.raises(StoreIncomplete, match="choice"):
+        render(bare)
+
+
+def test_fits_of_another_version_of_the_body_are_refused(bare: Path) -> None:
+    add_fits(bare, body_digest="0" * 64)
+    with pytest.raises(AssetMismatch, match="another version of body free"):
+        render(bare)
+
+
+def test_a_kind_of_camera_that_is_not_known_is_refused(bare: Path) -> None:
+    add_fits(bare, native_kind="fisheye")
+    with pytest.raises(FitError, match="fisheye"):
+        render(bare)
+
+
+def test_shards_and_renderers_that_are_not_there_are_refused(fitted: Path) -> None:
+    with pytest.raises(UsageError, match="shard 3"):
+        render(fitted, shard="0-3")
+    with pytest.raises(UsageError, match="renderer"):
+        render(fitted, renderer="voodoo")
+
+
+def test_by_default_every_store_of_the_data_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYMAF_DATA_ROOT", str(tmp_path))
+    with pytest.raises(NotAStore, match="no store below"):
+        render_all()
+    (tmp_path / "stores").mkdir()
+    for name in ("a-train.zarr", "b-train.zarr"):
+        add_fits(make_store(tmp_path / "stores" / name))
+    assert [maps.store.name for maps in render_all().stores] == ["a-train.zarr", "b-train.zarr"]
+
+
+def test_progress_counts_rows_and_tells_the_rate(fitted: Path) -> None:
+    told: list[tuple[int, int, str]] = []
+    render_all(lambda *report: told.append(report), stores=(fitted,))
+    assert told[0][:2] == (0, N)
+    assert told[-1][:2] == (N, N)
+    assert told[-1][2].endswith("maps/s")
+
+
+def test_a_second_run_at_the_same_time_is_refused(fitted: Path) -> None:
+    def in_the_middle(*_: object) -> None:
+        render(fitted)
+
+    with pytest.raises(StoreLocked):
+        render_all(in_the_middle, stores=(fitted,))
+    assert render(fitted).shards_missing == ()
+
+
+def render_and_tell(store: Path, told: Connection) -> None:
+    torch.set_num_threads(1)  # the threads of the parent's torch do not survive the fork
+    render_all(lambda done, *_: told.send(done), stores=(store,))
+
+
+def test_killed_at_random_moments_and_run_again(tmp_path: Path) -> None:
+    add_fits(make_store(tmp_path / "whole.zarr"))
+    shutil.copytree(tmp_path / "whole.zarr", tmp_path / "fitted.zarr")
+    render(tmp_path / "whole.zarr")
+    whole = content(tmp_path / "whole.zarr")
+    moment, fork = random.Random(4), multiprocessing.get_context("fork")
+    unfinished = 0
+    for attempt in range(10):
+        store = shutil.copytree(tmp_path / "fitted.zarr", tmp_path / f"killed-{attempt}.zarr")
+        heard, told = fork.Pipe(duplex=False)
+        child = fork.Process(target=render_and_tell, args=(store, told))
+        child.start()
+        told.close()
+        stop = moment.choice([0, 8, 16])
+        while heard.recv() < stop:
+            pass
+        time.sleep(moment.random() * 0.01)
+        child.kill()
+        child.join()
+        unfinished += render(store).shards_written > 0
+        assert content(store) == whole
+        assert not list(store.glob("_pymaf/tmp/*/*")), "what the killed run left half-written is cleared"
+    assert unfinished > 5, "kills that come too late test nothing"
+
+
+def test_the_command(fitted: Path, bare: Path) -> None:
+    app = typer.Typer()
+    app.command()(command)
+    run = CliRunner().invoke(app, [str(fitted), "--size", "64", "--shard", "0"])
+    assert run.exit_code == 0, run.output
+    assert "7 maps of 64 px for 8 persons" in run.output
+    assert "2 shards are still missing" in run.output
+    run = CliRunner().invoke(app, [str(fitted), "--size", "64", "--json"])
+    assert json.loads(run.stdout)["stores"][0]["rendered"] == N - 3
+    assert "nothing to do" in CliRunner().invoke(app, [str(fitted), "--size", "64"]).output

@@ -24,33 +24,40 @@ def build() -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     model = load_model()
     source = half_source(model)
     training = _posed(model, source, TRAINING, _TRAINING_SEED)
-    average = Posed(training.vertices.mean(0, keepdims=True), training.heads.mean(0, keepdims=True))
-    joints = joint_positions(source, average.heads)[0]
-    cut = partition(average.vertices[0], source.faces, source.midline, joints)
-    landmarks = selection.half_landmarks(source, cut, average.heads[0])
+    average, heads = training.vertices.mean(0), training.heads.mean(0)
+    joints = joint_positions(source, heads[None])[0]
+    cut = partition(average, source.faces, source.midline, joints)
+    landmarks = selection.half_landmarks(source, cut, heads)
     mesh, renumber = decimate(cut, landmarks.values())
     landmarks = {name: int(renumber[vertex]) for name, vertex in landmarks.items()}
     whole = whole_mesh(mesh)
     weights = skinning_weights(source, mesh, whole)
 
-    # Only now is it known where the pelvis of a shape is: where its regressor says.
-    template = whole.vectors(mesh.vertices)
-    rows = regressors.joint_regressor(whole, template, weights, joints)
+    # Only now is it known where the pelvis of a shape is: where its regressor says. All shapes meet there.
+    rows = regressors.joint_regressor(whole, whole.vectors(mesh.vertices), weights, joints)
     halves = _centred(mesh, whole, rows, training.vertices)
     space = shapes.learn_shapes(whole, halves)
-    template = space.mean.astype(np.float32).astype(np.float64)
-    joints = rows @ template
+    charts = atlas.build_charts(whole, space.mean)
+    members = _members(whole, space, weights, rows, landmarks) | _atlas_members(charts)
+    held_out = _centred(mesh, whole, rows, _posed(model, source, HELD_OUT, _HELD_OUT_SEED).vertices)
+    return members, _report(whole, space, whole.vectors(halves), whole.vectors(held_out), rows, charts)
+
+
+def _members(
+    whole: Whole, space: shapes.ShapeSpace, weights: np.ndarray, rows: np.ndarray, landmarks: dict[str, int]
+) -> dict[str, np.ndarray]:
+    """The body: what SMPL's files hold, and the companions that PyMAF reads beside them."""
+    template = space.mean.astype(np.float32).astype(np.float64)  # as it will be read
     extra, h36m = regressors.named_regressors(whole, template, rows, landmarks["nose"])
-    charts = atlas.build_charts(whole, template)
-    directions = posedirs.pose_directions(whole, template, weights, joints)
-    members = {
+    directions = posedirs.pose_directions(whole, template, weights, rows @ template)
+    return {
         "v_template": template.astype(np.float32),
         "faces": whole.faces.astype(np.uint16),
         "parents": PARENTS.astype(np.int16),
         "mirror": whole.mirror.astype(np.uint16),
         **write.quantised_shapes(space.directions),
         **write.sparse_members("posedirs", directions, np.int16),
-        "posedirs_scale": np.float32(posedirs.UNIT),
+        "posedirs_scale": np.array(posedirs.UNIT, np.float32),
         **write.sparse_members("weights", weights, np.float32),
         **write.sparse_members("J_regressor", rows, np.float32),
         **write.sparse_members("extra_regressor", extra, np.float32),
@@ -60,14 +67,17 @@ def build() -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "mean_pose6d": mean.mean_pose6d(),
         "mean_betas": np.zeros(shapes.COMPONENTS, np.float32),
         "mean_camera": mean.CAMERA.astype(np.float32),
+    }
+
+
+def _atlas_members(charts: atlas.Charts) -> dict[str, np.ndarray]:
+    return {
         "atlas_vertex": charts.vertex.astype(np.uint16),
         "atlas_faces": charts.faces.astype(np.uint16),
         "atlas_face_part": charts.face_part.astype(np.uint8),
         "atlas_uv": charts.uv.astype(np.uint16),
         "atlas_mirror": charts.mirror.astype(np.uint16),
     }
-    held_out = _centred(mesh, whole, rows, _posed(model, source, HELD_OUT, _HELD_OUT_SEED).vertices)
-    return members, _report(whole, space, whole.vectors(halves), whole.vectors(held_out), rows, charts)
 
 
 def _posed(model: Any, source: HalfSource, count: int, seed: int) -> Posed:

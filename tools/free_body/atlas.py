@@ -1,9 +1,10 @@
 """Charts: each part's disk mapped into the unit square, without a flipped or flat triangle.
 
-The border of a part goes to a square whose sides bulge as arcs of circles: strictly convex, so that any positive edge
-weights give a valid embedding (Tutte, Floater), and curved enough to stay so when rounded to integers. The weights start uniform and are then eased where the chart is
-stretched (Yoshizawa, Belyaev and Seidel, 2004), which is what lets fingers keep a visible area. Charts are made on the
-left and copied to the right; the torso's two, which lie across the midline, are made whole and mirror U.
+The border of a part goes to a square whose sides bulge as arcs of circles: strictly convex, so that any positive
+edge weights give a valid embedding (Tutte, Floater), and curved enough to stay so when rounded to integers. The
+weights start uniform and are then eased where the chart is stretched (Yoshizawa, Belyaev and Seidel, 2004), which is
+what lets fingers keep a visible area. Charts are made on the left and copied to the right; the torso's two, which
+lie across the midline, are made whole and mirror U.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ genus 0 whose mirror table is an exact involution, so that its half with x ≥ 0
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -173,7 +172,7 @@ def _border_chains(faces: np.ndarray, midline: np.ndarray) -> list[list[int]]:
     """The border edges that do not run along the midline, as chains along the faces' own direction."""
     directed = {(int(a), int(b)) for a, b in faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)}
     border = {a: b for a, b in sorted(directed) if (b, a) not in directed and not (midline[a] and midline[b])}
-    starts = sorted(set(border) - set(border.values())) or []
+    starts = sorted(set(border) - set(border.values()))
     chains = []
     while border:
         at = starts.pop() if starts else min(border)
@@ -207,8 +206,3 @@ def _gap(vertices: np.ndarray, first: list[int], second: list[int], i: int, j: i
     if i >= len(first) or j >= len(second):
         return np.inf
     return float(np.linalg.norm(vertices[first[i]] - vertices[second[j]]))
-
-
-def describe(source: HalfSource) -> str:
-    """One line of JSON about the half, for the build's log."""
-    return json.dumps({"vertices": len(source.left), "faces": len(source.faces), "midline": int(source.midline.sum())})

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import os
 
-from pymaf_data.paths import DataRoot
-
 from pymaf_data.errors import UsageError
+from pymaf_data.paths import DataRoot
 
 _DEFAULTS = {
     "DO_NOT_TRACK": "1",

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from pymaf_data.geometry.affines import VIEW_SIZE, crop_to_view, invert
+from pymaf_data.geometry.affines import VIEW_SIZE, crop_to_view, invert, to_cv2
 from pymaf_data.geometry.cameras import weak_to_camera
-from pymaf_data.loader.pictures import warp_view
+from pymaf_data.loader.pictures import reductions, warp_view
 from pymaf_data.report.persons import Predictions
 from pymaf_data.storage import Store
 
@@ -49,9 +49,10 @@ def predict_rows(model: PyMAF, store: Store, rows: Sequence[int]) -> Predictions
 def _views(store: Store, rows: Sequence[int]) -> np.ndarray:
     """(K, 3, 224, 224) uint8, channels first as the network reads them."""
     crops = store.array("image").rows(np.asarray(rows))
-    affine = np.asarray(crop_to_view(crops.shape[1]))
+    affine = crop_to_view(crops.shape[1])
+    matrix, reduction = to_cv2(affine), float(reductions(affine))
     views = np.empty((len(rows), VIEW_SIZE, VIEW_SIZE, 3), np.uint8)
     scratch = np.empty_like(crops[0])
     for crop, view in zip(crops, views, strict=True):
-        warp_view(crop, affine, view, scratch)
+        warp_view(crop, matrix, reduction, view, scratch)
     return np.ascontiguousarray(views.transpose(0, 3, 1, 2))

@@ -60,14 +60,14 @@ def command(
         with progress(f"attach fits to {path.name}") as report_progress:
             reports.append(attach_fits(options, report_progress))
         if not as_json:
-            typer.echo("\n".join(_lines(reports[-1])))
+            typer.echo("\n".join(lines(reports[-1])))
     if as_json:
         typer.echo(json.dumps([report.model_dump(mode="json") for report in reports], indent=2))
     if any(report.failed for report in reports):
         raise typer.Exit(1)
 
 
-def _lines(report: AttachReport) -> list[str]:
+def lines(report: AttachReport) -> list[str]:
     """The report for a reader."""
     lines = [f"{report.store}"]
     for source in report.sources:

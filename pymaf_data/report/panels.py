@@ -37,6 +37,12 @@ def fit_into_panel(picture: Picture) -> tuple[Picture, NDArray[np.float64]]:
     return panel, np.array([[size[0] / width, 0, left], [0, size[1] / height, top]], np.float64)
 
 
+def resize_panel(picture: Picture, exact: bool = False) -> Picture:
+    """A square picture at the panel's size; ``exact`` keeps the values of maps (nearest neighbour)."""
+    smooth = cv2.INTER_AREA if picture.shape[0] > PANEL else cv2.INTER_LINEAR
+    return cv2.resize(picture, (PANEL, PANEL), interpolation=cv2.INTER_NEAREST if exact else smooth)
+
+
 def draw_box(panel: Picture, box: NDArray[np.float64], affine: NDArray[np.float64]) -> Picture:
     """The person's box (cx, cy, side in picture pixels) drawn on the picture's panel."""
     centre, side = affine[:, :2] @ box[:2] + affine[:, 2], box[2] * affine[0, 0]

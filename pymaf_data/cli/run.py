@@ -1,0 +1,62 @@
+"""``pymaf-data run``: a whole recipe as one flow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pymaf_data.cli.steps import DIRECT_HELP
+
+if TYPE_CHECKING:
+    from pymaf_data.recipe import Step
+
+
+def command(
+    recipe: Annotated[str, typer.Argument(help="A recipe file (*.yaml), or the name of one that ships: demo.")],
+    direct: Annotated[bool, typer.Option("--direct", help=DIRECT_HELP)] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every report as one JSON list.")] = False,
+) -> None:
+    """Take the whole road of a recipe: sample, ingest, fits, IUV maps, training, contact sheet.
+
+    Run again, the same command does only what is missing.
+
+    Example: pymaf-data run manifests/recipes/demo.yaml
+    """
+    import json
+
+    from pymaf_data.cli.steps import take
+    from pymaf_data.paths import DataRoot
+    from pymaf_data.recipe import load_recipe, road, stores_of
+
+    loaded, root = load_recipe(recipe), DataRoot.default()
+    steps = road(loaded, root)
+    reports = take(steps, direct, None if as_json else _show)
+    if as_json:
+        typer.echo(json.dumps([report.model_dump(mode="json") for report in reports], indent=2))
+        return
+    typer.echo("")
+    for store in stores_of(loaded, root):
+        typer.echo(f"store          {store}")
+    for step, report in zip(steps, reports, strict=True):
+        if step.stage == "train":
+            typer.echo(f"checkpoint     {report.checkpoint}")
+        elif step.stage == "contact-sheet":
+            typer.echo(f"contact sheet  {report.path}")
+
+
+def _show(step: Step, report: Any) -> None:
+    """The stage's own lines under its title."""
+    from pymaf_data.cli import attach_fits, ingest, render_iuv, sample, train
+
+    lines = {
+        "sample": sample.lines,
+        "ingest": ingest.lines,
+        "attach-fits": attach_fits.lines,
+        "render-iuv": render_iuv.lines,
+        "train": train.lines,
+        "contact-sheet": lambda made: [f"{len(made.rows)} persons in {made.path}"],
+    }
+    typer.secho(f"\n{step.title}", bold=True)
+    for line in lines[step.stage](report):
+        typer.echo(line)

@@ -1,0 +1,36 @@
+"""How a command takes steps: through Prefect, or directly; a progress bar and the report's lines for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pymaf_data.cli.progress import progress
+
+if TYPE_CHECKING:
+    from pymaf_data.recipe import Step
+
+DIRECT_HELP = "Call the stage in this process, without Prefect."
+
+
+def take(steps: Sequence[Step], direct: bool, show: Callable[[Step, Any], None] | None = None) -> list[Any]:
+    """Take steps in order and return their reports; ``show`` is called with each report as it comes.
+
+    Raises:
+        PymafDataError: as the stages do; UsageError without ``direct`` where Prefect is not installed.
+    """
+
+    def around(step: Step, call: Callable[[Any], Any]) -> Any:
+        with progress(step.title) as report:
+            result = call(report)
+        if show is not None:
+            show(step, result)
+        return result
+
+    if direct:
+        from pymaf_data.recipe import run_step
+
+        return [around(step, lambda report, step=step: run_step(step, report)) for step in steps]
+    from pymaf_data.flows import take_road
+
+    return take_road(steps, around)

@@ -1,0 +1,200 @@
+"""Recipes: the whole road in one YAML file.
+
+    sample → ingest → attach-fits → render-iuv → train → contact sheet
+
+A recipe holds the options of each stage, without the paths that follow from the data root: raw data lies in
+``raw/<dataset>``, stores in ``stores/<dataset>-<split>.zarr``, the run in ``runs/<name>``. A section that is left
+out is a step that is not taken. :func:`road` turns a recipe into the steps, in order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from pymaf_data.config import StrictModel, load_yaml, read_yaml
+from pymaf_data.errors import ConfigError
+from pymaf_data.paths import DataRoot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+StageName = Literal["sample", "ingest", "attach-fits", "render-iuv", "train", "contact-sheet"]
+
+_RESOURCE = "pymaf_data.manifests.recipes"
+
+
+class SampleSection(StrictModel):
+    """A generated raw data set, for machines without a licensed one."""
+
+    persons: int = Field(default=200, ge=1)
+    seed: int = Field(default=0, ge=0)
+    workers: int = Field(default=1, ge=1)
+
+
+class IngestSection(StrictModel):
+    """One data set and split to ingest."""
+
+    dataset: str
+    split: str = "train"
+    select: str | None = None
+    crop_size: int = Field(default=400, ge=32, le=2048)
+
+
+class FitsSection(StrictModel):
+    """Sources of fits, [NAME=]FORMAT[:PATH] each; ``{raw}`` in a path is the raw data set's folder."""
+
+    sources: tuple[str, ...] = Field(min_length=1)
+    prefer: str | None = None
+
+
+class RenderSection(StrictModel):
+    """The dense-correspondence maps."""
+
+    size: int = Field(default=256, ge=16, le=1024)
+    renderer: str = "auto"
+
+
+class SheetSection(StrictModel):
+    """The contact sheet at the end."""
+
+    persons: int = Field(default=8, ge=1, le=100)
+
+
+class Recipe(StrictModel):
+    """The whole road; see the module's docstring. ``train`` takes the options of ``pymaf-data train``."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="also the run's folder")
+    title: str = ""
+    sample: SampleSection | None = None
+    ingest: tuple[IngestSection, ...] = Field(min_length=1)
+    fits: FitsSection | None = None
+    render: RenderSection | None = None
+    train: dict[str, Any] | None = None
+    sheet: SheetSection | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call into a stage.
+
+    Attributes:
+        stage: which stage.
+        title: for the progress bar.
+        options: the stage's own option model.
+    """
+
+    stage: StageName
+    title: str
+    options: StrictModel
+
+
+def load_recipe(name_or_path: str) -> Recipe:
+    """A recipe by the path of its file, or by the name of one that ships with the package.
+
+    Raises:
+        ConfigError: there is none, or it does not validate.
+    """
+    path = Path(name_or_path)
+    if path.suffix in (".yaml", ".yml") or path.is_file():
+        return Recipe.parse(load_yaml(path), str(path))
+    resource = files(_RESOURCE) / f"{name_or_path}.yaml"
+    if not resource.is_file():
+        raise ConfigError(
+            f"no recipe named {name_or_path!r}",
+            expected=f"the path of a *.yaml file, or one of: {', '.join(known_recipes())}",
+        )
+    return Recipe.parse(read_yaml(resource.read_text(encoding="utf-8"), name_or_path), name_or_path)
+
+
+def known_recipes() -> list[str]:
+    """Names of the recipes that ship with the package."""
+    return sorted(entry.name[: -len(".yaml")] for entry in files(_RESOURCE).iterdir() if entry.name.endswith(".yaml"))
+
+
+def road(recipe: Recipe, root: DataRoot) -> list[Step]:
+    """The steps of a recipe, in order, with every path resolved below ``root``.
+
+    Raises:
+        ConfigError: the options of a stage do not validate.
+    """
+    return [*_data_steps(recipe, root), *_learning_steps(recipe, root)]
+
+
+def _data_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
+    from pymaf_data.stages.attach_fits import AttachOptions
+    from pymaf_data.stages.ingest import IngestOptions
+    from pymaf_data.stages.render_iuv import RenderOptions
+    from pymaf_data.stages.sample import SampleOptions
+
+    if recipe.sample is not None:
+        # One sample per split that the recipe ingests: they are independent.
+        splits = sorted({part.split for part in recipe.ingest if part.dataset == "sample"})
+        split = splits[0] if len(splits) == 1 else "both"
+        values = recipe.sample.model_dump() | {"out": root.raw("sample"), "split": split}
+        yield Step("sample", "generate a sample", SampleOptions.parse(values, recipe.name))
+    for part in recipe.ingest:
+        store, raw = root.store(part.dataset, part.split), root.raw(part.dataset)
+        values = part.model_dump() | {"root": raw, "out": store}
+        yield Step("ingest", f"ingest {part.dataset} {part.split}", IngestOptions.parse(values, recipe.name))
+        if recipe.fits is not None:
+            sources = tuple(source.replace("{raw}", str(raw)) for source in recipe.fits.sources)
+            values = {"store": store, "fits": sources, "prefer": recipe.fits.prefer}
+            yield Step("attach-fits", f"fit {store.name}", AttachOptions.parse(values, recipe.name))
+    if recipe.render is not None:
+        values = recipe.render.model_dump() | {"stores": stores_of(recipe, root), "shard": "all"}
+        yield Step("render-iuv", "render IUV maps", RenderOptions.parse(values, recipe.name))
+
+
+def _learning_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
+    from pymaf_data.model.checkpoint import FILE
+    from pymaf_data.model.options import TrainOptions
+    from pymaf_data.model.preview import SheetOptions
+
+    run = root.runs / recipe.name
+    if recipe.train is not None:
+        values = {"name": recipe.name, **recipe.train, "stores": stores_of(recipe, root)}
+        yield Step("train", "train PyMAF", TrainOptions.parse(values, recipe.name))
+    if recipe.sheet is not None:
+        first = recipe.ingest[0]
+        values = {
+            "store": root.store(first.dataset, first.split),
+            "raw": root.raw(first.dataset),
+            "out": run / "contact_sheet.png",
+            "checkpoint": run / FILE if recipe.train is not None else None,
+            "persons": recipe.sheet.persons,
+        }
+        yield Step("contact-sheet", "draw the contact sheet", SheetOptions.parse(values, recipe.name))
+
+
+def stores_of(recipe: Recipe, root: DataRoot) -> tuple[Path, ...]:
+    """The stores that a recipe makes."""
+    return tuple(root.store(part.dataset, part.split) for part in recipe.ingest)
+
+
+def run_step(step: Step, progress: Any = None) -> Any:
+    """Call the stage of a step; returns its report.
+
+    Raises:
+        PymafDataError: as the stage does.
+    """
+    from pymaf_data.model.preview import contact_sheet
+    from pymaf_data.model.training import train
+    from pymaf_data.stages.attach_fits import attach_fits
+    from pymaf_data.stages.ingest import ingest
+    from pymaf_data.stages.render_iuv import render_iuv_stage
+    from pymaf_data.stages.sample import write_sample
+
+    stages: dict[str, Any] = {
+        "sample": write_sample,
+        "ingest": ingest,
+        "attach-fits": attach_fits,
+        "render-iuv": render_iuv_stage,
+        "train": train,
+        "contact-sheet": contact_sheet,
+    }
+    return stages[step.stage](step.options, progress)

@@ -1,0 +1,150 @@
+"""What a store knows of its persons, as panels of a contact sheet.
+
+Columns: the original picture with the person's box (where the raw data is at hand), the stored crop with its keypoints,
+the chosen fit over the crop and turned by 90°, the stored IUV map, and, where a network is asked, its body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pymaf_data.body import BodyModel
+from pymaf_data.fits.chosen import ChosenFits, read_chosen
+from pymaf_data.geometry.affines import apply, compose, resize
+from pymaf_data.geometry.cameras import Camera
+from pymaf_data.geometry.rotations import axis_angle_to_matrix
+from pymaf_data.render import part_picture
+from pymaf_data.report.panels import (
+    PANEL,
+    Picture,
+    draw_box,
+    draw_keypoints,
+    fit_into_panel,
+    message_panel,
+    overlay_body,
+    resize_panel,
+    side_view,
+)
+from pymaf_data.report.sheet import SheetRow
+from pymaf_data.sources.pictures import Hole, Pictures
+from pymaf_data.storage import Store
+
+PICTURE, KEYPOINTS, FIT, SIDE, IUV, PREDICTION = (
+    "picture and box",
+    "crop and keypoints",
+    "chosen fit",
+    "the fit from the side",
+    "IUV target",
+    "network",
+)
+COLUMNS = (PICTURE, KEYPOINTS, FIT, SIDE, IUV, PREDICTION)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a network makes of K rows: vertices (K, V, 3) camera-space metres and K cameras of the stored crop."""
+
+    vertices: NDArray[np.float32]
+    cameras: Camera
+
+
+def person_rows(
+    store: Store, rows: Sequence[int], body: BodyModel, raw: Path | None = None, predictions: Predictions | None = None
+) -> list[SheetRow]:
+    """A sheet row per person.
+
+    Args:
+        store: an ingested store; fits and maps are shown where it has them.
+        rows: K rows of the store.
+        body: the body of the fits.
+        raw: the raw data set's folder, for the original pictures.
+        predictions: of the same K rows.
+    """
+    indices = np.asarray(rows)
+    crops = store.array("image").rows(indices)
+    to_panel = np.asarray(resize(crops.shape[1], PANEL))
+    planes = np.stack([compose(to_panel, affine) for affine in store.array("crop_affine").rows(indices)])
+    result = [SheetRow(_caption(store, row)) for row in rows]
+    _add_pictures(result, store, indices, raw)
+    _add_crops(result, store, indices, [resize_panel(crop) for crop in crops], planes)
+    _add_fits(result, store, indices, body, planes)
+    _add_maps(result, store, indices)
+    if predictions is not None:
+        cameras = predictions.cameras.warped(to_panel)
+        for k, entry in enumerate(result):
+            crop = entry.panels[KEYPOINTS] if not present(store, rows[k]) else resize_panel(crops[k])
+            entry.panels[PREDICTION] = overlay_body(crop, predictions.vertices[k], body.faces.numpy(), cameras[k])
+    return result
+
+
+def present(store: Store, row: int) -> bool:
+    """Whether a row has a picture."""
+    return bool(store.array("present")[row])
+
+
+def _caption(store: Store, row: int) -> str:
+    name, annotation = store.rows[row]
+    return f"row {row}: {name}, annotation {annotation}"
+
+
+def _add_pictures(result: list[SheetRow], store: Store, rows: NDArray[np.int64], raw: Path | None) -> None:
+    if raw is None:
+        return
+    pictures = Pictures(raw, "")
+    boxes, sizes = store.array("box").rows(rows), store.array("image_size").rows(rows)
+    for k, entry in enumerate(result):
+        width, height = sizes[k].tolist()
+        picture = pictures.load(store.rows[rows[k]][0], (width, height))
+        if isinstance(picture, Hole):
+            entry.panels[PICTURE] = message_panel(str(picture))
+            continue
+        panel, affine = fit_into_panel(picture)
+        entry.panels[PICTURE] = draw_box(panel, boxes[k], affine)
+
+
+def _add_crops(
+    result: list[SheetRow], store: Store, rows: NDArray[np.int64], crops: list[Picture], planes: NDArray[np.float64]
+) -> None:
+    keypoints = store.array("keypoints").rows(rows).astype(np.float64)
+    for k, entry in enumerate(result):
+        if not present(store, int(rows[k])):
+            entry.panels[KEYPOINTS] = message_panel("no picture")
+            continue
+        moved = np.concatenate([apply(planes[k], keypoints[k, :, :2]), keypoints[k, :, 2:]], axis=1)
+        entry.panels[KEYPOINTS] = draw_keypoints(crops[k], moved)
+        entry.panels[FIT] = crops[k]
+
+
+def _add_fits(
+    result: list[SheetRow], store: Store, rows: NDArray[np.int64], body: BodyModel, planes: NDArray[np.float64]
+) -> None:
+    if not any(info.stage.startswith("fits/") for info in store.stages()):
+        return
+    fits: ChosenFits = read_chosen(store, rows)
+    with torch.no_grad():
+        pose = axis_angle_to_matrix(torch.from_numpy(fits.pose).float().reshape(-1, 24, 3))
+        vertices = body(pose, torch.from_numpy(fits.betas).float()).vertices.numpy()
+    faces = body.faces.numpy()
+    for k, entry in enumerate(result):
+        if not fits.valid[k] or FIT not in entry.panels:
+            entry.panels[FIT] = message_panel("no fit")
+            continue
+        camera = fits.camera(k).warped(planes[k])
+        entry.panels[FIT] = overlay_body(entry.panels[FIT], vertices[k], faces, camera)
+        entry.panels[SIDE] = side_view(vertices[k], faces, camera.matrix[0].numpy())
+        entry.caption += f", fit {fits.source_name(k)}"
+
+
+def _add_maps(result: list[SheetRow], store: Store, rows: NDArray[np.int64]) -> None:
+    if not any(info.stage == "iuv" for info in store.stages()):
+        return
+    maps, rendered = store.array("iuv/map").rows(rows), store.array("iuv/rendered").rows(rows)
+    for k, entry in enumerate(result):
+        if rendered[k]:
+            entry.panels[IUV] = resize_panel(part_picture(maps[k, 0], maps[k, 1:].astype(np.float32) / 255), exact=True)

@@ -1,0 +1,144 @@
+"""Dense-correspondence maps per second: targets, stored maps, warps, and the way from a fit to stored bytes.
+
+    .venv/bin/python benchmarks/render.py [--bodies 64] [--rounds 9]
+
+Bodies of 6890 vertices and 13776 faces in random poses and headings, filling about 0.85 of the 224 px view, in batches;
+both windings, since nothing is culled. Rates are per second of one core (processor time of one thread), except
+*two threads*, which is by the clock and only means something where two cores are free. Goals: 3,000 maps a second at
+56 px; later 4,500, and 1,400 at 224 px.
+
+*56 px*, *224 px*: `render_iuv`, from vertices to part and U, V. *stored 256 px*: `render_maps` in the crop's frame,
+from vertices to bytes. *body*, *encode*: the two other steps of the stage, forward pass and zstd. *fit to chunk*: all
+three. *warp*: a stored map into a 56 px target under an augmentation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numba
+import numpy as np
+import torch
+from _measure import machine, ratio, rounds_of, summary, write
+
+from pymaf_data.body import load_body
+from pymaf_data.geometry.affines import CROP_SIZE, compose, crop_to_view, invert, resize
+from pymaf_data.geometry.cameras import Camera, weak_to_camera
+from pymaf_data.geometry.rotations import axis_angle_to_matrix
+from pymaf_data.geometry.views import Augmentation
+from pymaf_data.render import MAP_SIZE, TARGET_SIZE, load_atlas, rasterize, render_iuv, render_maps, warp_maps
+from pymaf_data.stages.iuv_shard import BLOCK, map_specs
+from pymaf_data.storage.specs import encode_rows
+
+GOAL = {"56 px": 3000, "later 56 px": 4500, "later 224 px": 1400}
+
+
+def poses(count: int) -> torch.Tensor:
+    """(count, 24, 3, 3): upright in camera space, every heading, limbs bent at random."""
+    generator = torch.Generator().manual_seed(0)
+    pose = 0.35 * torch.randn(count, 24, 3, generator=generator)
+    pose[:, 0] = 0.0
+    pose[:, 0, 1] = torch.linspace(0, 2 * np.pi, count)
+    rotations = axis_angle_to_matrix(pose)
+    rotations[:, 0] = axis_angle_to_matrix(torch.tensor([np.pi, 0.0, 0.0])) @ rotations[:, 0]
+    return rotations
+
+
+def crop_cameras(pi: torch.Tensor) -> Camera:
+    """Cameras of the stored maps: the crop's frame at Z pixels."""
+    map_of_view = compose(resize(CROP_SIZE, MAP_SIZE), invert(crop_to_view(CROP_SIZE)))
+    return weak_to_camera(pi.double()).warped(map_of_view)
+
+
+def candidates(count: int) -> dict[str, Callable[[], int]]:
+    """Each step over all bodies, in the blocks of the stage; a function returns how many it did."""
+    body, atlas = load_body("free"), load_atlas("free")
+    pose, betas = poses(count), torch.randn(count, 10, generator=torch.Generator().manual_seed(1))
+    pi = torch.tensor([[0.85, 0.0, 0.0]]).repeat(count, 1)
+    cameras = crop_cameras(pi)
+    with torch.no_grad():
+        vertices = body(pose, betas).vertices
+    mirrored = vertices * torch.tensor([-1.0, 1.0, 1.0])
+    maps = render_maps(vertices, cameras, atlas, MAP_SIZE)
+    spec = map_specs(MAP_SIZE, 512)[0]
+    blocks = [slice(first, first + BLOCK) for first in range(0, count, BLOCK)]
+    turned = compose(resize(224, TARGET_SIZE), Augmentation.of(1.1, 0.4).affine())
+    to_target = compose(turned, crop_to_view(MAP_SIZE))
+
+    def over_blocks(work: Callable[[slice], object]) -> Callable[[], int]:
+        def run() -> int:
+            for rows in blocks:
+                work(rows)
+            return count
+
+        return run
+
+    @torch.no_grad()
+    def fit_to_chunk(rows: slice) -> None:
+        encode_rows(spec, render_maps(body(pose[rows], betas[rows]).vertices, cameras[rows], atlas, MAP_SIZE))
+
+    return {
+        "56 px": over_blocks(lambda rows: render_iuv(vertices[rows], pi[rows], atlas, 56)),
+        "56 px mirrored": over_blocks(lambda rows: render_iuv(mirrored[rows], pi[rows], atlas, 56)),
+        "224 px": over_blocks(lambda rows: render_iuv(vertices[rows], pi[rows], atlas, 224)),
+        "224 px mirrored": over_blocks(lambda rows: render_iuv(mirrored[rows], pi[rows], atlas, 224)),
+        "224 px raster": over_blocks(
+            lambda rows: rasterize(vertices[rows], atlas.mesh_faces, weak_to_camera(pi[rows]), 224)
+        ),
+        "stored 256 px": over_blocks(lambda rows: render_maps(vertices[rows], cameras[rows], atlas, MAP_SIZE)),
+        "body": over_blocks(torch.no_grad()(lambda rows: body(pose[rows], betas[rows]))),
+        "encode": over_blocks(lambda rows: encode_rows(spec, maps[rows])),
+        "fit to chunk": over_blocks(fit_to_chunk),
+        "warp": over_blocks(lambda rows: warp_maps(maps[rows], to_target, False, atlas)),
+    }
+
+
+def two_threads(work: Callable[[], int]) -> Callable[[], int]:
+    """The same work twice, in two threads."""
+    pool = ThreadPoolExecutor(2)
+    return lambda: sum(future.result() for future in [pool.submit(work), pool.submit(work)])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bodies", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=9)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    work = candidates(arguments.bodies)
+    rates = rounds_of(work, arguments.rounds, clock=time.process_time)
+    pairs = {"one thread": work["224 px"], "two threads": two_threads(work["224 px"])}
+    by_clock = rounds_of(pairs, arguments.rounds)
+    spent = {step: 1 / summary(rates[step])["median"] for step in ("body", "stored 256 px", "encode")}
+    sizes = np.array([len(chunk) for chunk in _chunks(arguments.bodies)])
+    write(
+        "render",
+        {
+            "what": "maps per second of one core; bodies of 13,776 faces, nothing culled",
+            "goal": GOAL,
+            "machine": {**machine(), "numba": numba.__version__},
+            "bodies": arguments.bodies,
+            "rounds": arguments.rounds,
+            "maps_per_core_second": {name: summary(values) for name, values in rates.items()},
+            "mirrored_of_upright_56": ratio(rates, "56 px mirrored", "56 px"),
+            "two_threads_of_one_by_clock": ratio(by_clock, "two threads", "one thread"),
+            "share_of_stage": {step: round(seconds / sum(spent.values()), 3) for step, seconds in spent.items()},
+            "stored_bytes_per_map": {"median": int(np.median(sizes)), "max": int(sizes.max())},
+            "peer": "PyTorch3D is in no package index and was not built for this run",
+        },
+    )
+
+
+def _chunks(count: int) -> list[bytes]:
+    pi = torch.tensor([[0.85, 0.0, 0.0]]).repeat(count, 1)
+    with torch.no_grad():
+        vertices = load_body("free")(poses(count), torch.zeros(count, 10)).vertices
+    maps = render_maps(vertices, crop_cameras(pi), load_atlas("free"), MAP_SIZE)
+    return encode_rows(map_specs(MAP_SIZE, 512)[0], maps)
+
+
+if __name__ == "__main__":
+    main()

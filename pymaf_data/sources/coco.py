@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -72,9 +73,8 @@ def read_coco(path: Path, manifest: Manifest, split: str, rule: SelectionRule, *
     """
     content = _load(path)
     entries, annotations = content["images"], content["annotations"]
-    people = _People(
-        manifest, manifest.split(split).pictures, rule, _images(entries, path), _category(content, manifest, path)
-    )
+    category = _category(content, manifest, path)
+    people = _People(manifest, manifest.split(split).pictures, rule, _images(entries, path), category)
     _refuse_duplicates((_id(entry) for entry in annotations), "annotation", path)
     outcomes = (people.outcome(entry, position) for position, entry in enumerate(annotations))
     records, counts, damaged = sort_out(outcomes, path.name, stop)
@@ -90,24 +90,35 @@ def read_coco(path: Path, manifest: Manifest, split: str, rule: SelectionRule, *
     )
 
 
+@dataclass(frozen=True)
 class _People:
-    """Turns annotation entries into records."""
+    """Turns annotation entries into records.
 
-    def __init__(
-        self, manifest: Manifest, folder: str, rule: SelectionRule, images: dict[int, _Image | None], person: int | None
-    ) -> None:
-        self.manifest, self.folder, self.rule, self.images, self.person = manifest, folder, rule, images, person
-        self.joints = manifest.keypoints.joints()
-        self.licence_of: dict[str, int | None] = {}
+    Args:
+        manifest: conventions.
+        folder: of the split's pictures, below the root.
+        rule: whom to keep.
+        images: entries by id, None for a malformed one.
+        category: the id of persons, where the file names it.
+        licence_of: filled on the way: image name → licence id of the photograph.
+    """
+
+    manifest: Manifest
+    folder: str
+    rule: SelectionRule
+    images: dict[int, _Image | None]
+    category: int | None
+    licence_of: dict[str, int | None] = field(default_factory=dict)
 
     def outcome(self, entry: Any, position: int) -> PersonRecord | Dropped:
         """The record of an annotation, or why there is none."""
-        name = f"annotation {_id(entry) if _id(entry) is not None else f'at position {position}'}"
+        key = _id(entry)
+        name = f"annotation at position {position}" if key is None else f"annotation {key}"
         try:
             annotation = _Annotation.model_validate(entry)
         except ValidationError as error:
             return _damage(name, error)
-        if self.person is not None and annotation.category_id not in (None, self.person):
+        if self.category is not None and annotation.category_id not in (None, self.category):
             return Dropped("other_category", name)
         if annotation.image_id not in self.images:
             return Dropped("unknown_image", name, f"image id {annotation.image_id} is not listed")
@@ -142,12 +153,13 @@ class _People:
 
     def _keypoints(self, values: list[float]) -> dict[str, tuple[float, float, int]] | str:
         """Labelled joints by name, or what is wrong with the list."""
-        if len(values) != 3 * len(self.joints):
-            return f"{len(values)} numbers in keypoints, not {3 * len(self.joints)}"
+        joints = self.manifest.keypoints.joints()
+        if len(values) != 3 * len(joints):
+            return f"{len(values)} numbers in keypoints, not {3 * len(joints)}"
         if any(seen not in (0, 1, 2) for seen in values[2::3]):
             return "a keypoint's visibility is not 0, 1 or 2"
         shift = self.manifest.keypoints.offset
-        triples = zip(self.joints, values[0::3], values[1::3], values[2::3], strict=True)
+        triples = zip(joints, values[0::3], values[1::3], values[2::3], strict=True)
         return {joint: (x + shift, y + shift, int(seen)) for joint, x, y, seen in triples if seen > 0}
 
 

@@ -58,7 +58,7 @@ class IngestOptions(StrictModel):
     on_error: Literal["skip", "stop"] = Field(default="skip", description="what a damaged person or picture does")
     overwrite: bool = False
     break_lock: bool = False
-    shard: int = Field(default=512, ge=1, description="persons per shard; a constant of the store format's users")
+    shard: int = Field(default=512, ge=1, description="persons per shard; smaller only for tests")
 
 
 class Holes(StrictModel):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import json
 from pathlib import Path
 from types import ModuleType
@@ -11,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pymaf_data.errors import NotAStore, RawDataCorrupt, RawDataMissing, StoreChanged
+from pymaf_data.errors import DiskFull, NotAStore, RawDataCorrupt, RawDataMissing, StoreChanged
 from pymaf_data.geometry.affines import apply
 from pymaf_data.geometry.joints import J49
 from pymaf_data.stages.ingest import IngestOptions, IngestReport, ingest
@@ -182,6 +184,41 @@ def test_a_run_that_stopped_goes_on_when_the_picture_is_mended(coco: ModuleType,
         run(tmp_path / "raw", tmp_path / "s.zarr", on_error="stop")
     path.write_bytes(data)
     report = run(tmp_path / "raw", tmp_path / "s.zarr", on_error="stop")
+    assert 0 < report.shards_written < report.shards
+    assert tree(report.store) == tree(run(tmp_path / "raw", tmp_path / "whole.zarr").store)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_interrupted_run_goes_on(workers: int, coco: ModuleType, tmp_path: Path) -> None:
+    coco.small_set(tmp_path / "raw", pictures=8, persons=2)
+
+    def interrupt(done: int, total: int, _: str) -> None:
+        if done >= 10:
+            raise KeyboardInterrupt
+
+    options = {"root": tmp_path / "raw", "crop_size": 64, "shard": 4, "workers": workers}
+    with pytest.raises(KeyboardInterrupt):
+        ingest(IngestOptions(out=tmp_path / "s.zarr", **options), interrupt)
+    report = run(**options, out=tmp_path / "s.zarr")
+    assert 0 < report.shards_written < report.shards
+    assert tree(report.store) == tree(run(**options, out=tmp_path / "whole.zarr").store)
+
+
+def test_a_full_disk_is_a_message_and_the_same_command_goes_on(
+    coco: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coco.small_set(tmp_path / "raw", pictures=8, persons=2)
+    calls = itertools.count()
+
+    def full(descriptor: int) -> None:
+        if next(calls) > 150:  # in the middle of the shards
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr("os.fsync", full)
+        with pytest.raises(DiskFull):
+            run(tmp_path / "raw", tmp_path / "s.zarr")
+    report = run(tmp_path / "raw", tmp_path / "s.zarr")
     assert 0 < report.shards_written < report.shards
     assert tree(report.store) == tree(run(tmp_path / "raw", tmp_path / "whole.zarr").store)
 

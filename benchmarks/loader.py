@@ -71,9 +71,16 @@ def make_store(path: Path, persons: int) -> Store:
         "ingest": (ingest | {"present": everyone}, {}),
         "fits/truth": (
             {"pose": pose.reshape(persons, 72), "betas": betas, "valid": everyone},
-            {"body": body.name, "body_fingerprint": body.fingerprint},
+            {"body": body.name, "body_digest": body.digest},
         ),
-        "iuv": ({"map": maps, "rendered": everyone}, {"atlas_digest": atlas.digest}),
+        "choice": (
+            {"source": np.zeros(persons, np.int16)},
+            {"sources": ["truth"], "generations": {"truth": digest_json("fits/truth")}},
+        ),
+        "iuv": (
+            {"map": maps, "rendered": everyone},
+            {"atlas_digest": atlas.digest, "choice": digest_json("choice")},
+        ),
     }
     plan = Plan(dataset="benchmark", split="train", rows=tuple((f"{i:06d}", i) for i in range(persons)))
     pictures = [encode_jpeg(photograph(rng)) for _ in range(persons)]

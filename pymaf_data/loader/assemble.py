@@ -34,6 +34,8 @@ from pymaf_data.storage.specs import decode_chunk_into
 
 Rows = NDArray[np.int64]
 
+_MAPS = 8  # read before they are warped: they stay in the cache, and the calls are few
+
 
 @dataclass
 class Source:
@@ -114,13 +116,14 @@ class Assembler:
             mapped = self.labels.has_iuv[rows[places]]
             if source.maps is None or not mapped.any():
                 continue
-            places, local = places[mapped], local[mapped]
-            stored = np.empty((len(local), *source.maps.shape[1:]), np.uint8)
-            for number, row in enumerate(local.tolist()):
-                _read_row(source.maps, row, stored[number])
-            moved = affines.compose(from_view[places], affines.crop_to_view(source.maps.shape[-1]))
-            targets = warp_maps(stored, moved, view.flip[places], self._atlas, size)
-            part[places], uv[places] = targets.part, targets.uv
+            moved = affines.compose(from_view, affines.crop_to_view(source.maps.shape[-1]))
+            stored = np.empty((_MAPS, *source.maps.shape[1:]), np.uint8)
+            for start in range(0, int(mapped.sum()), _MAPS):
+                block = places[mapped][start : start + _MAPS]
+                for number, row in enumerate(local[mapped][start : start + _MAPS].tolist()):
+                    _read_row(source.maps, row, stored[number])
+                targets = warp_maps(stored[: len(block)], moved[block], view.flip[block], self._atlas, size)
+                part[block], uv[block] = targets.part, targets.uv
         return torch.from_numpy(part), torch.from_numpy(uv)
 
     def _annotations(self, rows: Rows, view: Augmentation, keypoints: Floats) -> dict[str, Tensor]:

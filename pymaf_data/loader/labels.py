@@ -78,14 +78,15 @@ def read_labels(store: Store, body: BodyModel, atlas: Atlas, maps: bool, allow_p
         AssetMismatch: a chosen fit belongs to another body, or the maps to another atlas.
         StoreChanged: the maps show fits that are no longer the chosen ones.
     """
-    stored = _stored(store, "ingest", allow_partial)
-    present = _read(store, "present", stored).astype(bool)
+    ingest = store.current("ingest")
+    stored = _stored(store, ingest, allow_partial)
+    present = _read(store, ingest, "present", stored).astype(bool)
     pose, betas, has_fit = _read_fits(store, body, present, allow_partial)
     joints, root = _pose_bodies(body, pose, betas, has_fit)
     labels = Labels(
-        box=_read(store, "box", stored),
-        keypoints=_cleared(_read(store, "keypoints", stored)),
-        joints3d=_cleared(_read(store, "joints3d", stored)),
+        box=_read(store, ingest, "box", stored),
+        keypoints=_cleared(_read(store, ingest, "keypoints", stored)),
+        joints3d=_cleared(_read(store, ingest, "joints3d", stored)),
         present=present,
         pose=pose,
         betas=betas,
@@ -105,30 +106,34 @@ def _read_fits(
     """Pose (N, 24, 3), betas (N, 10) and validity (N,) of each row's chosen fit."""
     N = len(store)
     pose, betas, valid = np.zeros((N, 72), np.float32), np.zeros((N, 10), np.float32), np.zeros(N, bool)
-    for name, chosen in _choice(store, allow_partial).items():
-        stored = _stored(store, f"fits/{name}", allow_partial) & chosen
-        usable = _read(store, f"fits/{name}/valid", stored).astype(bool) & present
+    for info, chosen in _chosen(store, allow_partial):
+        usable = chosen & present & _stored(store, info, allow_partial)
+        usable &= _read(store, info, "valid", usable).astype(bool)
         if usable.any():
-            _check_body(store.current(f"fits/{name}"), body)
-            pose[usable] = store.array(f"fits/{name}/pose").rows(np.flatnonzero(usable))
-            betas[usable] = store.array(f"fits/{name}/betas").rows(np.flatnonzero(usable))
+            _check_body(info, body)
+            pose[usable] = _read(store, info, "pose", usable)[usable]
+            betas[usable] = _read(store, info, "betas", usable)[usable]
             valid |= usable
     return pose.reshape(N, 24, 3), betas, valid
 
 
-def _choice(store: Store, allow_partial: bool) -> dict[str, Flags]:
-    """For each source of fits the rows (N,) that use it."""
-    if _has(store, "choice"):
-        source = _read(store, "choice/source", _stored(store, "choice", allow_partial), missing=-1)
-        return {name: source == number for number, name in enumerate(store.current("choice").attributes["sources"])}
-    names = sorted({info.stage.removeprefix("fits/") for info in store.stages() if info.stage.startswith("fits/")})
-    if len(names) > 1:
-        raise StoreIncomplete(
-            f"{store.path} holds the fits {', '.join(names)} and no choice between them",
-            expected="a choice",
-            action="run `pymaf-data attach-fits` on it.",
-        )
-    return {name: np.ones(len(store), bool) for name in names}
+def _chosen(store: Store, allow_partial: bool) -> list[tuple[StageInfo, Flags]]:
+    """The sources that fits were chosen from, and the rows (N,) of each. Without a choice no fit is proved: none."""
+    if not _has(store, "choice"):
+        return []
+    choice = store.current("choice")
+    source = _read(store, choice, "source", _stored(store, choice, allow_partial), missing=-1)
+    fits = {(info.record.stage, info.generation): info for info in store.stages()}
+    chosen = []
+    for number, name in enumerate(choice.attributes["sources"]):
+        wanted = choice.attributes["generations"][name]
+        if (f"fits/{name}", wanted) not in fits:
+            raise StoreIncomplete(
+                f"{store.path} has no fits/{name} of generation {wanted[:16]}, from which fits were chosen",
+                action="run `pymaf-data attach-fits` on it again.",
+            )
+        chosen.append((fits[f"fits/{name}", wanted], source == number))
+    return chosen
 
 
 def _pose_bodies(
@@ -152,39 +157,36 @@ def _has_map(store: Store, atlas: Atlas, allow_partial: bool) -> Flags:
     """(N,) whether a map is stored; none where the store has no such stage."""
     if not _has(store, "iuv"):
         return np.zeros(len(store), bool)
-    attributes = store.current("iuv").attributes
-    if attributes.get("atlas_digest") != atlas.digest:
+    maps = store.current("iuv")
+    if maps.attributes["atlas_digest"] != atlas.digest:
         raise AssetMismatch(
             f"the IUV maps of {store.path} show the charts of another atlas",
-            expected=f"maps of the atlas {atlas.name}",
+            expected=f"maps of the atlas {atlas.name}, as it is here",
             action="run `pymaf-data render-iuv` on it with this atlas.",
         )
-    shown = attributes.get("choice")
-    if shown is not None and _has(store, "choice") and shown != store.current("choice").generation:
+    if maps.attributes["choice"] != store.current("choice").generation:
         raise StoreChanged(
             f"the IUV maps of {store.path} show fits that are no longer the chosen ones",
             expected="maps of the present choice",
             action="run `pymaf-data render-iuv` on it.",
         )
-    return _read(store, "iuv/rendered", _stored(store, "iuv", allow_partial)).astype(bool)
+    return _read(store, maps, "rendered", _stored(store, maps, allow_partial)).astype(bool)
 
 
 def _check_body(fit: StageInfo, body: BodyModel) -> None:
-    found = fit.attributes.get("body"), fit.attributes.get("body_fingerprint")
-    if found != (body.name, body.fingerprint):
+    if fit.attributes["body_digest"] != body.digest:
         raise AssetMismatch(
-            f"{fit.stage} holds fits of the body {found[0]} (topology {str(found[1])[:12]})",
-            expected=f"fits of the body that is trained on: {body.name} (topology {body.fingerprint[:12]})",
+            f"{fit.stage} holds fits of the body {fit.attributes['body']} ({fit.attributes['body_digest'][:12]})",
+            expected=f"fits of the body that is trained on: {body.name} ({body.digest[:12]})",
             action="train with the fits' own body, or attach fits of this one.",
         )
 
 
-def _stored(store: Store, stage: str, allow_partial: bool) -> Flags:
-    """(N,) the rows of a stage whose shards are committed."""
-    info = store.current(stage)
+def _stored(store: Store, info: StageInfo, allow_partial: bool) -> Flags:
+    """(N,) the rows of a generation whose shards are committed."""
     if info.missing and not allow_partial:
         raise StoreIncomplete(
-            f"{store.path} lacks {len(info.missing)} of {info.record.shards} shards of stage {stage}",
+            f"{store.path} lacks {len(info.missing)} of {info.record.shards} shards of stage {info.stage}",
             expected="a complete store",
             action="run the same command again to complete it, or allow a partial store.",
         )
@@ -194,9 +196,9 @@ def _stored(store: Store, stage: str, allow_partial: bool) -> Flags:
     return stored
 
 
-def _read(store: Store, name: str, rows: Flags, missing: float = 0) -> np.ndarray:
-    """All rows of an array, ``missing`` where ``rows`` (N,) is false."""
-    array = store.array(name)
+def _read(store: Store, info: StageInfo, name: str, rows: Flags, missing: float = 0) -> np.ndarray:
+    """All rows of an array of a generation, ``missing`` where ``rows`` (N,) is false."""
+    array = store.array(info.record.key.array(name))
     values = np.full(array.shape, missing, array.dtype)
     values[rows] = array.rows(np.flatnonzero(rows))
     return values

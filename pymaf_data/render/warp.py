@@ -66,9 +66,10 @@ def warp_maps(stored: np.ndarray, affine: ArrayLike, flip: ArrayLike, atlas: Atl
     part = np.empty((B, size, size), np.uint8)
     uv = np.empty((B, 2, size, size), np.float32)
     part_of, u_sign = _flip_tables(atlas)
+    inverse = invert(forward)  # of all at once: one by one it would cost as much as the warps
     for b in range(B):
         table = int(flips[b])
-        _warp(np.ascontiguousarray(stored[b]), invert(forward[b]), part_of[table], u_sign[table], part[b], uv[b])
+        _warp(np.ascontiguousarray(stored[b]), inverse[b], part_of[table], u_sign[table], part[b], uv[b])
     return IUV(part, uv)
 
 

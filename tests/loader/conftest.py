@@ -90,10 +90,16 @@ def make_store(
             "betas": persons.betas,
             "valid": ~np.isin(np.arange(N), unfitted),
         }
-        of_body = {"body": body.name, "body_fingerprint": body.fingerprint}
+        of_body = {"body": body.name, "body_digest": body.digest}
         _write(open_store(path), "fits/truth", digest_json("fits"), fits, of_body)
         choice = {"source": np.where(fits["valid"], 0, -1).astype(np.int16)}
-        _write(open_store(path), "choice", digest_json("choice"), choice, {"sources": ["truth"]})
+        _write(
+            open_store(path),
+            "choice",
+            digest_json("choice"),
+            choice,
+            {"sources": ["truth"], "generations": {"truth": digest_json("fits")}},
+        )
         maps = {"map": stored_maps(persons, atlas), "rendered": fits["valid"] & ingest["present"]}
         shown = {"atlas_digest": atlas.digest, "choice": digest_json("choice")}
         _write(open_store(path), "iuv", digest_json("iuv"), maps, shown, shards=iuv_shards)

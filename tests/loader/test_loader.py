@@ -92,7 +92,7 @@ def test_several_stores_are_counted_through(store, make_store, body, atlas) -> N
 
 def test_fits_of_another_body_and_maps_of_another_atlas_are_refused(store, body, atlas, monkeypatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(body, "name", "smpl-neutral", raising=True)
+        patch.setattr(body, "digest", "0" * 64)
         with pytest.raises(AssetMismatch, match="the body free"):
             Loader([store], body, atlas, LoaderOptions())
     other = type(atlas)(**{name: getattr(atlas, name) for name in atlas.__dataclass_fields__} | {"uv": 1 - atlas.uv})
@@ -105,7 +105,7 @@ def test_maps_of_a_former_choice_are_refused(make_store, body, atlas) -> None:
     store = make_store()
     with store.lock("choice"):
         specs = list(store.current("choice").record.specs.values())
-        writer = store.stage("choice", digest_json("new rule"), specs, {"sources": ["truth"]})
+        writer = store.stage("choice", digest_json("new rule"), specs, store.current("choice").attributes)
         for shard in writer.missing():
             rows = writer.rows(shard)
             writer.write_shard(shard, {"source": np.zeros(rows.stop - rows.start, np.int16)}, digest_json(shard))

@@ -17,14 +17,24 @@ import math
 import pickle
 import re
 import zipfile
-from collections import OrderedDict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from pymaf_data.body.pickle_records import (
+    TABLE,
+    Array,
+    Buffer,
+    Chumpy,
+    ChumpySelect,
+    Csc,
+    Dtype,
+    Record,
+    Scalar,
+)
 from pymaf_data.errors import RawDataCorrupt, UntrustedData
 
 _PLAIN_DTYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|c8|c16|[SU]\d{1,6}|O8?|\?|[bBhHiIlLqQefdgFD])")
@@ -34,131 +44,6 @@ _MALFORMED = (
     pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError,
     ImportError, MemoryError, RecursionError,
 )  # fmt: skip
-
-
-class _Sealed(type):
-    """Classes that a pickle can call but not alter: BUILD may otherwise set attributes on whatever it holds."""
-
-    def __setattr__(cls, name: str, value: object) -> NoReturn:
-        raise TypeError(f"{cls.__name__} is sealed")
-
-
-class _Record(metaclass=_Sealed):
-    """An inert stand-in: remembers arguments and state, does nothing with them."""
-
-    __slots__ = ("args", "state")
-    args: tuple[Any, ...]
-    state: Any
-
-    def __new__(cls, *args: Any) -> _Record:
-        record = object.__new__(cls)
-        record.args, record.state = args, None
-        return record
-
-    def __setstate__(self, state: Any) -> None:
-        self.state = state
-
-
-class _Dtype(_Record):
-    """``numpy.dtype``."""
-
-    __slots__ = ()
-
-
-class _Array(_Record):
-    """``numpy.ndarray``, both as a class (argument of ``_reconstruct``) and as the array under construction."""
-
-    __slots__ = ()
-
-
-class _Scalar(_Record):
-    """``numpy.core.multiarray.scalar(dtype, bytes)``."""
-
-    __slots__ = ()
-
-
-class _Buffer(_Record):
-    """``numpy.core.numeric._frombuffer(bytes, dtype, shape, order)`` of protocol 5."""
-
-    __slots__ = ()
-
-
-class _Csc(_Record):
-    """``scipy.sparse.csc_matrix``."""
-
-    __slots__ = ()
-
-
-class _Csr(_Record):
-    """``scipy.sparse.csr_matrix``."""
-
-    __slots__ = ()
-
-
-class _Chumpy(_Record):
-    """``chumpy.ch.Ch``: a leaf that holds an array."""
-
-    __slots__ = ()
-
-
-class _ChumpySelect(_Record):
-    """``chumpy.reordering.Select``: elements of another chumpy object."""
-
-    __slots__ = ()
-
-
-class _Reconstruct(metaclass=_Sealed):
-    """``numpy.core.multiarray._reconstruct(class, shape, code)``: an empty array to be filled by BUILD."""
-
-    def __new__(cls, kind: Any, *_: Any) -> _Array:  # type: ignore[misc]
-        if kind is not _Array:
-            raise TypeError("only numpy.ndarray is reconstructed")
-        return _Array()
-
-
-class _CopyregReconstructor(metaclass=_Sealed):
-    """``copyreg._reconstructor(class, base, state)`` of protocols 0 and 1."""
-
-    def __new__(cls, kind: Any, base: Any, state: Any) -> _Record:  # type: ignore[misc]
-        if not (isinstance(kind, _Sealed) and issubclass(kind, _Record) and base is object and state is None):
-            raise TypeError("only stand-ins are reconstructed")
-        return kind()
-
-
-class _Encode(metaclass=_Sealed):
-    """``_codecs.encode(text, "latin1")``: how Python 3 writes bytes at protocol 2."""
-
-    def __new__(cls, text: Any, encoding: Any = "utf-8") -> bytes:  # type: ignore[misc]
-        if not (isinstance(text, str) and encoding == "latin1"):
-            raise TypeError("only latin1 text is encoded")
-        return text.encode("latin1")
-
-
-_BUILTINS: dict[str, Any] = {
-    kind.__name__: kind
-    for kind in (object, dict, list, tuple, set, frozenset, bytes, bytearray, str, int, float, bool, complex, slice)
-}
-_TABLE: dict[str, dict[str, Any]] = {
-    "builtins": _BUILTINS,
-    "__builtin__": _BUILTINS | {"unicode": str, "long": int},
-    "collections": {"OrderedDict": OrderedDict},
-    "_codecs": {"encode": _Encode},
-    "copyreg": {"_reconstructor": _CopyregReconstructor},
-    "copy_reg": {"_reconstructor": _CopyregReconstructor},
-    "numpy": {"ndarray": _Array, "dtype": _Dtype},
-    "numpy.multiarray": {"_reconstruct": _Reconstruct, "scalar": _Scalar},
-    "scipy.sparse": {"csc_matrix": _Csc, "csr_matrix": _Csr},
-    "scipy.sparse.csc": {"csc_matrix": _Csc},
-    "scipy.sparse.csr": {"csr_matrix": _Csr},
-    "scipy.sparse._csc": {"csc_matrix": _Csc},
-    "scipy.sparse._csr": {"csr_matrix": _Csr},
-    "chumpy": {"Ch": _Chumpy},
-    "chumpy.ch": {"Ch": _Chumpy},
-    "chumpy.reordering": {"Select": _ChumpySelect},
-}
-for _core in ("numpy.core", "numpy._core"):
-    _TABLE[f"{_core}.multiarray"] = {"_reconstruct": _Reconstruct, "scalar": _Scalar}
-    _TABLE[f"{_core}.numeric"] = {"_frombuffer": _Buffer}
 
 
 class _AllowListed(pickle.Unpickler):
@@ -171,7 +56,7 @@ class _AllowListed(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         try:
-            return _TABLE[module][name]
+            return TABLE[module][name]
         except KeyError:
             raise _refused(self._origin, f"{module}.{name}") from None
 
@@ -205,7 +90,7 @@ class _Resolver:
             return items
         if isinstance(value, (tuple, set, frozenset)):
             result: Any = type(value)(self(item) for item in value)
-        elif isinstance(value, _Record):
+        elif isinstance(value, Record):
             result = self._record(value)
         elif isinstance(value, type):
             raise ValueError("a class stands where data should")
@@ -214,31 +99,31 @@ class _Resolver:
         self._done[id(value)] = result
         return result
 
-    def _record(self, record: _Record) -> Any:
-        if isinstance(record, _Dtype):
+    def _record(self, record: Record) -> Any:
+        if isinstance(record, Dtype):
             return self._dtype(record)
-        if isinstance(record, _Array):
+        if isinstance(record, Array):
             _, shape, dtype, fortran, data = record.state
             return self._array(data, dtype, shape, "F" if fortran else "C")
-        if isinstance(record, _Buffer):
+        if isinstance(record, Buffer):
             data, dtype, shape, order = record.args
             return self._array(data, dtype, shape, order)
-        if isinstance(record, _Scalar):
+        if isinstance(record, Scalar):
             dtype, data = record.args
             return self._array(data, dtype, (), "C")[()]
         state = self(record.state)
-        if isinstance(record, _Chumpy):
+        if isinstance(record, Chumpy):
             return np.asarray(state["x"])
-        if isinstance(record, _ChumpySelect):
+        if isinstance(record, ChumpySelect):
             picked = np.asarray(state["a"]).ravel()[np.asarray(state["idxs"])]
             return picked.reshape(state["preferred_shape"])
-        kind = sparse.csc_matrix if isinstance(record, _Csc) else sparse.csr_matrix
+        kind = sparse.csc_matrix if isinstance(record, Csc) else sparse.csr_matrix
         shape = state["_shape"] if "_shape" in state else state["shape"]
         matrix = kind((state["data"], state["indices"], state["indptr"]), shape=shape)
         matrix.check_format(full_check=True)
         return matrix
 
-    def _dtype(self, record: _Dtype) -> np.dtype[Any]:
+    def _dtype(self, record: Dtype) -> np.dtype[Any]:
         code = str(record.args[0])
         if _PLAIN_DTYPE.fullmatch(code) is None:
             raise _refused(self._origin, f"the dtype {code[:40]!r}")

@@ -165,7 +165,7 @@ def _find_place(
 ) -> np.ndarray | None:
     """Where on the ground (x, 0, z) a person has room and is seen, or none after some trials."""
     half = view.size[0] / 2 / view.intrinsics[0, 0]
-    cut = rng.random() < 0.12  # some people are cut by the frame
+    low, high = (0.6, 0.97) if not first and rng.random() < 0.2 else (0.995, 1.0)  # some are cut by the frame
     for _ in range(24):
         depth = distance * (rng.uniform(0.92, 1.12) if first else rng.uniform(0.75, 2.2))
         spread = 0.5 if first else 0.92
@@ -177,7 +177,7 @@ def _find_place(
         if points[:, 2].min() < 0.5:
             continue
         share = inside(view, points).mean()
-        if share > (0.6 if cut else 0.995):
+        if low < share <= high:
             return place
     return None
 

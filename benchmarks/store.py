@@ -3,11 +3,11 @@
     .venv/bin/python benchmarks/store.py [--persons 1024] [--rounds 9]
 
 Crops of 400 × 400 at q95, 512 a shard, pages in the cache, one thread, rates per second of processor time. *Bare*
-decodes the same streams from a list in memory, with the same decoder settings, into a new array each: no file, no index,
-no checksum. *Single*, *block* and *run* are ``store.array("image")`` (memory map, shard index, CRC-32C, decode) for random
-single rows, random blocks of 32, and from the first row to the last in blocks of 32. The goal is 85 % of bare for each.
-*zarr* is zarr-python on the same files, its random block by ``oindex``. Each round has a random order of its own, the
-same for all candidates.
+decodes the same streams from a list in memory, with the same decoder settings, into a new array each: no file, no
+index, no checksum. *Single*, *block* and *run* are ``store.array("image")`` (memory map, shard index, CRC-32C, decode)
+for random single rows, random blocks of 32, and from the first row to the last in blocks of 32; the goal is 85 % of
+bare for each. *zarr* is zarr-python on the same files, its random block by ``oindex``. Each round has a random order of
+its own, the same for all candidates.
 """
 
 from __future__ import annotations

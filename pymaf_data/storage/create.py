@@ -12,7 +12,7 @@ from pathlib import Path
 from pymaf_data.errors import NotAStore, StoreError
 from pymaf_data.storage import commits, layout, swap
 from pymaf_data.storage import plan as plans
-from pymaf_data.storage.files import LocalFiles, make_folder, room_for, sync_folder
+from pymaf_data.storage.files import LocalFiles, make_folder, room_for, sync
 from pymaf_data.storage.layout import Generation
 from pymaf_data.storage.plan import Plan, Provenance
 from pymaf_data.storage.specs import ArraySpec
@@ -100,7 +100,7 @@ def _new(root: Path, plan: Plan, specs: Sequence[ArraySpec], provenance: Provena
             folder.chmod(0o755)
             _write_skeleton(LocalFiles(folder), plan, specs, provenance)
             folder.rename(root)
-            sync_folder(root.parent)
+            sync(root.parent)
         except OSError:
             if not _occupied(root):
                 raise

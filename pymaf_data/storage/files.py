@@ -13,6 +13,7 @@ import resource
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +23,7 @@ import numpy as np
 from pymaf_data.errors import DiskFull
 
 _MANY_FILES = 65536
+_SYNC_THREADS = 8
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -82,7 +84,7 @@ class LocalFiles:
             yield from (str(base / name) for name in sorted(names))
 
     def write(self, items: Mapping[str, Iterable[bytes]], temporary: str) -> None:
-        """See :class:`Files`: temporary file, fsync, rename, fsync of the folders.
+        """See :class:`Files`: temporary files, fsync of all, renames, fsync of all folders that changed.
 
         Raises:
             DiskFull: no room; nothing of ``items`` that is not complete remains.
@@ -93,11 +95,12 @@ class LocalFiles:
                 make_folder(self.root / temporary)
                 for key, parts in items.items():
                     finished[self.root / key] = _write_temporary(self.root / temporary, parts)
+                _sync_all(finished.values())
+                changed: set[Path] = set()
                 for target, source in finished.items():
-                    make_folder(target.parent)
+                    changed |= {target.parent, *_made(target.parent)}
                     source.replace(target)
-                for folder in {target.parent for target in finished}:
-                    sync_folder(folder)
+                _sync_all(changed)
         finally:
             for source in finished.values():
                 source.unlink(missing_ok=True)
@@ -125,9 +128,7 @@ def _write_temporary(folder: Path, parts: Iterable[bytes]) -> Path:
         with os.fdopen(number, "wb") as handle:
             for part in parts:
                 handle.write(part)
-            handle.flush()
             os.fchmod(number, 0o644)  # mkstemp makes files that only their owner reads
-            os.fsync(number)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -136,20 +137,36 @@ def _write_temporary(folder: Path, parts: Iterable[bytes]) -> Path:
 
 def make_folder(path: Path) -> None:
     """Create a folder and its parents so that they survive a power cut."""
+    _sync_all(_made(path))
+
+
+def _made(path: Path) -> list[Path]:
+    """Create a folder and its parents; returns the folders in which a new name must yet be made durable."""
     if path.is_dir():
-        return
-    make_folder(path.parent)
+        return []
+    changed = _made(path.parent)
     path.mkdir(exist_ok=True)
-    sync_folder(path.parent)
+    return [*changed, path.parent]
 
 
-def sync_folder(path: Path) -> None:
-    """Make the names in a folder durable."""
-    number = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+def sync(path: Path) -> None:
+    """Make the bytes of a file, or the names in a folder, durable."""
+    number = os.open(path, os.O_RDONLY)
     try:
         os.fsync(number)
     finally:
         os.close(number)
+
+
+def _sync_all(paths: Iterable[Path]) -> None:
+    # A shard is some fifty fsyncs of a few milliseconds; together, the file system's journal takes them in groups.
+    ordered = sorted(paths)
+    if len(ordered) < 2:
+        for path in ordered:
+            sync(path)
+        return
+    with ThreadPoolExecutor(_SYNC_THREADS) as pool:
+        list(pool.map(sync, ordered))
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pymaf_data.errors import StoreLocked
 from pymaf_data.storage import layout, lock
-from pymaf_data.storage.files import sync_folder
+from pymaf_data.storage.files import sync
 
 _log = logging.getLogger(__name__)
 _NEXT, _PREVIOUS = ".next", ".previous"
@@ -49,7 +49,7 @@ def settle(root: Path, token: str) -> Path:
         require_unlocked(final)
         final.rename(previous_of(final))
     root.rename(final)
-    sync_folder(final.parent)
+    sync(final.parent)
     lock.release(final, layout.INGEST, token)
     shutil.rmtree(previous_of(final), ignore_errors=True)
     _log.info("swapped the new store in at %s", final)
@@ -57,13 +57,18 @@ def settle(root: Path, token: str) -> Path:
 
 
 def end_interrupted(root: Path) -> None:
-    """Complete a swap in which a run was killed."""
+    """Complete a swap in which a run was killed.
+
+    Raises:
+        StoreLocked: the run lives and is swapping at this moment.
+    """
     aside, previous = next_of(root), previous_of(root)
     if previous.exists() and not root.exists():
+        if aside.exists():
+            require_unlocked(aside)
         (aside if aside.exists() else previous).rename(root)
-        sync_folder(root.parent)
-    if previous.exists():
-        shutil.rmtree(previous)
+        sync(root.parent)
+    shutil.rmtree(previous, ignore_errors=True)
 
 
 def require_unlocked(root: Path) -> None:

@@ -19,7 +19,6 @@ from torch import Tensor
 from pymaf_data.geometry import affines
 from pymaf_data.geometry.affines import VIEW_SIZE, Floats
 from pymaf_data.geometry.joints import J24, J49
-from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.geometry.views import Augmentation, augment_joints3d, augment_pose, move_keypoints
 from pymaf_data.geometry.weak_fit import fit_weak_camera
 from pymaf_data.loader.augment import Draw, draw
@@ -80,7 +79,7 @@ class Assembler:
         """
         # A batch occupies one core. OpenCV's own threads would fight over it with the other workers.
         cv2.setNumThreads(0)
-        drawn = draw(self.options.augmentation, self.options.seed, epoch, rows)
+        drawn = draw(self.options.augmentation, self.options.seed, epoch, rows, len(self.labels))
         keypoints = self._view_keypoints(rows, drawn.view)
         part, uv = self._targets(rows, drawn.view)
         return Batch(
@@ -139,7 +138,7 @@ class Assembler:
         """The fit as the view shows it, and the camera that projects it onto the keypoints best."""
         labels = self.labels
         has_fit = torch.from_numpy(labels.has_fit[rows])
-        pose = augment_pose(axis_angle_to_matrix(torch.from_numpy(labels.pose[rows])), view)
+        pose = augment_pose(torch.from_numpy(labels.pose[rows]), view)
         # The body turns about its root and is mirrored there, so its joints do.
         root = torch.from_numpy(labels.fit_root[rows])[:, None]
         joints = augment_joints3d(torch.from_numpy(labels.fit_joints[rows]) - root, view, J49) + root

@@ -12,9 +12,9 @@ MANY = np.arange(20000)
 
 
 def test_a_row_is_drawn_alike_whoever_its_neighbours_are() -> None:
-    together = draw(SPIN, 7, 3, MANY[:100])
+    together = draw(SPIN, 7, 3, MANY[:100], len(MANY))
     shuffled = np.random.default_rng(0).permutation(100)
-    apart = draw(SPIN, 7, 3, shuffled)
+    apart = draw(SPIN, 7, 3, shuffled, 100)
     np.testing.assert_array_equal(apart.view.scale, together.view.scale[shuffled])
     np.testing.assert_array_equal(apart.view.rotation, together.view.rotation[shuffled])
     np.testing.assert_array_equal(apart.view.flip, together.view.flip[shuffled])
@@ -23,11 +23,11 @@ def test_a_row_is_drawn_alike_whoever_its_neighbours_are() -> None:
 
 @pytest.mark.parametrize(("seed", "epoch"), [(8, 3), (7, 4)])
 def test_another_seed_or_epoch_draws_otherwise(seed: int, epoch: int) -> None:
-    assert (draw(SPIN, 7, 3, MANY[:50]).gain != draw(SPIN, seed, epoch, MANY[:50]).gain).all()
+    assert (draw(SPIN, 7, 3, MANY[:50], 50).gain != draw(SPIN, seed, epoch, MANY[:50], 50).gain).all()
 
 
 def test_the_defaults_are_spins_distributions() -> None:
-    drawn = draw(SPIN, 0, 0, MANY)
+    drawn = draw(SPIN, 0, 0, MANY, len(MANY))
     degrees, scale = np.rad2deg(drawn.view.rotation), drawn.view.scale
     assert np.mean(drawn.view.flip) == pytest.approx(0.5, abs=0.015)
     assert np.mean(degrees == 0) == pytest.approx(0.6, abs=0.015)
@@ -46,7 +46,7 @@ def test_the_defaults_are_spins_distributions() -> None:
 
 
 def test_no_augmentation_is_none() -> None:
-    drawn = draw(AugmentationOptions.none(), 0, 0, MANY)
+    drawn = draw(AugmentationOptions.none(), 0, 0, MANY, len(MANY))
     assert (drawn.view.scale == 1).all()
     assert (drawn.view.rotation == 0).all()
     assert not drawn.view.flip.any()

@@ -19,39 +19,39 @@ class ModelOptions(StrictModel):
 
     auxiliary: Literal["iuv", "none"] = "iuv"
     """Dense-correspondence supervision of the finest feature map, or none (Table 5's first row)."""
-    dropout: float = Field(0.5, ge=0.0, lt=1.0)
+    dropout: float = Field(default=0.5, ge=0.0, lt=1.0)
     """Before and after the second fully connected layer of each regressor."""
 
 
 class LossOptions(StrictModel):
     """Weights of the loss terms; see :mod:`pymaf_data.model.losses` for what each one is."""
 
-    keypoints2d: float = Field(300.0, ge=0.0)
-    keypoints3d: float = Field(300.0, ge=0.0)
-    pose: float = Field(60.0, ge=0.0)
-    betas: float = Field(0.06, ge=0.0)
-    camera: float = Field(1.0, ge=0.0)
+    keypoints2d: float = Field(default=300.0, ge=0.0)
+    keypoints3d: float = Field(default=300.0, ge=0.0)
+    pose: float = Field(default=60.0, ge=0.0)
+    betas: float = Field(default=0.06, ge=0.0)
+    camera: float = Field(default=1.0, ge=0.0)
     """Keeps the scale positive; absent from the paper."""
-    part: float = Field(1.0, ge=0.0)
-    coarse: float = Field(1.0, ge=0.0)
+    part: float = Field(default=1.0, ge=0.0)
+    coarse: float = Field(default=1.0, ge=0.0)
     """Fifteen coarse parts; absent from the paper."""
-    uv: float = Field(0.5, ge=0.0)
+    uv: float = Field(default=0.5, ge=0.0)
     uv_pixels: Literal["all", "foreground"] = "all"
     """Released: background pixels pull u[0] and v[0] to 0. Eq. 4 of the paper: foreground only."""
-    openpose_weight: float = Field(0.0, ge=0.0)
+    openpose_weight: float = Field(default=0.0, ge=0.0)
     """Confidence factor of the first 25 joints of J49 (detections)."""
-    annotated_weight: float = Field(1.0, ge=0.0)
+    annotated_weight: float = Field(default=1.0, ge=0.0)
     """Confidence factor of the last 24 joints of J49 (annotations)."""
 
 
 class OptimizerOptions(StrictModel):
     """Adam without weight decay."""
 
-    learning_rate: float = Field(5e-5, gt=0.0)
+    learning_rate: float = Field(default=5e-5, gt=0.0)
     schedule: Literal["constant", "cosine"] = "constant"
     """Cosine falls to a hundredth at the last step; a departure, for short runs."""
-    warmup_steps: int = Field(0, ge=0)
-    clip_gradient: float | None = Field(None, gt=0.0)
+    warmup_steps: int = Field(default=0, ge=0)
+    clip_gradient: float | None = Field(default=None, gt=0.0)
     """Largest total gradient norm; released training does not clip."""
     fixed_statistics: bool = False
     """Measure BatchNorm's statistics once before the first step and keep them, so that small batches train what
@@ -63,20 +63,20 @@ class TrainOptions(StrictModel):
 
     stores: tuple[Path, ...] = ()
     """Stores to read; none means every store under the data root."""
-    name: str = Field("pymaf", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(default="pymaf", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """The run's folder below ``runs/``."""
     body: str | None = None
     """The body to fit; None takes the one that the stores' fits belong to."""
-    steps: int | None = Field(None, ge=1)
+    steps: int | None = Field(default=None, ge=1)
     """Total optimizer steps; None takes ``epochs``."""
-    epochs: int = Field(60, ge=1)
-    batch_size: int = Field(64, ge=1)
-    seed: int = Field(0, ge=0)
+    epochs: int = Field(default=60, ge=1)
+    batch_size: int = Field(default=64, ge=1)
+    seed: int = Field(default=0, ge=0)
     device: str = "auto"
     """``auto`` takes a GPU when there is one; else any torch device."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Of the picture-plane part; ``auto`` is bf16 where the hardware multiplies it natively, else fp32."""
-    workers: int = Field(2, ge=0)
+    workers: int = Field(default=2, ge=0)
     """Loader threads; 0 makes batches when they are asked for."""
     augmentation: AugmentationOptions = AugmentationOptions()
     allow_partial: bool = False
@@ -85,8 +85,8 @@ class TrainOptions(StrictModel):
     """Begin the run anew instead of going on from its checkpoint."""
     backbone: Path | None = None
     """torchvision's ``resnet50`` state dict to start from; None starts from He initialisation."""
-    log_every: int = Field(50, ge=1)
-    checkpoint_every: int = Field(1000, ge=1)
+    log_every: int = Field(default=50, ge=1)
+    checkpoint_every: int = Field(default=1000, ge=1)
     model: ModelOptions = ModelOptions()
     loss: LossOptions = LossOptions()
     optimizer: OptimizerOptions = OptimizerOptions()

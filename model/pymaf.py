@@ -19,7 +19,7 @@ Source: Zhang et al., "PyMAF: 3D Human Pose and Shape Regression with Pyramidal 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -135,7 +135,8 @@ class PyMAF(nn.Module):
     def _refine(self, maps: list[Tensor]) -> list[Prediction]:
         """The feedback loop: LEVELS + 1 predictions."""
         batch = maps[0].shape[0]
-        predictions = [self.decode(self.regressor[0].mean(batch))]
+        first = cast(Regressor, self.regressor[0])
+        predictions = [self.decode(first.mean(batch))]
         for level, (extractor, regressor) in enumerate(zip(self.maf_extractor, self.regressor, strict=True)):
             current = predictions[-1].parameters.detach()
             points = self._points(level, predictions[-1].vertices.detach(), current.camera)

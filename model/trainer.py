@@ -36,7 +36,7 @@ from .losses import pymaf_losses
 from .measures import iteration_errors
 from .optimisation import freeze_statistics, learning_rate, make_optimizer, measure_statistics
 from .options import TrainOptions
-from .precision import autocast_dtype
+from .precision import autocast_dtype, channels_last
 from .pymaf import PyMAF, PyMAFOutput
 
 logger = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ class Trainer:
         provenance: dict[str, Any] | None = None,
         observe: Callable[[int, PyMAF], None] | None = None,
     ) -> None:
-        self.model = model.to(memory_format=torch.channels_last)  # the layout that pictures arrive in
+        self.model = channels_last(model)
         self.model.autocast = autocast_dtype(precision)
         self.feed, self.options, self.folder, self.precision = feed, options, folder, precision
         self.optimizer = make_optimizer(model, options.optimizer)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
+from pymaf_data.body import load_body
 from pymaf_data.model import PyMAF, load_checkpoint
 from pymaf_data.model.pymaf import PyMAFOutput
 from pymaf_data.model.regressor import Parameters
-
-from pymaf_data.body import load_body
 
 THETA, ROTATION, VERTEX, LOGIT = 2e-5, 1e-5, 1e-5, 2e-5
 # The reference itself is this far (theta, rotation) from the same network in float64 at the last iteration: rounding
@@ -97,9 +97,8 @@ def test_dense_logits(output: PyMAFOutput, released_forward: dict[str, np.ndarra
 def test_a_checkpoint_that_samples_other_vertices_is_refused(
     released_state: dict[str, torch.Tensor], synthetic_assets: Path
 ) -> None:
-    from pymaf_data.model.checkpoint import released_state as select
-
     from pymaf_data.errors import AssetMismatch
+    from pymaf_data.model.checkpoint import released_state as select
 
     other = dict(released_state)
     other["maf_extractor.1.Dmap"] = released_state["maf_extractor.1.Dmap"].roll(1, dims=1)

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 import torch
-from pymaf_data.model import OptimizerOptions, PyMAF, TrainOptions, load_checkpoint
-from pymaf_data.model import checkpoint as checkpoints
-from pymaf_data.model.trainer import LOGS, Trainer
 
 from pymaf_data.errors import CheckpointError, TrainingError
 from pymaf_data.loader import Batch
+from pymaf_data.model import OptimizerOptions, PyMAF, TrainOptions, load_checkpoint
+from pymaf_data.model import checkpoint as checkpoints
+from pymaf_data.model.trainer import LOGS, Trainer
 
 OPTIONS = TrainOptions(batch_size=2, log_every=2, device="cpu", precision="fp32")
 

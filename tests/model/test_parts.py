@@ -1,0 +1,130 @@
+"""The parts of the network and of the trainer that stand alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from pymaf_data.errors import ConfigError, ShapeError, UsageError
+from pymaf_data.model import OptimizerOptions, PyMAF, TrainOptions, normalise
+from pymaf_data.model.maf import PointFeatures, sample_points, sampling_grid
+from pymaf_data.model.optimisation import learning_rate
+from pymaf_data.model.precision import choose_device, choose_precision
+from pymaf_data.model.pymaf import project_to_view
+from pymaf_data.model.resnet import ResNet50
+
+
+def test_x_varies_slowest_over_the_grid() -> None:
+    grid = sampling_grid()
+    assert grid.shape == (1, 441, 2)
+    torch.testing.assert_close(grid[0, :3], torch.tensor([[-1.0, -1.0], [-1.0, -0.9], [-1.0, -0.8]]))
+    torch.testing.assert_close(grid[0, -1], torch.tensor([1.0, 1.0]))
+
+
+def test_points_are_read_at_aligned_corners_and_zero_outside() -> None:
+    columns = torch.arange(5.0).expand(1, 1, 5, 5)
+    points = torch.tensor([[[-1.0, 0.0], [1.0, 1.0], [0.25, -0.3], [3.0, 0.0]]])
+    torch.testing.assert_close(sample_points(columns, points), torch.tensor([[[0.0, 4.0, 2.5, 0.0]]]))
+
+
+def test_point_features_lie_channel_major() -> None:
+    torch.manual_seed(0)
+    features, points = PointFeatures(), torch.rand(2, 7, 2) * 2 - 1
+    maps = torch.randn(2, 256, 14, 14)
+    together = features(maps, points).view(2, 5, 7)
+    alone = features(maps, points[:, 3:4])
+    torch.testing.assert_close(together[:, :, 3], alone)
+    assert bool((together >= 0).all())
+
+
+def test_projection_is_the_published_one() -> None:
+    random = np.random.default_rng(0)
+    points, camera = random.normal(size=(2, 9, 3)), np.array([[0.9, 0.1, -0.2], [0.6, 0.0, 0.3]])
+    depth = 2 * 5000 / (224 * camera[:, 0] + 1e-9)
+    moved = points + np.stack([camera[:, 1], camera[:, 2], depth], axis=1)[:, None]
+    expected = 5000 * moved[..., :2] / moved[..., 2:] / 112
+    found = project_to_view(torch.from_numpy(points), torch.from_numpy(camera))
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_the_backbone_has_torchvisions_layout() -> None:
+    state = ResNet50().state_dict()
+    assert len(state) == 318  # torchvision's 320 without the classifier
+    shapes = {name: tuple(value.shape) for name, value in state.items()}
+    assert shapes["conv1.weight"] == (64, 3, 7, 7)
+    assert shapes["layer1.0.downsample.0.weight"] == (256, 64, 1, 1)
+    assert shapes["layer4.2.conv3.weight"] == (2048, 512, 1, 1)
+    assert sum(value.numel() for name, value in state.items() if "num_batches" not in name) == 23_561_152
+
+
+def test_another_image_size_is_refused(free_body) -> None:
+    with pytest.raises(ShapeError, match="256"):
+        PyMAF(free_body)(torch.zeros(1, 3, 256, 256))
+
+
+def test_the_head_runs_only_where_it_is_wanted(free_body) -> None:
+    model = PyMAF(free_body).eval()
+    image = torch.zeros(1, 3, 224, 224)
+    with torch.no_grad():
+        assert model(image).iuv is None
+        out = model(image, auxiliary=True)
+    assert out.iuv is not None
+    assert out.iuv.coarse.shape == (1, 15, 56, 56)
+    assert len(out.predictions) == 4
+
+
+def test_iterations_learn_from_their_own_loss_alone(free_body) -> None:
+    torch.manual_seed(0)
+    model = PyMAF(free_body).train()
+    predictions = model(torch.randn(2, 3, 224, 224)).predictions
+    predictions[2].joints.square().sum().backward()
+    assert model.regressor[1].decpose.weight.grad is not None
+    assert model.regressor[0].decpose.weight.grad is None
+    assert model.maf_extractor[2].conv0.weight.grad is None
+
+
+def test_bfloat16_stays_close(free_body) -> None:
+    torch.manual_seed(0)
+    model = PyMAF(free_body).eval()
+    image = torch.randn(1, 3, 224, 224)
+    with torch.no_grad():
+        plain = model(image).predictions[-1]
+        model.autocast = torch.bfloat16
+        half = model(image).predictions[-1]
+    assert half.vertices.dtype == torch.float32
+    assert 0 < float((plain.vertices - half.vertices).abs().max()) < 5e-3
+
+
+def test_pictures_are_normalised_by_imagenet() -> None:
+    image = torch.full((1, 3, 2, 2), 255, dtype=torch.uint8)
+    expected = (1 - np.array([0.485, 0.456, 0.406])) / [0.229, 0.224, 0.225]
+    np.testing.assert_allclose(normalise(image)[0, :, 0, 0], expected, rtol=1e-6)
+
+
+def test_learning_rates() -> None:
+    constant = OptimizerOptions(learning_rate=1.0)
+    assert [learning_rate(step, 10, constant) for step in (0, 5, 9)] == [1.0, 1.0, 1.0]
+    cosine = OptimizerOptions(learning_rate=1.0, schedule="cosine", warmup_steps=4)
+    rates = [learning_rate(step, 100, cosine) for step in range(101)]
+    assert rates[0] == pytest.approx(0.25)
+    assert rates[50] == pytest.approx(0.505)
+    assert rates[100] == pytest.approx(0.01)
+    assert max(rates) == rates[4] or max(rates) == rates[3]
+    assert rates[4:] == sorted(rates[4:], reverse=True)
+
+
+def test_devices_and_precisions_are_found_or_refused() -> None:
+    assert choose_device("cpu").type == "cpu"
+    assert choose_precision("fp32", torch.device("cpu")) == "fp32"
+    assert choose_precision("auto", torch.device("cpu")) in ("fp32", "bf16")
+    with pytest.raises(UsageError, match="nonsense"):
+        choose_device("nonsense")
+
+
+def test_options_refuse_what_they_do_not_know() -> None:
+    assert TrainOptions().loss.keypoints2d == 300.0
+    with pytest.raises(ConfigError, match="learning_rat"):
+        TrainOptions.parse({"optimizer": {"learning_rat": 1}}, "test")
+    with pytest.raises(ConfigError, match="name"):
+        TrainOptions(name="ok").parse({"name": "../out"}, "test")

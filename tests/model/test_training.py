@@ -1,0 +1,117 @@
+"""From a store to a run folder, through the command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+from pymaf_data.cli import train as train_command
+from pymaf_data.errors import NotAStore, PymafDataError, StoreIncomplete, TrainingError
+from pymaf_data.model import TrainOptions, train
+from pymaf_data.model import checkpoint as checkpoints
+from pymaf_data.model.training import OPTIONS_FILE
+from pymaf_data.paths import VARIABLE
+
+QUICK = {"steps": 2, "batch_size": 2, "device": "cpu", "precision": "fp32", "workers": 0}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(autouse=True)
+def at_root(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, str(root))
+
+
+@pytest.fixture(scope="module")
+def refusals(root: Path) -> list[PymafDataError]:
+    """Makes the store stage by stage; what training said before each stage."""
+    from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
+    from pymaf_data.stages.ingest import IngestOptions, ingest
+    from pymaf_data.stages.render_iuv import RenderOptions, render_iuv_stage
+    from pymaf_data.stages.sample import SampleOptions, write_sample
+
+    raw, store = root / "raw" / "sample", root / "stores" / "sample-train.zarr"
+    said = []
+
+    def ask() -> None:
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(PymafDataError) as caught:
+            patch.setenv(VARIABLE, str(root))
+            train(TrainOptions.parse(QUICK, "test"))
+        said.append(caught.value)
+
+    ask()
+    write_sample(SampleOptions(out=raw, persons=3, size=(320, 240)))
+    ingest(IngestOptions(dataset="sample", root=raw, out=store))
+    ask()
+    attach_fits(AttachOptions(store=store, fits=(f"truth:{raw / 'truth' / 'train.npz'}",)))
+    ask()
+    render_iuv_stage(RenderOptions(stores=(store,)))
+    return said
+
+
+def test_what_is_missing_is_said_with_the_command_that_makes_it(refusals: list[PymafDataError]) -> None:
+    nothing, fits, maps = refusals
+    assert isinstance(nothing, NotAStore)
+    assert isinstance(fits, StoreIncomplete)
+    assert "attach-fits" in fits.action
+    assert isinstance(maps, StoreIncomplete)
+    assert "render-iuv" in maps.action
+
+
+def test_the_command_trains_goes_on_and_stops_when_done(root: Path, refusals: list[PymafDataError]) -> None:
+    app = typer.Typer()
+    app.command()(train_command.command)
+    arguments = ["--batch-size", "2", "--device", "cpu", "--precision", "fp32", "--workers", "0", "--name", "cli"]
+    first = CliRunner().invoke(app, [*arguments, "--steps", "1", "--json"], catch_exceptions=False)
+    assert first.exit_code == 0
+    report = json.loads(first.stdout)
+    assert (report["resumed_from"], report["step"]) == (0, 1)
+    assert set(report["errors"]) == {"M0", "M1", "M2", "M3"}
+    second = CliRunner().invoke(app, [*arguments, "--steps", "3"], catch_exceptions=False)
+    assert "2 steps" in second.stdout
+    third = CliRunner().invoke(app, [*arguments, "--steps", "3"], catch_exceptions=False)
+    assert "nothing to do" in third.stdout
+    saved = checkpoints.read(root / "runs" / "cli" / checkpoints.FILE)
+    assert saved.step == 3
+    assert saved.body["name"] == "free"
+    assert saved.stores[0]["persons"] == 3
+    assert {"ingest", "fits/truth", "choice", "iuv"} <= set(saved.stores[0]["generations"])
+    assert any("CC0" in licence for licence in saved.licences.values())
+    assert {"pymaf-data", "torch"} <= set(saved.versions)
+    options = json.loads((root / "runs" / "cli" / OPTIONS_FILE).read_text())
+    assert (options["batch_size"], options["optimizer"]["learning_rate"]) == (2, 5e-5)
+
+
+def test_other_options_are_refused_until_overwritten(root: Path, refusals: list[PymafDataError]) -> None:
+    options = TrainOptions.parse(QUICK | {"name": "other", "steps": 1}, "test")
+    train(options)
+    changed = options.model_copy(update={"seed": 7})
+    with pytest.raises(TrainingError, match=r"other seed \(seed: 0 then, 7 now\)"):
+        train(changed)
+    report = train(changed.model_copy(update={"overwrite": True}))
+    assert (report.resumed_from, report.step) == (0, 1)
+
+
+def test_imagenet_weights_are_where_training_starts(root: Path, refusals: list[PymafDataError], tmp_path: Path) -> None:
+    from pymaf_data.model.resnet import ResNet50
+
+    torch.manual_seed(3)
+    weights = ResNet50().state_dict() | {"fc.weight": torch.zeros(1000, 2048), "fc.bias": torch.zeros(1000)}
+    torch.save(weights, tmp_path / "resnet50.pt")
+    rate = {"optimizer": {"learning_rate": 1e-12}}
+    options = QUICK | rate | {"name": "imagenet", "steps": 1, "backbone": tmp_path / "resnet50.pt"}
+    report = train(TrainOptions.parse(options, "test"))
+    saved = checkpoints.read(report.checkpoint).model
+    torch.testing.assert_close(saved["feature_extractor.layer3.2.conv2.weight"], weights["layer3.2.conv2.weight"])
+    del weights["layer4.0.conv1.weight"]
+    torch.save(weights, tmp_path / "resnet50.pt")
+    with pytest.raises(TrainingError, match=r"layer4\.0\.conv1\.weight"):
+        train(TrainOptions.parse(options | {"overwrite": True}, "test"))

@@ -28,7 +28,7 @@ def build() -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     joints = joint_positions(source, heads[None])[0]
     cut = partition(average, source.faces, source.midline, joints)
     landmarks = selection.half_landmarks(source, cut, heads)
-    mesh, renumber = decimate(cut, landmarks.values())
+    mesh, renumber = decimate(cut, landmarks.values(), (source.eye, source.mouth))
     landmarks = {name: int(renumber[vertex]) for name, vertex in landmarks.items()}
     whole = whole_mesh(mesh)
     weights = skinning_weights(source, mesh, whole)

@@ -33,7 +33,7 @@ class HalfSource:
         bone_parents: (B,) int64, −1 for the root.
         bone_mirror: (B,) int64.
         bone_weights: (V, B) float64, rows sum to 1.
-        eye: the vertex at the eyeball's pole.
+        eye, mouth: the vertices at the eyeball's pole and the corner of the mouth.
     """
 
     faces: np.ndarray
@@ -46,6 +46,7 @@ class HalfSource:
     bone_mirror: np.ndarray
     bone_weights: np.ndarray
     eye: int
+    mouth: int
 
     def half(self, vertices: np.ndarray) -> np.ndarray:
         """(..., V_anny, 3) → (..., V, 3): the symmetric mean of both sides, seen on the left."""
@@ -80,7 +81,7 @@ def half_source(model: Any) -> HalfSource:
     """Close the skin of ``model`` and keep its left half."""
     mirror = _mirror_table(model)
     reference = _y_up(model.template_vertices.numpy())
-    faces, regions, eye = _closed_half_faces(model, reference, mirror)
+    faces, regions, (eye, mouth) = _closed_half_faces(model, reference, mirror)
     used = np.unique(faces)
     renumber = np.full(len(reference), -1)
     renumber[used] = np.arange(len(used))
@@ -101,6 +102,7 @@ def half_source(model: Any) -> HalfSource:
         bone_mirror=bone_mirror,
         bone_weights=weights / weights.sum(1, keepdims=True),
         eye=int(renumber[eye]),
+        mouth=int(renumber[mouth]),
     )
 
 
@@ -129,8 +131,10 @@ def _mirror_table(model: Any) -> np.ndarray:
     return inverse[of_base[base]]
 
 
-def _closed_half_faces(model: Any, vertices: np.ndarray, mirror: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """Faces of the left half with its holes filled, the region of each, and the vertex at the eye's pole."""
+def _closed_half_faces(
+    model: Any, vertices: np.ndarray, mirror: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
+    """Faces of the left half with its holes filled, the region of each, the eye's pole and the mouth's corner."""
     from anny.face_segmentation import get_face_segmentation_mask
 
     faces = model.faces.numpy()
@@ -151,8 +155,9 @@ def _closed_half_faces(model: Any, vertices: np.ndarray, mirror: np.ndarray) -> 
     pole = int(np.flatnonzero(eyeball)[vertices[eyeball, 2].argmax()])
     lid = np.array([(b, a, pole) for a, b in zip(eye_loop, np.roll(eye_loop, -1), strict=True)])
     filling = np.concatenate([lid, _zip_lips(vertices, mouth)])
+    corner = mouth[int(vertices[mouth, 0].argmax())]
     head = np.full(len(filling), _REGION_OF_HALF.index("head"))
-    return np.concatenate([mesh, filling]), np.concatenate([*regions, head]), pole
+    return np.concatenate([mesh, filling]), np.concatenate([*regions, head]), (pole, corner)
 
 
 def _components(faces: np.ndarray, count: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,8 +13,13 @@ from pymaf_data.digest import digest_json
 from pymaf_data.storage import ArraySpec
 
 NONE = -1
-CHOICE_SPECS = (ArraySpec("source", (), "i2"),)
+_INNER_CHUNK = 64
 _METHOD = 1
+
+
+def choice_specs(shard: int) -> tuple[ArraySpec, ...]:
+    """The array of a generation of ``choice`` in a store of that shard size."""
+    return (ArraySpec("source", (), "i2", math.gcd(_INNER_CHUNK, shard)),)
 
 
 class Rule(StrictModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
@@ -73,14 +74,20 @@ class Fits:
         return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
 
 
-SPECS: tuple[ArraySpec, ...] = (
-    ArraySpec("pose", (72,), "f4"),
-    ArraySpec("betas", (10,), "f4"),
-    ArraySpec("native", (3, 4), "f8"),
-    ArraySpec("weak_camera", (3,), "f4"),
-    ArraySpec("weak_residual", (), "f4"),
-    ArraySpec("valid", (), "bool"),
-    ArraySpec("reason", (), "u1"),
-    ArraySpec("reprojection", (), "f4"),
+_INNER_CHUNK = 64
+_ARRAYS: tuple[tuple[str, tuple[int, ...], str], ...] = (
+    ("pose", (72,), "f4"),
+    ("betas", (10,), "f4"),
+    ("native", (3, 4), "f8"),
+    ("weak_camera", (3,), "f4"),
+    ("weak_residual", (), "f4"),
+    ("valid", (), "bool"),
+    ("reason", (), "u1"),
+    ("reprojection", (), "f4"),
 )
-"""The arrays of a generation of ``fits/<name>``; see ``schemas/store.md``."""
+
+
+def fit_specs(shard: int) -> tuple[ArraySpec, ...]:
+    """The arrays of a generation of ``fits/<name>`` in a store of that shard size; see ``schemas/store.md``."""
+    inner = math.gcd(_INNER_CHUNK, shard)
+    return tuple(ArraySpec(name, shape, dtype, inner) for name, shape, dtype in _ARRAYS)

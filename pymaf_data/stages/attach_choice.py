@@ -7,7 +7,7 @@ import numpy as np
 from pymaf_data.config import StrictModel
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import UsageError
-from pymaf_data.fits.choice import CHOICE_SPECS, NONE, Rule, choose
+from pymaf_data.fits.choice import NONE, Rule, choice_specs, choose
 from pymaf_data.storage import StageInfo, Store
 
 STAGE = "choice"
@@ -54,7 +54,7 @@ def attach_choice(store: Store, prefer: str | None, break_lock: bool = False) ->
     generations = {name: info.generation for name, info in sources.items()}
     attributes = rule.attributes(generations)
     with store.lock(STAGE, break_lock):
-        writer = store.stage(STAGE, rule.generation(generations), CHOICE_SPECS, attributes)
+        writer = store.stage(STAGE, rule.generation(generations), choice_specs(store.shard), attributes)
         for shard in writer.missing():
             chosen = _chosen(store, list(sources), prefer, writer.rows(shard))
             writer.write_shard(shard, {"source": chosen}, digest_json(attributes))

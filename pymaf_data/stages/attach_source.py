@@ -19,7 +19,7 @@ from pymaf_data.fits.proof import prove_join
 from pymaf_data.fits.reprojection import Measures, measure, seen_joints
 from pymaf_data.fits.request import FitRequest
 from pymaf_data.fits.source import Source
-from pymaf_data.fits.table import REASONS, SPECS, Fits, reason
+from pymaf_data.fits.table import REASONS, Fits, fit_specs, reason
 from pymaf_data.storage import Store
 
 logger = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class SourceWriter:
 
     def write(self, progress: Progress | None) -> int:
         """Write the shards that are missing; returns how many."""
-        writer = self.store.stage(self.stage, self.generation, SPECS, self._attributes())
+        writer = self.store.stage(self.stage, self.generation, fit_specs(self.store.shard), self._attributes())
         missing = writer.missing()
         self._prove_all(missing)
         total = sum(writer.rows(k).stop - writer.rows(k).start for k in missing)

@@ -1,0 +1,47 @@
+"""Fixtures of the fits' tests: the free body, a fitter, and persons whose bodies are known."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+from pymaf_data.body import BodyModel, load_body
+from pymaf_data.fits.keypoints import KeypointFitter, KeypointOptions
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def body() -> BodyModel:
+    return load_body("free", dtype=torch.float64)
+
+
+@pytest.fixture(scope="session")
+def fitter(body: BodyModel) -> KeypointFitter:
+    return KeypointFitter(body, KeypointOptions())
+
+
+@pytest.fixture(scope="session")
+def factory() -> ModuleType:
+    """``tests/factories/fits.py``."""
+    path = Path(__file__).resolve().parents[1] / "factories" / "fits.py"
+    spec = importlib.util.spec_from_file_location("fits_factory", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def known(factory: ModuleType, fitter: KeypointFitter, body: BodyModel) -> Any:
+    """24 persons as ``factory.Known``."""
+    return factory.make_known(fitter, body, 24, seed=5)

@@ -1,0 +1,145 @@
+"""Requests, truth files, proofs of joins, choices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from pymaf_data.body import BodyModel
+from pymaf_data.errors import FitError, UsageError
+from pymaf_data.fits.choice import Rule, choose
+from pymaf_data.fits.proof import Tolerance, prove_join
+from pymaf_data.fits.request import FitRequest
+from pymaf_data.fits.table import REASONS
+from pymaf_data.fits.truth import TruthSource
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "format_", "path"),
+    [
+        ("keypoints", "keypoints", "keypoints", None),
+        ("truth:a/b.npz", "truth", "truth", "a/b.npz"),
+        ("mine=truth:a/b=c:d.npz", "mine", "truth", "a/b=c:d.npz"),
+        ("smooth-2=keypoints", "smooth-2", "keypoints", None),
+    ],
+)
+def test_requests(text: str, name: str, format_: str, path: str | None) -> None:
+    request = FitRequest.of(text)
+    assert (request.name, request.format, request.path) == (name, format_, Path(path) if path else None)
+
+
+@pytest.mark.parametrize("text", ["", "truth", "keypoints:x", "eft:x.json", "A=keypoints", "=keypoints", "truth:"])
+def test_requests_that_mean_nothing(text: str) -> None:
+    with pytest.raises(UsageError):
+        FitRequest.of(text)
+
+
+def test_truth_is_joined_by_id_in_any_order(tmp_path: Path, factory: ModuleType, known: Any, body: BodyModel) -> None:
+    order = np.random.default_rng(0).permutation(len(known.persons))
+    order = order[order != 3]
+    shuffled = factory.Known(known.persons[order], _rows(known.truth, order), known.joints[order])
+    path = factory.write_truth(tmp_path / "truth.npz", shuffled, body)
+    fits = TruthSource(path).fits(known.persons, body)
+    assert REASONS[fits.reason[3]] == "no fit in the source"
+    kept = np.arange(len(known.persons)) != 3
+    assert fits.valid[kept].all()
+    assert np.array_equal(fits.pose[kept], known.truth.pose[kept])
+    assert np.allclose(fits.native[kept], known.truth.native[kept])
+    assert not fits.pose[3].any()
+
+
+def _rows(fits: Any, rows: np.ndarray) -> Any:
+    return type(fits)(fits.pose[rows], fits.betas[rows], fits.native[rows], fits.reason[rows])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"annotation_id": np.full(24, 7)}, "twice"),
+        ({"pose": np.zeros((24, 71))}, "pose"),
+        ({"betas": np.array([b"x"] * 24)}, "betas"),
+        ({"body": np.array({"a": 1}, dtype=object)}, "pickle|Object arrays"),
+    ],
+)
+def test_truth_files_that_are_none(
+    tmp_path: Path, factory: ModuleType, known: Any, body: BodyModel, changes: dict[str, Any], message: str
+) -> None:
+    path = factory.write_truth(tmp_path / "truth.npz", known, body, **changes)
+    with pytest.raises(FitError, match=message):
+        TruthSource(path)
+
+
+def test_a_missing_or_foreign_truth_file(tmp_path: Path) -> None:
+    with pytest.raises(FitError, match="not there"):
+        TruthSource(tmp_path / "none.npz")
+    (tmp_path / "text.npz").write_text("no archive")
+    with pytest.raises(FitError, match="cannot be read"):
+        TruthSource(tmp_path / "text.npz")
+    np.savez(tmp_path / "other.npz", pose=np.zeros((2, 72)))
+    with pytest.raises(FitError, match="lacks"):
+        TruthSource(tmp_path / "other.npz")
+
+
+def test_truth_that_is_not_finite_is_no_fit(tmp_path: Path, factory: ModuleType, known: Any, body: BodyModel) -> None:
+    pose = known.truth.pose.copy()
+    pose[2, 5] = np.nan
+    fits = TruthSource(factory.write_truth(tmp_path / "t.npz", known, body, pose=pose)).fits(known.persons, body)
+    assert REASONS[fits.reason[2]] == "coordinates not finite"
+    assert np.isfinite(fits.pose[~(np.arange(24) == 2)]).all()
+
+
+def test_proofs(known: Any) -> None:
+    tolerance = Tolerance(view=3.0, image=0.0, share=0.1)
+    good = np.full(24, 1.0)
+    assert not prove_join("file", known.persons, good, tolerance).any()
+    some = good.copy()
+    some[:2], some[2] = 50.0, np.inf
+    assert prove_join("file", known.persons, some, tolerance).tolist() == [True, True] + [False] * 22
+    some[5] = 60.0
+    with pytest.raises(FitError, match=r"0005.jpg #105 \(60 px\)"):
+        prove_join("file", known.persons, some, tolerance)
+    with pytest.raises(FitError, match="none of the persons"):
+        prove_join("file", known.persons[:0], good[:0], tolerance)
+
+
+TWO = st.integers(1, 4).flatmap(
+    lambda k: st.tuples(
+        arrays.arrays(bool, (k, 7)),
+        arrays.arrays(np.float32, (k, 7), elements=st.one_of(st.floats(0, 100, width=32), st.just(float("inf")))),
+    )
+)
+
+
+@given(TWO)
+def test_the_choice_is_the_lowest_among_valid(case: tuple[np.ndarray, np.ndarray]) -> None:
+    valid, reprojection = case
+    chosen = choose(valid, reprojection)
+    for person, source in enumerate(chosen.tolist()):
+        options = [k for k in range(len(valid)) if valid[k, person]]
+        expected = min(options, key=lambda k: (reprojection[k, person], k)) if options else -1
+        assert source == expected
+
+
+def test_a_preferred_source_wins_where_it_is_valid() -> None:
+    valid = np.array([[True, True, False], [True, False, False]])
+    reprojection = np.array([[1.0, 1.0, 1.0], [9.0, 9.0, 9.0]])
+    assert choose(valid, reprojection, prefer=1).tolist() == [1, 0, -1]
+
+
+def test_a_choice_is_named_by_rule_and_sources() -> None:
+    sources = {"a": "0" * 64, "b": "1" * 64}
+    names = {
+        Rule().generation(sources),
+        Rule(prefer="a").generation(sources),
+        Rule().generation({"a": "0" * 64}),
+        Rule().generation(sources | {"b": "2" * 64}),
+    }
+    assert len(names) == 4
+    assert Rule().generation(dict(reversed(sources.items()))) in names

@@ -12,12 +12,13 @@ Shapes: B bodies, V vertices, S and Z pixels per side.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
+import torch
 
 from pymaf_data.errors import ShapeError
+from pymaf_data.geometry.affines import VIEW_SIZE, resize
+from pymaf_data.geometry.cameras import Camera, weak_to_camera
 from pymaf_data.render import zbuffer
 from pymaf_data.render.atlas import COARSE_OF_PART, Atlas
 from pymaf_data.render.raster import (
@@ -29,11 +30,6 @@ from pymaf_data.render.raster import (
     refuse_non_finite,
     resolve_backend,
 )
-
-if TYPE_CHECKING:
-    import torch
-
-    from pymaf_data.geometry.cameras import Camera
 
 MAP_SIZE = 256
 """Default side Z of stored maps, in pixels of the stored crop's frame."""
@@ -92,7 +88,7 @@ def render_iuv(
     points, matrices, orthographic, scratch = _prepare(vertices, cameras, atlas, size, backend)
     part = np.empty((len(points), size, size), np.uint8)
     uv = np.empty((len(points), 2, size, size), np.float32)
-    bad = _fill_targets(
+    bad = zbuffer.fill_targets(
         points, atlas.mesh_faces, atlas.face_part, atlas.corner_uv, matrices, orthographic, NEAR, scratch, part, uv
     )
     refuse_non_finite(bad)
@@ -109,7 +105,7 @@ def render_maps(
     """Render maps in the stored form, (B, 3, Z, Z) uint8; arguments and errors as for :func:`render_iuv`."""
     points, matrices, orthographic, scratch = _prepare(vertices, cameras, atlas, size, backend)
     maps = np.empty((len(points), 3, size, size), np.uint8)
-    bad = _fill_stored(
+    bad = zbuffer.fill_stored(
         points, atlas.mesh_faces, atlas.face_part, atlas.corner_uv, matrices, orthographic, NEAR, scratch, maps
     )
     refuse_non_finite(bad)
@@ -123,73 +119,15 @@ def _prepare(
     points = as_vertices(vertices)
     height, width = as_size(size)
     check_indices(atlas.mesh_faces, points.shape[1])
-    camera = cameras if hasattr(cameras, "matrix") else _view_camera(cameras, size)
+    camera = cameras if isinstance(cameras, Camera) else _view_camera(cameras, size)
     scratch = zbuffer.Scratch.allocate(points.shape[1], height, width)
     return points, as_matrices(camera, len(points)), camera.orthographic, scratch
 
 
 def _view_camera(pi: torch.Tensor, size: int) -> Camera:
     """Cameras of the 224 px view, at ``size`` pixels."""
-    import torch
-
-    from pymaf_data.geometry.affines import VIEW_SIZE, resize
-    from pymaf_data.geometry.cameras import weak_to_camera
-
     weak = torch.as_tensor(pi)
     if weak.ndim != 2 or weak.shape[-1] != 3:
         raise ShapeError(f"cameras of shape {tuple(weak.shape)}", expected="weak cameras (B, 3), or a Camera")
     # float64, because the matrix multiplies depths of 50 m by focal lengths of thousands of pixels.
     return weak_to_camera(weak.detach().cpu().double()).warped(resize(VIEW_SIZE, size))
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _unit(value):
-    """Rounding of the barycentrics may leave [0, 1] by an ulp."""
-    return min(max(value, 0.0), 1.0)
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _fill_targets(vertices, faces, face_part, corner_uv, matrices, orthographic, near, scratch, part, uv):
-    """Fill ``part`` (B,S,S) and ``uv`` (B,2,S,S); returns −1 or the first item that is not finite."""
-    nearest, pixel, weight = scratch.face, scratch.pixel, scratch.weight
-    width = nearest.shape[1]
-    for item in range(vertices.shape[0]):
-        count = zbuffer.find_visible(vertices[item], faces, matrices[item], orthographic, near, scratch)
-        if count < 0:
-            return item
-        part[item], uv[item] = 0, 0.0
-        for n in range(count):
-            row, column = pixel[n] // width, pixel[n] % width
-            f = nearest[row, column]
-            part[item, row, column] = face_part[f]
-            for k in range(2):
-                uv[item, k, row, column] = _unit(
-                    weight[n, 0] * corner_uv[f, 0, k]
-                    + weight[n, 1] * corner_uv[f, 1, k]
-                    + weight[n, 2] * corner_uv[f, 2, k]
-                )
-    return -1
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _fill_stored(vertices, faces, face_part, corner_uv, matrices, orthographic, near, scratch, maps):
-    """Fill ``maps`` (B,3,Z,Z) with part, 255·U, 255·V; returns −1 or the first item that is not finite."""
-    nearest, pixel, weight = scratch.face, scratch.pixel, scratch.weight
-    width = nearest.shape[1]
-    for item in range(vertices.shape[0]):
-        count = zbuffer.find_visible(vertices[item], faces, matrices[item], orthographic, near, scratch)
-        if count < 0:
-            return item
-        maps[item] = 0
-        for n in range(count):
-            row, column = pixel[n] // width, pixel[n] % width
-            f = nearest[row, column]
-            maps[item, 0, row, column] = face_part[f]
-            for k in range(2):
-                value = _unit(
-                    weight[n, 0] * corner_uv[f, 0, k]
-                    + weight[n, 1] * corner_uv[f, 1, k]
-                    + weight[n, 2] * corner_uv[f, 2, k]
-                )
-                maps[item, 1 + k, row, column] = np.uint8(value * 255.0 + 0.5)
-    return -1

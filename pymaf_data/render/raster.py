@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 
 from pymaf_data.errors import RenderError, ShapeError, UsageError
 from pymaf_data.render import zbuffer
@@ -94,7 +93,7 @@ def rasterize(
     bary = np.empty((B, height, width, 3), np.float32)
     depth = np.empty((B, height, width), np.float32)
     scratch = zbuffer.Scratch.allocate(V, height, width)
-    bad = _fill_surfaces(points, triangles, matrices, camera.orthographic, NEAR, scratch, face, bary, depth)
+    bad = zbuffer.fill_surfaces(points, triangles, matrices, camera.orthographic, NEAR, scratch, face, bary, depth)
     refuse_non_finite(bad)
     return Raster(face, bary, depth)
 
@@ -172,22 +171,3 @@ def refuse_non_finite(item: int) -> None:
             expected="finite vertices in metres and a finite camera",
             action="leave this person out, or mend its fit.",
         )
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _fill_surfaces(vertices, faces, matrices, orthographic, near, scratch, face, bary, depth):
-    """Fill ``face`` (B,H,W), ``bary`` (B,H,W,3), ``depth`` (B,H,W); returns −1 or the first item that is not finite."""
-    nearest, keys, pixel, weight = scratch.face, scratch.key, scratch.pixel, scratch.weight
-    width = nearest.shape[1]
-    for item in range(vertices.shape[0]):
-        count = zbuffer.find_visible(vertices[item], faces, matrices[item], orthographic, near, scratch)
-        if count < 0:
-            return item
-        face[item], bary[item], depth[item] = -1, 0.0, np.inf
-        for n in range(count):
-            row, column = pixel[n] // width, pixel[n] % width
-            face[item, row, column] = nearest[row, column]
-            depth[item, row, column] = -keys[row, column] if orthographic else 1.0 / keys[row, column]
-            for k in range(3):
-                bary[item, row, column, k] = weight[n, k]
-    return -1

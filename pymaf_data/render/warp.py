@@ -85,7 +85,14 @@ def _check_maps(stored: np.ndarray) -> None:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _warp(stored, inverse, part_of, u_mirrored, part, uv):
+def _warp(
+    stored: np.ndarray,
+    inverse: np.ndarray,
+    part_of: np.ndarray,
+    u_mirrored: np.ndarray,
+    part: np.ndarray,
+    uv: np.ndarray,
+) -> None:
     """One stored map (3,Z,Z) into ``part`` (S,S) and ``uv`` (2,S,S) by the affine target → stored."""
     rows, columns = stored.shape[1], stored.shape[2]
     for i in range(part.shape[0]):

@@ -108,7 +108,7 @@ class ShardRenderer:
         """
         source = self.store.array(f"{self.choice}/source")[span].astype(np.int64)
         R = len(source)
-        fitted = {"pose": np.zeros((R, 72), "f4"), "betas": np.zeros((R, 10), "f4")}
+        fitted: dict[str, np.ndarray] = {"pose": np.zeros((R, 72), "f4"), "betas": np.zeros((R, 10), "f4")}
         fitted |= {"native": np.zeros((R, 3, 4)), "weak_camera": np.zeros((R, 3), "f4"), "valid": np.zeros(R, bool)}
         for index, origin in self.sources.items():
             mine = source == index

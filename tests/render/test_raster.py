@@ -70,7 +70,7 @@ CAMERAS = {
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_agrees_with_ray_casting(name: str, mirrored: bool, bodies: np.ndarray, body) -> None:
     camera, faces = CAMERAS[name], body.faces.numpy()
-    meshes = bodies[:3] * ([-1, 1, 1] if mirrored else [1, 1, 1])
+    meshes = bodies[:2] * ([-1, 1, 1] if mirrored else [1, 1, 1])
     found = rasterize(meshes, faces, camera, 28)
     agreeing = foreground = 0
     for b, vertices in enumerate(meshes):
@@ -82,7 +82,7 @@ def test_agrees_with_ray_casting(name: str, mirrored: bool, bodies: np.ndarray, 
         shown = same & (face >= 0)
         np.testing.assert_allclose(found.depth[b][shown], depth[shown], rtol=1e-5)
         np.testing.assert_allclose(found.bary[b][shown], bary[shown], atol=2e-5)
-    assert foreground > 150, "the camera must show the body"
+    assert foreground > 80, "the camera must show the body"
     assert agreeing >= 0.9999 * foreground
 
 

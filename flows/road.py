@@ -11,6 +11,7 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 from pymaf_data.recipe import Step
 
 from .progress import Report, reporting_to
+from .settings import start_server
 from .stages import take_step
 
 Around = Callable[[Step, Callable[[Report | None], Any]], Any]
@@ -32,6 +33,7 @@ def take_road(steps: Sequence[Step], around: Around) -> list[Any]:
 
     # The heartbeat thread serves remote workers; here it would hold the process a second longer.
     with temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        start_server()
         return shown_road()
 
 

@@ -1,3 +1,31 @@
-"""pymaf-data: raw human-pose data to trained, evaluated 3D human mesh recovery."""
+"""pymaf-data: raw human-pose data to trained, evaluated 3D human mesh recovery.
+
+    store = pymaf_data.open_store("data/stores/sample-train.zarr")
+    len(store), store.array("image")[0].shape               # persons, (S, S, 3)
+    body = pymaf_data.body.load_body("free")
+
+Rooms, from the ground up: ``errors``, ``config``, ``digest``, ``paths``, ``geometry``, ``body``, ``crop``, ``storage``,
+``render``, ``sources``, ``fits``, ``sample``, ``stages``, ``loader``, ``metrics``, ``report``, ``model``, ``recipe``,
+``flows``, ``cli``. A room imports only what stands before it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pymaf_data.storage import open_store as open_store
 
 __version__ = "0.1.0"
+
+_ROOMS = {"body", "fits", "flows", "geometry", "loader", "metrics", "model", "render", "report", "storage"}
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy: a room's libraries load with its first use.
+    if name == "open_store":
+        return import_module("pymaf_data.storage").open_store
+    if name in _ROOMS:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

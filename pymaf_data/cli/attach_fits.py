@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pymaf_data.cli.steps import DIRECT_HELP, take_one
+
 if TYPE_CHECKING:
     from pymaf_data.stages.attach_fits import AttachReport
     from pymaf_data.stages.attach_source import Distances, SourceReport
@@ -32,6 +34,7 @@ def command(
         bool, typer.Option("--allow-unproved", help="Accept fits of a body that is not on this machine (exit 0).")
     ] = False,
     break_lock: Annotated[bool, typer.Option("--break-lock", help="Take over the lock of another run.")] = False,
+    direct: Annotated[bool, typer.Option("--direct", help=DIRECT_HELP)] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the reports as JSON.")] = False,
 ) -> None:
     """Attach fits to the persons of a store, prove them, and choose one per person.
@@ -42,10 +45,9 @@ def command(
     """
     import json
 
-    from pymaf_data.cli.progress import progress
     from pymaf_data.fits.keypoints import KeypointOptions
     from pymaf_data.paths import DataRoot
-    from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
+    from pymaf_data.stages.attach_fits import AttachOptions
 
     reports = []
     for path in DataRoot.default().require_stores(store or ()):
@@ -57,8 +59,7 @@ def command(
             allow_unproved=allow_unproved,
             break_lock=break_lock,
         )
-        with progress(f"attach fits to {path.name}") as report_progress:
-            reports.append(attach_fits(options, report_progress))
+        reports.append(take_one("attach-fits", f"attach fits to {path.name}", options, direct))
         if not as_json:
             typer.echo("\n".join(lines(reports[-1])))
     if as_json:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from pymaf_data.cli.steps import DIRECT_HELP, take_one
+
 if TYPE_CHECKING:
     from pymaf_data.stages.ingest import IngestReport
 
@@ -40,6 +42,7 @@ def command(
         bool, typer.Option("--overwrite", help="Build the store anew beside the old, then swap.")
     ] = False,
     break_lock: Annotated[bool, typer.Option("--break-lock", help="Take over the lock of another run.")] = False,
+    direct: Annotated[bool, typer.Option("--direct", help=DIRECT_HELP)] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Cut every selected person of a raw data set into a store.
@@ -48,8 +51,7 @@ def command(
 
     Example: pymaf-data ingest coco --root /data/coco
     """
-    from pymaf_data.cli.progress import progress
-    from pymaf_data.stages.ingest import IngestOptions, available_cores, ingest
+    from pymaf_data.stages.ingest import IngestOptions, available_cores, require_raw_data
 
     options = IngestOptions(
         dataset=dataset,
@@ -63,8 +65,8 @@ def command(
         overwrite=overwrite,
         break_lock=break_lock,
     )
-    with progress(f"ingest {dataset}") as report_progress:
-        report = ingest(options, report_progress)
+    require_raw_data(options)  # at once: a flow takes seconds to start
+    report = take_one("ingest", f"ingest {dataset}", options, direct)
     typer.echo(report.model_dump_json(indent=2) if as_json else "\n".join(lines(report)))
 
 

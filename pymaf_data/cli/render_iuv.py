@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pymaf_data.cli.steps import DIRECT_HELP, take_one
+
 if TYPE_CHECKING:
-    from pymaf_data.stages.render_iuv import StoreMaps
+    from pymaf_data.stages.render_iuv import RenderReport, StoreMaps
 
 
 def command(
@@ -27,6 +29,7 @@ def command(
         Path | None, typer.Option(help="Folder of licensed files.", show_default="assets of the data root")
     ] = None,
     break_lock: Annotated[bool, typer.Option("--break-lock", help="Take over the lock of another run.")] = False,
+    direct: Annotated[bool, typer.Option("--direct", help=DIRECT_HELP)] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Render body part and U, V of every chosen fit, in the frame of the stored crop.
@@ -36,9 +39,8 @@ def command(
 
     Example: pymaf-data render-iuv --shard all
     """
-    from pymaf_data.cli.progress import progress
     from pymaf_data.stages.ingest import available_cores
-    from pymaf_data.stages.render_iuv import RenderOptions, render_iuv_stage
+    from pymaf_data.stages.render_iuv import RenderOptions
 
     options = RenderOptions(
         stores=tuple(stores or ()),
@@ -49,15 +51,19 @@ def command(
         assets=assets,
         break_lock=break_lock,
     )
-    with progress("render-iuv") as report_progress:
-        report = render_iuv_stage(options, report_progress)
+    report = take_one("render-iuv", "render-iuv", options, direct)
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     else:
-        typer.echo("\n".join(line for maps in report.stores for line in _lines(maps, report.renderer, report.size)))
+        typer.echo("\n".join(lines(report)))
 
 
-def _lines(maps: StoreMaps, renderer: str, size: int) -> list[str]:
+def lines(report: RenderReport) -> list[str]:
+    """The report for a reader."""
+    return [line for maps in report.stores for line in _store_lines(maps, report.renderer, report.size)]
+
+
+def _store_lines(maps: StoreMaps, renderer: str, size: int) -> list[str]:
     """The report on one store, for a reader."""
     lines = [f"{maps.store}: {maps.rendered:,} maps of {size} px for {maps.persons:,} persons"]
     holes = maps.persons - maps.rendered

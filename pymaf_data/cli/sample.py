@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from pymaf_data.cli.steps import DIRECT_HELP, take_one
+
+if TYPE_CHECKING:
+    from pymaf_data.stages.sample import SampleReport
 
 
 def command(
@@ -15,6 +20,7 @@ def command(
     split: Annotated[str, typer.Option(help="train, val or both.")] = "train",
     size: Annotated[str, typer.Option(help="Pictures as WIDTHxHEIGHT in pixels.")] = "640x480",
     workers: Annotated[int, typer.Option(help="Processes; any number gives the same bytes.", min=1)] = 1,
+    direct: Annotated[bool, typer.Option("--direct", help=DIRECT_HELP)] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Write a generated raw data set: free bodies in COCO's layout, exact truth beside it.
@@ -23,24 +29,25 @@ def command(
 
     Example: pymaf-data sample data/raw/sample --persons 200 --seed 1
     """
-    from pymaf_data.cli.progress import progress
     from pymaf_data.errors import UsageError
-    from pymaf_data.stages.sample import SampleOptions, write_sample
+    from pymaf_data.stages.sample import SampleOptions
 
     width, _, height = size.lower().partition("x")
     if not (width.isdecimal() and height.isdecimal()):
         raise UsageError(f"--size {size}.", expected="WIDTHxHEIGHT, such as 640x480.")
     values = {"out": out, "persons": persons, "seed": seed, "split": split, "workers": workers}
     options = SampleOptions.parse(values | {"size": (int(width), int(height))}, "the command line")
-    with progress("sample") as report:
-        result = write_sample(options, report)
-    if as_json:
-        typer.echo(result.model_dump_json(indent=2))
-        return
-    for part in result.splits:
+    report = take_one("sample", "sample", options, direct)
+    typer.echo(report.model_dump_json(indent=2) if as_json else "\n".join(lines(report)))
+
+
+def lines(report: SampleReport) -> list[str]:
+    """The report for a reader."""
+    told = []
+    for part in report.splits:
         before = f", {part.resumed} pictures were there already" if part.resumed else ""
-        typer.echo(
+        told.append(
             f"{part.split}: {part.pictures} pictures, {part.persons} people, {part.complete} of them with all 12 "
             f"body keypoints{before}"
         )
-    typer.echo(f"sample in {result.out}")
+    return [*told, f"sample in {report.out}"]

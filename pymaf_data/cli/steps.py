@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pymaf_data.cli.progress import progress
+from pymaf_data.cli.progress import Report, progress
 
 if TYPE_CHECKING:
-    from pymaf_data.recipe import Step
+    from pymaf_data.config import StrictModel
+    from pymaf_data.recipe import StageName, Step
 
 DIRECT_HELP = "Call the stage in this process, without Prefect."
 
@@ -20,7 +21,7 @@ def take(steps: Sequence[Step], direct: bool, show: Callable[[Step, Any], None] 
         PymafDataError: as the stages do; UsageError without ``direct`` where Prefect is not installed.
     """
 
-    def around(step: Step, call: Callable[[Any], Any]) -> Any:
+    def around(step: Step, call: Callable[[Report], Any]) -> Any:
         with progress(step.title) as report:
             result = call(report)
         if show is not None:
@@ -34,3 +35,10 @@ def take(steps: Sequence[Step], direct: bool, show: Callable[[Step, Any], None] 
     from pymaf_data.flows import take_road
 
     return take_road(steps, around)
+
+
+def take_one(stage: StageName, title: str, options: StrictModel, direct: bool) -> Any:
+    """Take a single step and return its report."""
+    from pymaf_data.recipe import Step
+
+    return take([Step(stage, title, options)], direct)[0]

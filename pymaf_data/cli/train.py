@@ -84,7 +84,7 @@ def command(
     options = TrainOptions.parse(values, recipe or "the command line")
     with progress(f"train {options.name}") as report_progress:
         report = train(options, report_progress)
-    typer.echo(report.model_dump_json(indent=2) if as_json else "\n".join(_lines(report)))
+    typer.echo(report.model_dump_json(indent=2) if as_json else "\n".join(lines(report)))
 
 
 def _recipe_values(recipe: str | None) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _recipe_values(recipe: str | None) -> dict[str, Any]:
     return {"name": content.name, **(content.train or {}), "stores": stores_of(content, DataRoot.default())}
 
 
-def _lines(report: TrainReport) -> list[str]:
+def lines(report: TrainReport) -> list[str]:
     """The report for a reader."""
     done = report.step - report.resumed_from
     if not done:

@@ -100,10 +100,10 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
         StoreChanged: the store was begun with other options, annotations, pictures or library versions.
         StoreLocked, NotAStore, DiskFull: see :mod:`pymaf_data.storage`.
     """
+    annotations = require_raw_data(options)
     manifest = load_manifest(options.dataset)
     name, rule = manifest.selection(options.select)
-    root = options.root or DataRoot.default().raw(manifest.name)
-    annotations, _ = locate(manifest, options.split, root)
+    root = _root(options, manifest)
     selection = read_coco(annotations, manifest, options.split, rule, stop=options.on_error == "stop")
     _require_persons(selection, annotations, rule.title)
     plan = _plan(options, manifest, name, annotations, selection)
@@ -131,6 +131,22 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
         shards_written=written,
         licences=provenance.licences,
     )
+
+
+def require_raw_data(options: IngestOptions) -> Path:
+    """The annotation file that these options read; cheap enough to ask before anything is started.
+
+    Raises:
+        ConfigError, UsageError, RawDataMissing: as :func:`ingest`.
+    """
+    manifest = load_manifest(options.dataset)
+    manifest.selection(options.select)
+    annotations, _ = locate(manifest, options.split, _root(options, manifest))
+    return annotations
+
+
+def _root(options: IngestOptions, manifest: Manifest) -> Path:
+    return options.root or DataRoot.default().raw(manifest.name)
 
 
 def _require_persons(selection: Selection, annotations: Path, title: str) -> None:

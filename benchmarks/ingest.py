@@ -1,6 +1,6 @@
 """Ingest against bare decode + warp + encode: what crops of full quality and a durable store cost.
 
-    .venv/bin/python benchmarks/ingest.py [--persons 1024] [--rounds 7]
+    .venv/bin/python benchmarks/ingest.py [--persons 2048] [--rounds 7]
 
 One person a picture, 640 × 427 pixels with the detail and file size of COCO's photographs, drawn here. *Bare* decodes
 each JPEG from memory, warps bilinearly to 400 × 400 and encodes: no file, no area filter, no checksum, no fsync, no
@@ -71,7 +71,7 @@ def draw(root: Path, persons: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--persons", type=int, default=1024)
+    parser.add_argument("--persons", type=int, default=2048)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
     cv2.setNumThreads(1)

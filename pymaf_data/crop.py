@@ -59,14 +59,14 @@ def make_crop(picture: Picture, box: ArrayLike, size: int = CROP_SIZE) -> Pictur
 
 def _window(picture: Picture, affine: NDArray[np.float64], size: int) -> tuple[Picture, NDArray[np.float64]]:
     """The part of the picture that the crop can see, and its top-left corner (x, y) in the picture."""
-    per_pixel = 1.0 / affine[0, 0]
-    start = -affine[:, 2] * per_pixel
-    margin = math.ceil(_MARGIN * max(1.0, per_pixel))
-    extent = np.array([picture.shape[1], picture.shape[0]])
-    low = np.clip(np.floor(start) - margin, 0, extent).astype(np.int64)
-    high = np.clip(np.ceil(start + size * per_pixel) + margin, 0, extent).astype(np.int64)
-    (x0, y0), (x1, y1) = low, high
-    return picture[y0:y1, x0:x1], low.astype(np.float64)
+    per_pixel = 1.0 / float(affine[0, 0])
+    margin = _MARGIN * max(1.0, per_pixel)
+    spans = []
+    for offset, extent in zip(affine[:, 2].tolist(), (picture.shape[1], picture.shape[0]), strict=True):
+        low, high = -offset * per_pixel - margin, (size - offset) * per_pixel + margin
+        spans.append((min(max(math.floor(low), 0), extent), min(max(math.ceil(high), 0), extent)))
+    (x0, x1), (y0, y1) = spans
+    return picture[y0:y1, x0:x1], np.array([x0, y0], np.float64)
 
 
 def _cell_means(window: Picture, cell: int) -> Picture:

@@ -96,11 +96,7 @@ class Studio:
 
         def shade(face: np.ndarray, bary: np.ndarray) -> np.ndarray:
             triangle = self.faces[face]
-            albedo = outfit.albedo[face]
-            if outfit.striped.any():
-                level = np.einsum("pk,pk->p", bary, height[triangle])
-                band = outfit.striped[face] & (level % outfit.pitch < outfit.pitch / 2)
-                albedo[band] = outfit.stripe
+            albedo = outfit.colours(face, np.einsum("pk,pk->p", bary, height[triangle]))
             return albedo * np.einsum("pk,pkc->pc", bary, lit[triangle])
 
         return shade

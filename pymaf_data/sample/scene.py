@@ -146,7 +146,7 @@ def _draw_view(rng: Generator, size: tuple[int, int], stature: float) -> tuple[V
     width, height = size
     fov = np.deg2rad(rng.uniform(35.0, 75.0))
     focal = max(width, height) / 2 / np.tan(fov / 2)
-    share = rng.uniform(0.5, 0.9)
+    share = rng.uniform(0.55, 0.92)
     distance = float(np.clip(focal * max(stature, 0.9) / (share * height), 1.6, 14.0))
     eye = rng.uniform(0.8, 2.3)
     # Aim near the middle of the subject, so that steeper views belong to nearer, lower subjects.
@@ -167,7 +167,7 @@ def _find_place(
     half = view.size[0] / 2 / view.intrinsics[0, 0]
     low, high = (0.6, 0.97) if not first and rng.random() < 0.2 else (0.995, 1.0)  # some are cut by the frame
     for _ in range(24):
-        depth = distance * (rng.uniform(0.92, 1.12) if first else rng.uniform(0.75, 2.2))
+        depth = distance * (rng.uniform(0.92, 1.12) if first else rng.uniform(0.75, 1.9))
         spread = 0.5 if first else 0.92
         place = np.array([depth * half * spread * rng.uniform(-1.0, 1.0), 0.0, -depth])
         radius = _radius(figure)

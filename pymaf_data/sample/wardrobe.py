@@ -24,12 +24,28 @@ _HAIR = np.array([[0.07, 0.06, 0.06], [0.18, 0.11, 0.07], [0.36, 0.22, 0.12], [0
 
 @dataclass(frozen=True)
 class Outfit:
-    """Albedo (F, 3) float32 of each face, and a second colour for stripes on ``striped`` faces (F,) bool."""
+    """What one person wears.
+
+    Args:
+        albedo: (F, 3) float32 of each face; the top's colour on the torso.
+        torso: (F,) bool, faces that change to ``bottom`` (3,) below the rest height ``waist``.
+        striped: (F,) bool, faces of the top with stripes of colour ``stripe`` (3,), ``pitch`` metres apart.
+    """
 
     albedo: np.ndarray
+    torso: np.ndarray
+    bottom: np.ndarray
+    waist: float
     striped: np.ndarray
     stripe: np.ndarray
     pitch: float
+
+    def colours(self, face: np.ndarray, height: np.ndarray) -> np.ndarray:
+        """Albedo (P, 3) of points on faces (P,) at heights (P,) of the rest pose, metres."""
+        albedo = self.albedo[face]
+        albedo[self.striped[face] & (height % self.pitch < self.pitch / 2)] = self.stripe
+        albedo[self.torso[face] & (height < self.waist)] = self.bottom
+        return albedo
 
 
 class Wardrobe:
@@ -63,13 +79,12 @@ class Wardrobe:
         bottom = colour(rng, (0.05, 0.6), (0.12, 0.6))
         sleeves = rng.choice(3, p=[0.15, 0.5, 0.35])
         torso = np.isin(self.part, _TORSO)
-        above = self.centre[:, 1] > self._waist
-        shirt = torso & above
+        shirt = torso.copy()
         if sleeves >= 1:
             shirt |= np.isin(self.part, _UPPER_ARM)
         if sleeves == 2:
             shirt |= np.isin(self.part, _LOWER_ARM)
-        trousers = (torso & ~above) | np.isin(self.part, _UPPER_LEG)
+        trousers = np.isin(self.part, _UPPER_LEG)
         if rng.random() < 0.7:
             trousers |= np.isin(self.part, _LOWER_LEG)
         albedo[shirt], albedo[trousers] = top, bottom
@@ -78,4 +93,5 @@ class Wardrobe:
             albedo[self._hair] = _HAIR[rng.integers(len(_HAIR))]
         albedo[self._eyes] = (0.08, 0.06, 0.06)
         striped = shirt & (rng.random() < 0.35)
-        return Outfit(albedo, striped, colour(rng, (0.1, 0.8), (0.3, 1.0)), float(rng.uniform(0.05, 0.14)))
+        stripe, pitch = colour(rng, (0.1, 0.8), (0.3, 1.0)), float(rng.uniform(0.05, 0.14))
+        return Outfit(albedo, torso, bottom, self._waist + rng.normal(0, 0.015), striped, stripe, pitch)

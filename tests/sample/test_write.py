@@ -101,7 +101,7 @@ def test_stopped_runs_are_completed_to_the_same_bytes(sample, tmp_path, monkeypa
     made = []
 
     def stops(job):
-        if len(made) == 2:
+        if made:
             raise KeyboardInterrupt
         made.append(job.number)
         return produce_module.produce(job)
@@ -111,7 +111,7 @@ def test_stopped_runs_are_completed_to_the_same_bytes(sample, tmp_path, monkeypa
         write_sample(options(out))
     assert not (out / "annotations/person_keypoints_train2014.json").exists()
     monkeypatch.undo()
-    assert write_sample(options(out)).splits[0].resumed in (1, 2)
+    assert write_sample(options(out)).splits[0].resumed == 1
     assert contents(out) == contents(sample)
 
 

@@ -52,9 +52,8 @@ def make_crop(picture: Picture, box: ArrayLike, size: int = CROP_SIZE) -> Pictur
     # A position u in `reduced` is picture position corner + cell·u; the outer map then leads to the crop.
     linear = affine[:, :2]
     from_reduced = np.concatenate([linear * cell, (linear @ corner + affine[:, 2])[:, None]], 1)
-    return cv2.warpAffine(
-        reduced, to_cv2(from_reduced), (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
-    )
+    crop = cv2.warpAffine(reduced, to_cv2(from_reduced), (size, size), flags=cv2.INTER_LINEAR)
+    return np.asarray(crop, np.uint8)
 
 
 def _window(picture: Picture, affine: NDArray[np.float64], size: int) -> tuple[Picture, NDArray[np.float64]]:
@@ -76,9 +75,9 @@ def _cell_means(window: Picture, cell: int) -> Picture:
     height, width = window.shape[:2]
     below, right = -height % cell, -width % cell
     if below or right:
-        window = cv2.copyMakeBorder(window, 0, below, 0, right, cv2.BORDER_CONSTANT)
+        window = np.asarray(cv2.copyMakeBorder(window, 0, below, 0, right, cv2.BORDER_CONSTANT), np.uint8)
     shape = (window.shape[1] // cell, window.shape[0] // cell)
-    return cv2.resize(window, shape, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(window, shape, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _box_filter(window: Picture, width: float) -> Picture:
@@ -87,4 +86,4 @@ def _box_filter(window: Picture, width: float) -> Picture:
         return window
     side = (width - 1.0) / (2.0 * width)
     kernel = np.array([side, 1.0 - 2.0 * side, side])
-    return cv2.sepFilter2D(window, -1, kernel, kernel, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(cv2.sepFilter2D(window, -1, kernel, kernel, borderType=cv2.BORDER_CONSTANT), np.uint8)

@@ -119,7 +119,7 @@ class Trainer:
         """
         start, begun = self.step, time.monotonic()
         if start < self.total:
-            with SummaryWriter(str(self.folder / LOGS), purge_step=start) as logs, StopRequest() as stop:
+            with SummaryWriter(str(self.folder / LOGS), purge_step=start + 1) as logs, StopRequest() as stop:
                 self._prepare()
                 for batch in self._batches():
                     self._advance(batch.to(self.device), logs)

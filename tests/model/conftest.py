@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -124,3 +124,11 @@ def make_batch(free_body: Any) -> Callable[..., Any]:
         )
 
     return make
+
+
+@pytest.fixture(scope="module")
+def shallow() -> Iterator[None]:
+    """One block per stage of the backbone: a loop is tested as well on a third of the work."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pymaf_data.model.resnet.STAGES", (1, 1, 1, 1))
+        yield

@@ -18,6 +18,7 @@ from pymaf_data.model import OptimizerOptions, PyMAF, TrainOptions, load_checkpo
 from pymaf_data.model import checkpoint as checkpoints
 from pymaf_data.model.trainer import LOGS, Trainer
 
+pytestmark = pytest.mark.usefixtures("shallow")
 OPTIONS = TrainOptions(batch_size=2, log_every=2, device="cpu", precision="fp32")
 
 
@@ -55,7 +56,7 @@ def state_of(trainer: Trainer) -> dict[str, torch.Tensor]:
 
 
 @pytest.fixture(scope="module")
-def four_steps(trainer_for: Callable[..., Trainer], tmp_path_factory: pytest.TempPathFactory) -> Trainer:
+def four_steps(shallow: None, trainer_for: Callable[..., Trainer], tmp_path_factory: pytest.TempPathFactory) -> Trainer:
     trainer = trainer_for(tmp_path_factory.mktemp("run"), 4)
     trainer.run()
     return trainer
@@ -88,7 +89,7 @@ def test_the_report_and_the_log_say_what_happened(four_steps: Trainer) -> None:
 def test_nothing_is_done_twice(four_steps: Trainer, feed: Memory, tmp_path: Path) -> None:
     before = state_of(four_steps)
     report = four_steps.run()
-    assert (report.resumed_from, report.step, report.losses) == (4, 4, four_steps._losses)
+    assert (report.resumed_from, report.step) == (4, 4)
     assert all(torch.equal(value, before[name]) for name, value in state_of(four_steps).items())
 
 

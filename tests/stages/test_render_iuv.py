@@ -310,10 +310,10 @@ def test_killed_at_random_moments_and_run_again(tmp_path: Path) -> None:
 def test_the_command(fitted: Path, bare: Path) -> None:
     app = typer.Typer()
     app.command()(command)
-    run = CliRunner().invoke(app, [str(fitted), "--size", "64", "--shard", "0"])
+    run = CliRunner().invoke(app, [str(fitted), "--direct", "--size", "64", "--shard", "0"])
     assert run.exit_code == 0, run.output
     assert "7 maps of 64 px for 8 persons" in run.output
     assert "2 shards are still missing" in run.output
-    run = CliRunner().invoke(app, [str(fitted), "--size", "64", "--json"])
+    run = CliRunner().invoke(app, [str(fitted), "--direct", "--size", "64", "--json"])
     assert json.loads(run.stdout)["stores"][0]["rendered"] == N - 3
-    assert "nothing to do" in CliRunner().invoke(app, [str(fitted), "--size", "64"]).output
+    assert "nothing to do" in CliRunner().invoke(app, [str(fitted), "--direct", "--size", "64"]).output

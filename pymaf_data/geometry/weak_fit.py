@@ -24,7 +24,7 @@ from pymaf_data.geometry.affines import VIEW_SIZE
 from pymaf_data.geometry.cameras import FOCAL, weak_of_translation, weak_to_camera
 
 _STEPS = 3
-_MIN_SPREAD = 1e-2  # metres: joints closer together than this across the optical axis do not tell a scale
+_MIN_SPREAD = 1e-2  # metres: joints closer together than this across the optical axis, a single one too, tell no scale
 _MIN_SCALE = 1e-3  # pixels per metre of the view: below it the person is a dot
 _CENTRE = VIEW_SIZE / 2
 
@@ -69,7 +69,6 @@ def fit_weak_camera(points3d: Tensor, points2d_view: Tensor, weights: Tensor) ->
     w = w / w.sum(-1, keepdim=True).clamp_min(torch.finfo(torch.float64).tiny)
 
     start, valid = _orthographic_start(X, x, w)
-    valid &= seen.sum(-1) >= 2
     parameters = _gauss_newton(torch.where(valid[:, None], start, start.new_tensor([1.0, 0.0, 0.0])), X, x, w)
     scale, depth = parameters[:, :1], FOCAL / parameters[:, :1] + X[..., 2]
     valid &= parameters.isfinite().all(-1) & (scale[:, 0] > _MIN_SCALE) & ((depth > 0) | ~seen).all(-1)

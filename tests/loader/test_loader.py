@@ -62,6 +62,7 @@ def test_length_last_batch_and_skipping(store, body, atlas) -> None:
 def test_rows_without_a_picture_are_never_drawn(make_store, body, atlas) -> None:
     loader = Loader([make_store(absent=(0, 7))], body, atlas, LoaderOptions(batch_size=6))
     assert loader.rows.tolist() == [row for row in range(20) if row not in (0, 7)]
+    assert np.flatnonzero(loader.labels.has_fit).tolist() == loader.rows.tolist()
     assert sorted(torch.cat([b.row for b in loader.epoch(0)]).tolist()) == loader.rows.tolist()
     with pytest.raises(UsageError, match="7"):
         loader.batch([6, 7])

@@ -21,7 +21,7 @@ def no_wait_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 def call(*arguments: object) -> int:
     """The exit code of ``pymaf-data ingest``."""
     with pytest.raises(SystemExit) as ended:
-        run(["ingest", *map(str, arguments)])
+        run(["ingest", "--direct", *map(str, arguments)])
     return int(ended.value.code or 0)
 
 

@@ -1,0 +1,96 @@
+"""Flows: through Prefect and directly the same bytes; only transient trouble is tried again; nothing stays behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("prefect", reason="Prefect is not installed (extra: flows)")
+
+ROAD = """
+name: tiny
+sample: {persons: 3, seed: 5}
+ingest: [{dataset: sample}]
+fits: {sources: ["truth:{raw}/truth/train.npz"]}
+render: {size: 64}
+sheet: {persons: 2}
+"""
+
+
+def run(recipe: Path, root: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from pymaf_data.cli import main; main()", "run", str(recipe), *options]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
+    environment["PYMAF_DATA_ROOT"] = str(root)
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    """Every file of the stores, locks left out: they name the process that held them."""
+    stores = root / "stores"
+    files = (path for path in stores.rglob("*") if path.is_file() and "locks" not in path.parts)
+    return {str(path.relative_to(stores)): path.read_bytes() for path in files}
+
+
+def processes_of(root: Path) -> list[str]:
+    """Command lines of processes that were started for a data root, by their environment."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(root).encode() in (process / "environ").read_bytes():
+                found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+        except OSError:
+            continue  # it ended meanwhile
+    return found
+
+
+@pytest.mark.slow
+def test_prefect_and_direct_give_the_same_bytes_and_leave_nothing(tmp_path: Path) -> None:
+    recipe = tmp_path / "tiny.yaml"
+    recipe.write_text(ROAD)
+    direct = run(recipe, tmp_path / "direct", "--direct")
+    assert direct.returncode == 0, direct.stderr
+    flow = run(recipe, tmp_path / "flow")
+    assert flow.returncode == 0, flow.stderr
+    assert contents(tmp_path / "flow") == contents(tmp_path / "direct")
+    assert (tmp_path / "flow" / "runs" / "tiny" / "contact_sheet.png").stat().st_size > 10_000
+    assert processes_of(tmp_path / "flow") == [], "the ephemeral server outlived its command"
+    assert flow.stdout.replace("/flow/", "/direct/").splitlines()[-2:] == direct.stdout.splitlines()[-2:]
+    again = run(recipe, tmp_path / "direct", "--direct")
+    assert again.returncode == 0, again.stderr
+    assert "complete already, nothing to do" in again.stdout
+
+
+def test_only_transient_errors_are_tried_again() -> None:
+    from pymaf_data.errors import DiskFull, StoreLocked
+    from pymaf_data.flows import sample_flow  # puts Prefect's settings in place
+    from pymaf_data.flows.stages import is_transient, take_step
+
+    class State:
+        def __init__(self, error: Exception) -> None:
+            self.error = error
+
+        def result(self, raise_on_failure: bool) -> Exception:
+            assert not raise_on_failure
+            return self.error
+
+    assert sample_flow.name == "sample"
+    assert take_step.retries > 0
+    assert is_transient(None, None, State(ConnectionResetError()))
+    assert not is_transient(None, None, State(DiskFull("full")))
+    assert not is_transient(None, None, State(StoreLocked("held")))
+    assert not is_transient(None, None, State(ZeroDivisionError()))
+
+
+def test_a_server_that_does_not_answer_is_a_message(tmp_path: Path) -> None:
+    recipe = tmp_path / "tiny.yaml"
+    recipe.write_text(ROAD)
+    command = [sys.executable, "-c", "from pymaf_data.cli import main; main()", "run", str(recipe)]
+    environment = os.environ | {"PYMAF_DATA_ROOT": str(tmp_path), "PREFECT_API_URL": "http://127.0.0.1:9/api"}
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert result.returncode == 2
+    assert "--direct" in result.stderr
+    assert "Traceback" not in result.stderr

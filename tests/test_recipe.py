@@ -1,0 +1,75 @@
+"""Recipes: what they accept, and the road that follows from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pymaf_data.errors import ConfigError
+from pymaf_data.paths import DataRoot
+from pymaf_data.recipe import Recipe, known_recipes, load_recipe, road, stores_of
+
+MINIMAL = {"name": "mine", "ingest": [{"dataset": "coco"}]}
+
+
+@pytest.mark.parametrize("name", known_recipes())
+def test_shipped_recipes_lead_somewhere(name: str, tmp_path: Path) -> None:
+    recipe = load_recipe(name)
+    steps = road(recipe, DataRoot(tmp_path))
+    assert [step.stage for step in steps if step.stage == "ingest"]
+    assert len(stores_of(recipe, DataRoot(tmp_path))) == len(recipe.ingest)
+
+
+def test_the_demo_takes_every_step_in_order(tmp_path: Path) -> None:
+    stages = [step.stage for step in road(load_recipe("demo"), DataRoot(tmp_path))]
+    assert stages == ["sample", "ingest", "attach-fits", "render-iuv", "train", "contact-sheet"]
+
+
+def test_every_path_lies_below_the_data_root(tmp_path: Path) -> None:
+    root = DataRoot(tmp_path)
+    by_stage = {step.stage: step.options for step in road(load_recipe("demo"), root)}
+    store = root.store("sample", "train")
+    assert by_stage["sample"].out == root.raw("sample") == by_stage["ingest"].root
+    assert by_stage["ingest"].out == store == by_stage["attach-fits"].store == by_stage["contact-sheet"].store
+    assert by_stage["render-iuv"].stores == (store,) == by_stage["train"].stores
+    assert by_stage["attach-fits"].fits == ("keypoints", f"truth:{root.raw('sample')}/truth/train.npz")
+    assert by_stage["contact-sheet"].checkpoint.parent == root.runs / "demo" == by_stage["contact-sheet"].out.parent
+
+
+def test_a_section_left_out_is_a_step_not_taken(tmp_path: Path) -> None:
+    steps = road(Recipe.parse(MINIMAL, "test"), DataRoot(tmp_path))
+    assert [step.stage for step in steps] == ["ingest"]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"trian": {}}, "trian"),
+        ({"ingest": []}, "ingest"),
+        ({"ingest": [{"dataset": "coco", "slect": "any"}]}, "slect"),
+        ({"name": "../elsewhere"}, "name"),
+        ({"sample": {"persons": 0}}, "sample.persons"),
+    ],
+)
+def test_what_a_recipe_refuses_is_named(change: dict[str, object], named: str) -> None:
+    with pytest.raises(ConfigError, match=named.replace(".", r"\.")):
+        Recipe.parse(MINIMAL | change, "test")
+
+
+def test_options_of_training_are_checked_with_the_recipe(tmp_path: Path) -> None:
+    recipe = Recipe.parse(MINIMAL | {"train": {"learning": 1}}, "test")
+    with pytest.raises(ConfigError, match="learning"):
+        road(recipe, DataRoot(tmp_path))
+
+
+def test_an_unknown_recipe_names_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="demo"):
+        load_recipe("nonesuch")
+
+
+def test_a_recipe_file_that_is_no_yaml(tmp_path: Path) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text("name: [")
+    with pytest.raises(ConfigError, match=r"broken\.yaml"):
+        load_recipe(str(path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from prefect import flow
@@ -29,7 +30,7 @@ def take_road(steps: Sequence[Step], around: Around) -> list[Any]:
 
     @flow(name="road", validate_parameters=False)
     def shown_road() -> list[Any]:
-        return [around(step, lambda report, step=step: _reported(step, report)) for step in steps]
+        return [around(step, partial(_reported, step)) for step in steps]
 
     # The heartbeat thread serves remote workers; here it would hold the process a second longer.
     with temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):

@@ -38,33 +38,41 @@ def is_transient(_task: Any, _run: Any, state: Any) -> bool:
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-def take_step(step: Step) -> Any:
+def _take_step(step: Step) -> Any:
     """Call one stage; returns its report."""
     return run_step(step, current_report())
+
+
+# Prefect types a task for async callers first; its reports are plain values here.
+take_step: Any = _take_step
 
 
 @flow(name="sample", validate_parameters=False)
 def sample_flow(options: SampleOptions) -> SampleReport:
     """Generate a raw data set."""
-    return take_step(Step("sample", "sample", options))
+    report: SampleReport = take_step(Step("sample", "sample", options))
+    return report
 
 
 @flow(name="ingest", validate_parameters=False)
 def ingest_flow(options: IngestOptions) -> IngestReport:
     """Raw data set → store."""
-    return take_step(Step("ingest", "ingest", options))
+    report: IngestReport = take_step(Step("ingest", "ingest", options))
+    return report
 
 
 @flow(name="attach-fits", validate_parameters=False)
 def attach_fits_flow(options: AttachOptions) -> AttachReport:
     """Fits → store."""
-    return take_step(Step("attach-fits", "attach-fits", options))
+    report: AttachReport = take_step(Step("attach-fits", "attach-fits", options))
+    return report
 
 
 @flow(name="render-iuv", validate_parameters=False)
 def render_iuv_flow(options: RenderOptions) -> RenderReport:
     """Chosen fits → IUV maps."""
-    return take_step(Step("render-iuv", "render-iuv", options))
+    report: RenderReport = take_step(Step("render-iuv", "render-iuv", options))
+    return report
 
 
 @flow(name="train", validate_parameters=False)

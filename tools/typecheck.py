@@ -27,9 +27,7 @@ def main() -> int:
             (package / name).symlink_to(REPOSITORY / name)
         command = [sys.executable, "-m", "mypy", "--config-file", str(REPOSITORY / "pyproject.toml")]
         cache = ["--cache-dir", str(REPOSITORY / ".mypy_cache")]
-        return subprocess.run(
-            [*command, *cache, "--package", "pymaf_data"], cwd=folder, check=False
-        ).returncode
+        return subprocess.run([*command, *cache, "--package", "pymaf_data"], cwd=folder, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -14,9 +14,16 @@ from typing import Annotated
 import typer
 
 from pymaf_data import __version__
-from pymaf_data.cli import attach_fits, doctor, ingest, inspect, render_iuv, sample, train, verify
-from pymaf_data.cli import run as run_recipe
+from pymaf_data.cli.attach_fits import command as attach_fits
+from pymaf_data.cli.doctor import command as doctor
+from pymaf_data.cli.ingest import command as ingest
+from pymaf_data.cli.inspect import command as inspect
 from pymaf_data.cli.progress import console
+from pymaf_data.cli.render_iuv import command as render_iuv
+from pymaf_data.cli.run import command as run_recipe
+from pymaf_data.cli.sample import command as sample
+from pymaf_data.cli.train import command as train
+from pymaf_data.cli.verify import command as verify
 from pymaf_data.errors import PymafDataError
 
 INTERRUPTED = 130
@@ -51,15 +58,15 @@ def _global_options(
 
 
 # In the order of the road.
-app.command("sample")(sample.command)
-app.command("ingest")(ingest.command)
-app.command("attach-fits")(attach_fits.command)
-app.command("render-iuv")(render_iuv.command)
-app.command("train")(train.command)
-app.command("run")(run_recipe.command)
-app.command("inspect")(inspect.command)
-app.command("verify")(verify.command)
-app.command("doctor")(doctor.command)
+app.command("sample")(sample)
+app.command("ingest")(ingest)
+app.command("attach-fits")(attach_fits)
+app.command("render-iuv")(render_iuv)
+app.command("train")(train)
+app.command("run")(run_recipe)
+app.command("inspect")(inspect)
+app.command("verify")(verify)
+app.command("doctor")(doctor)
 
 
 def run(arguments: list[str] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -47,14 +48,18 @@ def command(
 
 def _show(step: Step, report: Any) -> None:
     """The stage's own lines under its title."""
-    from pymaf_data.cli import attach_fits, ingest, render_iuv, sample, train
+    from pymaf_data.cli.attach_fits import lines as attach_fits
+    from pymaf_data.cli.ingest import lines as ingest
+    from pymaf_data.cli.render_iuv import lines as render_iuv
+    from pymaf_data.cli.sample import lines as sample
+    from pymaf_data.cli.train import lines as train
 
-    lines = {
-        "sample": sample.lines,
-        "ingest": ingest.lines,
-        "attach-fits": attach_fits.lines,
-        "render-iuv": render_iuv.lines,
-        "train": train.lines,
+    lines: dict[str, Callable[[Any], list[str]]] = {
+        "sample": sample,
+        "ingest": ingest,
+        "attach-fits": attach_fits,
+        "render-iuv": render_iuv,
+        "train": train,
         "contact-sheet": lambda made: [f"{len(made.rows)} persons in {made.path}"],
     }
     typer.secho(f"\n{step.title}", bold=True)

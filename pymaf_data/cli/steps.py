@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pymaf_data.cli.progress import Report, progress
@@ -31,7 +32,7 @@ def take(steps: Sequence[Step], direct: bool, show: Callable[[Step, Any], None] 
     if direct:
         from pymaf_data.recipe import run_step
 
-        return [around(step, lambda report, step=step: run_step(step, report)) for step in steps]
+        return [around(step, partial(run_step, step)) for step in steps]
     from pymaf_data.flows import take_road
 
     return take_road(steps, around)

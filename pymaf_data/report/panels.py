@@ -40,7 +40,8 @@ def fit_into_panel(picture: Picture) -> tuple[Picture, NDArray[np.float64]]:
 def resize_panel(picture: Picture, exact: bool = False) -> Picture:
     """A square picture at the panel's size; ``exact`` keeps the values of maps (nearest neighbour)."""
     smooth = cv2.INTER_AREA if picture.shape[0] > PANEL else cv2.INTER_LINEAR
-    return cv2.resize(picture, (PANEL, PANEL), interpolation=cv2.INTER_NEAREST if exact else smooth)
+    resized = cv2.resize(picture, (PANEL, PANEL), interpolation=cv2.INTER_NEAREST if exact else smooth)
+    return np.asarray(resized, np.uint8)
 
 
 def draw_box(panel: Picture, box: NDArray[np.float64], affine: NDArray[np.float64]) -> Picture:

@@ -31,7 +31,7 @@ class KeypointSource:
 
     def identity(self) -> dict[str, Any]:
         """Format, version of the method, options that change a result."""
-        options = self.options.model_dump(mode="json", exclude={"batch"})
+        options = self.options.model_dump(mode="json")
         return {"format": self.format, "method": _METHOD, "options": options}
 
     def fits(self, persons: Persons, body: BodyModel | None, progress: Progress | None = None) -> Fits:

@@ -38,7 +38,7 @@ class KeypointFitter:
     def fit(self, persons: Persons, progress: Progress | None = None) -> Fits:
         """Fit every person whose labels suffice; ``progress`` is told how many are done.
 
-        A result depends on the person alone, not on who else is given.
+        A result depends on the person alone; who else is given changes it by rounding at most (1e-8).
         """
         code = refusals(persons, self.options)
         rows = np.flatnonzero(code == 0)

@@ -40,4 +40,4 @@ class KeypointOptions(StrictModel):
     least_keypoints: int = Field(default=6, ge=4, description="fewer labelled body keypoints make no fit")
     least_trunk: int = Field(default=2, ge=1, description="fewer labelled shoulders and hips make no fit")
     worst_reprojection: float = Field(default=30.0, gt=0, description="mean view px above which a fit is not valid")
-    batch: int = Field(default=16, ge=1, description="persons solved together; results do not depend on it")
+    batch: int = Field(default=16, ge=1, description="persons solved together; changes results by rounding alone")

@@ -132,6 +132,7 @@ class KeypointRig:
                 axes.append(group.axes)
                 slots.append((columns, 1.0 / len(group.joints)))
         self.turning = torch.tensor(turning)  # (M,)
+        self.carriers = torch.tensor([self.parents[j] for j in turning])  # (M,)
         self.axes = torch.tensor(axes, dtype=torch.float64)  # (M, 3, 3) rows are the axes
         # (A, M·3): how each angle moves each joint's (swing₁, swing₂, twist)
         self.spread = torch.zeros(len(ANGLES), len(turning), 3, dtype=torch.float64)
@@ -139,6 +140,9 @@ class KeypointRig:
             for axis, column in enumerate(columns):
                 if column >= 0:
                     self.spread[column, m, axis] = share
+        flat = self.spread.flatten(1)
+        self.used = flat.any(0).nonzero()[:, 0]  # (U,) places among M·3 that some angle moves
+        self.used_joint, self.used_spread = self.used // 3, flat[:, self.used].T.contiguous()
         below = torch.zeros(24, 24, dtype=torch.bool)
         for j in range(24):
             node = j
@@ -190,15 +194,17 @@ class KeypointRig:
         return torch.cat((root, position, self._angle_columns(posed), self._beta_columns(posed)), -1)
 
     def _angle_columns(self, posed: Posed) -> Tensor:
+        """(B, K, 3, A): ω × (X − P) of every axis that turns, U of them, added up over the joints of a group."""
         B, K, M = posed.points.shape[0], self.num_points, len(self.turning)
         hanging = (self.subtree @ posed.terms).reshape(B, K, M, 3)
         pivots = posed.joints[:, self.turning]
         arms = hanging - self.subtree_share[..., None] * pivots[:, None]
-        parents = torch.tensor([self.parents[j] for j in self.turning.tolist()])
-        axes = posed.rotations[:, parents] @ self._swing_axes(posed)  # (B, M, 3, 3) columns: world axes
-        columns = torch.cross(axes.transpose(-1, -2)[:, None], arms[..., None, :].expand(-1, -1, -1, 3, -1), dim=-1)
-        # (B, K, M, 3 axes, 3 xyz) → (B, K, 3 xyz, A)
-        return torch.einsum("bkmxc,amx->bkca", columns, self.spread)
+        axes = posed.rotations[:, self.carriers] @ self._swing_axes(posed)  # (B, M, 3, 3) columns: world axes
+        # By component, on contiguous (B, K, U): several times faster than torch.cross on expanded views.
+        rx, ry, rz = arms.permute(3, 0, 1, 2)[..., self.used_joint]
+        ax, ay, az = axes.permute(2, 0, 1, 3).flatten(2)[..., self.used].unsqueeze(2)
+        columns = torch.stack((ay * rz - az * ry, az * rx - ax * rz, ax * ry - ay * rx), 2)
+        return columns @ self.used_spread  # (B, K, 3, U) → (B, K, 3, A)
 
     def _swing_axes(self, posed: Posed) -> Tensor:
         """(B, M, 3, 3): instantaneous axes, in the parent's frame, of a change of each of the three angles."""

@@ -34,3 +34,9 @@ def load_module(path: Path) -> ModuleType:
 def coco() -> ModuleType:
     """The factory of small data sets in COCO's layout, ``tests/factories/coco.py``."""
     return load_module(REPOSITORY / "tests" / "factories" / "coco.py")
+
+
+@pytest.fixture(scope="session")
+def warps() -> ModuleType:
+    """Measures of warped maps against rendered ones, ``tests/measures/warps.py``."""
+    return load_module(REPOSITORY / "tests" / "measures" / "warps.py")

@@ -1,0 +1,114 @@
+"""The road on a small generated sample: raw data → store → true fits → IUV maps, by the public stages alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pymaf_data.body import BodyModel, load_body
+from pymaf_data.geometry.cameras import Camera
+from pymaf_data.geometry.rotations import axis_angle_to_matrix
+from pymaf_data.render import Atlas, load_atlas
+from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
+from pymaf_data.stages.ingest import IngestOptions, ingest
+from pymaf_data.stages.render_iuv import RenderOptions, render_iuv_stage
+from pymaf_data.stages.sample import SampleOptions, write_sample
+from pymaf_data.storage import Store, open_store
+
+PERSONS, SEED = 24, 4
+
+
+@dataclass(frozen=True)
+class Road:
+    """A sample and the store that was made of it; one entry or row per person of the store."""
+
+    raw: Path
+    store: Store
+    body: BodyModel
+
+    @cached_property
+    def annotations(self) -> list[dict[str, Any]]:
+        """COCO's annotation of each row, as the sample wrote it."""
+        content = json.loads((self.raw / "annotations/person_keypoints_train2014.json").read_text())
+        by_id = {entry["id"]: entry for entry in content["annotations"]}
+        return [by_id[number] for number in self.store.array("annotation_id")[:].tolist()]
+
+    @cached_property
+    def masks(self) -> list[np.ndarray]:
+        """Visible pixels (H, W) of each row, from the annotation's run lengths."""
+        return [_decoded(**entry["segmentation"]) for entry in self.annotations]
+
+    @cached_property
+    def pose(self) -> torch.Tensor:
+        """(N, 24, 3, 3) of the attached fits."""
+        stored = self.store.array("fits/truth/pose")[:]
+        return axis_angle_to_matrix(torch.tensor(stored, dtype=torch.float64).reshape(-1, 24, 3))
+
+    @cached_property
+    def betas(self) -> torch.Tensor:
+        """(N, 10)."""
+        return torch.tensor(self.store.array("fits/truth/betas")[:], dtype=torch.float64)
+
+    @cached_property
+    def vertices(self) -> torch.Tensor:
+        """(N, V, 3) metres; the native camera's matrix carries the translation."""
+        return self.body(self.pose, self.betas).vertices
+
+    @cached_property
+    def cameras(self) -> Camera:
+        """Native cameras of all rows, in pixels of their pictures."""
+        return Camera(torch.tensor(self.store.array("fits/truth/native")[:]))
+
+    @cached_property
+    def whole(self) -> np.ndarray:
+        """Rows of the persons whom nothing hides and no frame cuts."""
+        with np.load(self.raw / "truth/train.npz") as truth:
+            hidden = dict(zip(truth["annotation_id"].tolist(), truth["occlusion"].tolist(), strict=True))
+        pixels = self.cameras.project(self.vertices).numpy()
+        size = np.array([mask.shape[::-1] for mask in self.masks])[:, None]
+        inside = ((pixels > 1) & (pixels < size - 1)).all((1, 2))
+        shown = np.array([hidden[entry["id"]] == 0 for entry in self.annotations])
+        return np.flatnonzero(inside & shown)
+
+
+def _decoded(counts: list[int], size: list[int]) -> np.ndarray:
+    """COCO's uncompressed run lengths: column by column, beginning with zeros."""
+    return np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(size[1], size[0]).T
+
+
+def take_road(root: Path, body: BodyModel, workers: int = 1) -> Road:
+    """The whole road below a folder, with the default sizes."""
+    raw, out = root / "raw", root / "sample-train.zarr"
+    write_sample(SampleOptions(out=raw, persons=PERSONS, seed=SEED))
+    ingest(IngestOptions(dataset="sample", root=raw, out=out, workers=workers, shard=16))
+    attach_fits(AttachOptions(store=out, fits=(f"truth:{raw / 'truth/train.npz'}",)))
+    render_iuv_stage(RenderOptions(stores=(out,), workers=workers))
+    return Road(raw, open_store(out), body)
+
+
+@pytest.fixture(scope="session")
+def body() -> BodyModel:
+    return load_body("free", dtype=torch.float64)
+
+
+@pytest.fixture(scope="session")
+def atlas() -> Atlas:
+    return load_atlas("free")
+
+
+@pytest.fixture(scope="session")
+def road(tmp_path_factory: pytest.TempPathFactory, body: BodyModel) -> Road:
+    return take_road(tmp_path_factory.mktemp("road"), body)
+
+
+@pytest.fixture(scope="session")
+def second_road(tmp_path_factory: pytest.TempPathFactory, body: BodyModel) -> Road:
+    """The same again, elsewhere and with other numbers of workers."""
+    return take_road(tmp_path_factory.mktemp("again"), body, workers=2)

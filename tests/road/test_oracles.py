@@ -1,0 +1,246 @@
+"""End to end: what comes out of the road is what the sample's truth says, by measures that share no code with it.
+
+Masks and keypoints are those of the annotation file, drawn before any store was there; rows, boxes, crops, fits,
+cameras and maps have gone through every stage. Each oracle that bounds an error is shown to see half a pixel, or the
+wrong side of the body.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from pymaf_data.body import load_body
+from pymaf_data.geometry.affines import VIEW_SIZE, apply, compose, invert, resize, view_affine
+from pymaf_data.geometry.cameras import weak_to_camera
+from pymaf_data.geometry.joints import COCO17, J49, index_map
+from pymaf_data.geometry.views import Augmentation
+from pymaf_data.loader import Batch, Loader, LoaderOptions
+from pymaf_data.render import TARGET_SIZE, Atlas, render_iuv
+
+HALF_PIXELS = [(0.5, 0.0), (-0.5, 0.0), (0.0, 0.5), (0.0, -0.5)]
+
+
+def test_the_sample_shows_enough(road) -> None:
+    assert len(road.store) == 24
+    assert len(road.whole) >= 16
+    assert road.store.array("iuv/rendered")[:].all()
+
+
+def test_rendered_in_the_pictures_own_frame_silhouettes_are_the_masks(road, atlas: Atlas) -> None:
+    both = either = 0
+    for row in road.whole:
+        mask = road.masks[row]
+        height, width = mask.shape
+        rendered = render_iuv(road.vertices[row : row + 1], road.cameras[row], atlas, max(mask.shape)).mask[0]
+        assert not rendered[height:].any()
+        assert not rendered[:, width:].any()
+        rendered = rendered[:height, :width]
+        both, either = both + (rendered & mask).sum(), either + (rendered | mask).sum()
+    print(f"IoU {both / either:.6f} over {either} pixels of {len(road.whole)} persons")
+    assert both >= 0.9999 * either
+
+
+def stored_iou(road, shift: tuple[float, float] = (0.0, 0.0)) -> tuple[float, float]:
+    """IoU of stored maps with masks where the masks decide, and the share of foreground where they do.
+
+    Both rasters are samples of one outline at other places. A stored centre that lies among four picture centres of
+    one kind must be of that kind; among four that differ, the mask does not say.
+    """
+    both = either = decided = near = 0
+    maps = road.store.array("iuv/map").rows(road.whole)[:, 0] > 0
+    crops = road.store.array("crop_affine").rows(road.whole)
+    size, crop_size = maps.shape[-1], road.store.array("image").shape[1]
+    i, j = np.mgrid[:size, :size] + 0.5
+    centres = np.stack([j.ravel(), i.ravel()], 1)
+    for row, stored, crop in zip(road.whole, maps, crops, strict=True):
+        mask = np.pad(road.masks[row].astype(np.uint8), 1)
+        points = apply(invert(compose(resize(crop_size, size), crop)), centres) + shift
+        column, line = np.clip(np.floor(points + 0.5).astype(int), 0, np.array(mask.shape)[::-1] - 2).T
+        around = mask[line, column] + mask[line + 1, column] + mask[line, column + 1] + mask[line + 1, column + 1]
+        around = around.reshape(size, size)
+        sure, shown = (around == 0) | (around == 4), around == 4
+        both, either = both + (shown & stored & sure).sum(), either + ((shown | stored) & sure).sum()
+        decided, near = decided + shown.sum(), near + (around > 0).sum()
+    return both / either, decided / near
+
+
+def test_silhouettes_of_stored_maps_are_the_masks(road) -> None:
+    iou, decided = stored_iou(road)
+    print(f"IoU {iou:.6f} where the masks decide, which is on {decided:.1%} of the foreground")
+    assert iou >= 0.9995
+    assert decided >= 0.85
+
+
+@pytest.mark.parametrize("shift", HALF_PIXELS)
+def test_half_a_picture_pixel_would_be_found(road, shift: tuple[float, float]) -> None:
+    assert stored_iou(road, shift)[0] < 0.999
+
+
+def test_stored_maps_lie_nowhere_else(road, warps: ModuleType) -> None:
+    maps = road.store.array("iuv/map").rows(road.whole)[:, 0] > 0
+    size, crop_size = maps.shape[-1], road.store.array("image").shape[1]
+    affines = compose(resize(crop_size, size), road.store.array("crop_affine").rows(road.whole))
+    moved = warps.displacement(maps, sampled(road, affines, size))
+    shifted = affines.copy()
+    shifted[:, :, 2] += 0.5 * affines[:, [0, 1], [0, 1]]
+    found = warps.displacement(maps, sampled(road, shifted, size))
+    print(f"maps lie {moved} stored pixels from the masks; seen after half a picture pixel: {found}")
+    assert (np.abs(moved) <= 0.02).all()
+    assert (np.abs(found) >= 0.1).all()
+
+
+def sampled(road, affines: np.ndarray, size: int) -> np.ndarray:
+    """Masks interpolated at the stored centres; affines of continuous coordinates, picture → map."""
+    half = np.array([[1.0, 0, 0.5], [0, 1, 0.5]])
+    return np.stack(
+        [
+            cv2.warpAffine(road.masks[row].astype(np.float32), compose(invert(half), compose(A, half)), (size, size))
+            for row, A in zip(road.whole, affines, strict=True)
+        ]
+    )
+
+
+def test_fits_project_onto_the_annotated_keypoints(road) -> None:
+    joints = road.body(road.pose, road.betas).joints[:, torch.tensor(index_map(J49, COCO17))]
+    projected = road.cameras.project(joints).numpy()
+    annotated = np.array([entry["keypoints"] for entry in road.annotations], np.float64).reshape(-1, 17, 3)
+    error = np.abs(projected - (annotated[..., :2] + 0.5))[annotated[..., 2] > 0]
+    print(f"{len(error)} keypoints, {error.max():.4f} px at worst")
+    assert len(error) > 300
+    assert error.max() < 0.51, "beyond COCO's rounding"
+
+
+def test_visible_keypoints_lie_inside_the_masks(road) -> None:
+    """Stored keypoints are continuous: the pixel that one lies in is its floor. Nose, eyes and ears lie on the skin."""
+    skin, inside, count = np.ones((3, 3), np.uint8), 0, 0
+    keypoints, visibility = (road.store.array(name)[:] for name in ("keypoints", "visibility"))
+    for row, mask in enumerate(road.masks):
+        reach = cv2.dilate(mask.astype(np.uint8), skin)
+        for joint, name in zip(index_map(J49, COCO17), COCO17.joints, strict=True):
+            if visibility[row, joint] != 2:
+                continue
+            column, line = np.floor(keypoints[row, joint, :2]).astype(int)
+            on_skin = name == "nose" or name.endswith(("eye", "ear"))
+            assert (reach if on_skin else mask)[line, column], f"{name} of row {row}"
+            inside, count = inside + int(mask[line, column]), count + 1
+    print(f"{inside} of {count} visible keypoints inside, the others on the outline's next pixel")
+    assert count > 200
+    assert inside >= 0.95 * count
+
+
+def test_warped_maps_are_the_transformed_bodies(road, atlas: Atlas, warps: ModuleType) -> None:
+    """As ``tests/render/test_warp.py``, on real crops and native cameras."""
+    rng = np.random.default_rng(3)
+    stored = road.store.array("iuv/map")[:]
+    view = road.cameras.warped(view_affine(road.store.array("box")[:]))
+    comparisons = []
+    for number in range(10):
+        k, phi = rng.uniform(0.75, 1.25), np.radians(rng.uniform(-60, 60))
+        augmentation = Augmentation.of(k, phi, flip=number % 2 == 1)
+        comparisons.append(warps.compare(road.body, road.pose, road.betas, view, stored, augmentation, atlas))
+    near, exact = warps.agreement(comparisons)
+    bias = [warps.bias(comparisons[flipped::2], stored.shape[-1]) for flipped in (0, 1)]
+    print(f"within one stored pixel {near:.4%}, exact {exact:.4%}; bias {bias} stored pixels")
+    assert near >= 0.995
+    assert (np.abs(bias) <= 0.05).all()
+
+
+@pytest.fixture(scope="module")
+def batches(road, atlas: Atlas) -> list[Batch]:
+    """Two epochs of every person, augmented."""
+    loader = Loader([road.store], load_body("free"), atlas, LoaderOptions(batch_size=24, workers=0))
+    return [batch for epoch in range(2) for batch in loader.epoch(epoch)]
+
+
+def picture_to_view(road, batch: Batch, place: int) -> tuple[np.ndarray, bool]:
+    """The affine (2, 3) that a row's keypoints went through, found from the keypoints alone, and whether it mirrors."""
+    annotated = road.store.array("keypoints")[int(batch.row[place])].astype(np.float64)
+    found = (batch.keypoints[place].double().numpy()[:, :2] + 1) * 112
+    for mirrored in (False, True):
+        before = annotated[J49.flip_permutation] if mirrored else annotated
+        seen = before[:, 2] > 0
+        if not np.array_equal(seen, batch.keypoints[place, :, 2].numpy() > 0):
+            continue
+        homogeneous = np.concatenate([before[seen, :2], np.ones((seen.sum(), 1))], 1)
+        affine = np.linalg.lstsq(homogeneous, found[seen], rcond=None)[0].T
+        residual = np.abs(homogeneous @ affine.T - found[seen]).max()
+        if residual < 1e-2 and (np.linalg.det(affine[:, :2]) < 0) == mirrored:
+            return affine, mirrored
+    raise AssertionError(f"keypoints of row {batch.row[place]} did not move by one affine")
+
+
+def test_maps_of_a_batch_moved_as_its_keypoints_did(
+    road, batches: list[Batch], atlas: Atlas, warps: ModuleType
+) -> None:
+    """Rendered by the native camera in the view that the keypoints tell; flipped parts change names by the atlas."""
+    masks: dict[str, list[np.ndarray]] = {"batch": [], "exact": []}
+    same = swapped = union = 0
+    for batch in batches:
+        assert batch.has_iuv.all()
+        for place, row in enumerate(batch.row.tolist()):
+            affine, mirrored = picture_to_view(road, batch, place)
+            camera = road.cameras[row].warped(compose(resize(VIEW_SIZE, TARGET_SIZE), affine))
+            exact = render_iuv(road.vertices[row : row + 1], camera, atlas).part[0]
+            exact = atlas.part_mirror[exact] if mirrored else exact
+            part = batch.part[place].numpy()
+            either = (part > 0) | (exact > 0)
+            same, union = same + ((part == exact) & either).sum(), union + either.sum()
+            swapped += ((atlas.part_mirror[part] == exact) & either).sum()
+            masks["batch"].append(part > 0)
+            masks["exact"].append(exact > 0)
+    moved = warps.displacement(np.stack(masks["batch"]), np.stack(masks["exact"]))
+    print(
+        f"parts agree on {same / union:.2%} of the union, {swapped / union:.2%} if sides were swapped; moved {moved} px"
+    )
+    assert same >= 0.9 * union
+    assert swapped <= 0.45 * union
+    assert (np.abs(moved) <= 0.05).all()
+
+
+def test_bodies_of_a_batch_moved_as_its_keypoints_did(road, batches: list[Batch]) -> None:
+    """Turned about the root and mirrored by the linear part of the keypoints' affine, vertex by vertex."""
+    mirror, root = road.body.mirror.numpy(), road.body(road.pose, road.betas).skeleton[:, :1].numpy()
+    flips = 0
+    for batch in batches:
+        assert batch.has_fit.all()
+        vertices = road.body(batch.pose.double(), batch.betas.double()).vertices.numpy()
+        for place, row in enumerate(batch.row.tolist()):
+            affine, mirrored = picture_to_view(road, batch, place)
+            turn = np.eye(3)
+            turn[:2, :2] = affine[:, :2] / np.sqrt(abs(np.linalg.det(affine[:, :2])))
+            expected = (road.vertices[row].numpy() - root[row]) @ turn.T + root[row]
+            expected = expected[mirror] if mirrored else expected
+            np.testing.assert_allclose(vertices[place], expected, atol=1e-4)
+            flips += mirrored
+    assert 10 < flips < 38
+
+
+def test_cameras_of_a_batch_show_its_body_at_its_keypoints(road, batches: list[Batch]) -> None:
+    """The cameras stood near, and π is far: what it misses by is what attaching the fits measured, seen at scale 1/k."""
+    residual, body = road.store.array("fits/truth/weak_residual")[:], load_body("free")
+    for batch in batches:
+        assert batch.has_camera.all()
+        projected = weak_to_camera(batch.camera).project(body(batch.pose, batch.betas).joints)
+        error = (projected - (batch.keypoints[..., :2] + 1) * 112).norm(dim=-1)
+        seen = batch.keypoints[..., 2] > 0
+        mean = ((error * seen).sum(1) / seen.sum(1)).numpy()
+        print(f"mean error of a person in view px: median {np.median(mean):.2f}, worst {mean.max():.2f}")
+        assert (mean <= residual[batch.row.numpy()] / 0.75).all()
+
+
+def test_the_whole_road_is_deterministic(road, second_road) -> None:
+    first, second = contents(road.raw.parent), contents(second_road.raw.parent)
+    assert first.keys() == second.keys()
+    assert len(first) > 60
+    assert not [name for name, data in first.items() if second[name] != data]
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    """Every file below a folder: raw data, arrays, commits, records, released locks."""
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}

@@ -20,7 +20,6 @@ _OPTIONAL = {
     "prefect": "flows (or pass --direct)",
     "dask": "flows on a cluster",
     "pycocotools": "COCO's average precision",
-    "pytorch3d": "a second renderer; the embedded one needs nothing",
 }
 
 

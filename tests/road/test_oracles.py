@@ -222,7 +222,7 @@ def test_bodies_of_a_batch_moved_as_its_keypoints_did(road, batches: list[Batch]
 
 
 def test_cameras_of_a_batch_show_its_body_at_its_keypoints(road, batches: list[Batch]) -> None:
-    """The cameras stood near, and π is far: what it misses by is what attaching the fits measured, seen at scale 1/k."""
+    """The cameras stood near, and π is far: it misses by what attaching the fits measured, seen at scale 1/k."""
     residual, body = road.store.array("fits/truth/weak_residual")[:], load_body("free")
     for batch in batches:
         assert batch.has_camera.all()

@@ -84,7 +84,7 @@ def spread_rows(store: Store, count: int) -> list[int]:
 
 def _body_name(store: Store) -> str:
     """The body of the store's chosen fits, the free body where there are none."""
-    if not any(info.stage == "choice" for info in store.stages()):
+    if not store.has("choice"):
         return "free"
     names = store.current("choice").attributes["sources"]
     return str(store.current(f"fits/{names[0]}").attributes["body"]) if names else "free"

@@ -1,101 +1,177 @@
-"""The chosen fits of a store's rows: one way to read them, whichever sources they come from."""
+"""The chosen fits of a store's rows: the one way to read them, whichever sources they come from.
+
+    choice → source of each row → fits/<name>, of the very generation that was chosen from → pose, betas, camera
+
+Rendering, training and reports read through here, so a row has a fit for all of them or for none.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from pymaf_data.errors import FitError, StoreIncomplete
 from pymaf_data.fits.choice import NONE
-from pymaf_data.geometry.affines import invert, view_affine
-from pymaf_data.storage import Store
+from pymaf_data.geometry.affines import Floats, compose, invert, view_affine
+from pymaf_data.geometry.cameras import Camera, weak_to_camera
+from pymaf_data.storage import Array, StageInfo, Store
 
-if TYPE_CHECKING:
-    from pymaf_data.geometry.cameras import Camera
+NATIVE_KINDS = ("perspective", "orthographic", "none")
+"""What a source's native cameras may be; with "none" a fit is seen by its derived π."""
+
+Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class ChosenFits:
-    """The chosen fit of each of K rows (NumPy).
+    """The chosen fit of each of K rows (NumPy); zeros where a row has none.
 
     Attributes:
-        source: (K,) index into ``names``, −1 where the row has no valid fit.
-        pose: (K, 72) axis-angle radians; betas: (K, 10).
+        source: (K,) index into :attr:`ChosenReader.names`, −1 where the row has no usable fit.
+        pose: (K, 72) axis-angle radians.
+        betas: (K, 10).
         native: (K, 3, 4) camera-space metres → original pixels.
         weak_camera: (K, 3) derived π.
-        box: (K, 3) the persons' boxes, in which π is meant.
-        names: the sources.
-        native_kinds: "perspective", "orthographic" or "none", per source.
-        bodies: the body that each source's fits belong to.
     """
 
-    source: NDArray[np.int64]
+    source: Indices
     pose: NDArray[np.float32]
     betas: NDArray[np.float32]
     native: NDArray[np.float64]
     weak_camera: NDArray[np.float32]
-    box: NDArray[np.float64]
-    names: tuple[str, ...]
-    native_kinds: tuple[str, ...]
-    bodies: tuple[str, ...]
 
     @property
     def valid(self) -> NDArray[np.bool_]:
         """(K,) whether the row has a fit."""
         return self.source != NONE
 
-    def source_name(self, row: int) -> str:
-        """Name of the source of a valid row."""
-        return self.names[self.source[row]]
+    def __len__(self) -> int:
+        return len(self.source)
 
-    def camera(self, row: int) -> Camera:
-        """The camera of a valid row in original pixels: the native one, else that of π."""
-        import torch
+    def __getitem__(self, rows: Indices | slice) -> ChosenFits:
+        return ChosenFits(*(getattr(self, field.name)[rows] for field in fields(self)))
 
-        from pymaf_data.geometry.cameras import Camera, weak_to_camera
+    def cameras(self, kind: str, box: Floats, plane: Floats) -> Camera:
+        """The cameras of K rows with fits: the native ones, else those of π.
 
-        kind = self.native_kinds[self.source[row]]
+        Args:
+            kind: of the rows' source, one of :data:`NATIVE_KINDS`.
+            box: (K, 3) the persons' boxes, in which π is meant.
+            plane: (2, 3) or (K, 2, 3) original pixels → the pixels that the cameras shall see.
+        """
         if kind == "none":
-            weak = torch.from_numpy(self.weak_camera[row : row + 1]).double()
-            return weak_to_camera(weak).warped(invert(view_affine(self.box[row])))
-        return Camera(torch.from_numpy(self.native[row : row + 1]), kind == "orthographic")
+            plane_of_view = compose(plane, invert(view_affine(box)))
+            return weak_to_camera(torch.from_numpy(self.weak_camera).double()).warped(plane_of_view)
+        return Camera(torch.from_numpy(self.native), kind == "orthographic").warped(plane)
 
 
-def read_chosen(store: Store, rows: NDArray[np.int64]) -> ChosenFits:
-    """Read the chosen fits of rows. A chosen fit that is marked as not valid counts as none.
+class ChosenReader:
+    """Reads the chosen fits of a store, from the generations that the choice names, be they current or not.
+
+    Attributes:
+        choice: the generation of ``choice`` in force.
+        names: the sources, by their index in the choice.
 
     Raises:
-        StoreIncomplete: there is no choice, or a shard that holds some of the rows is missing.
+        StoreIncomplete: the store has no choice in force.
     """
-    choice = store.current("choice")
-    names = tuple(choice.attributes["sources"])
-    source = store.array("choice/source").rows(rows).astype(np.int64)
-    K = len(rows)
-    values: dict[str, np.ndarray] = {
-        "pose": np.zeros((K, 72), np.float32),
-        "betas": np.zeros((K, 10), np.float32),
-        "native": np.zeros((K, 3, 4), np.float64),
-        "weak_camera": np.zeros((K, 3), np.float32),
-    }
-    attributes = [store.current(f"fits/{name}").attributes for name in names]
-    for index, name in enumerate(names):
-        mine = np.flatnonzero(source == index)
-        if not mine.size:
-            continue
-        valid = store.array(f"fits/{name}/valid").rows(rows[mine]).astype(bool)
-        source[mine[~valid]] = NONE
-        for key, target in values.items():
-            target[mine[valid]] = store.array(f"fits/{name}/{key}").rows(rows[mine[valid]])
-    return ChosenFits(
-        source,
-        values["pose"],
-        values["betas"],
-        values["native"],
-        values["weak_camera"],
-        store.array("box").rows(rows),
-        names,
-        tuple(str(entry["native_kind"]) for entry in attributes),
-        tuple(str(entry["body"]) for entry in attributes),
-    )
+
+    def __init__(self, store: Store) -> None:
+        self.choice = store.current("choice")
+        self.names = tuple(str(name) for name in self.choice.attributes["sources"])
+        self._store = store
+        self._arrays: dict[str, Array] = {}
+
+    def source(self, index: int) -> StageInfo:
+        """The generation of ``fits/<name>`` that rows of this source were chosen from.
+
+        Raises:
+            StoreIncomplete: it is not in the store.
+        """
+        stage, wanted = f"fits/{self.names[index]}", self.choice.attributes["generations"][self.names[index]]
+        for info in self._store.stages():
+            if (info.stage, info.generation) == (stage, wanted):
+                return info
+        raise StoreIncomplete(
+            f"{self._store.path} has no {stage} of generation {wanted[:16]}, from which fits were chosen",
+            expected="the fits that the choice names",
+            action="run `pymaf-data attach-fits` on it again.",
+        )
+
+    def native_kind(self, index: int) -> str:
+        """The kind of a source's native cameras, one of :data:`NATIVE_KINDS`.
+
+        Raises:
+            FitError: it is none of them.
+        """
+        info = self.source(index)
+        kind = str(info.attributes["native_kind"])
+        if kind not in NATIVE_KINDS:
+            raise FitError(
+                f"{info.stage} of {self._store.path} has native cameras of kind {kind!r}",
+                expected=", ".join(NATIVE_KINDS),
+                action="attach the fits again with this version of pymaf-data.",
+            )
+        return kind
+
+    def sources_of(self, rows: Indices, allow_partial: bool = False) -> Indices:
+        """(K,) the source that each row was given, −1: none. Whether its fit is usable, only :meth:`read` tells.
+
+        Raises:
+            StoreIncomplete: see :meth:`read`.
+        """
+        source = np.full(len(rows), NONE, np.int64)
+        there = self._wanted(self.choice, rows, allow_partial)
+        source[there] = self._array(self.choice, "source").rows(rows[there])
+        return source
+
+    def read(self, rows: Indices, allow_partial: bool = False) -> ChosenFits:
+        """The chosen fits of K rows. A fit that is not valid, or not finite, counts as none.
+
+        Args:
+            rows: (K,) row numbers.
+            allow_partial: rows of missing shards have no fit, instead of being refused.
+
+        Raises:
+            StoreIncomplete: a shard that holds one of the rows is missing, or a source that was chosen from.
+            StoreDamaged: bytes differ from what was committed.
+        """
+        K = len(rows)
+        source = self.sources_of(rows, allow_partial)
+        fits = ChosenFits(
+            np.full(K, NONE, np.int64),
+            np.zeros((K, 72), np.float32),
+            np.zeros((K, 10), np.float32),
+            np.zeros((K, 3, 4), np.float64),
+            np.zeros((K, 3), np.float32),
+        )
+        for index in np.unique(source[source != NONE]).tolist():
+            info, mine = self.source(index), np.flatnonzero(source == index)
+            mine = mine[self._wanted(info, rows[mine], allow_partial)]
+            found = {name: self._array(info, name).rows(rows[mine]) for name in _VALUES}
+            usable = self._array(info, "valid").rows(rows[mine]).astype(bool)
+            for values in found.values():
+                usable &= np.isfinite(values.reshape(len(mine), -1)).all(axis=1)
+            fits.source[mine[usable]] = index
+            for name, values in found.items():
+                getattr(fits, name)[mine[usable]] = values[usable]
+        return fits
+
+    def _wanted(self, info: StageInfo, rows: Indices, allow_partial: bool) -> NDArray[np.bool_]:
+        """(K,) the rows to read of a generation; reading those of missing shards is what raises."""
+        if not allow_partial:
+            return np.ones(len(rows), bool)
+        return ~np.isin(rows // self._store.shard, info.missing)
+
+    def _array(self, info: StageInfo, name: str) -> Array:
+        # Shards are read one after the other, and an array maps all of its own when it is made: made once.
+        key = info.record.key.array(name)
+        if key not in self._arrays:
+            self._arrays[key] = self._store.array(key)
+        return self._arrays[key]
+
+
+_VALUES = tuple(field.name for field in fields(ChosenFits) if field.name != "source")

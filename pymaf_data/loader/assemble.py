@@ -59,7 +59,7 @@ class Source:
     @cached_property
     def maps(self) -> Array | None:
         """Stored IUV maps (N, 3, Z, Z)."""
-        has_maps = self.with_maps and any(info.stage == "iuv" for info in self.store.stages())
+        has_maps = self.with_maps and self.store.has("iuv")
         return self.store.array("iuv/map") if has_maps else None
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pymaf_data.body import BodyModel
 from pymaf_data.errors import AssetMismatch, StoreChanged, StoreIncomplete
+from pymaf_data.fits.chosen import ChosenReader
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.render.atlas import Atlas
 from pymaf_data.storage import StageInfo, Store
@@ -104,37 +105,19 @@ def read_labels(store: Store, body: BodyModel, atlas: Atlas, maps: bool, allow_p
 def _read_fits(
     store: Store, body: BodyModel, present: Flags, allow_partial: bool
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], Flags]:
-    """Pose (N, 24, 3), betas (N, 10) and validity (N,) of each row's chosen fit."""
+    """Pose (N, 24, 3), betas (N, 10) and validity (N,) of each row's chosen fit, zeros without one.
+
+    Without a choice no fit is proved: none.
+    """
     N = len(store)
-    pose, betas, valid = np.zeros((N, 72), np.float32), np.zeros((N, 10), np.float32), np.zeros(N, bool)
-    for info, chosen in _chosen(store, allow_partial):
-        usable = chosen & present & _stored(store, info, allow_partial)
-        usable &= _read(store, info, "valid", usable).astype(bool)
-        if usable.any():
-            _check_body(info, body)
-            pose[usable] = _read(store, info, "pose", usable)[usable]
-            betas[usable] = _read(store, info, "betas", usable)[usable]
-            valid |= usable
-    return pose.reshape(N, 24, 3), betas, valid
-
-
-def _chosen(store: Store, allow_partial: bool) -> list[tuple[StageInfo, Flags]]:
-    """The sources that fits were chosen from, and the rows (N,) of each. Without a choice no fit is proved: none."""
-    if not _has(store, "choice"):
-        return []
-    choice = store.current("choice")
-    source = _read(store, choice, "source", _stored(store, choice, allow_partial), missing=-1)
-    fits = {(info.record.stage, info.generation): info for info in store.stages()}
-    chosen = []
-    for number, name in enumerate(choice.attributes["sources"]):
-        wanted = choice.attributes["generations"][name]
-        if (f"fits/{name}", wanted) not in fits:
-            raise StoreIncomplete(
-                f"{store.path} has no fits/{name} of generation {wanted[:16]}, from which fits were chosen",
-                action="run `pymaf-data attach-fits` on it again.",
-            )
-        chosen.append((fits[f"fits/{name}", wanted], source == number))
-    return chosen
+    if not store.has("choice"):
+        return np.zeros((N, 24, 3), np.float32), np.zeros((N, 10), np.float32), np.zeros(N, bool)
+    chosen = ChosenReader(store)
+    fits = chosen.read(np.arange(N), allow_partial)
+    usable = fits.valid & present
+    for index in np.unique(fits.source[usable]).tolist():
+        _check_body(chosen.source(index), body)
+    return (fits.pose * usable[:, None]).reshape(N, 24, 3), fits.betas * usable[:, None], usable
 
 
 def _pose_bodies(
@@ -156,7 +139,7 @@ def _pose_bodies(
 
 def _has_map(store: Store, atlas: Atlas, allow_partial: bool) -> Flags:
     """(N,) whether a map is stored; none where the store has no such stage."""
-    if not _has(store, "iuv"):
+    if not store.has("iuv"):
         return np.zeros(len(store), bool)
     maps = store.current("iuv")
     if maps.attributes["atlas_digest"] != atlas.digest:
@@ -197,10 +180,10 @@ def _stored(store: Store, info: StageInfo, allow_partial: bool) -> Flags:
     return stored
 
 
-def _read(store: Store, info: StageInfo, name: str, rows: Flags, missing: float = 0) -> np.ndarray:
-    """All rows of an array of a generation, ``missing`` where ``rows`` (N,) is false."""
+def _read(store: Store, info: StageInfo, name: str, rows: Flags) -> np.ndarray:
+    """All rows of an array of a generation, zeros where ``rows`` (N,) is false."""
     array = store.array(info.record.key.array(name))
-    values = np.full(array.shape, missing, array.dtype)
+    values = np.zeros(array.shape, array.dtype)
     values[rows] = array.rows(np.flatnonzero(rows))
     return values
 
@@ -208,7 +191,3 @@ def _read(store: Store, info: StageInfo, name: str, rows: Flags, missing: float 
 def _cleared(labels: np.ndarray) -> np.ndarray:
     """Labels (..., C) with zeros where the last channel, confidence or flag, is not above 0."""
     return np.where(labels[..., -1:] > 0, labels, 0).astype(labels.dtype)
-
-
-def _has(store: Store, stage: str) -> bool:
-    return any(info.stage == stage for info in store.stages())

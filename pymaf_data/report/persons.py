@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from pymaf_data.body import BodyModel
-from pymaf_data.fits.chosen import ChosenFits, read_chosen
+from pymaf_data.fits.chosen import ChosenReader
 from pymaf_data.geometry.affines import apply, compose, resize
 from pymaf_data.geometry.cameras import Camera
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
@@ -124,9 +124,12 @@ def _add_crops(
 def _add_fits(
     result: list[SheetRow], store: Store, rows: NDArray[np.int64], body: BodyModel, planes: NDArray[np.float64]
 ) -> None:
-    if not any(info.stage.startswith("fits/") for info in store.stages()):
+    if not store.has("choice"):
+        for entry in result:
+            entry.panels.pop(FIT, None)
         return
-    fits: ChosenFits = read_chosen(store, rows)
+    chosen = ChosenReader(store)
+    fits, boxes = chosen.read(rows), store.array("box").rows(rows)
     with torch.no_grad():
         pose = axis_angle_to_matrix(torch.from_numpy(fits.pose).float().reshape(-1, 24, 3))
         vertices = body(pose, torch.from_numpy(fits.betas).float()).vertices.numpy()
@@ -135,14 +138,15 @@ def _add_fits(
         if not fits.valid[k] or FIT not in entry.panels:
             entry.panels[FIT] = message_panel("no fit")
             continue
-        camera = fits.camera(k).warped(planes[k])
+        source, one = int(fits.source[k]), slice(k, k + 1)
+        camera = fits[one].cameras(chosen.native_kind(source), boxes[one], planes[one])
         entry.panels[FIT] = overlay_body(entry.panels[FIT], vertices[k], faces, camera)
         entry.panels[SIDE] = side_view(vertices[k], faces, camera.matrix[0].numpy())
-        entry.caption += f", fit {fits.source_name(k)}"
+        entry.caption += f", fit {chosen.names[source]}"
 
 
 def _add_maps(result: list[SheetRow], store: Store, rows: NDArray[np.int64]) -> None:
-    if not any(info.stage == "iuv" for info in store.stages()):
+    if not store.has("iuv"):
         return
     maps, rendered = store.array("iuv/map").rows(rows), store.array("iuv/rendered").rows(rows)
     for k, entry in enumerate(result):

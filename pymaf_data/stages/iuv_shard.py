@@ -18,18 +18,15 @@ import torch
 
 from pymaf_data.body import BodyModel
 from pymaf_data.digest import digest_arrays
-from pymaf_data.geometry.affines import compose, invert, resize, view_affine
-from pymaf_data.geometry.cameras import Camera, weak_to_camera
+from pymaf_data.fits.chosen import ChosenFits, ChosenReader
+from pymaf_data.geometry.affines import compose, resize
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.render import Atlas, render_maps
-from pymaf_data.storage import ArraySpec, Store
+from pymaf_data.storage import ArraySpec, StageInfo, Store
 from pymaf_data.storage.specs import encode_rows
 
 BLOCK = 32
 """Rows rendered at a time."""
-
-NATIVE_KINDS = ("perspective", "orthographic", "none")
-_FIT_ARRAYS = ("pose", "betas", "native", "weak_camera", "valid")
 
 
 def map_specs(size: int, shard: int) -> tuple[ArraySpec, ArraySpec]:
@@ -43,17 +40,13 @@ class FitSource:
     """One source of fits, with what is needed to show it.
 
     Attributes:
-        name: of the stage ``fits/<name>``.
-        group: of its generation, which prefixes its arrays.
-        generation: digest of its arrays.
-        native_kind: one of :data:`NATIVE_KINDS`.
+        info: the generation of ``fits/<name>`` that was chosen from.
+        native_kind: of its cameras.
         body: the body that the fits belong to.
         atlas: the charts of that body.
     """
 
-    name: str
-    group: str
-    generation: str
+    info: StageInfo
     native_kind: str
     body: BodyModel
     atlas: Atlas
@@ -61,25 +54,23 @@ class FitSource:
 
 @dataclass(frozen=True)
 class Rows:
-    """What R consecutive rows are rendered from."""
+    """What R consecutive rows are rendered from: their fits, crop affines (R, 2, 3) image → crop, boxes (R, 3)."""
 
-    source: np.ndarray  # (R,) index of the chosen source, −1: none
-    crop_affine: np.ndarray  # (R, 2, 3) image → crop
-    box: np.ndarray  # (R, 3)
-    pose: np.ndarray  # (R, 72)
-    betas: np.ndarray  # (R, 10)
-    native: np.ndarray  # (R, 3, 4)
-    weak_camera: np.ndarray  # (R, 3)
+    fits: ChosenFits
+    crop_affine: np.ndarray
+    box: np.ndarray
 
     def digest(self) -> str:
         """Of everything in them."""
-        return digest_arrays(*vars(self).values())
+        fits = self.fits
+        arrays = (fits.source, self.crop_affine, self.box, fits.pose, fits.betas, fits.native, fits.weak_camera)
+        return digest_arrays(*arrays)
 
     def __getitem__(self, rows: np.ndarray | slice) -> Rows:
-        return Rows(*(values[rows] for values in vars(self).values()))
+        return Rows(self.fits[rows], self.crop_affine[rows], self.box[rows])
 
     def __len__(self) -> int:
-        return len(self.source)
+        return len(self.fits)
 
 
 @dataclass(frozen=True)
@@ -88,39 +79,26 @@ class ShardRenderer:
 
     Attributes:
         store: whose rows.
-        choice: group of the generation of ``choice`` in force.
-        sources: those that some row chose, by their index in the choice.
+        chosen: reads their fits.
+        sources: those that some row was given, by their index in the choice.
         size: Z, side of the maps in pixels.
         backend: of the rasterizer.
     """
 
     store: Store
-    choice: str
+    chosen: ChosenReader
     sources: Mapping[int, FitSource]
     size: int
     backend: str
 
     def read(self, span: slice) -> Rows:
-        """The rows of a shard. A chosen fit that is marked as invalid counts as none, as does one that is not finite.
+        """The rows of a shard.
 
         Raises:
             StoreDamaged, StoreIncomplete: from the store.
         """
-        source = self.store.array(f"{self.choice}/source")[span].astype(np.int64)
-        R = len(source)
-        fitted: dict[str, np.ndarray] = {"pose": np.zeros((R, 72), "f4"), "betas": np.zeros((R, 10), "f4")}
-        fitted |= {"native": np.zeros((R, 3, 4)), "weak_camera": np.zeros((R, 3), "f4"), "valid": np.zeros(R, bool)}
-        for index, origin in self.sources.items():
-            mine = source == index
-            if mine.any():
-                for name in _FIT_ARRAYS:
-                    fitted[name][mine] = self.store.array(f"{origin.group}/{name}")[span][mine]
-        usable = fitted.pop("valid")
-        for values in fitted.values():
-            usable = usable & np.isfinite(values.reshape(R, -1)).all(axis=1)
-        source[~usable] = -1
-        crop_affine, box = self.store.array("crop_affine")[span], self.store.array("box")[span]
-        return Rows(source, crop_affine, box, **fitted)
+        fits = self.chosen.read(np.arange(span.start, span.stop))
+        return Rows(fits, self.store.array("crop_affine")[span], self.store.array("box")[span])
 
     def encode(
         self, rows: Rows, pool: ThreadPoolExecutor, advance: Callable[[int], None]
@@ -135,29 +113,22 @@ class ShardRenderer:
         for encoded in pool.map(block, range(0, len(rows), BLOCK)):
             chunks += encoded
             advance(len(encoded))
-        return {"map": chunks, "rendered": rows.source >= 0}
+        return {"map": chunks, "rendered": rows.fits.valid}
 
     @torch.no_grad()
     def render(self, rows: Rows) -> np.ndarray:
         """Maps (R, 3, Z, Z) uint8; rows without a fit are background."""
         maps = np.zeros((len(rows), 3, self.size, self.size), np.uint8)
         for index, origin in self.sources.items():
-            mine = np.flatnonzero(rows.source == index)
+            mine = np.flatnonzero(rows.fits.source == index)
             if mine.size:
                 chosen = rows[mine]
-                pose = axis_angle_to_matrix(torch.from_numpy(chosen.pose.reshape(-1, 24, 3)))
-                vertices = origin.body(pose, torch.from_numpy(chosen.betas)).vertices
-                camera = self._camera(chosen, origin.native_kind)
+                pose = axis_angle_to_matrix(torch.from_numpy(chosen.fits.pose.reshape(-1, 24, 3)))
+                vertices = origin.body(pose, torch.from_numpy(chosen.fits.betas)).vertices
+                map_of_image = compose(resize(self.crop_size, self.size), chosen.crop_affine)
+                camera = chosen.fits.cameras(origin.native_kind, chosen.box, map_of_image)
                 maps[mine] = render_maps(vertices, camera, origin.atlas, self.size, self.backend)
         return maps
-
-    def _camera(self, rows: Rows, native_kind: str) -> Camera:
-        """Cameras in pixels of the maps: the crop's frame at Z pixels."""
-        map_of_image = compose(resize(self.crop_size, self.size), rows.crop_affine)
-        if native_kind == "none":
-            map_of_view = compose(map_of_image, invert(view_affine(rows.box)))
-            return weak_to_camera(torch.from_numpy(rows.weak_camera).double()).warped(map_of_view)
-        return Camera(torch.from_numpy(rows.native), native_kind == "orthographic").warped(map_of_image)
 
     @property
     def crop_size(self) -> int:

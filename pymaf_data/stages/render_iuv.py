@@ -25,11 +25,13 @@ from pymaf_data.body import load_body
 from pymaf_data.config import StrictModel
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import AssetMismatch, FitError, NotAStore, StoreIncomplete
+from pymaf_data.fits.choice import NONE
+from pymaf_data.fits.chosen import ChosenReader
 from pymaf_data.paths import DataRoot
 from pymaf_data.render import MAP_SIZE, atlas_of_body
 from pymaf_data.render.raster import resolve_backend
 from pymaf_data.stages.ingest import available_cores
-from pymaf_data.stages.iuv_shard import NATIVE_KINDS, FitSource, ShardRenderer, map_specs
+from pymaf_data.stages.iuv_shard import FitSource, ShardRenderer, map_specs
 from pymaf_data.stages.shard_choice import choose_shards
 from pymaf_data.storage import StageInfo, StageWriter, Store, open_store
 
@@ -109,7 +111,7 @@ def _stores(options: RenderOptions) -> tuple[Path, ...]:
 
 def _prepare(store: Store, options: RenderOptions, backend: str) -> ShardRenderer:
     """Find the chosen fits of a store, their bodies and the atlas."""
-    if not any(info.stage == "choice" for info in store.stages()):
+    if not store.has("choice"):
         raise FitError(
             f"{store.path} has no fits, so there is nothing to render",
             expected="pseudo-SMPL fits and a choice among them",
@@ -117,19 +119,18 @@ def _prepare(store: Store, options: RenderOptions, backend: str) -> ShardRendere
             "keypoints; --fits NAME=FORMAT:PATH takes published ones.",
         )
     _require_complete(store, store.current("ingest"))
-    choice = store.current("choice")
-    _require_complete(store, choice)
-    group = choice.record.key.group
-    used = [int(index) for index in np.unique(store.array(f"{group}/source")[:]) if index >= 0]
+    chosen = ChosenReader(store)
+    _require_complete(store, chosen.choice)
+    used = [index for index in np.unique(chosen.sources_of(np.arange(len(store)))).tolist() if index != NONE]
     if not used:
         raise FitError(
             f"{store.path} has fits, but none was valid for any person, so there is nothing to render",
             expected="at least one chosen fit",
             action="attach better ones; `pymaf-data inspect` tells why these were refused.",
         )
-    sources = {index: _source(store, choice, index, options.assets) for index in used}
+    sources = {index: _source(store, chosen, index, options.assets) for index in used}
     _require_one_atlas(store, list(sources.values()))
-    return ShardRenderer(store, group, sources, options.size, backend)
+    return ShardRenderer(store, chosen, sources, options.size, backend)
 
 
 def _require_complete(store: Store, info: StageInfo) -> None:
@@ -141,38 +142,26 @@ def _require_complete(store: Store, info: StageInfo) -> None:
         )
 
 
-def _source(store: Store, choice: StageInfo, index: int, assets: Path | None) -> FitSource:
-    """A source of fits, of the generation that was chosen from, with its own body and that body's atlas."""
-    name = choice.attributes["sources"][index]
-    wanted = choice.attributes["generations"][name]
-    stage = f"fits/{name}"
-    found = [info for info in store.stages() if (info.stage, info.generation) == (stage, wanted)]
-    if not found:
-        raise StoreIncomplete(
-            f"{store.path} has no {stage} of generation {wanted[:16]}, from which fits were chosen",
-            action="run `pymaf-data attach-fits` on it again.",
-        )
-    info = found[0]
+def _source(store: Store, chosen: ChosenReader, index: int, assets: Path | None) -> FitSource:
+    """A source of fits with its own body and that body's atlas."""
+    info, kind = chosen.source(index), chosen.native_kind(index)
     _require_complete(store, info)
     body = load_body(info.attributes["body"], assets)
     if body.digest != info.attributes["body_digest"]:
         raise AssetMismatch(
-            f"{stage} belongs to another version of body {body.name} ({info.attributes['body_digest'][:12]})",
+            f"{info.stage} belongs to another version of body {body.name} ({info.attributes['body_digest'][:12]})",
             expected=f"the body at hand, {body.digest[:12]}",
             action="attach the fits again, or bring back the body file that they were made with.",
         )
-    kind = info.attributes["native_kind"]
-    if kind not in NATIVE_KINDS:
-        raise FitError(f"{stage} has native cameras of kind {kind!r}", expected=", ".join(NATIVE_KINDS))
     atlas = atlas_of_body(body.name, assets)
     atlas.check_mesh(body.faces.numpy(), len(body.v_template), f"body {body.name}")
-    return FitSource(name, info.record.key.group, info.generation, kind, body, atlas)
+    return FitSource(info, kind, body, atlas)
 
 
 def _require_one_atlas(store: Store, sources: list[FitSource]) -> None:
     """Maps of one generation share their charts, or a part number would mean two things."""
     if len({source.atlas.digest for source in sources}) > 1:
-        told = ", ".join(f"{source.name} of body {source.body.name}" for source in sources)
+        told = ", ".join(f"{source.info.stage} of body {source.body.name}" for source in sources)
         raise FitError(
             f"the chosen fits of {store.path} belong to bodies with different charts: {told}",
             expected="fits of bodies that share one atlas",
@@ -186,8 +175,8 @@ def _attributes(renderer: ShardRenderer) -> dict[str, Any]:
     return {
         "rendering": _RENDERING,
         "ingest": store.current("ingest").generation,
-        "choice": store.current("choice").generation,
-        "fits": {source.name: source.generation for source in sources},
+        "choice": renderer.chosen.choice.generation,
+        "fits": {source.info.stage.removeprefix("fits/"): source.info.generation for source in sources},
         "bodies": {source.body.name: source.body.digest for source in sources},
         "atlas": sources[0].atlas.name,
         "atlas_digest": sources[0].atlas.digest,
@@ -244,8 +233,8 @@ def _write(
         for k, span in spans.items():
             rows = renderer.read(span)
             writer.write_shard(k, renderer.encode(rows, pool, advance), rows.digest())
-            maps += int((rows.source >= 0).sum())
-            logger.info("shard %d: %d maps of %d rows", k, (rows.source >= 0).sum(), len(rows))
+            maps += int(rows.fits.valid.sum())
+            logger.info("shard %d: %d maps of %d rows", k, rows.fits.valid.sum(), len(rows))
     return maps
 
 

@@ -106,6 +106,10 @@ class Store:
         """Every generation of every stage, sorted."""
         return list(self._generations)
 
+    def has(self, stage: str) -> bool:
+        """Whether there is any generation of ``stage``, finished or not."""
+        return any(info.stage == stage for info in self._generations)
+
     def current(self, stage: str) -> StageInfo:
         """The generation of ``stage`` to read: the last one completed, else the only one.
 

@@ -88,9 +88,11 @@ def make_store(
         fits = {
             "pose": persons.pose.reshape(N, 72),
             "betas": persons.betas,
+            "native": np.zeros((N, 3, 4)),
+            "weak_camera": persons.pi.astype(np.float32),
             "valid": ~np.isin(np.arange(N), unfitted),
         }
-        of_body = {"body": body.name, "body_digest": body.digest}
+        of_body = {"body": body.name, "body_digest": body.digest, "native_kind": "none"}
         _write(open_store(path), "fits/truth", digest_json("fits"), fits, of_body)
         choice = {"source": np.where(fits["valid"], 0, -1).astype(np.int16)}
         _write(

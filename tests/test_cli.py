@@ -74,7 +74,6 @@ def failing(error: BaseException) -> object:
         (PymafDataError("found [this]", expected="that", action="do so."), 1),
         (DiskFull("full"), 1),
         (UsageError("odd"), 2),
-        (KeyboardInterrupt(), 130),
     ],
 )
 def test_the_boundary_turns_errors_into_codes(
@@ -87,6 +86,13 @@ def test_the_boundary_turns_errors_into_codes(
     if isinstance(error, PymafDataError):
         # Square brackets are markup to the console and must survive it.
         assert error.found in capsys.readouterr().err
+
+
+def test_ctrl_c_is_told_and_has_its_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("pymaf_data.recipe.run_step", failing(KeyboardInterrupt()))
+    with pytest.raises(SystemExit) as leaving:
+        application.run(["sample", str(tmp_path / "s"), "--direct"])
+    assert leaving.value.code == 130
 
 
 def test_a_defect_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,8 +26,6 @@ from pymaf_data.cli.train import command as train
 from pymaf_data.cli.verify import command as verify
 from pymaf_data.errors import PymafDataError
 
-INTERRUPTED = 130
-
 app = typer.Typer(
     name="pymaf-data",
     help="Raw human-pose data to trained, evaluated 3D human mesh recovery:\n\n"
@@ -78,9 +76,6 @@ def run(arguments: list[str] | None = None) -> None:
             raise
         console.print(f"[bold red]error:[/] {_escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        console.print("interrupted; the same command goes on where this one stopped.", style="yellow")
-        sys.exit(INTERRUPTED)
 
 
 def _escape(text: str) -> str:

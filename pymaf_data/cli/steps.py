@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pymaf_data.cli.progress import Report, progress
+import typer
+
+from pymaf_data.cli.progress import Report, console, progress
 
 if TYPE_CHECKING:
     from pymaf_data.config import StrictModel
     from pymaf_data.recipe import StageName, Step
 
+INTERRUPTED = 130
 DIRECT_HELP = "Call the stage in this process, without Prefect."
 
 
@@ -20,6 +23,7 @@ def take(steps: Sequence[Step], direct: bool, show: Callable[[Step, Any], None] 
 
     Raises:
         PymafDataError: as the stages do; UsageError without ``direct`` where Prefect is not installed.
+        typer.Exit: Ctrl-C, with code 130, after saying so.
     """
 
     def around(step: Step, call: Callable[[Report], Any]) -> Any:
@@ -29,13 +33,17 @@ def take(steps: Sequence[Step], direct: bool, show: Callable[[Step, Any], None] 
             show(step, result)
         return result
 
-    if direct:
-        from pymaf_data.recipe import run_step
+    try:
+        if direct:
+            from pymaf_data.recipe import run_step
 
-        return [around(step, partial(run_step, step)) for step in steps]
-    from pymaf_data.flows import take_road
+            return [around(step, partial(run_step, step)) for step in steps]
+        from pymaf_data.flows import take_road
 
-    return take_road(steps, around)
+        return take_road(steps, around)
+    except KeyboardInterrupt:
+        console.print("interrupted; the same command goes on where this one stopped.", style="yellow")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def take_one(stage: StageName, title: str, options: StrictModel, direct: bool) -> Any:

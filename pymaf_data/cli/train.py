@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from pymaf_data.cli.steps import take_one
+
 if TYPE_CHECKING:
     from pymaf_data.model.trainer import TrainReport
 
@@ -54,10 +56,8 @@ def command(
 
     Example: pymaf-data train --steps 1000 --batch-size 16
     """
-    from pymaf_data.cli.progress import progress
     from pymaf_data.loader.options import AugmentationOptions
     from pymaf_data.model.options import TrainOptions
-    from pymaf_data.model.training import train
 
     values = _recipe_values(recipe)
     given = {
@@ -82,8 +82,7 @@ def command(
     if learning_rate is not None:
         values["optimizer"] = {**values.get("optimizer", {}), "learning_rate": learning_rate}
     options = TrainOptions.parse(values, recipe or "the command line")
-    with progress(f"train {options.name}") as report_progress:
-        report = train(options, report_progress)
+    report = take_one("train", f"train {options.name}", options, direct=True)  # training never needs Prefect
     typer.echo(report.model_dump_json(indent=2) if as_json else "\n".join(lines(report)))
 
 

@@ -25,7 +25,7 @@ from pymaf_data.loader import Loader, LoaderOptions
 from pymaf_data.paths import DataRoot
 from pymaf_data.render.atlas import Atlas, load_atlas
 from pymaf_data.storage import Store, open_store
-from pymaf_data.storage.files import make_folder
+from pymaf_data.storage.files import LocalFiles
 from pymaf_data.storage.inspect import licences
 
 from . import checkpoint as checkpoints
@@ -184,6 +184,5 @@ def _describe(stores: Sequence[Store]) -> list[dict[str, Any]]:
 
 
 def _write_options(folder: Path, options: TrainOptions) -> None:
-    make_folder(folder)
-    text = json.dumps(options.model_dump(mode="json"), indent=2, sort_keys=True)
-    (folder / OPTIONS_FILE).write_text(text + "\n", encoding="utf-8")
+    text = json.dumps(options.model_dump(mode="json"), indent=2, sort_keys=True) + "\n"
+    LocalFiles(folder).write({OPTIONS_FILE: [text.encode()]}, temporary="")

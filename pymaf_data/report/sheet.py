@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from pymaf_data.report.panels import PANEL, Picture, message_panel
+from pymaf_data.storage.files import LocalFiles
 
 _GAP, _HEAD, _CAPTION = 6, 34, 22
 _PAPER, _INK = 255, (40, 40, 40)
@@ -46,12 +47,13 @@ def compose_sheet(title: str, columns: Sequence[str], rows: Sequence[SheetRow]) 
 
 
 def save_sheet(sheet: Picture, path: Path) -> Path:
-    """Write the sheet as PNG beside a temporary name first, so that a half-written one is never looked at."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write the sheet as PNG, whole or not at all.
+
+    Raises:
+        DiskFull: no room.
+    """
     _, data = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(data.tobytes())
-    partial.replace(path)
+    LocalFiles(path.parent).write({path.name: [data.tobytes()]}, temporary="")
     return path
 
 

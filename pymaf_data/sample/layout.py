@@ -14,6 +14,7 @@ from pathlib import Path
 
 SPLITS = ("train", "val")
 MARK = "sample.json"
+WORK = ".work"
 _FIRST_IMAGE = {"train": 1, "val": 500_001}
 
 
@@ -42,7 +43,7 @@ class SplitLayout:
     @property
     def work(self) -> Path:
         """Folder of what is kept of finished pictures until the split is whole."""
-        return self.root / ".work" / self.split
+        return self.root / WORK / self.split
 
     def image_id(self, number: int) -> int:
         """Id of the picture of that number, counted from 0."""

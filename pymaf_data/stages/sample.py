@@ -1,7 +1,7 @@
 """Stage: write a generated raw data set in COCO's layout, with exact truth beside it.
 
 Pictures come first, each with a small file of what is known about it; the truth and then the annotation file, which
-makes a split whole, come last. All are renamed into place, so a run that was stopped is completed by the same
+makes a split whole, come last. All appear whole or not at all, so a run that was stopped is completed by the same
 command, and a split that is whole is not made again. Memory does not grow with the number of people but for their
 annotations.
 """
@@ -9,9 +9,9 @@ annotations.
 from __future__ import annotations
 
 import errno
+import io
 import json
 import logging
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -27,10 +27,11 @@ from pydantic import Field
 
 from pymaf_data.config import StrictModel
 from pymaf_data.digest import canonical_json
-from pymaf_data.errors import DiskFull, RawDataCorrupt, UsageError
+from pymaf_data.errors import RawDataCorrupt, UsageError
 from pymaf_data.geometry.joints import COCO17
-from pymaf_data.sample.layout import MARK, SPLITS, SplitLayout
+from pymaf_data.sample.layout import MARK, SPLITS, WORK, SplitLayout
 from pymaf_data.sample.produce import Job, Product, produce, studio
+from pymaf_data.storage.files import LocalFiles
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ def write_sample(options: SampleOptions, progress: Progress | None = None) -> Sa
     if not (min(options.size) >= 160 and max(options.size) <= 4096):
         raise UsageError(f"pictures of {options.size[0]}x{options.size[1]}.", expected="sides from 160 to 4096 px.")
     wanted = SPLITS if options.split == "both" else (options.split,)
-    with _disk_errors(options.out):
+    with _permissions(options.out):
         _claim(options, wanted)
         reports = [_write_split(options, SplitLayout(options.out, split), progress) for split in wanted]
     return SampleReport(out=options.out, splits=tuple(reports))
@@ -107,7 +108,7 @@ def _claim(options: SampleOptions, splits: tuple[str, ...]) -> None:
     asked: dict[str, object] = {"persons": options.persons, "seed": options.seed, "size": list(options.size)}
     if mark.is_file():
         content = _read_mark(mark)
-    elif options.out.exists() and (not options.out.is_dir() or any(options.out.iterdir())):
+    elif options.out.exists() and not _is_free(options.out):
         raise UsageError(
             f"{options.out} is there and is no sample of pymaf-data.",
             expected="a new or empty folder.",
@@ -119,12 +120,20 @@ def _claim(options: SampleOptions, splits: tuple[str, ...]) -> None:
     for key, now in made_by.items():
         if content.get(key) != now:
             raise _changed(options.out, key, content.get(key), now)
+    new = [split for split in splits if split not in content["splits"]]
     for split in splits:
         before = content["splits"].setdefault(split, asked)
         for key, now in asked.items():
             if before.get(key) != now:
                 raise _changed(options.out, f"{key} of {split}", before.get(key), now)
-    _write_atomic(mark, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
+    if new:
+        text = json.dumps(content, indent=1, sort_keys=True) + "\n"
+        _write(SplitLayout(options.out, new[0]), {mark: text.encode()})
+
+
+def _is_free(out: Path) -> bool:
+    """Whether nothing is there but what a run leaves that was stopped before its mark."""
+    return out.is_dir() and all(path.name == WORK for path in out.iterdir())
 
 
 def _read_mark(mark: Path) -> dict[str, Any]:
@@ -148,8 +157,6 @@ def _changed(out: Path, what: str, before: object, now: object) -> UsageError:
 def _write_split(options: SampleOptions, layout: SplitLayout, progress: Progress | None) -> SplitReport:
     if layout.annotations.is_file():
         return _report_of_whole(layout, options)
-    for folder in (layout.pictures, layout.work, layout.truth.parent, layout.annotations.parent):
-        folder.mkdir(parents=True, exist_ok=True)
     products: list[Product] = []
     complete = resumed = 0
     for number, product in _products(options, layout):
@@ -202,11 +209,8 @@ def _products(options: SampleOptions, layout: SplitLayout) -> Iterator[tuple[int
 
 def _keep(layout: SplitLayout, number: int, product: Product) -> None:
     """Write the picture, then what is known of it: the second says that the first is whole."""
-    _write_atomic(layout.pictures / layout.file_name(number), product.jpeg)
-    part = layout.part(number)
-    temporary = part.with_name(f".{part.stem}.tmp.npz")
-    np.savez(temporary, allow_pickle=False, **product.kept())
-    temporary.replace(part)
+    picture = layout.pictures / layout.file_name(number)
+    _write(layout, {picture: product.jpeg, layout.part(number): _packed(product.kept())})
 
 
 def _read_kept(layout: SplitLayout, number: int) -> Product | None:
@@ -237,16 +241,13 @@ def _finish(options: SampleOptions, layout: SplitLayout, products: list[Product]
     truth = {key: np.concatenate([product.truth[key] for product in products]) for key in products[0].truth}
     truth |= {"annotation_id": np.array(ids, np.int64), "image_id": np.array(image_ids, np.int64)}
     truth |= {"body": np.array(body.name), "body_fingerprint": np.array(body.fingerprint)}
-    temporary = layout.truth.with_name(f".{layout.split}.tmp.npz")
-    np.savez(temporary, allow_pickle=False, **truth)
-    temporary.replace(layout.truth)
     width, height = options.size
     images = [
         {"id": layout.image_id(n), "file_name": layout.file_name(n), "width": width, "height": height, "license": 1}
         for n in range(len(products))
     ]
     content = _header() | {"images": images, "annotations": annotations}
-    _write_atomic(layout.annotations, canonical_json(content).encode("ascii"))
+    _write(layout, {layout.truth: _packed(truth), layout.annotations: canonical_json(content).encode("ascii")})
     shutil.rmtree(layout.work)
     if not any(layout.work.parent.iterdir()):
         layout.work.parent.rmdir()
@@ -282,27 +283,27 @@ def _report_of_whole(layout: SplitLayout, options: SampleOptions) -> SplitReport
     )
 
 
-def _write_atomic(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as handle:
-        handle.write(data)
-        handle.flush()
-        os.fsync(handle.fileno())
-    temporary.replace(path)
+def _write(layout: SplitLayout, contents: dict[Path, bytes]) -> None:
+    """Write files, each whole, in this order; what a killed run leaves of them goes with the split's remains."""
+    items = {str(path.relative_to(layout.root)): [data] for path, data in contents.items()}
+    LocalFiles(layout.root).write(items, str(layout.work.relative_to(layout.root)))
+
+
+def _packed(arrays: dict[str, np.ndarray]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
 
 
 @contextmanager
-def _disk_errors(out: Path) -> Iterator[None]:
+def _permissions(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(
-                f"no room left for {out}.", action="free some space; the same command goes on where it stopped."
-            ) from None
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
-            raise UsageError(
-                f"cannot write {out}: {error.strerror}.", action="name a folder that you may write."
-            ) from None
-        raise
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+            raise
+        raise UsageError(
+            f"cannot write {out}: {error.strerror}.",
+            expected="a folder that may be written",
+            action="name a folder that you may write.",
+        ) from None

@@ -185,12 +185,13 @@ def room_for(path: Path) -> Iterator[None]:
 
 
 def _disk_full(path: Path, needed: float = 0.0) -> DiskFull:
-    free = shutil.disk_usage(path).free
+    existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(existing).free
     expected = f"about {needed / 1e9:.2f} GB free" if needed else ""
     return DiskFull(
         f"the disk that holds {path} is full: {free / 1e9:.2f} GB free",
         expected=expected,
-        action="free some space and run the same command again; finished shards are kept.",
+        action="free some space and run the same command again; what is finished is kept.",
     )
 
 

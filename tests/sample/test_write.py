@@ -175,12 +175,14 @@ def test_tiny_pictures_are_refused(tmp_path):
 
 
 def test_a_full_disk_is_said(tmp_path, monkeypatch):
-    def full(path, data):
+    def full(folder, parts):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(stage, "_write_atomic", full)
-    with pytest.raises(DiskFull, match="no room"):
-        write_sample(options(tmp_path / "out"))
+    with monkeypatch.context() as patch:
+        patch.setattr("pymaf_data.storage.files._write_temporary", full)
+        with pytest.raises(DiskFull, match="is full"):
+            write_sample(options(tmp_path / "out", persons=1))
+    assert write_sample(options(tmp_path / "out", persons=1)).splits[0].complete == 1
 
 
 def test_threads_are_given_back(tmp_path):

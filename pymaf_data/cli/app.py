@@ -16,6 +16,7 @@ import typer
 from pymaf_data import __version__
 from pymaf_data.cli.attach_fits import command as attach_fits
 from pymaf_data.cli.doctor import command as doctor
+from pymaf_data.cli.gc import command as gc
 from pymaf_data.cli.ingest import command as ingest
 from pymaf_data.cli.inspect import command as inspect
 from pymaf_data.cli.progress import console
@@ -64,6 +65,7 @@ app.command("train")(train)
 app.command("run")(run_recipe)
 app.command("inspect")(inspect)
 app.command("verify")(verify)
+app.command("gc")(gc)
 app.command("doctor")(doctor)
 
 

@@ -243,6 +243,23 @@ def test_generations_stand_side_by_side_until_collected(kit: Any, tmp_path: Path
     assert [info.stage for info in open_store(path).stages()] == ["choice", "fits/truth", "ingest", "iuv"]
 
 
+def test_what_the_current_choice_was_made_from_is_not_collected(kit: Any, tmp_path: Path) -> None:
+    from pymaf_data.storage import collect_garbage
+
+    path = kit.ingest(tmp_path / "a.zarr", kit.recipe)
+    old, new, later = (digest_json(name) for name in ("old", "new", "later"))
+    kit.write(open_store(path), "fits/truth", old, kit.recipe, kit.fits)
+    kit.write(open_store(path), "choice", digest_json(1), kit.recipe, kit.choice, generations={"truth": old})
+    kit.write(open_store(path), "fits/truth", new, kit.recipe, kit.fits)
+    assert collect_garbage(path) == []
+    kit.write(open_store(path), "choice", digest_json(2), kit.recipe, kit.choice, generations={"truth": new})
+    assert [key.digest for key in collect_garbage(path)] == [digest_json(1), old]
+    store = open_store(path)
+    with store.lock("iuv"):  # begun, none complete: nothing that it shows goes
+        store.stage("iuv", later, kit.iuv, {"fits": {"truth": new}})
+    assert collect_garbage(path) == []
+
+
 def test_a_generation_begun_otherwise_is_refused(kit: Any, tmp_path: Path) -> None:
     path = kit.everything(tmp_path / "a.zarr", kit.recipe)
     store, digest = open_store(path), open_store(path).current("iuv").generation

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from pymaf_data.fits.choice import choice_specs
+from pymaf_data.fits.table import fit_specs
+from pymaf_data.stages.ingest_shard import array_specs
+from pymaf_data.stages.iuv_shard import map_specs
+from pymaf_data.storage import ArraySpec
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -44,3 +51,44 @@ def test_every_key_of_a_shipped_manifest_is_described() -> None:
     schema = json.loads((REPOSITORY / "schemas" / "manifest.schema.json").read_text())
     assert set(load_manifest("coco").model_dump()) == set(schema["properties"])
     assert schema["additionalProperties"] is False
+
+
+S, L, Z = 48, 20, 16
+WRITTEN: dict[str, tuple[ArraySpec, ...]] = {
+    "ingest": array_specs(S, L, 8),
+    "fits/<name>": fit_specs(8),
+    "choice": choice_specs(8),
+    "iuv": map_specs(Z, 8),
+}
+
+
+def specified() -> dict[str, dict[str, tuple[tuple[int, ...], str, str]]]:
+    """The table of ``store.md``, section 3: stage → array → (shape per row, type, codec)."""
+    text = (REPOSITORY / "schemas" / "store.md").read_text(encoding="utf-8")
+    section = text.split("## 3. Arrays")[1].split("\n## ")[0]
+    tables: dict[str, dict[str, tuple[tuple[int, ...], str, str]]] = {}
+    stage = ""
+    for line in (line for line in section.splitlines() if line.startswith("| ") and not line.startswith("| Stage")):
+        first, arrays, shapes, types, _ = (cell.strip() for cell in line.strip("|").split("|"))
+        stage = first.strip("`") or stage
+        names = re.findall(r"`(\w+)`", arrays)
+        sizes = [tuple(_size(item) for item in re.findall(r"\w+", shape)) for shape in re.findall(r"\((.*?)\)", shapes)]
+        codec = "jpeg" if "`jpeg`" in types else "zstd"
+        dtypes = re.findall(r"[a-z]+\d+|bool", types)
+        for i, name in enumerate(names):
+            tables.setdefault(stage, {})[name] = (sizes[min(i, len(sizes) - 1)], dtypes[min(i, len(dtypes) - 1)], codec)
+    return tables
+
+
+def _size(text: str) -> int:
+    return int({"S": S, "L": L, "Z": Z}.get(text, text))
+
+
+@pytest.mark.parametrize("stage", WRITTEN)
+def test_the_specification_names_the_arrays_that_stages_write(stage: str) -> None:
+    written = {spec.name: (spec.shape_per_row, spec.dtype, spec.codecs) for spec in WRITTEN[stage]}
+    assert specified()[stage] == written
+
+
+def test_the_specification_names_every_stage() -> None:
+    assert specified().keys() == WRITTEN.keys()

@@ -29,6 +29,7 @@ _ROWS: dict[str, tuple[int, ...]] = {
     "translation": (3,),
     "intrinsics": (3, 3),
 }
+_EXPECTED = "an npz without pickles"
 _ACTION = "make the sample again with `pymaf-data sample`, or name the truth file that it wrote."
 
 
@@ -92,8 +93,10 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             arrays = {key: stored[key] for key in (*_ROWS, "body", "body_fingerprint") if key in stored}
     except FileNotFoundError:
         raise FitError(f"{path} is not there", expected="the truth file of a sample", action=_ACTION) from None
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise FitError(f"{path} cannot be read: {error}", expected="an npz without pickles", action=_ACTION) from None
+    except OSError as error:
+        raise FitError(f"{path} cannot be read: {error.strerror}", expected=_EXPECTED, action=_ACTION) from None
+    except (ValueError, EOFError, zipfile.BadZipFile):  # NumPy's own words advise to load pickles
+        raise FitError(f"{path} is not an npz, damaged, or holds pickles", expected=_EXPECTED, action=_ACTION) from None
     missing = [key for key in (*_ROWS, "body", "body_fingerprint") if key not in arrays]
     if missing:
         raise FitError(f"{path} lacks {', '.join(missing)}", expected="a sample's truth file", action=_ACTION)

@@ -68,9 +68,10 @@ class SourceWriter:
 
     def write(self, progress: Progress | None) -> int:
         """Write the shards that are missing; returns how many."""
+        if not self._complete():
+            self._prove_all()  # before anything is written: a refused source must not stay as an unfinished stage
         writer = self.store.stage(self.stage, self.generation, fit_specs(self.store.shard), self._attributes())
         missing = writer.missing()
-        self._prove_all(missing)
         total = sum(writer.rows(k).stop - writer.rows(k).start for k in missing)
         done = 0
         for shard in missing:
@@ -102,9 +103,13 @@ class SourceWriter:
             "licences": source.licences,
         }
 
-    def _prove_all(self, missing: list[int]) -> None:
-        """Refuse a source that belongs to other persons before a single shard of it is written."""
-        if not missing or self.body is None or self.source.tolerance is None:
+    def _complete(self) -> bool:
+        key = (self.stage, self.generation)
+        return any((info.stage, info.generation) == key and info.complete for info in self.store.stages())
+
+    def _prove_all(self) -> None:
+        """Refuse a source that belongs to other persons."""
+        if self.body is None or self.source.tolerance is None:
             return
         persons = Persons.of(self.store)
         fits = self.source.fits(persons, self.body)

@@ -18,7 +18,8 @@
     │   ├── StoreIncomplete     a stage is missing shards that the caller needs
     │   ├── StoreDamaged        bytes differ from what was committed
     │   ├── StoreLocked         another writer is at work
-    │   └── DiskFull            no room; the same command completes the store later
+    │   ├── DiskFull            no room; the same command completes the store later
+    │   └── NotWritable         a place where this user may not write
     ├── FitError                fits that cannot be read, joined or proved
     ├── RenderError             geometry that cannot be rasterized
     └── TrainingError
@@ -134,6 +135,10 @@ class StoreLocked(StoreError):
 
 class DiskFull(StoreError):
     """The disk has no room; the same command completes the store later."""
+
+
+class NotWritable(StoreError):
+    """A place where this user may not write, or where a file stands in the way of a folder."""
 
 
 class FitError(PymafDataError):

@@ -74,6 +74,7 @@ def failing(error: BaseException) -> object:
         (PymafDataError("found [this]", expected="that", action="do so."), 1),
         (DiskFull("full"), 1),
         (UsageError("odd"), 2),
+        (PermissionError(13, "Permission denied", "/some/file"), 1),
     ],
 )
 def test_the_boundary_turns_errors_into_codes(
@@ -83,6 +84,8 @@ def test_the_boundary_turns_errors_into_codes(
     with pytest.raises(SystemExit) as leaving:
         application.run([])
     assert leaving.value.code == code
+    if isinstance(error, OSError):
+        assert "/some/file: Permission denied" in capsys.readouterr().err
     if isinstance(error, PymafDataError):
         # Square brackets are markup to the console and must survive it.
         assert error.found in capsys.readouterr().err

@@ -76,8 +76,18 @@ def run(arguments: list[str] | None = None) -> None:
     except PymafDataError as error:
         if os.environ.get("PYMAF_DATA_DEBUG"):
             raise
-        console.print(f"[bold red]error:[/] {_escape(str(error))}", highlight=False, soft_wrap=True)
+        _say(str(error))
         sys.exit(error.exit_code)
+    except OSError as error:
+        # What the system refuses about a file is the user's to mend: a folder that may not be read, a bad disk.
+        if error.filename is None or os.environ.get("PYMAF_DATA_DEBUG"):
+            raise
+        _say(f"{error.filename}: {error.strerror}\nWhat to do: check the path, who may use it, and its disk.")
+        sys.exit(1)
+
+
+def _say(message: str) -> None:
+    console.print(f"[bold red]error:[/] {_escape(message)}", highlight=False, soft_wrap=True)
 
 
 def _escape(text: str) -> str:

@@ -8,14 +8,12 @@ annotations.
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 import logging
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
 from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
@@ -92,13 +90,17 @@ def write_sample(options: SampleOptions, progress: Progress | None = None) -> Sa
     Raises:
         UsageError: the folder holds something else, or a sample of other options; or pictures too small or large.
         DiskFull: no room; the same command goes on later.
+        NotWritable: this user may not write there.
     """
     if not (min(options.size) >= 160 and max(options.size) <= 4096):
-        raise UsageError(f"pictures of {options.size[0]}x{options.size[1]}.", expected="sides from 160 to 4096 px.")
+        raise UsageError(
+            f"pictures of {options.size[0]}x{options.size[1]}.",
+            expected="sides from 160 to 4096 px.",
+            action="give another --size.",
+        )
     wanted = SPLITS if options.split == "both" else (options.split,)
-    with _permissions(options.out):
-        _claim(options, wanted)
-        reports = [_write_split(options, SplitLayout(options.out, split), progress) for split in wanted]
+    _claim(options, wanted)
+    reports = [_write_split(options, SplitLayout(options.out, split), progress) for split in wanted]
     return SampleReport(out=options.out, splits=tuple(reports))
 
 
@@ -293,17 +295,3 @@ def _packed(arrays: dict[str, np.ndarray]) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
-
-
-@contextmanager
-def _permissions(out: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
-            raise
-        raise UsageError(
-            f"cannot write {out}: {error.strerror}.",
-            expected="a folder that may be written",
-            action="name a folder that you may write.",
-        ) from None

@@ -12,7 +12,7 @@ from pathlib import Path
 from pymaf_data.errors import NotAStore, StoreError
 from pymaf_data.storage import commits, layout, swap
 from pymaf_data.storage import plan as plans
-from pymaf_data.storage.files import LocalFiles, make_folder, room_for, sync
+from pymaf_data.storage.files import LocalFiles, make_folder, sync, writing_to
 from pymaf_data.storage.layout import Generation
 from pymaf_data.storage.plan import Plan, Provenance
 from pymaf_data.storage.specs import ArraySpec
@@ -92,7 +92,7 @@ def _ingested(store: Store) -> bool:
 
 def _new(root: Path, plan: Plan, specs: Sequence[ArraySpec], provenance: Provenance) -> Store:
     """Write a store without rows beside ``root`` and rename it into place, so that it appears whole or not at all."""
-    with room_for(root.parent):
+    with writing_to(root.parent):
         make_folder(root.parent)
         _remove_abandoned(root)
         folder = Path(tempfile.mkdtemp(prefix=_prefix(root), dir=root.parent))

@@ -20,11 +20,12 @@ from typing import Protocol
 
 import numpy as np
 
-from pymaf_data.errors import DiskFull
+from pymaf_data.errors import DiskFull, NotWritable
 
 _MANY_FILES = 65536
 _SYNC_THREADS = 8
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 
 
 class Files(Protocol):
@@ -88,10 +89,11 @@ class LocalFiles:
 
         Raises:
             DiskFull: no room; nothing of ``items`` that is not complete remains.
+            NotWritable: this user may not write there.
         """
         finished: dict[Path, Path] = {}
         try:
-            with room_for(self.root):
+            with writing_to(self.root):
                 make_folder(self.root / temporary)
                 for key, parts in items.items():
                     finished[self.root / key] = _write_temporary(self.root / temporary, parts)
@@ -170,18 +172,25 @@ def _sync_all(paths: Iterable[Path]) -> None:
 
 
 @contextmanager
-def room_for(path: Path) -> Iterator[None]:
-    """Turn the system's "no space left" into ours.
+def writing_to(path: Path) -> Iterator[None]:
+    """Turn the system's refusals to write into ours.
 
     Raises:
         DiskFull: the disk or the user's quota at ``path`` is full.
+        NotWritable: this user may not write at ``path``, or a file stands where a folder is needed.
     """
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
-            raise
-        raise _disk_full(path) from None
+        if error.errno in _FULL:
+            raise _disk_full(path) from None
+        if error.errno in _FORBIDDEN:
+            raise NotWritable(
+                f"cannot write {error.filename or path}: {error.strerror}",
+                expected="a folder in which you may write",
+                action="name another place, or change who may write there.",
+            ) from None
+        raise
 
 
 def _disk_full(path: Path, needed: float = 0.0) -> DiskFull:

@@ -23,7 +23,7 @@ from typing import IO, Self
 
 from pymaf_data.errors import StoreLocked
 from pymaf_data.storage import layout
-from pymaf_data.storage.files import LocalFiles, make_folder, room_for
+from pymaf_data.storage.files import LocalFiles, make_folder, writing_to
 
 BEAT_SECONDS = 5.0
 STALE_SECONDS = 60.0
@@ -107,9 +107,9 @@ class StageLock:
 
     def _try(self) -> bool:
         me = Holder.me()
-        with room_for(self.root):
+        with writing_to(self.root):
             make_folder(self._path.parent)
-            with _opened(self._path, os.O_CREAT) as handle:
+            with _opened(self._path, os.O_RDWR | os.O_CREAT) as handle:
                 holder = _read(handle)
                 if holder is not None and holder.alive and not self._break:
                     return False
@@ -163,7 +163,7 @@ def require_held(root: Path, stage: str, token: str) -> None:
 
 def holder_of(root: Path, stage: str) -> Holder | None:
     """Who holds the lock of a stage, dead or alive."""
-    with suppress(FileNotFoundError), _opened(root / layout.lock(stage)) as handle:
+    with suppress(FileNotFoundError), _opened(root / layout.lock(stage), os.O_RDONLY) as handle:
         return _read(handle)
     return None
 
@@ -176,10 +176,11 @@ def living_holders(root: Path) -> dict[str, Holder]:
 
 
 @contextmanager
-def _opened(path: Path, flags: int = 0) -> Iterator[IO[str]]:
-    number = os.open(path, os.O_RDWR | flags, 0o644)
-    with os.fdopen(number, "r+", encoding="ascii") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)  # released when the handle closes
+def _opened(path: Path, flags: int = os.O_RDWR) -> Iterator[IO[str]]:
+    """The lock's file, while nobody else changes it; only to look at, it need not be writable."""
+    reads = flags == os.O_RDONLY
+    with os.fdopen(os.open(path, flags, 0o644), "r" if reads else "r+", encoding="ascii") as handle:
+        fcntl.flock(handle, fcntl.LOCK_SH if reads else fcntl.LOCK_EX)  # released when the handle closes
         yield handle
 
 

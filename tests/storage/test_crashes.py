@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from pymaf_data.errors import DiskFull, PymafDataError
-from pymaf_data.storage import files, open_store, verify
+from pymaf_data.errors import DiskFull, NotWritable, PymafDataError
+from pymaf_data.storage import files, inspect, open_store, verify
 
 # Every call after which the state of the disk may differ.
 OPERATIONS = ((os, "fsync"), (os, "mkdir"), (os, "replace"), (os, "rename"), (os, "unlink"), (os, "rmdir"))
@@ -153,6 +153,34 @@ def test_a_really_full_disk(kit: Any, tmp_path: Path, monkeypatch: pytest.Monkey
         assert kit.tree(path) == kit.tree(kit.ingest(tmp_path / "reference.zarr", recipe))
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_read_only_disk_is_read_and_not_written(kit: Any, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(disk)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("mounting a file system needs privileges")
+    try:
+        path = kit.ingest(disk / "a.zarr", kit.recipe)
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        assert verify(path) == []
+        assert inspect(path)["persons"] == kit.recipe.persons
+        for attempt in (
+            lambda: kit.ingest(disk / "b.zarr", kit.recipe),
+            lambda: open_store(path).lock("iuv").__enter__(),
+        ):
+            with pytest.raises(NotWritable, match=r"cannot write .*disk.*Read-only"):
+                attempt()
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_file_in_the_way_of_a_folder_is_said(kit: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for place in ("file/a.zarr", "file/folder/a.zarr"):
+        with pytest.raises(NotWritable, match="file"):
+            kit.ingest(tmp_path / place, kit.recipe)
 
 
 def test_space_is_estimated_first(kit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,10 +49,11 @@ def contact_sheet(options: SheetOptions, progress: Callable[[int, int, str], Non
 
     from .checkpoint import load_checkpoint
     from .predict import predict_rows
+    from .training import body_of
 
     store = open_store(options.store)
     rows = spread_rows(store, options.persons)
-    body = load_body(_body_name(store), DataRoot.default().assets)
+    body = load_body(body_of([store]), DataRoot.default().assets)
     predictions = None
     if options.checkpoint is not None:
         predictions = predict_rows(load_checkpoint(options.checkpoint, body=body), store, rows)
@@ -80,11 +81,3 @@ def spread_rows(store: Store, count: int) -> list[int]:
         )
     picks = np.unique(np.linspace(0, there.size - 1, min(count, there.size)).round().astype(int))
     return [int(row) for row in there[picks]]
-
-
-def _body_name(store: Store) -> str:
-    """The body of the store's chosen fits, the free body where there are none."""
-    if not store.has("choice"):
-        return "free"
-    names = store.current("choice").attributes["sources"]
-    return str(store.current(f"fits/{names[0]}").attributes["body"]) if names else "free"

@@ -19,11 +19,12 @@ from typing import Any
 
 import torch
 
-from pymaf_data.body import BodyModel, load_body
+from pymaf_data.body import load_body
 from pymaf_data.errors import StoreIncomplete, TrainingError
+from pymaf_data.fits.chosen import ChosenReader
 from pymaf_data.loader import Loader, LoaderOptions
 from pymaf_data.paths import DataRoot
-from pymaf_data.render.atlas import Atlas, load_atlas
+from pymaf_data.render import atlas_of_body
 from pymaf_data.storage import Store, open_store
 from pymaf_data.storage.files import LocalFiles
 from pymaf_data.storage.inspect import licences
@@ -67,7 +68,7 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
     precision = saved.precision if saved else choose_precision(options.precision, device)
     torch.manual_seed(options.seed)
     body = load_body(options.body or body_of(stores), root.assets)
-    loader = Loader(stores, body, _atlas_of(body, root), _loader_options(options))
+    loader = Loader(stores, body, atlas_of_body(body.name, root.assets), _loader_options(options))
     model = PyMAF(body, options.model)
     if options.backbone is not None and saved is None:
         model.feature_extractor.load_imagenet(checkpoints.load_tensors(options.backbone))
@@ -83,33 +84,32 @@ def require_supervision(stores: Sequence[Store], options: TrainOptions) -> None:
     """Refuse stores that lack what the network is to learn from.
 
     Raises:
-        StoreIncomplete: a store has no fits, or no IUV maps though they are wanted.
+        StoreIncomplete: a store has no chosen fits, or no IUV maps though they are wanted.
     """
     if options.allow_partial:
         return
     for store in stores:
-        stages = {info.stage for info in store.stages()}
-        if not any(stage.startswith("fits/") for stage in stages):
-            lacking, command = "fits", "attach-fits"
-        elif options.model.auxiliary == "iuv" and "iuv" not in stages:
+        # Fits that nothing was chosen from are unproved: the loader shows none of them.
+        if not store.has("choice"):
+            lacking, command = "chosen fits", "attach-fits"
+        elif options.model.auxiliary == "iuv" and not store.has("iuv"):
             lacking, command = "IUV maps", "render-iuv"
         else:
             continue
         raise StoreIncomplete(
             f"{store.path} has no {lacking}",
-            expected="a store with fits and IUV maps",
+            expected="a store with proved fits and IUV maps",
             action=f"run `pymaf-data {command}` on it, or pass --allow-partial to train without.",
         )
 
 
 def body_of(stores: Sequence[Store]) -> str:
-    """The name of the body that the stores' fits belong to.
+    """The name of the body that the stores' chosen fits belong to, the free body where there are none.
 
     Raises:
         TrainingError: they belong to several bodies.
     """
-    fits = (info for store in stores for info in store.stages() if info.stage.startswith("fits/"))
-    names = sorted({str(info.attributes["body"]) for info in fits if info.attributes.get("body")})
+    names = sorted({name for store in stores if store.has("choice") for name in ChosenReader(store).bodies()})
     if len(names) > 1:
         raise TrainingError(
             f"the stores hold fits of several bodies: {', '.join(names)}",
@@ -117,10 +117,6 @@ def body_of(stores: Sequence[Store]) -> str:
             action="name the stores of one body, or choose it with --body.",
         )
     return names[0] if names else _DEFAULT_BODY
-
-
-def _atlas_of(body: BodyModel, root: DataRoot) -> Atlas:
-    return load_atlas("free" if body.name == "free" else root.assets / "UV_data" / "UV_Processed.mat")
 
 
 def _loader_options(options: TrainOptions) -> LoaderOptions:

@@ -101,6 +101,10 @@ class ChosenReader:
             action="run `pymaf-data attach-fits` on it again.",
         )
 
+    def bodies(self) -> list[str]:
+        """Names of the bodies that the sources' fits belong to, sorted."""
+        return sorted({str(self.source(index).attributes["body"]) for index in range(len(self.names))})
+
     def native_kind(self, index: int) -> str:
         """The kind of a source's native cameras, one of :data:`NATIVE_KINDS`.
 

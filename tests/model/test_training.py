@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import typer
@@ -52,17 +53,23 @@ def refusals(root: Path) -> list[PymafDataError]:
     write_sample(SampleOptions(out=raw, persons=3, size=(320, 240)))
     ingest(IngestOptions(dataset="sample", root=raw, out=store))
     ask()
-    attach_fits(AttachOptions(store=store, fits=(f"truth:{raw / 'truth' / 'train.npz'}",)))
+    truth = raw / "truth" / "train.npz"
+    with np.load(truth) as arrays:
+        np.savez(root / "absent.npz", allow_pickle=False, **(dict(arrays) | {"body": np.array("smpl-neutral")}))
+    attach_fits(AttachOptions(store=store, fits=(f"absent=truth:{root / 'absent.npz'}",), allow_unproved=True))
+    ask()
+    attach_fits(AttachOptions(store=store, fits=(f"truth:{truth}",)))
     ask()
     render_iuv_stage(RenderOptions(stores=(store,)))
     return said
 
 
 def test_what_is_missing_is_said_with_the_command_that_makes_it(refusals: list[PymafDataError]) -> None:
-    nothing, fits, maps = refusals
+    nothing, fits, proved, maps = refusals
     assert isinstance(nothing, NotAStore)
-    assert isinstance(fits, StoreIncomplete)
-    assert "attach-fits" in fits.action
+    for lacking in (fits, proved):  # fits of a body that is not here are never trained on
+        assert isinstance(lacking, StoreIncomplete)
+        assert "attach-fits" in lacking.action
     assert isinstance(maps, StoreIncomplete)
     assert "render-iuv" in maps.action
 

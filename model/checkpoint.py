@@ -79,7 +79,9 @@ def read(path: Path) -> Checkpoint:
     """
     content = load_tensors(path)
     if content.get("format") != FORMAT:
-        raise CheckpointError(f"{path} was not written by pymaf-data", expected=f"a {FORMAT}")
+        raise CheckpointError(
+            f"{path} was not written by pymaf-data", expected=f"a {FORMAT}", action="give a run's checkpoint.pt."
+        )
     version = str(content["format_version"])
     if version.split(".")[0] != str(MAJOR):
         raise CheckpointError(
@@ -199,5 +201,9 @@ def load_tensors(path: Path) -> dict[str, Any]:
             action="fetch or train it again.",
         ) from None
     if not isinstance(content, dict):
-        raise CheckpointError(f"{path} holds a {type(content).__name__}", expected="a dictionary of tensors")
+        raise CheckpointError(
+            f"{path} holds a {type(content).__name__}",
+            expected="a dictionary of tensors",
+            action="give the state dict, not the whole module.",
+        )
     return content

@@ -107,6 +107,7 @@ def load_recipe(name_or_path: str) -> Recipe:
         raise ConfigError(
             f"no recipe named {name_or_path!r}",
             expected=f"the path of a *.yaml file, or one of: {', '.join(known_recipes())}",
+            action="check the name; manifests/recipes/ holds examples.",
         )
     return Recipe.parse(read_yaml(resource.read_text(encoding="utf-8"), name_or_path), name_or_path)
 

@@ -30,7 +30,7 @@ def load_body(name: str = "free", assets: Path | None = None, dtype: torch.dtype
         AssetMismatch: a file is of another mesh or joint set.
     """
     if name not in BODIES:
-        raise UsageError(f"no body is called {name!r}.", expected=f"one of {', '.join(BODIES)}.")
+        raise UsageError(f"no body is called {name!r}.", expected=f"one of {', '.join(BODIES)}.", action="name one.")
     arrays = load_free_arrays() if name == "free" else load_smpl_arrays(name.removeprefix("smpl-"), assets)
     arrays.check(name)
     return BodyModel(name, arrays, dtype)

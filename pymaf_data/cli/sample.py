@@ -34,7 +34,7 @@ def command(
 
     width, _, height = size.lower().partition("x")
     if not (width.isdecimal() and height.isdecimal()):
-        raise UsageError(f"--size {size}.", expected="WIDTHxHEIGHT, such as 640x480.")
+        raise UsageError(f"--size {size}.", expected="WIDTHxHEIGHT in pixels.", action="write for example 640x480.")
     values = {"out": out, "persons": persons, "seed": seed, "split": split, "workers": workers}
     options = SampleOptions.parse(values | {"size": (int(width), int(height))}, "the command line")
     report = take_one("sample", "sample", options, direct)

@@ -20,5 +20,5 @@ def open_source(request: FitRequest, keypoints: KeypointOptions) -> Source:
     if request.format == "keypoints":
         return KeypointSource(keypoints)
     if request.path is None:
-        raise UsageError(f"{request.format} without a path", expected=f"{request.format}:PATH")
+        raise UsageError(f"{request.format} without a path", expected=f"{request.format}:PATH", action="name the file.")
     return TruthSource(request.path)

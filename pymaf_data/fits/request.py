@@ -40,5 +40,6 @@ class FitRequest(StrictModel):
             raise UsageError(
                 f"{text!r} {'lacks' if wants else 'has'} a path",
                 expected=f"{match['format']}:PATH" if wants else match["format"],
+                action="name the file behind a colon." if wants else "leave the path out: these fits are made here.",
             )
         return cls(name=match["name"] or match["format"], format=match["format"], path=Path(path) if path else None)

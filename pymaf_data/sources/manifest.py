@@ -123,7 +123,11 @@ class Manifest(StrictModel):
             UsageError: the data set has no such split.
         """
         if name not in self.splits:
-            raise UsageError(f"{self.name} has no split {name!r}", expected=f"one of {', '.join(self.splits)}")
+            raise UsageError(
+                f"{self.name} has no split {name!r}",
+                expected=f"one of {', '.join(self.splits)}",
+                action="give one with --split.",
+            )
         return self.splits[name]
 
     def selection(self, name: str | None) -> tuple[str, SelectionRule]:
@@ -135,7 +139,11 @@ class Manifest(StrictModel):
         chosen = name or self.default_selection
         if chosen not in self.selections:
             choices = "; ".join(f"{key}: {rule.title}" for key, rule in self.selections.items())
-            raise UsageError(f"{self.name} has no selection {chosen!r}", expected=f"one of {choices}")
+            raise UsageError(
+                f"{self.name} has no selection {chosen!r}",
+                expected=f"one of {choices}",
+                action="give one with --select, or leave it out.",
+            )
         return chosen, self.selections[chosen]
 
 

@@ -34,10 +34,13 @@ def choose_shards(text: str, count: int, missing: Collection[int]) -> list[int]:
             raise UsageError(
                 f"{part.strip()!r} in --shard {text!r} names no shard",
                 expected="all, missing, a number, or a range such as 0-3 (both ends included), joined by commas",
+                action="write for example --shard 0-3,7.",
             )
         if last >= count:
             raise UsageError(
-                f"--shard {text!r} names shard {last}", expected=f"0 … {count - 1}: the store has {count} shards"
+                f"--shard {text!r} names shard {last}",
+                expected=f"0 … {count - 1}: the store has {count} shards",
+                action="name those that are there; --shard all takes every one.",
             )
         chosen.update(range(first, last + 1))
     return sorted(chosen)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 import simplejpeg
 
-from pymaf_data.errors import ShapeError, StoreDamaged
+from pymaf_data.errors import ShapeError
+from pymaf_data.storage.shard import damaged
 
 QUALITY = 95
 SUBSAMPLING = "420"
@@ -38,9 +39,9 @@ def decode_into(data: bytes | np.ndarray, out: np.ndarray, where: str) -> None:
     try:
         image = simplejpeg.decode_jpeg(data, fastdct=False, fastupsample=False, buffer=out)
     except ValueError as error:
-        raise _broken(where, str(error)) from None
+        raise damaged(where, f"it does not decode: {error}") from None
     if image.shape != out.shape:
-        raise _broken(where, f"it is {image.shape[1]} x {image.shape[0]} pixels")
+        raise damaged(where, f"it is {image.shape[1]} x {image.shape[0]} pixels")
 
 
 def check(data: bytes, shape: tuple[int, ...], where: str) -> None:
@@ -58,7 +59,3 @@ def check(data: bytes, shape: tuple[int, ...], where: str) -> None:
             f"{where} is a JPEG of {width} x {height}, {space}, {subsampling}",
             expected=f"{shape[1]} x {shape[0]}, {SUBSAMPLING} (pymaf_data.storage.encode_jpeg)",
         )
-
-
-def _broken(where: str, problem: str) -> StoreDamaged:
-    return StoreDamaged(f"{where} does not decode: {problem}", action="run `pymaf-data verify` on the store.")

@@ -110,10 +110,10 @@ def decode_index(data: Bytes, grid: Grid, shard: int, where: str) -> list[tuple[
     """
     size = index_bytes(grid.slots)
     if len(data) < size:
-        raise _damaged(where, f"it holds {len(data)} bytes, fewer than its index of {size}")
+        raise damaged(where, f"it holds {len(data)} bytes, fewer than its index of {size}")
     body, index = data[: len(data) - size], data[len(data) - size :]
     if checksum(index[:-CRC_BYTES]) != bytes(index[-CRC_BYTES:]):
-        raise _damaged(where, "the checksum of its index does not match")
+        raise damaged(where, "the checksum of its index does not match")
     pairs = np.frombuffer(index[:-CRC_BYTES], dtype="<u8").reshape(-1, 2)
     count = grid.chunks(shard)
     lengths = pairs[:count, 1]
@@ -124,7 +124,7 @@ def decode_index(data: Bytes, grid: Grid, shard: int, where: str) -> list[tuple[
         or int(ends[-1]) != len(body)
         or (pairs[count:] != ABSENT).any()
     ):
-        raise _damaged(where, "its index does not describe inner chunks laid end to end")
+        raise damaged(where, "its index does not describe inner chunks laid end to end")
     return [(int(end - length), int(end) - CRC_BYTES) for end, length in zip(ends, lengths, strict=True)]
 
 
@@ -137,12 +137,14 @@ def open_chunk(data: Bytes, span: tuple[int, int], where: Callable[[], str]) -> 
     first, end = span
     chunk = data[first:end]
     if checksum(chunk) != bytes(data[end : end + CRC_BYTES]):
-        raise _damaged(where(), "the checksum of an inner chunk does not match")
+        raise damaged(where(), "the checksum of an inner chunk does not match")
     return chunk
 
 
-def _damaged(where: str, problem: str) -> StoreDamaged:
+def damaged(where: str, problem: str) -> StoreDamaged:
+    """The error of bytes that are not those of a shard; ``where`` names them."""
     return StoreDamaged(
         f"{where} is damaged: {problem}",
+        expected="the bytes that were committed",
         action="run `pymaf-data verify` on the store; it names each damaged file and the command that makes it again.",
     )

@@ -11,9 +11,9 @@ from typing import Any, Literal
 import numpy as np
 from numcodecs import zstd  # type: ignore[import-untyped]
 
-from pymaf_data.errors import ShapeError, StoreDamaged
+from pymaf_data.errors import ShapeError
 from pymaf_data.storage import jpeg
-from pymaf_data.storage.shard import Bytes, Grid
+from pymaf_data.storage.shard import Bytes, Grid, damaged
 
 Codec = Literal["zstd", "jpeg"]
 ZSTD_LEVEL = 1
@@ -176,7 +176,7 @@ def decode_chunk_into(spec: ArraySpec, data: Bytes, out: np.ndarray, where: str)
     try:
         values = zstd.decompress(data)
     except RuntimeError as error:
-        raise StoreDamaged(f"{where} does not decode: {error}", action="run `pymaf-data verify`.") from None
+        raise damaged(where, f"it does not decode: {error}") from None
     if len(values) != out.nbytes:
-        raise StoreDamaged(f"{where} decodes to {len(values)} bytes", expected=f"{out.nbytes} bytes")
+        raise damaged(where, f"it decodes to {len(values)} bytes, not {out.nbytes}")
     out.reshape(-1).view(np.uint8)[:] = np.frombuffer(values, dtype=np.uint8)

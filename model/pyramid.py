@@ -17,7 +17,6 @@ from .resnet import CHANNELS, ResNet50
 
 LEVELS = 3
 WIDTH = 256
-MAP_SIZES = (14, 28, 56)
 _MODULES_PER_LEVEL = 3
 # A 4×4 kernel at stride 2 reaches each output pixel with 2×2 of its taps.
 _TAPS = 4

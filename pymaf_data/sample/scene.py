@@ -121,7 +121,7 @@ def draw_scene(rng: Generator, body: BodyModel, size: tuple[int, int]) -> Scene:
         if place is None:
             continue
         taken.append((place, _radius(figure)))
-        people.append(_put(rng, body, figure, view, place))
+        people.append(_put(body, figure, view, place))
     return Scene(view, tuple(people))
 
 
@@ -182,7 +182,7 @@ def _find_place(
     return None
 
 
-def _put(rng: Generator, body: BodyModel, figure: _Settled, view: View, place: np.ndarray) -> Person:
+def _put(body: BodyModel, figure: _Settled, view: View, place: np.ndarray) -> Person:
     """The settled body at its place, as exact parameters in camera space; vertices come from those parameters."""
     rotations = figure.rotations.copy()
     rotations[0] = view.rotation @ rotations[0]

@@ -24,7 +24,7 @@ from pydantic import Field
 from pymaf_data.body import load_body
 from pymaf_data.config import StrictModel
 from pymaf_data.digest import digest_json
-from pymaf_data.errors import AssetMismatch, FitError, NotAStore, StoreIncomplete
+from pymaf_data.errors import AssetMismatch, FitError, StoreIncomplete
 from pymaf_data.fits.choice import NONE
 from pymaf_data.fits.chosen import ChosenReader
 from pymaf_data.paths import DataRoot
@@ -92,21 +92,11 @@ def render_iuv_stage(options: RenderOptions, progress: Progress | None = None) -
         StoreIncomplete, StoreLocked, StoreDamaged, DiskFull: see :mod:`pymaf_data.storage`.
     """
     backend = resolve_backend(options.renderer)
+    paths = DataRoot.default().require_stores(options.stores)
     # All stores are prepared before the first is rendered, so that what is wrong with the last is told at once.
-    renderers = [_prepare(open_store(path), options, backend) for path in _stores(options)]
+    renderers = [_prepare(open_store(path), options, backend) for path in paths]
     reports = tuple(_render_store(renderer, options, progress) for renderer in renderers)
     return RenderReport(renderer=backend, size=options.size, stores=reports)
-
-
-def _stores(options: RenderOptions) -> tuple[Path, ...]:
-    stores = options.stores or tuple(DataRoot.default().stores())
-    if not stores:
-        raise NotAStore(
-            f"no store below {DataRoot.default().path / 'stores'}",
-            expected="at least one, made by `pymaf-data ingest`",
-            action="ingest a data set first, or name the store to render.",
-        )
-    return stores
 
 
 def _prepare(store: Store, options: RenderOptions, backend: str) -> ShardRenderer:

@@ -252,7 +252,7 @@ def test_shards_and_renderers_that_are_not_there_are_refused(fitted: Path) -> No
 
 def test_by_default_every_store_of_the_data_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYMAF_DATA_ROOT", str(tmp_path))
-    with pytest.raises(NotAStore, match="no store below"):
+    with pytest.raises(NotAStore, match="no store is given"):
         render_all()
     (tmp_path / "stores").mkdir()
     for name in ("a-train.zarr", "b-train.zarr"):

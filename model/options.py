@@ -75,7 +75,8 @@ class TrainOptions(StrictModel):
     device: str = "auto"
     """``auto`` takes a GPU when there is one; else any torch device."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Of the picture-plane part; ``auto`` is bf16 where the hardware multiplies it natively, else fp32."""
+    """Of the picture-plane part; ``auto`` goes on with a begun run's, else is bf16 where the device convolves clearly
+    faster in it than in fp32, which is measured."""
     workers: int = Field(default=2, ge=0)
     """Loader threads; 0 makes batches when they are asked for."""
     augmentation: AugmentationOptions = AugmentationOptions()

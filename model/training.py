@@ -65,7 +65,8 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
     folder = root.runs / options.name
     saved = _previous(folder, options, stores)
     device = choose_device(options.device)
-    precision = saved.precision if saved else choose_precision(options.precision, device)
+    wanted = saved.precision if saved and options.precision == "auto" else options.precision
+    precision = choose_precision(wanted, device)
     torch.manual_seed(options.seed)
     body = load_body(options.body or body_of(stores), root.assets)
     loader = Loader(stores, body, atlas_of_body(body.name, root.assets), _loader_options(options))

@@ -108,6 +108,13 @@ def test_other_options_are_refused_until_overwritten(root: Path, refusals: list[
     assert (report.resumed_from, report.step) == (0, 1)
 
 
+def test_a_begun_run_keeps_its_precision_unless_another_is_named(root: Path, refusals: list[PymafDataError]) -> None:
+    path = root / "runs" / "precise" / checkpoints.FILE
+    for steps, asked, used in ((1, "bf16", "bf16"), (2, "auto", "bf16"), (3, "fp32", "fp32")):
+        train(TrainOptions.parse(QUICK | {"name": "precise", "steps": steps, "precision": asked}, "test"))
+        assert checkpoints.read(path).precision == used
+
+
 def test_imagenet_weights_are_where_training_starts(root: Path, refusals: list[PymafDataError], tmp_path: Path) -> None:
     from pymaf_data.model.resnet import ResNet50
 

@@ -34,7 +34,8 @@ def progress(title: str) -> Iterator[Report]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[remark]}"),
     )
-    with Progress(*columns, console=console, transient=not console.is_terminal) as bars:
+    # In a log file a bar is only an empty line.
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
         task = bars.add_task(title, total=None, remark="")
 
         def report(done: int, total: int, text: str = "") -> None:

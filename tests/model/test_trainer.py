@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -175,3 +176,11 @@ def test_what_is_no_checkpoint_is_refused_without_running_it(tmp_path: Path) -> 
     with pytest.raises(CheckpointError, match="no checkpoint"):
         load_checkpoint(tmp_path / "absent.pt")
     assert not (tmp_path / "ran").exists()
+
+
+def test_whatever_the_bytes_they_are_refused_with_a_message(tmp_path: Path) -> None:
+    random, path = Random(0), tmp_path / "file.pt"
+    for number in range(300):
+        path.write_bytes(b"hi\n" if number == 0 else random.randbytes(number % 40))
+        with pytest.raises(CheckpointError, match=r"cannot be read|holds a"):
+            checkpoints.load_tensors(path)

@@ -6,22 +6,22 @@ was started otherwise (a deployment, a schedule) has no bar and logs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-Report = Callable[[int, int, str], None]
+from pymaf_data.progress import Progress
 
-_current: ContextVar[Report | None] = ContextVar("pymaf_data_progress", default=None)
+_current: ContextVar[Progress | None] = ContextVar("pymaf_data_progress", default=None)
 
 
-def current_report() -> Report | None:
+def current_report() -> Progress | None:
     """The callback that stages of this flow report to, if any."""
     return _current.get()
 
 
 @contextmanager
-def reporting_to(report: Report | None) -> Iterator[None]:
+def reporting_to(report: Progress | None) -> Iterator[None]:
     """Stages inside report to ``report``."""
     token = _current.set(report)
     try:

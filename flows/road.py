@@ -9,13 +9,14 @@ from typing import Any
 from prefect import flow
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
+from pymaf_data.progress import Progress
 from pymaf_data.recipe import Step
 
-from .progress import Report, reporting_to
+from .progress import reporting_to
 from .settings import start_server
 from .stages import take_step
 
-Around = Callable[[Step, Callable[[Report | None], Any]], Any]
+Around = Callable[[Step, Callable[[Progress | None], Any]], Any]
 """``around(step, take)``: calls ``take(report)`` and may show what comes of it; the command line's bars."""
 
 
@@ -38,6 +39,6 @@ def take_road(steps: Sequence[Step], around: Around) -> list[Any]:
         return shown_road()
 
 
-def _reported(step: Step, report: Report | None) -> Any:
+def _reported(step: Step, report: Progress | None) -> Any:
     with reporting_to(report):
         return take_step(step)

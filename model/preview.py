@@ -5,7 +5,6 @@ store, checkpoint → runs/<name>/contact_sheet.png
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from pymaf_data.body import load_body
 from pymaf_data.config import StrictModel
 from pymaf_data.errors import StoreIncomplete
 from pymaf_data.paths import DataRoot
+from pymaf_data.progress import Progress
 from pymaf_data.storage import Store, open_store
 
 _STEP = "contact sheet"
@@ -37,7 +37,7 @@ class SheetReport(StrictModel):
     rows: tuple[int, ...]
 
 
-def contact_sheet(options: SheetOptions, progress: Callable[[int, int, str], None] | None = None) -> SheetReport:
+def contact_sheet(options: SheetOptions, progress: Progress | None = None) -> SheetReport:
     """Draw the sheet.
 
     Raises:

@@ -27,6 +27,7 @@ from torch.utils.tensorboard import SummaryWriter
 from pymaf_data.config import StrictModel
 from pymaf_data.errors import TrainingError
 from pymaf_data.loader.batch import Batch
+from pymaf_data.progress import Progress
 
 from . import checkpoint as checkpoints
 from .checkpoint import Checkpoint
@@ -42,7 +43,6 @@ from .pymaf import PyMAF, PyMAFOutput
 logger = logging.getLogger(__name__)
 
 LOGS = "tensorboard"
-Progress = Callable[[int, int, str], None]
 
 
 class Feed(Protocol):

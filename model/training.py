@@ -24,6 +24,7 @@ from pymaf_data.errors import StoreIncomplete, TrainingError
 from pymaf_data.fits.chosen import ChosenReader
 from pymaf_data.loader import Loader, LoaderOptions
 from pymaf_data.paths import DataRoot
+from pymaf_data.progress import Progress
 from pymaf_data.render import atlas_of_body
 from pymaf_data.storage import Store, open_store
 from pymaf_data.storage.files import LocalFiles
@@ -34,7 +35,7 @@ from .checkpoint import Checkpoint
 from .options import TrainOptions
 from .precision import choose_device, choose_precision
 from .pymaf import PyMAF
-from .trainer import Progress, Trainer, TrainReport
+from .trainer import Trainer, TrainReport
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ _DEFAULT_BODY = "free"
 _VERSIONS = ("pymaf-data", "torch", "numpy")
 # These may change from one call to the next without changing what the run learns.
 _FREE_TO_CHANGE = {"stores", "steps", "epochs", "device", "precision", "workers", "log_every", "checkpoint_every"}
-_FREE_TO_CHANGE |= {"overwrite", "backbone"}
+_FREE_TO_CHANGE |= {"overwrite"}
 
 
 def train(options: TrainOptions, progress: Progress | None = None) -> TrainReport:

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.progress import Progress as Bars
 
-Report = Callable[[int, int, str], None]
-"""``report(done, total, text)``: what every stage calls; ``text`` is a short remark such as a rate."""
+from pymaf_data.progress import Progress
 
 console = Console(stderr=True)
 
 
 @contextmanager
-def progress(title: str) -> Iterator[Report]:
+def progress(title: str) -> Iterator[Progress]:
     """Show one bar for a long step; yields the function that a stage reports to."""
     columns = (
         SpinnerColumn(),
@@ -35,7 +34,7 @@ def progress(title: str) -> Iterator[Report]:
         TextColumn("{task.fields[remark]}"),
     )
     # In a log file a bar is only an empty line.
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+    with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
         task = bars.add_task(title, total=None, remark="")
 
         def report(done: int, total: int, text: str = "") -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pymaf_data.cli.progress import Report, console, progress
+from pymaf_data.cli.progress import console, progress
+from pymaf_data.progress import Progress
 
 if TYPE_CHECKING:
     from pymaf_data.config import StrictModel
@@ -26,7 +27,7 @@ def take(steps: Sequence[Step], direct: bool, show: Callable[[Step, Any], None] 
         typer.Exit: Ctrl-C, with code 130, after saying so.
     """
 
-    def around(step: Step, call: Callable[[Report], Any]) -> Any:
+    def around(step: Step, call: Callable[[Progress], Any]) -> Any:
         with progress(step.title) as report:
             result = call(report)
         if show is not None:

@@ -9,7 +9,6 @@ from every proved source of the store, those of earlier runs included.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import Field
@@ -19,13 +18,12 @@ from pymaf_data.errors import UsageError
 from pymaf_data.fits.keypoints import KeypointOptions
 from pymaf_data.fits.opening import open_source
 from pymaf_data.fits.request import FitRequest
+from pymaf_data.progress import Progress
 from pymaf_data.stages.attach_choice import ChoiceReport, attach_choice
 from pymaf_data.stages.attach_source import SourceReport, SourceWriter, find_body, report_source
 from pymaf_data.storage import open_store
 
 logger = logging.getLogger(__name__)
-
-Progress = Callable[[int, int, str], None]
 
 
 class AttachOptions(StrictModel):

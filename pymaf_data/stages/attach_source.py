@@ -20,11 +20,11 @@ from pymaf_data.fits.reprojection import Measures, measure, seen_joints
 from pymaf_data.fits.request import FitRequest
 from pymaf_data.fits.source import Source
 from pymaf_data.fits.table import REASONS, Fits, fit_specs, reason
+from pymaf_data.progress import Progress
 from pymaf_data.storage import Store
 
 logger = logging.getLogger(__name__)
 
-Progress = Callable[[int, int, str], None]
 _FORMAT = 1
 _WORST = 5
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -28,6 +28,7 @@ from pymaf_data.digest import digest_file
 from pymaf_data.errors import RawDataCorrupt, StoreChanged
 from pymaf_data.geometry.affines import CROP_SIZE
 from pymaf_data.paths import DataRoot
+from pymaf_data.progress import Progress
 from pymaf_data.sources import Manifest, Pictures, Selection, load_manifest, locate, read_coco
 from pymaf_data.sources.pictures import REASONS, WITHOUT_FILE
 from pymaf_data.stages.ingest_shard import Mapper, ShardMaker, array_specs, input_digest
@@ -37,7 +38,6 @@ logger = logging.getLogger(__name__)
 
 STAGE = "ingest"
 _NAMED = 100  # damaged annotations named in a store; the report names all
-Progress = Callable[[int, int, str], None]
 
 
 def available_cores() -> int:

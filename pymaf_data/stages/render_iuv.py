@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +28,7 @@ from pymaf_data.errors import AssetMismatch, FitError, StoreIncomplete
 from pymaf_data.fits.choice import NONE
 from pymaf_data.fits.chosen import ChosenReader
 from pymaf_data.paths import DataRoot
+from pymaf_data.progress import Progress
 from pymaf_data.render import MAP_SIZE, atlas_of_body
 from pymaf_data.render.raster import resolve_backend
 from pymaf_data.stages.ingest import available_cores
@@ -40,7 +41,6 @@ logger = logging.getLogger(__name__)
 STAGE = "iuv"
 # Part of every generation's digest: raise it when the same inputs render to other pixels.
 _RENDERING = 1
-Progress = Callable[[int, int, str], None]
 
 
 class RenderOptions(StrictModel):

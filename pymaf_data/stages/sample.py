@@ -12,7 +12,7 @@ import io
 import json
 import logging
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import count
 from multiprocessing import get_context
@@ -27,6 +27,7 @@ from pymaf_data.config import StrictModel
 from pymaf_data.digest import canonical_json
 from pymaf_data.errors import RawDataCorrupt, UsageError
 from pymaf_data.geometry.joints import COCO17
+from pymaf_data.progress import Progress
 from pymaf_data.sample.layout import MARK, SPLITS, WORK, SplitLayout
 from pymaf_data.sample.produce import Job, Product, produce, studio
 from pymaf_data.storage.files import LocalFiles
@@ -35,8 +36,6 @@ logger = logging.getLogger(__name__)
 
 VERSION = 1
 """Changes with anything that changes the bytes of a sample."""
-
-Progress = Callable[[int, int, str], None]
 
 
 class SampleOptions(StrictModel):

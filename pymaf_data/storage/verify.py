@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from pymaf_data.config import StrictModel
 from pymaf_data.errors import StoreDamaged
+from pymaf_data.progress import Progress
 from pymaf_data.storage import commits, layout, plan
 from pymaf_data.storage.commits import Commit, Current, FileSum, StageRecord
 from pymaf_data.storage.files import LocalFiles
@@ -23,7 +24,6 @@ from pymaf_data.storage.store import require_store
 
 Kind = Literal["damaged", "missing", "foreign", "incomplete", "leftover"]
 _HARMLESS = ("incomplete", "leftover")
-Progress = Callable[[int, int, str], None]
 
 
 class Finding(StrictModel):

@@ -62,6 +62,21 @@ def test_prefect_and_direct_give_the_same_bytes_and_leave_nothing(tmp_path: Path
     again = run(recipe, tmp_path / "direct", "--direct")
     assert again.returncode == 0, again.stderr
     assert "complete already, nothing to do" in again.stdout
+    assert single_flow(tmp_path / "flow") == "0 of 1 shards written"
+
+
+def single_flow(root: Path) -> str:
+    """Call one stage's flow as a script would, on a store that is whole."""
+    script = (
+        "from pymaf_data.flows import ingest_flow\n"
+        "from pymaf_data.stages.ingest import IngestOptions\n"
+        "report = ingest_flow(IngestOptions(dataset='sample'))\n"
+        "print(f'{report.shards_written} of {report.shards} shards written')\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
+    environment["PYMAF_DATA_ROOT"] = str(root)
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True)
+    return result.stdout.strip()
 
 
 def test_only_transient_errors_are_tried_again() -> None:

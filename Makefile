@@ -12,7 +12,7 @@ help:
 	@echo "make demo   the whole road on the free body and a generated sample, with a contact sheet at its end"
 	@echo "make test   the test suite"
 	@echo "make lint   ruff and mypy"
-	@echo "make bench  every benchmark; results go to benchmarks/results/"
+	@echo "make bench  every benchmark, into benchmarks/results/ (learning 16 persons by heart takes half an hour)"
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -35,6 +35,7 @@ from .checkpoint import Checkpoint
 from .options import TrainOptions
 from .precision import choose_device, choose_precision
 from .pymaf import PyMAF
+from .run_lock import sole_writer
 from .trainer import Trainer, TrainReport
 
 logger = logging.getLogger(__name__)
@@ -57,12 +58,19 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
     Raises:
         NotAStore: there is no store.
         StoreIncomplete: a store lacks fits or maps and ``allow_partial`` is not set.
-        TrainingError: the run was begun with other options or data, or the loss stopped being finite.
+        TrainingError: the run was begun with other options or data, another process trains it, or the loss stopped
+            being finite.
         KeyboardInterrupt: Ctrl-C, after a checkpoint was written.
     """
     root = DataRoot.default()
     stores = [open_store(path) for path in root.require_stores(options.stores)]
     require_supervision(stores, options)
+    with sole_writer(root.runs / options.name):
+        return _trainer(options, stores, root).run(progress)
+
+
+def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot) -> Trainer:
+    """A trainer at the step where the run stands."""
     folder = root.runs / options.name
     saved = _previous(folder, options, stores)
     device = choose_device(options.device)
@@ -79,7 +87,7 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
         trainer.restore(saved)
     _write_options(folder, options)
     logger.info("run %s: from step %d to %d on %s in %s", folder, trainer.step, trainer.total, device, precision)
-    return trainer.run(progress)
+    return trainer
 
 
 def require_supervision(stores: Sequence[Store], options: TrainOptions) -> None:

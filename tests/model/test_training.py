@@ -130,3 +130,12 @@ def test_imagenet_weights_are_where_training_starts(root: Path, refusals: list[P
     torch.save(weights, tmp_path / "resnet50.pt")
     with pytest.raises(TrainingError, match=r"layer4\.0\.conv1\.weight"):
         train(TrainOptions.parse(options | {"overwrite": True}, "test"))
+
+
+def test_two_commands_never_share_a_run(root: Path, refusals: list[PymafDataError]) -> None:
+    from pymaf_data.model.run_lock import sole_writer
+
+    options = TrainOptions.parse(QUICK | {"name": "shared", "steps": 1}, "test")
+    with sole_writer(root / "runs" / "shared"), pytest.raises(TrainingError, match="another process"):
+        train(options)
+    assert train(options).step == 1

@@ -1,17 +1,19 @@
 """Can the network learn 16 persons by heart? Loader, network, losses and trainer must all be right for it.
 
-    python benchmarks/overfit.py [--work FOLDER] [--steps 2200] [--threads 1]
+    python benchmarks/overfit.py [--work FOLDER] [--steps 3000] [--threads 1]
 
 Persons: of a generated sample of 128, the 16 whose truth the network's own camera can show best. That camera stands
 50 m away (f = 5000 px); for a person near a wide lens the true pose under the best such camera misses the true
 keypoints by 4 px (median), 19 at worst, and no network could meet both goals. The residual of the 16 is in the results.
 
-Training: the product's trainer, plain views, released loss weights, the sample's exact truth as fits and 3D joints.
+Training: the product's trainer, plain views, the sample's exact truth as fits and 3D joints, until the goals are met.
 From He initialisation, with no ImageNet weights. Departures from the released settings, each for speed at memorising:
 dropout 0; BatchNorm in evaluation mode throughout, with statistics measured once on the 16 views before the first step,
-so that steps of 4 persons train the very function that is evaluated; Adam 1e-4 with cosine decay, gradients clipped.
+so that steps of 4 persons train the very function that is evaluated; Adam 1e-4 (twice the released rate), gradients
+clipped; both part losses weigh 20 instead of 1, since beside the other terms they move the shared features last.
 (At 3e-4 the first steps, whose U, V terms are a hundred times the rest, silence half the channels of the feature maps,
-and the network stays at the mean body for hundreds of steps.)
+and the network stays at the mean body for hundreds of steps. With released weights and cosine decay over 2,200 steps,
+31 CPU-minutes, bodies reach 2.8 mm and 1.0 px, and parts 94.3 %.)
 
 Goals, in evaluation mode over the 16 persons: MPJPE (J24 about the hips) < 15 mm, labelled keypoints < 3 px of the
 224 px view, part accuracy ≥ 95 % of all pixels; that of the truth's foreground pixels is the stricter number.
@@ -24,6 +26,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +39,7 @@ from _measure import RESULTS, machine, write
 from pymaf_data.body import BodyModel, load_body
 from pymaf_data.loader import AugmentationOptions, Batch, Loader, LoaderOptions
 from pymaf_data.metrics import keypoint_error, mpjpe, pa_mpjpe, part_accuracy, pve, root_align
-from pymaf_data.model import ModelOptions, OptimizerOptions, PyMAF, TrainOptions, normalise
+from pymaf_data.model import LossOptions, ModelOptions, OptimizerOptions, PyMAF, TrainOptions, normalise
 from pymaf_data.model.losses import HIPS, OPENPOSE_JOINTS
 from pymaf_data.model.precision import choose_precision
 from pymaf_data.model.trainer import Trainer
@@ -111,6 +114,10 @@ def evaluate(model: PyMAF, persons: Batch) -> dict[str, float]:
     return {name: round(float(value.mean()), 4) for name, value in measures.items()}
 
 
+class LearnedError(Exception):
+    """The goals are met; what more steps would do is not the question."""
+
+
 def reached(measures: dict[str, float]) -> bool:
     return (
         measures["mpjpe_mm"] < GOALS["mpjpe_mm"]
@@ -128,8 +135,9 @@ def overfit(work: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         log_every=arguments.every,
         checkpoint_every=10**9,
         model=ModelOptions(dropout=0.0),
+        loss=LossOptions(part=arguments.part_weight, coarse=arguments.part_weight),
         optimizer=OptimizerOptions(
-            learning_rate=arguments.rate, schedule="cosine", warmup_steps=20, clip_gradient=50.0, fixed_statistics=True
+            learning_rate=arguments.rate, warmup_steps=20, clip_gradient=50.0, fixed_statistics=True
         ),
     )
     torch.manual_seed(arguments.seed)
@@ -141,6 +149,8 @@ def overfit(work: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         minutes = round((time.process_time() - begun) / 60, 2)
         curve.append({"step": step, "cpu_minutes": minutes} | evaluate(model, persons))
         print(curve[-1], flush=True)
+        if reached(curve[-1]):
+            raise LearnedError
 
     trainer = Trainer(
         PyMAF(body, options.model),
@@ -150,8 +160,8 @@ def overfit(work: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         precision=precision,
         observe=observe,
     )
-    trainer.run()
-    first = next((point for point in curve if reached(point)), None)
+    with suppress(LearnedError):
+        trainer.run()
     return {
         "benchmark": "overfit 16 sample persons",
         "machine": machine() | {"threads": arguments.threads},
@@ -160,7 +170,6 @@ def overfit(work: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         "camera_residual_px": {"mean": round(float(residual.mean()), 3), "max": round(float(residual.max()), 3)},
         "goals": GOALS,
         "reached": reached(curve[-1]),
-        "reached_first": first,
         "final": curve[-1],
         "curve": curve,
     }
@@ -187,9 +196,10 @@ def draw(content: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--work", type=Path, help="keep sample, store and run here; default a temporary folder")
-    parser.add_argument("--steps", type=int, default=2200)
+    parser.add_argument("--steps", type=int, default=3000, help="at most")
     parser.add_argument("--rate", type=float, default=1e-4)
-    parser.add_argument("--every", type=int, default=100, help="steps between measurements")
+    parser.add_argument("--part-weight", type=float, default=20.0, help="of both part losses; released: 1")
+    parser.add_argument("--every", type=int, default=50, help="steps between measurements")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()

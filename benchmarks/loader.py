@@ -3,7 +3,8 @@
     python benchmarks/loader.py [--persons 256] [--rounds 9]
 
 Bare is the least that any loader must do to a picture: ``simplejpeg`` into memory that is there already, then one
-``cv2.warpAffine`` to 224 px; no checksum, colours, labels or maps. First on one core, in turns, by processor time; then
+``cv2.warpAffine`` to 224 px; no checksum, colours, labels or maps. Bare with maps decompresses and warps the map too,
+which is the least that a loader of IUV targets must do. First on one core, in turns, by processor time; then
 two workers of either kind against bare on two threads, by the wall's clock, which other work on the machine disturbs.
 The store is made here: bodies over pictures with the spectrum of photographs.
 """
@@ -23,6 +24,7 @@ import numpy as np
 import simplejpeg
 import torch
 from _measure import machine, ratio, rounds_of, summary, write
+from numcodecs import zstd
 
 from pymaf_data.body import load_body
 from pymaf_data.digest import digest_json
@@ -30,7 +32,7 @@ from pymaf_data.geometry import affines
 from pymaf_data.geometry.cameras import weak_to_camera
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.loader import Loader, LoaderOptions
-from pymaf_data.render import load_atlas, render_maps
+from pymaf_data.render import load_atlas, render_maps, warp_maps
 from pymaf_data.storage import ArraySpec, Plan, Provenance, Store, create_store, encode_jpeg, open_store
 
 CROP, MAP, BATCH = 400, 256, 64
@@ -62,16 +64,23 @@ def make_store(path: Path, persons: int) -> Store:
     with torch.no_grad():
         out = body(axis_angle_to_matrix(torch.from_numpy(pose)), torch.from_numpy(betas))
     box = np.tile([320.0, 213.5, 300.0], (persons, 1))
+    native = camera.warped(affines.invert(affines.view_affine(box)))
     keypoints = np.ones((persons, 49, 3), np.float32)
-    keypoints[..., :2] = camera.warped(affines.invert(affines.view_affine(box))).project(out.joints).numpy()
+    keypoints[..., :2] = native.project(out.joints).numpy()
     maps = render_maps(out.vertices, camera.warped(affines.invert(affines.crop_to_view(MAP))), atlas, MAP)
     everyone = np.ones(persons, bool)
     ingest = {"box": box, "keypoints": keypoints, "joints3d": np.zeros((persons, 24, 4), np.float32)}
     stages = {
         "ingest": (ingest | {"present": everyone}, {}),
         "fits/truth": (
-            {"pose": pose.reshape(persons, 72), "betas": betas, "valid": everyone},
-            {"body": body.name, "body_digest": body.digest},
+            {
+                "pose": pose.reshape(persons, 72),
+                "betas": betas,
+                "native": native.matrix.double().numpy(),
+                "weak_camera": pi.numpy(),
+                "valid": everyone,
+            },
+            {"body": body.name, "body_digest": body.digest, "native_kind": "perspective"},
         ),
         "choice": (
             {"source": np.zeros(persons, np.int16)},
@@ -122,6 +131,25 @@ def bare(store: Store) -> Callable[[slice], int]:
     return work
 
 
+def bare_with_maps(store: Store) -> Callable[[], int]:
+    """Decode and warp of pictures and of maps, and nothing else."""
+    pictures, array, atlas = bare(store), store.array("iuv/map"), load_atlas("free")
+    encoded = [bytes(array.encoded(row)) for row in range(len(store))]
+    to_target = affines.compose(affines.resize(224, 56), affines.augmentation_affine(1.0, 0.3, True))
+    moved = np.tile(affines.compose(to_target, affines.crop_to_view(MAP)), (BATCH, 1, 1))
+
+    def work() -> int:
+        stored = np.empty((BATCH, 3, MAP, MAP), np.uint8)
+        for start in range(0, len(encoded), BATCH):
+            block = encoded[start : start + BATCH]
+            for place, data in enumerate(block):
+                stored[place].reshape(-1)[:] = np.frombuffer(zstd.decompress(data), np.uint8)
+            warp_maps(stored[: len(block)], moved[: len(block)], np.ones(len(block), bool), atlas)
+        return pictures()
+
+    return work
+
+
 def epochs(store: Store, **options: object) -> Callable[[], int]:
     """An epoch of a loader; each call is the next one, so augmentations vary as in training."""
     loader = Loader([store], load_body("free"), load_atlas("free"), LoaderOptions(batch_size=BATCH, **options))
@@ -143,6 +171,7 @@ def main() -> None:
         work, half = bare(store), arguments.persons // 2
         alone = {
             "bare": work,
+            "bare with maps": bare_with_maps(store),
             "items": epochs(store, workers=0, maps=False),
             "items with IUV targets": epochs(store, workers=0),
         }
@@ -166,6 +195,7 @@ def main() -> None:
             "crop": CROP,
             "mean_jpeg_bytes": size,
             "one_core_by_processor_time": report(one_core),
+            "iuv_items_to_bare_with_maps": ratio(one_core, "items with IUV targets", "bare with maps"),
             "two_workers_by_wall_clock": report(two_workers),
         },
     )

@@ -1,10 +1,14 @@
 """``contact sheet``: the road's last step, a picture of every step for some persons of a store.
 
 store, checkpoint → runs/<name>/contact_sheet.png
+                    runs/<name>/contact_sheet.json    the digest of what the sheet shows
+
+A sheet that shows just this already is left as it is.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +16,15 @@ from pydantic import Field
 
 from pymaf_data.body import load_body
 from pymaf_data.config import StrictModel
+from pymaf_data.digest import canonical_json, digest_file, digest_json
 from pymaf_data.errors import StoreIncomplete
 from pymaf_data.paths import DataRoot
 from pymaf_data.progress import Progress
 from pymaf_data.storage import Store, open_store
+from pymaf_data.storage.files import LocalFiles
 
-_STEP = "contact sheet"
+# Part of every digest: raise it when the same inputs are drawn in another way.
+_DRAWING = 1
 
 
 class SheetOptions(StrictModel):
@@ -35,15 +42,29 @@ class SheetReport(StrictModel):
 
     path: Path
     rows: tuple[int, ...]
+    drawn: bool
+    """False where the sheet was there already."""
 
 
 def contact_sheet(options: SheetOptions, progress: Progress | None = None) -> SheetReport:
-    """Draw the sheet.
+    """Draw the sheet, unless it is there already and shows the same.
 
     Raises:
         StoreIncomplete: no person of the store has a picture.
         StoreError, CheckpointError, AssetError: what is shown cannot be read.
     """
+    store = open_store(options.store)
+    rows = spread_rows(store, options.persons)
+    shown = _digest(store, options)
+    drawn = not (options.out.is_file() and _shown_by(options.out) == shown)
+    if drawn:
+        _draw(store, rows, options, shown)
+    if progress:
+        progress(len(rows), len(rows), "")
+    return SheetReport(path=options.out, rows=tuple(rows), drawn=drawn)
+
+
+def _draw(store: Store, rows: list[int], options: SheetOptions, shown: str) -> None:
     from pymaf_data.report import compose_sheet, save_sheet
     from pymaf_data.report.persons import COLUMNS, PREDICTION, person_rows
 
@@ -51,8 +72,6 @@ def contact_sheet(options: SheetOptions, progress: Progress | None = None) -> Sh
     from .predict import predict_rows
     from .training import body_of
 
-    store = open_store(options.store)
-    rows = spread_rows(store, options.persons)
     body = load_body(body_of([store]), DataRoot.default().assets)
     predictions = None
     if options.checkpoint is not None:
@@ -63,9 +82,36 @@ def contact_sheet(options: SheetOptions, progress: Progress | None = None) -> Sh
     if PREDICTION in columns:
         title += f", network {options.checkpoint.parent.name}" if options.checkpoint else ""
     path = save_sheet(compose_sheet(title, columns, entries), options.out)
-    if progress:
-        progress(len(rows), len(rows), "")
-    return SheetReport(path=path, rows=tuple(rows))
+    # Written last: a sheet without its digest is drawn again.
+    files, record = LocalFiles(path.parent), _record(path)
+    files.write({record.name: [canonical_json({"shows": shown}).encode()]}, temporary="")
+
+
+def _digest(store: Store, options: SheetOptions) -> str:
+    """Of everything that the sheet shows: persons, stages, network, pictures."""
+    stages = {info.stage: info.generation for info in store.stages() if info.current}
+    checkpoint = digest_file(options.checkpoint) if options.checkpoint and options.checkpoint.is_file() else ""
+    return digest_json(
+        {
+            "drawing": _DRAWING,
+            "stages": stages,
+            "persons": options.persons,
+            "checkpoint": checkpoint,
+            "raw": options.raw is not None and options.raw.is_dir(),
+        }
+    )
+
+
+def _shown_by(sheet: Path) -> str:
+    """The digest beside a sheet; empty where there is none to read, which has it drawn again."""
+    try:
+        return str(json.loads(_record(sheet).read_text(encoding="utf-8"))["shows"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _record(sheet: Path) -> Path:
+    return sheet.with_suffix(".json")
 
 
 def spread_rows(store: Store, count: int) -> list[int]:

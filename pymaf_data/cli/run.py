@@ -60,7 +60,9 @@ def _show(step: Step, report: Any) -> None:
         "attach-fits": attach_fits,
         "render-iuv": render_iuv,
         "train": train,
-        "contact-sheet": lambda made: [f"{len(made.rows)} persons in {made.path}"],
+        "contact-sheet": lambda made: [
+            f"{made.path}: {len(made.rows)} persons" + ("" if made.drawn else ", drawn already, nothing to do")
+        ],
     }
     typer.secho(f"\n{step.title}", bold=True)
     for line in lines[step.stage](report):

@@ -62,6 +62,7 @@ def test_prefect_and_direct_give_the_same_bytes_and_leave_nothing(tmp_path: Path
     again = run(recipe, tmp_path / "direct", "--direct")
     assert again.returncode == 0, again.stderr
     assert "complete already, nothing to do" in again.stdout
+    assert "drawn already, nothing to do" in again.stdout
     assert single_flow(tmp_path / "flow") == "0 of 1 shards written"
 
 

@@ -126,6 +126,26 @@ def reached(measures: dict[str, float]) -> bool:
     )
 
 
+class Goals:
+    """A watcher: measures the 16 persons now and then, and ends the run when they are learned."""
+
+    def __init__(self, persons: Batch, every: int) -> None:
+        self.persons, self.every = persons, every
+        self.curve: list[dict[str, float]] = []
+        self._begun = time.process_time()
+
+    def begin(self, step: int, model: PyMAF) -> None:
+        """Nothing to prepare."""
+
+    def look(self, step: int, model: PyMAF) -> None:
+        """Measure."""
+        minutes = round((time.process_time() - self._begun) / 60, 2)
+        self.curve.append({"step": step, "cpu_minutes": minutes} | evaluate(model, self.persons))
+        print(self.curve[-1], flush=True)
+        if reached(self.curve[-1]):
+            raise LearnedError
+
+
 def overfit(work: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     body = load_body("free")
     persons, residual = choose(make_store(work, arguments.seed), body)
@@ -141,24 +161,15 @@ def overfit(work: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         ),
     )
     torch.manual_seed(arguments.seed)
-    curve: list[dict[str, float]] = []
     precision = choose_precision("auto", torch.device("cpu"))
-    begun = time.process_time()
-
-    def observe(step: int, model: PyMAF) -> None:
-        minutes = round((time.process_time() - begun) / 60, 2)
-        curve.append({"step": step, "cpu_minutes": minutes} | evaluate(model, persons))
-        print(curve[-1], flush=True)
-        if reached(curve[-1]):
-            raise LearnedError
-
+    goals = Goals(persons, arguments.every)
     trainer = Trainer(
         PyMAF(body, options.model),
         Fixed(persons, arguments.seed),
         options,
         work / "run",
         precision=precision,
-        observe=observe,
+        watchers=[goals],
     )
     with suppress(LearnedError):
         trainer.run()
@@ -169,9 +180,9 @@ def overfit(work: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         "options": options.model_dump(mode="json", include={"steps", "batch_size", "model", "loss", "optimizer"}),
         "camera_residual_px": {"mean": round(float(residual.mean()), 3), "max": round(float(residual.max()), 3)},
         "goals": GOALS,
-        "reached": reached(curve[-1]),
-        "final": curve[-1],
-        "curve": curve,
+        "reached": reached(goals.curve[-1]),
+        "final": goals.curve[-1],
+        "curve": goals.curve,
     }
 
 

@@ -18,27 +18,44 @@ if TYPE_CHECKING:
 
 _MILLIMETRES = 1000.0
 
+Distances = dict[str, dict[str, Tensor]]
+
 
 @torch.no_grad()
-def iteration_errors(output: PyMAFOutput, batch: Batch, body: BodyModel) -> dict[str, dict[str, float]]:
-    """MPJPE and PA-MPJPE of J24 in millimetres against the fits: {"M0": {"mpjpe": …, "pa_mpjpe": …}, …}.
+def iteration_distances(output: PyMAFOutput, batch: Batch, body: BodyModel) -> Distances:
+    """MPJPE and PA-MPJPE of J24 in millimetres against the fits: {"M0": {"mpjpe": (F,), "pa_mpjpe": (F,)}, …}.
 
-    About the middle of the hips, over the rows that have a fit; empty without one. On a training batch the numbers are
-    those of the network with its dropout on.
+    About the middle of the hips, of the F rows that have a fit; empty without one.
     """
     if not bool(batch.has_fit.any()):
         return {}
     valid = batch.has_fit
     _, joints = body.keypoints(batch.pose[valid], batch.betas[valid])
     target = _centred(joints)
-    errors = {}
+    found = {}
     for number, prediction in enumerate(output.predictions):
         predicted = _centred(prediction.joints[valid])
-        errors[f"M{number}"] = {
-            "mpjpe": _MILLIMETRES * float(mpjpe(predicted, target).mean()),
-            "pa_mpjpe": _MILLIMETRES * float(pa_mpjpe(predicted, target).mean()),
+        found[f"M{number}"] = {
+            "mpjpe": _MILLIMETRES * mpjpe(predicted, target),
+            "pa_mpjpe": _MILLIMETRES * pa_mpjpe(predicted, target),
         }
-    return errors
+    return found
+
+
+def iteration_errors(output: PyMAFOutput, batch: Batch, body: BodyModel) -> dict[str, dict[str, float]]:
+    """Means of :func:`iteration_distances`. On a training batch they are those of the network with its dropout on."""
+    return means([iteration_distances(output, batch, body)])
+
+
+def means(parts: list[Distances]) -> dict[str, dict[str, float]]:
+    """Means over the persons of several batches; empty where none has a fit."""
+    known = [part for part in parts if part]
+    if not known:
+        return {}
+    return {
+        iteration: {name: float(torch.cat([part[iteration][name] for part in known]).mean()) for name in measures}
+        for iteration, measures in known[0].items()
+    }
 
 
 def _centred(joints49: Tensor) -> Tensor:

@@ -58,11 +58,31 @@ class OptimizerOptions(StrictModel):
     evaluation uses. Released training estimates them from each batch of 64."""
 
 
+class ValidationOptions(StrictModel):
+    """Measuring on persons that the network does not learn from, while it trains."""
+
+    stores: tuple[Path, ...] = ()
+    """Held-out stores; none measures nothing. They are never trained on."""
+    every: int = Field(default=500, ge=1)
+    """Steps between measurements; there is one before the first step and one after the last."""
+    persons: int = Field(default=256, ge=1)
+    """At most this many persons with fits, evenly spread over the stores."""
+
+
+class SnapshotOptions(StrictModel):
+    """Keeping what the network makes of the same few persons, for reports."""
+
+    every: int = Field(default=1000, ge=1)
+    """Steps between snapshots; there is one before the first step and one after the last."""
+    persons: int = Field(default=6, ge=0, le=32)
+    """Held-out persons where there are any, else persons of training; 0 keeps no snapshots."""
+
+
 class TrainOptions(StrictModel):
     """One training run."""
 
     stores: tuple[Path, ...] = ()
-    """Stores to read; none means every store under the data root."""
+    """Stores to learn from; none means every store under the data root but those held out for validation."""
     name: str = Field(default="pymaf", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """The run's folder below ``runs/``."""
     body: str | None = None
@@ -88,6 +108,8 @@ class TrainOptions(StrictModel):
     """torchvision's ``resnet50`` state dict to start from; None starts from He initialisation."""
     log_every: int = Field(default=50, ge=1)
     checkpoint_every: int = Field(default=1000, ge=1)
+    validation: ValidationOptions = ValidationOptions()
+    snapshots: SnapshotOptions = SnapshotOptions()
     model: ModelOptions = ModelOptions()
     loss: LossOptions = LossOptions()
     optimizer: OptimizerOptions = OptimizerOptions()

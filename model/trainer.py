@@ -3,7 +3,7 @@
     for batch in the place that the step says:
         loss = sum of the terms of every iteration;  refuse a loss that is not finite
         backward, clip, Adam
-        now and then: log, checkpoint
+        now and then: log, look (watchers), checkpoint
     Ctrl-C ends the loop after a whole step, with a checkpoint.
 
 The place in the data is a function of the step (epoch = step div batches, batch = step mod batches), and dropout
@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,6 +28,7 @@ from pymaf_data.config import StrictModel
 from pymaf_data.errors import TrainingError
 from pymaf_data.loader.batch import Batch
 from pymaf_data.progress import Progress
+from pymaf_data.report.history import Errors, History, HistoryLine
 
 from . import checkpoint as checkpoints
 from .checkpoint import Checkpoint
@@ -39,10 +40,12 @@ from .optimisation import freeze_statistics, learning_rate, make_optimizer, meas
 from .options import TrainOptions
 from .precision import autocast_dtype, channels_last
 from .pymaf import PyMAF, PyMAFOutput
+from .watchers import Watcher
 
 logger = logging.getLogger(__name__)
 
 LOGS = "tensorboard"
+_NO_LOSS = ("gradient_norm", "learning_rate")
 
 
 class Feed(Protocol):
@@ -81,7 +84,7 @@ class Trainer:
         folder: where checkpoint and logs go.
         precision: ``fp32`` or ``bf16``.
         provenance: ``stores``, ``licences`` and ``versions`` for the checkpoint.
-        observe: called as ``observe(step, model)`` at every log step, in evaluation mode and without gradients.
+        watchers: what looks at the network while it trains.
     """
 
     def __init__(
@@ -93,7 +96,7 @@ class Trainer:
         *,
         precision: str = "fp32",
         provenance: dict[str, Any] | None = None,
-        observe: Callable[[int, PyMAF], None] | None = None,
+        watchers: Sequence[Watcher] = (),
     ) -> None:
         self.model = channels_last(model)
         self.model.autocast = autocast_dtype(precision)
@@ -101,7 +104,7 @@ class Trainer:
         self.optimizer = make_optimizer(model, options.optimizer)
         self.total = options.steps if options.steps is not None else options.epochs * len(feed)
         self.step = 0
-        self._provenance, self._observe = provenance or {}, observe
+        self._provenance, self._watchers = provenance or {}, tuple(watchers)
         self._losses: dict[str, float] = {}
         self._errors: dict[str, dict[str, float]] = {}
 
@@ -119,10 +122,13 @@ class Trainer:
         """
         start, begun = self.step, time.monotonic()
         if start < self.total:
+            history = History(self.folder, start)
             with SummaryWriter(str(self.folder / LOGS), purge_step=start + 1) as logs, StopRequest() as stop:
                 self._prepare()
+                self._begin_watch(logs, history)
                 for batch in self._batches():
-                    self._advance(batch.to(self.device), logs)
+                    self._advance(batch.to(self.device), logs, history)
+                    self._watch(logs, history)
                     self._tell(progress, start, begun)
                     if stop.requested or self._due(self.options.checkpoint_every):
                         self.save()
@@ -184,7 +190,7 @@ class Trainer:
             measure_statistics(self.model, (normalise(batch.image.to(self.device)) for batch in batches))
             torch.set_rng_state(state)
 
-    def _advance(self, batch: Batch, logs: SummaryWriter) -> None:
+    def _advance(self, batch: Batch, logs: SummaryWriter, history: History) -> None:
         """One optimizer step."""
         self.model.train()
         if self.options.optimizer.fixed_statistics:
@@ -202,7 +208,28 @@ class Trainer:
         self.optimizer.step()
         self.step += 1
         if self._due(self.options.log_every) or self.step == 1:
-            self._log(logs, {"loss": loss, "gradient_norm": norm} | terms, rate, output, batch)
+            scalars = {"loss": loss, "gradient_norm": norm} | terms
+            values = {name: float(value.detach()) for name, value in scalars.items()} | {"learning_rate": rate}
+            self._log(logs, history, values, output, batch)
+
+    def _begin_watch(self, logs: SummaryWriter, history: History) -> None:
+        """Tell the watchers where the run stands; a new run is looked at before it learns anything."""
+        for watcher in self._watchers:
+            watcher.begin(self.step, self.model)
+        if self.step == 0:
+            self._watch(logs, history)
+
+    @torch.no_grad()
+    def _watch(self, logs: SummaryWriter, history: History) -> None:
+        due = [watcher for watcher in self._watchers if self._due(watcher.every)]
+        if not due:
+            return
+        self.model.eval()
+        for watcher in due:
+            line = watcher.look(self.step, self.model)
+            if line is not None:
+                history.append(line)
+                _log_errors(logs, line.errors, "held_out_", self.step)
 
     def _clip(self) -> Tensor:
         """Clip the gradient where asked; its norm before that."""
@@ -234,21 +261,15 @@ class Trainer:
         return self.step % every == 0 or self.step == self.total
 
     def _log(
-        self, logs: SummaryWriter, scalars: dict[str, Tensor], rate: float, output: PyMAFOutput, batch: Batch
+        self, logs: SummaryWriter, history: History, values: dict[str, float], output: PyMAFOutput, batch: Batch
     ) -> None:
-        values = {name: float(value.detach()) for name, value in scalars.items()}
-        self._losses = {name: value for name, value in values.items() if name != "gradient_norm"}
+        self._losses = {name: value for name, value in values.items() if name not in _NO_LOSS}
         self._errors = iteration_errors(output, batch, self.model.body)
+        persons = int(batch.has_fit.sum())
+        history.append(HistoryLine(step=self.step, kind="train", scalars=values, errors=self._errors, persons=persons))
         for name, value in values.items():
             logs.add_scalar(f"train/{name}", value, self.step)
-        logs.add_scalar("train/learning_rate", rate, self.step)
-        for iteration, errors in self._errors.items():
-            for name, value in errors.items():
-                logs.add_scalar(f"{name}_mm/{iteration}", value, self.step)
-        if self._observe is not None:
-            self.model.eval()
-            with torch.no_grad():
-                self._observe(self.step, self.model)
+        _log_errors(logs, self._errors, "", self.step)
 
     def _tell(self, progress: Progress | None, start: int, begun: float) -> None:
         if progress is None:
@@ -257,3 +278,9 @@ class Trainer:
         last = max(self._errors) if self._errors else ""
         error = f", {last} {self._errors[last]['mpjpe']:.0f} mm" if last else ""
         progress(self.step, self.total, f"loss {self._losses.get('loss', math.nan):.2f}{error}, {rate:.2g} steps/s")
+
+
+def _log_errors(logs: SummaryWriter, errors: Errors, prefix: str, step: int) -> None:
+    for iteration, measures in errors.items():
+        for name, value in measures.items():
+            logs.add_scalar(f"{prefix}{name}_mm/{iteration}", value, step)

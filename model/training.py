@@ -2,6 +2,9 @@
 
     runs/<name>/checkpoint.pt      see :mod:`pymaf_data.model.checkpoint`
     runs/<name>/options.json       what the run was started with, every default resolved
+    runs/<name>/provenance.json    the data it learns from, its licences, body and versions
+    runs/<name>/history.jsonl      what was measured at each logged step; see :mod:`pymaf_data.report.history`
+    runs/<name>/snapshots/         the network's bodies for the same few persons over time
     runs/<name>/tensorboard/       scalars
 
 The same command goes on where the run stopped; a run that has done its steps is left as it is.
@@ -19,13 +22,14 @@ from typing import Any
 
 import torch
 
-from pymaf_data.body import load_body
+from pymaf_data.body import BodyModel, load_body
 from pymaf_data.errors import StoreIncomplete, TrainingError
 from pymaf_data.fits.chosen import ChosenReader
 from pymaf_data.loader import Loader, LoaderOptions
 from pymaf_data.paths import DataRoot
 from pymaf_data.progress import Progress
-from pymaf_data.render import atlas_of_body
+from pymaf_data.render import Atlas, atlas_of_body
+from pymaf_data.report.history import OPTIONS, PROVENANCE
 from pymaf_data.storage import Store, open_store
 from pymaf_data.storage.files import LocalFiles
 from pymaf_data.storage.inspect import licences
@@ -37,15 +41,15 @@ from .precision import choose_device, choose_precision
 from .pymaf import PyMAF
 from .run_lock import sole_writer
 from .trainer import Trainer, TrainReport
+from .watchers import HeldOut, Snapshots, Watcher, plain_batches
 
 logger = logging.getLogger(__name__)
 
-OPTIONS_FILE = "options.json"
 _DEFAULT_BODY = "free"
 _VERSIONS = ("pymaf-data", "torch", "numpy")
 # These may change from one call to the next without changing what the run learns.
 _FREE_TO_CHANGE = {"stores", "steps", "epochs", "device", "precision", "workers", "log_every", "checkpoint_every"}
-_FREE_TO_CHANGE |= {"overwrite"}
+_FREE_TO_CHANGE |= {"overwrite", "validation", "snapshots"}
 
 
 def train(options: TrainOptions, progress: Progress | None = None) -> TrainReport:
@@ -63,7 +67,7 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
         KeyboardInterrupt: Ctrl-C, after a checkpoint was written.
     """
     root = DataRoot.default()
-    stores = [open_store(path) for path in root.require_stores(options.stores)]
+    stores = [open_store(path) for path in training_paths(options, root)]
     require_supervision(stores, options)
     with sole_writer(root.runs / options.name):
         return _trainer(options, stores, root).run(progress)
@@ -78,16 +82,67 @@ def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot) -> 
     precision = choose_precision(wanted, device)
     torch.manual_seed(options.seed)
     body = load_body(options.body or body_of(stores), root.assets)
-    loader = Loader(stores, body, atlas_of_body(body.name, root.assets), _loader_options(options))
+    atlas = atlas_of_body(body.name, root.assets)
+    loader = Loader(stores, body, atlas, _loader_options(options))
     model = PyMAF(body, options.model)
     if options.backbone is not None and saved is None:
         model.feature_extractor.load_imagenet(checkpoints.load_tensors(options.backbone))
-    trainer = Trainer(model.to(device), loader, options, folder, precision=precision, provenance=_provenance(stores))
+    provenance = _provenance(stores)
+    trainer = Trainer(
+        model.to(device),
+        loader,
+        options,
+        folder,
+        precision=precision,
+        provenance=provenance,
+        watchers=_watchers(options, loader, body, atlas, folder),
+    )
     if saved is not None:
         trainer.restore(saved)
-    _write_options(folder, options)
+    machine = {"body": body.name, "body_digest": body.digest, "precision": precision, "device": device.type}
+    _write_json(folder, {OPTIONS: options.model_dump(mode="json"), PROVENANCE: provenance | machine})
     logger.info("run %s: from step %d to %d on %s in %s", folder, trainer.step, trainer.total, device, precision)
     return trainer
+
+
+def training_paths(options: TrainOptions, root: DataRoot) -> list[Path]:
+    """The stores to learn from: those named, else all but the ones held out.
+
+    Raises:
+        NotAStore: there is none.
+        TrainingError: a store is to be learned from and held out.
+    """
+    held_out = {path.resolve() for path in options.validation.stores}
+    both = sorted(str(path) for path in options.stores if path.resolve() in held_out)
+    if both:
+        raise TrainingError(
+            f"{', '.join(both)} is given for training and for validation",
+            expected="validation on persons that are not trained on",
+            action="name other stores for one of the two.",
+        )
+    return root.require_stores(options.stores or [path for path in root.stores() if path.resolve() not in held_out])
+
+
+def _watchers(options: TrainOptions, loader: Loader, body: BodyModel, atlas: Atlas, folder: Path) -> list[Watcher]:
+    """What looks at the network while it trains; empty where nothing is asked for."""
+    held_out = [open_store(path) for path in options.validation.stores]
+    found: list[Watcher] = []
+    source = loader.plain()
+    if held_out:
+        wanted = LoaderOptions(maps=False, allow_partial=options.allow_partial)
+        source = Loader(held_out, body, atlas, wanted).plain()
+        batches = plain_batches(source, options.validation.persons)
+        if not batches:
+            raise StoreIncomplete(
+                f"no person of {', '.join(str(store.path) for store in held_out)} has a picture and a chosen fit",
+                expected="held-out persons with fits",
+                action="run `pymaf-data attach-fits` on it, or leave it out.",
+            )
+        found.append(HeldOut(batches, options.validation.every))
+    kept = plain_batches(source, options.snapshots.persons)
+    if kept:
+        found.append(Snapshots(kept[0], bool(held_out), options.snapshots.every, folder))
+    return found
 
 
 def require_supervision(stores: Sequence[Store], options: TrainOptions) -> None:
@@ -189,6 +244,6 @@ def _describe(stores: Sequence[Store]) -> list[dict[str, Any]]:
     ]
 
 
-def _write_options(folder: Path, options: TrainOptions) -> None:
-    text = json.dumps(options.model_dump(mode="json"), indent=2, sort_keys=True) + "\n"
-    LocalFiles(folder).write({OPTIONS_FILE: [text.encode()]}, temporary="")
+def _write_json(folder: Path, content: dict[str, dict[str, Any]]) -> None:
+    texts = {name: json.dumps(value, indent=2, sort_keys=True) + "\n" for name, value in content.items()}
+    LocalFiles(folder).write({name: [text.encode()] for name, text in texts.items()}, temporary="")

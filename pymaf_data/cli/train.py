@@ -43,6 +43,16 @@ def command(
     backbone: Annotated[
         Path | None, typer.Option(help="torchvision's resnet50 state dict to start from.", show_default="none")
     ] = None,
+    validate: Annotated[
+        list[Path] | None,
+        typer.Option(help="Held-out store to measure on while training, never trained on; may be given several times."),
+    ] = None,
+    validate_every: Annotated[
+        int | None, typer.Option(min=1, help="Steps between those measurements.", show_default="500")
+    ] = None,
+    validate_persons: Annotated[
+        int | None, typer.Option(min=1, help="Persons to measure, evenly spread.", show_default="256")
+    ] = None,
     no_augment: Annotated[bool, typer.Option("--no-augment", help="Plain views, as stored.")] = False,
     allow_partial: Annotated[
         bool, typer.Option("--allow-partial", help="Train on stores that lack fits, maps or shards.")
@@ -52,9 +62,10 @@ def command(
 ) -> None:
     """Train PyMAF from the stores, on a GPU when there is one.
 
-    The same command goes on where the run stopped. Scalars: tensorboard --logdir data/runs.
+    The same command goes on where the run stopped. Its course: pymaf-data report data/runs/NAME, or
+    tensorboard --logdir data/runs.
 
-    Example: pymaf-data train --steps 1000 --batch-size 16
+    Example: pymaf-data train --steps 1000 --batch-size 16 --validate data/stores/sample-val.zarr
     """
     from pymaf_data.loader.options import AugmentationOptions
     from pymaf_data.model.options import TrainOptions
@@ -79,11 +90,19 @@ def command(
     values |= {key: value for key, value in given.items() if value is not None}
     if epochs is not None and steps is None:
         values.pop("steps", None)
-    if learning_rate is not None:
-        values["optimizer"] = {**values.get("optimizer", {}), "learning_rate": learning_rate}
+    validation = {"stores": tuple(validate) if validate else None, "every": validate_every, "persons": validate_persons}
+    _merge(values, "validation", validation)
+    _merge(values, "optimizer", {"learning_rate": learning_rate})
     options = TrainOptions.parse(values, recipe or "the command line")
     report = take_one("train", f"train {options.name}", options, direct=True)  # training never needs Prefect
     typer.echo(report.model_dump_json(indent=2) if as_json else "\n".join(lines(report)))
+
+
+def _merge(values: dict[str, Any], section: str, given: dict[str, Any]) -> None:
+    """Put what was given into a section of the options; the rest of it stays as the recipe says."""
+    known = {key: value for key, value in given.items() if value is not None}
+    if known:
+        values[section] = {**values.get(section, {}), **known}
 
 
 def _recipe_values(recipe: str | None) -> dict[str, Any]:
@@ -91,10 +110,9 @@ def _recipe_values(recipe: str | None) -> dict[str, Any]:
     if recipe is None:
         return {}
     from pymaf_data.paths import DataRoot
-    from pymaf_data.recipe import load_recipe, stores_of
+    from pymaf_data.recipe import load_recipe, train_values
 
-    content = load_recipe(recipe)
-    return {"name": content.name, **(content.train or {}), "stores": stores_of(content, DataRoot.default())}
+    return train_values(load_recipe(recipe), DataRoot.default())
 
 
 def lines(report: TrainReport) -> list[str]:

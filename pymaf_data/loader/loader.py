@@ -12,6 +12,7 @@ interpreter lock, and labels stay in memory once. Measured in ``benchmarks/loade
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,7 +27,7 @@ from pymaf_data.loader.assemble import Assembler, Rows, Source
 from pymaf_data.loader.augment import epoch_order
 from pymaf_data.loader.batch import Batch
 from pymaf_data.loader.labels import Labels, read_labels
-from pymaf_data.loader.options import LoaderOptions
+from pymaf_data.loader.options import AugmentationOptions, LoaderOptions
 from pymaf_data.render.atlas import Atlas
 from pymaf_data.storage import Store
 
@@ -54,7 +55,7 @@ class Loader:
     def __init__(self, stores: Sequence[Store], body: BodyModel, atlas: Atlas, options: LoaderOptions) -> None:
         if not stores:
             raise UsageError("a loader without a store", action="name at least one store.")
-        self.stores, self.options = tuple(stores), options
+        self.stores, self.options, self._atlas = tuple(stores), options, atlas
         self.labels = Labels.join([read_labels(s, body, atlas, options.maps, options.allow_partial) for s in stores])
         self.rows: Rows = np.flatnonzero(self.labels.present)
         if not len(self.rows):
@@ -63,6 +64,16 @@ class Loader:
                 action="look at the reasons with `pymaf-data inspect`.",
             )
         self._assemble = Assembler([Source(store, options.maps) for store in stores], self.labels, atlas, options)
+
+    def plain(self) -> Loader:
+        """The same rows as evaluation sees them: in order, not augmented, without maps. Labels are shared."""
+        other = copy.copy(self)
+        other.__dict__.pop("_workers", None)
+        changes = {"augmentation": AugmentationOptions.none(), "shuffle": False, "maps": False, "workers": 0}
+        other.options = self.options.model_copy(update=changes)
+        sources = [Source(store, False) for store in self.stores]
+        other._assemble = Assembler(sources, self.labels, self._atlas, other.options)
+        return other
 
     def __len__(self) -> int:
         """Batches in an epoch."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -10,14 +11,18 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from pymaf_data.errors import CheckpointError, TrainingError
 from pymaf_data.loader import Batch
-from pymaf_data.model import OptimizerOptions, PyMAF, TrainOptions, load_checkpoint
+from pymaf_data.model import OptimizerOptions, PyMAF, TrainOptions, load_checkpoint, normalise
 from pymaf_data.model import checkpoint as checkpoints
 from pymaf_data.model.trainer import LOGS, Trainer
+from pymaf_data.model.watchers import Snapshots
+from pymaf_data.report.history import HISTORY, HistoryLine, read_history
+from pymaf_data.report.snapshots import SnapshotFolder
 
 pytestmark = pytest.mark.usefixtures("shallow")
 OPTIONS = TrainOptions(batch_size=2, log_every=2, device="cpu", precision="fp32")
@@ -44,10 +49,10 @@ def feed(make_batch: Callable[..., Batch]) -> Memory:
 
 @pytest.fixture(scope="module")
 def trainer_for(free_body: Any, feed: Memory) -> Callable[..., Trainer]:
-    def build(folder: Path, steps: int, own: Any = feed, **options: Any) -> Trainer:
+    def build(folder: Path, steps: int, own: Any = feed, watchers: Any = (), **options: Any) -> Trainer:
         torch.manual_seed(0)
         chosen = OPTIONS.model_copy(update={"steps": steps} | options)
-        return Trainer(PyMAF(free_body, chosen.model), own, chosen, folder)
+        return Trainer(PyMAF(free_body, chosen.model), own, chosen, folder, watchers=watchers)
 
     return build
 
@@ -99,8 +104,6 @@ def test_a_checkpoint_loads_without_the_trainer_and_holds_no_body(four_steps: Tr
     model = load_checkpoint(path)
     assert not model.training
     assert not any("smpl" in name or name.startswith("body") for name in checkpoints.read(path).model)
-    from pymaf_data.model import normalise
-
     image = normalise(feed.batches[0].image)
     with torch.no_grad():
         found = model(image).predictions[-1].vertices
@@ -138,7 +141,7 @@ def test_a_loss_that_is_not_finite_stops_and_is_named(
 def test_fixed_statistics_make_training_and_evaluation_one_function(
     trainer_for: Callable[..., Trainer], feed: Memory, tmp_path: Path
 ) -> None:
-    from pymaf_data.model import ModelOptions, normalise
+    from pymaf_data.model import ModelOptions
 
     options = OptimizerOptions(fixed_statistics=True)
     trainer = trainer_for(tmp_path, 1, optimizer=options, model=ModelOptions(dropout=0.0))
@@ -184,3 +187,86 @@ def test_whatever_the_bytes_they_are_refused_with_a_message(tmp_path: Path) -> N
         path.write_bytes(b"hi\n" if number == 0 else random.randbytes(number % 40))
         with pytest.raises(CheckpointError, match=r"cannot be read|holds a"):
             checkpoints.load_tensors(path)
+
+
+class Counting:
+    """A watcher that notes when it looked, and in which mode."""
+
+    every = 2
+
+    def __init__(self) -> None:
+        self.looked: list[int] = []
+        self.began: list[int] = []
+
+    def begin(self, step: int, model: PyMAF) -> None:
+        self.began.append(step)
+
+    def look(self, step: int, model: PyMAF) -> HistoryLine:
+        assert not model.training
+        assert not torch.is_grad_enabled()
+        self.looked.append(step)
+        return HistoryLine(step=step, kind="held_out", errors={"M3": {"mpjpe": 1.0, "pa_mpjpe": 1.0}}, persons=2)
+
+
+def test_watchers_look_before_between_and_after_and_change_nothing(
+    trainer_for: Callable[..., Trainer], four_steps: Trainer, tmp_path: Path
+) -> None:
+    watcher = Counting()
+    trainer = trainer_for(tmp_path, 4, watchers=[watcher])
+    trainer.run()
+    assert (watcher.began, watcher.looked) == ([0], [0, 2, 4])
+    expected = state_of(four_steps)
+    assert all(torch.equal(value, expected[name]) for name, value in state_of(trainer).items())
+    lines = read_history(tmp_path)
+    assert [(line.kind, line.step) for line in lines] == [
+        ("held_out", 0),
+        ("train", 1),
+        ("train", 2),
+        ("held_out", 2),
+        ("train", 4),
+        ("held_out", 4),
+    ]
+    assert {"loss", "pose", "gradient_norm", "learning_rate"} <= set(lines[1].scalars)
+    assert set(lines[1].errors) == {"M0", "M1", "M2", "M3"}
+
+
+def test_a_run_that_goes_on_tells_nothing_twice(trainer_for: Callable[..., Trainer], tmp_path: Path) -> None:
+    first = trainer_for(tmp_path, 2, watchers=[Counting()])
+    first.run()
+    whole = (tmp_path / HISTORY).read_text()
+    # A killed run has told more than its checkpoint knows, and its last line may be cut short.
+    later = whole.splitlines()[-1].replace('"step": 2', '"step": 3')
+    (tmp_path / HISTORY).write_text(f"{whole}{later}\n{later[:20]}")
+    watcher = Counting()
+    again = trainer_for(tmp_path, 4, watchers=[watcher])
+    again.restore(checkpoints.read(tmp_path / checkpoints.FILE))
+    again.run()
+    assert watcher.looked == [4]
+    told = [(line.kind, line.step) for line in read_history(tmp_path)]
+    assert len(told) == len(set(told))
+    assert [step for kind, step in told if kind == "held_out"] == [0, 2, 4]
+    assert (tmp_path / HISTORY).read_text().startswith(whole)
+
+
+def test_snapshots_hold_every_iteration_of_the_same_persons(
+    trainer_for: Callable[..., Trainer], feed: Memory, tmp_path: Path
+) -> None:
+    snapshots = Snapshots(feed.batches[0], False, 2, tmp_path)
+    trainer = trainer_for(tmp_path, 2, watchers=[snapshots])
+    trainer.run()
+    folder = SnapshotFolder(tmp_path)
+    assert folder.steps() == [0, 2]
+    before, after = folder.read(0), folder.read(2)
+    assert after.rotation.shape == (2, 4, 24, 3, 3)
+    assert np.array_equal(before.rotation[:, 0], after.rotation[:, 0]), "M0 is the mean body, which does not learn"
+    assert not np.array_equal(before.rotation[:, 3], after.rotation[:, 3])
+    with torch.no_grad():
+        last = trainer.model.eval()(normalise(feed.batches[0].image)).predictions[-1]
+    np.testing.assert_array_equal(after.rotation[:, 3], last.rotation.numpy())
+    persons = folder.persons()
+    assert persons is not None
+    assert np.array_equal(persons.view[1], feed.batches[0].image[1].permute(1, 2, 0))
+    folder.begin(persons, 0)
+    assert folder.steps() == [0], "what lies after the step at which a run stands is forgotten"
+    folder.begin(dataclasses.replace(persons, betas=persons.betas + 1), 0)
+    assert folder.steps() == [], "snapshots of other persons are forgotten"

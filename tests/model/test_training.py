@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from pymaf_data.cli import train as train_command
 from pymaf_data.errors import NotAStore, PymafDataError, StoreIncomplete, TrainingError
 from pymaf_data.model import TrainOptions, train
 from pymaf_data.model import checkpoint as checkpoints
-from pymaf_data.model.training import OPTIONS_FILE
-from pymaf_data.paths import VARIABLE
+from pymaf_data.model.training import training_paths
+from pymaf_data.paths import VARIABLE, DataRoot
+from pymaf_data.report.history import OPTIONS, PROVENANCE, read_history
+from pymaf_data.report.snapshots import SnapshotFolder
 
 pytestmark = pytest.mark.usefixtures("shallow")
 QUICK = {"steps": 2, "batch_size": 2, "device": "cpu", "precision": "fp32", "workers": 0}
@@ -94,7 +97,7 @@ def test_the_command_trains_goes_on_and_stops_when_done(root: Path, refusals: li
     assert {"ingest", "fits/truth", "choice", "iuv"} <= set(saved.stores[0]["generations"])
     assert any("CC0" in licence for licence in saved.licences.values())
     assert {"pymaf-data", "torch"} <= set(saved.versions)
-    options = json.loads((root / "runs" / "cli" / OPTIONS_FILE).read_text())
+    options = json.loads((root / "runs" / "cli" / OPTIONS).read_text())
     assert (options["batch_size"], options["optimizer"]["learning_rate"]) == (2, 5e-5)
 
 
@@ -139,3 +142,44 @@ def test_two_commands_never_share_a_run(root: Path, refusals: list[PymafDataErro
     with sole_writer(root / "runs" / "shared"), pytest.raises(TrainingError, match="another process"):
         train(options)
     assert train(options).step == 1
+
+
+def test_held_out_persons_are_measured_and_never_trained_on(root: Path, refusals: list[PymafDataError]) -> None:
+    trained, held_out = root / "stores" / "sample-train.zarr", root / "stores" / "sample-val.zarr"
+    shutil.copytree(trained, held_out)
+    try:
+        chosen = {
+            "validation": {"stores": [held_out], "every": 1, "persons": 2},
+            "snapshots": {"persons": 1, "every": 1},
+        }
+        options = TrainOptions.parse(QUICK | {"name": "watched"} | chosen, "test")
+        assert training_paths(options, DataRoot.default()) == [trained], "every store but the held-out one"
+        train(options)
+        both = options.model_copy(update={"stores": (trained, held_out)})
+        with pytest.raises(TrainingError, match="for training and for validation"):
+            train(both)
+    finally:
+        shutil.rmtree(held_out)
+    run = root / "runs" / "watched"
+    told = [line for line in read_history(run) if line.kind == "held_out"]
+    assert [(line.step, line.persons) for line in told] == [(0, 2), (1, 2), (2, 2)]
+    # The mean body does not learn, and nothing is dropped out: the baseline stands still.
+    assert told[0].errors["M0"] == told[2].errors["M0"]
+    assert told[0].errors["M3"] != told[2].errors["M3"]
+    persons = SnapshotFolder(run).persons()
+    assert persons is not None
+    assert persons.held_out
+    assert SnapshotFolder(run).steps() == [0, 1, 2]
+    provenance = json.loads((run / PROVENANCE).read_text())
+    assert provenance["body"] == "free"
+    assert any("CC0" in licence for licence in provenance["licences"].values())
+
+
+def test_a_held_out_store_without_fits_is_refused(root: Path, refusals: list[PymafDataError], tmp_path: Path) -> None:
+    from pymaf_data.stages.ingest import IngestOptions, ingest
+
+    bare = tmp_path / "bare.zarr"
+    ingest(IngestOptions(dataset="sample", root=root / "raw" / "sample", out=bare))
+    options = TrainOptions.parse(QUICK | {"name": "bare", "validation": {"stores": [bare]}}, "test")
+    with pytest.raises(StoreIncomplete, match="picture and a chosen fit"):
+        train(options)

@@ -1,0 +1,131 @@
+"""What is looked at while a network trains, in evaluation mode, without touching what it learns.
+
+    HeldOut      errors of every iteration on persons that it never learns from
+    Snapshots    its bodies for the same few persons, to be drawn later
+
+Both see plain views, made once and kept in memory (150 kB a person), so that a measurement costs the network's forward
+pass alone: 256 persons take 20 s on one core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pymaf_data.loader import Batch, Loader
+from pymaf_data.report.history import HistoryLine
+from pymaf_data.report.snapshots import Snapshot, SnapshotFolder, SnapshotPersons
+
+from .images import normalise
+from .measures import iteration_distances, means
+from .pymaf import PyMAF, PyMAFOutput
+
+_BATCH = 32
+
+
+class Watcher(Protocol):
+    """Looks at a network every so many steps, before the first and after the last."""
+
+    @property
+    def every(self) -> int:
+        """Steps from one look to the next."""
+
+    def begin(self, step: int, model: PyMAF) -> None:
+        """The run starts or goes on from here."""
+
+    def look(self, step: int, model: PyMAF) -> HistoryLine | None:
+        """Called in evaluation mode and without gradients; what it returns goes into the history."""
+
+
+class HeldOut:
+    """MPJPE and PA-MPJPE of M0 … M3 on persons held out from training; M0, the mean body, is the baseline.
+
+    Args:
+        batches: their plain views, on the CPU.
+        every: steps between measurements.
+    """
+
+    def __init__(self, batches: Sequence[Batch], every: int) -> None:
+        self.batches, self.every = batches, every
+
+    def begin(self, step: int, model: PyMAF) -> None:
+        """See :class:`Watcher`: nothing is kept."""
+
+    def look(self, step: int, model: PyMAF) -> HistoryLine | None:
+        """See :class:`Watcher`."""
+        found = []
+        for batch in self.batches:
+            moved = batch.to(_device(model))
+            found.append(iteration_distances(_forward(model, moved), moved, model.body))
+        persons = sum(int(batch.has_fit.sum()) for batch in self.batches)
+        return HistoryLine(step=step, kind="held_out", errors=means(found), persons=persons)
+
+
+class Snapshots:
+    """Writes what the network makes of one batch; see :mod:`pymaf_data.report.snapshots`.
+
+    Args:
+        batch: plain views with fits, on the CPU.
+        held_out: whether they are never trained on.
+        every: steps between snapshots.
+        run: the run's folder.
+    """
+
+    def __init__(self, batch: Batch, held_out: bool, every: int, run: Path) -> None:
+        self.batch, self.held_out, self.every = batch, held_out, every
+        self._folder = SnapshotFolder(run)
+
+    def begin(self, step: int, model: PyMAF) -> None:
+        """See :class:`Watcher`: earlier snapshots of the same persons stay."""
+        batch = self.batch
+        persons = SnapshotPersons(
+            view=batch.image.permute(0, 2, 3, 1).contiguous().numpy(),
+            rotation=batch.pose.numpy(),
+            betas=batch.betas.numpy(),
+            camera=batch.camera.numpy(),
+            row=batch.row.numpy(),
+            held_out=np.array(self.held_out),
+            body=np.array(model.body.name),
+            body_digest=np.array(model.body.digest),
+        )
+        self._folder.begin(persons, step)
+
+    def look(self, step: int, model: PyMAF) -> HistoryLine | None:
+        """See :class:`Watcher`."""
+        moved = self.batch.to(_device(model))
+        output = _forward(model, moved)
+        errors = [found["mpjpe"] for found in iteration_distances(output, moved, model.body).values()]
+        snapshot = Snapshot(
+            rotation=_stacked([one.rotation for one in output.predictions]),
+            betas=_stacked([one.parameters.betas for one in output.predictions]),
+            camera=_stacked([one.parameters.camera for one in output.predictions]),
+            mpjpe=_stacked(errors),
+        )
+        self._folder.write(step, snapshot)
+        return None
+
+
+def plain_batches(loader: Loader, persons: int) -> list[Batch]:
+    """Views of up to ``persons`` rows that have a picture and a fit, evenly spread over the loader's."""
+    rows = loader.rows[loader.labels.has_fit[loader.rows]]
+    picks = np.unique(np.linspace(0, len(rows) - 1, min(persons, len(rows))).round().astype(np.int64))
+    chosen = rows[picks] if len(rows) else rows
+    return [loader.batch(chosen[first : first + _BATCH]) for first in range(0, len(chosen), _BATCH)]
+
+
+def _forward(model: PyMAF, batch: Batch) -> PyMAFOutput:
+    return model(normalise(batch.image), auxiliary=False)
+
+
+def _stacked(values: Sequence[Tensor]) -> np.ndarray:
+    """(K, …) of each iteration → (K, T, …) float32."""
+    return torch.stack(list(values), dim=1).float().cpu().numpy()
+
+
+def _device(model: PyMAF) -> torch.device:
+    return next(model.parameters()).device

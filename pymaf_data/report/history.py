@@ -1,0 +1,126 @@
+"""The course of a training run as plain files, which the trainer writes and a report reads.
+
+    runs/<name>/options.json       what the run was told
+    runs/<name>/provenance.json    data, licences, body and versions that it learns with
+    runs/<name>/history.jsonl      a line per logged step and per held-out measurement
+    runs/<name>/snapshots/         see :mod:`pymaf_data.report.snapshots`
+
+A run that goes on from step s first forgets what it wrote after s: nothing is told twice.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from pymaf_data.config import StrictModel
+from pymaf_data.errors import TrainingError
+from pymaf_data.storage.files import LocalFiles, make_folder, writing_to
+
+HISTORY = "history.jsonl"
+OPTIONS = "options.json"
+PROVENANCE = "provenance.json"
+
+Errors = dict[str, dict[str, float]]
+"""M0 (the mean body) … M3 → ``mpjpe`` and ``pa_mpjpe`` in millimetres."""
+
+
+class HistoryLine(StrictModel):
+    """What was measured at one step."""
+
+    step: int
+    kind: Literal["train", "held_out"]
+    scalars: dict[str, float] = Field(default_factory=dict)
+    """Of ``train``: ``loss``, its weighted terms, ``gradient_norm``, ``learning_rate``."""
+    errors: Errors = Field(default_factory=dict)
+    persons: int
+    """How many persons the errors are means over."""
+
+
+def is_run(path: Path) -> bool:
+    """Whether a folder is that of a training run."""
+    return (path / OPTIONS).is_file() or (path / HISTORY).is_file()
+
+
+class History:
+    """Writes the history of a run that stands at some step.
+
+    Args:
+        folder: of the run.
+        step: where the run stands; lines of later steps are dropped, as is a line that was cut short.
+
+    Raises:
+        NotWritable, DiskFull: see :class:`LocalFiles`.
+    """
+
+    def __init__(self, folder: Path, step: int) -> None:
+        self._path = folder / HISTORY
+        make_folder(folder)
+        kept = [line.encode() + b"\n" for line in _lines(self._path) if json.loads(line)["step"] <= step]
+        LocalFiles(folder).write({HISTORY: kept}, temporary="")
+
+    def append(self, line: HistoryLine) -> None:
+        """Add a line.
+
+        Raises:
+            DiskFull, NotWritable: it cannot be written.
+        """
+        with writing_to(self._path), self._path.open("a", encoding="ascii") as handle:
+            handle.write(json.dumps(_finite(line.model_dump(mode="json")), sort_keys=True) + "\n")
+
+
+def read_history(folder: Path) -> list[HistoryLine]:
+    """Every line of a run's history, in order.
+
+    Raises:
+        TrainingError: there is none, or it is not what a trainer writes.
+    """
+    path = folder / HISTORY
+    if not path.is_file():
+        raise TrainingError(
+            f"{folder} has no {HISTORY}",
+            expected="a run of this version of pymaf-data",
+            action="go on with the run for some steps, which writes one from then on.",
+        )
+    try:
+        return [HistoryLine.model_validate_json(line) for line in _lines(path)]
+    except ValueError as error:
+        raise TrainingError(
+            f"{path} holds a line that is not a measurement: {str(error).splitlines()[0]}",
+            expected="lines as the trainer writes them",
+            action="remove the line, or train again with --overwrite.",
+        ) from None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object beside a run; empty where there is none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """Whole lines; a kill may have cut the last one short."""
+    if not path.is_file():
+        return
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
+        if line.endswith("\n") and line.strip():
+            yield line.strip()
+
+
+def _finite(value: Any) -> Any:
+    """Without numbers that JSON does not know: what was not finite is not there."""
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items() if not _is_odd(item)}
+    return value
+
+
+def _is_odd(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)

@@ -21,7 +21,8 @@ class DataRoot:
     raw/<dataset>/                    the data set as its authors give it
     stores/<dataset>-<split>.zarr     what `ingest` makes of it
     assets/                           bodies, regressors, atlases, fits, in the layout of PyMAF's own data/ folder
-    runs/                             checkpoints, logs, reports
+    runs/                             checkpoints, logs, measurements
+    reports/                          pages to look at, of stores and of runs
     """
 
     path: Path
@@ -69,3 +70,8 @@ class DataRoot:
     def runs(self) -> Path:
         """What training and evaluation write."""
         return self.path / "runs"
+
+    @property
+    def reports(self) -> Path:
+        """Pages that ``report`` writes."""
+        return self.path / "reports"

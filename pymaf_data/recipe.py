@@ -1,6 +1,6 @@
 """Recipes: the whole road in one YAML file.
 
-    sample → ingest → attach-fits → render-iuv → train → contact sheet
+    sample → ingest → attach-fits → render-iuv → train → contact sheet → report
 
 A recipe holds the options of each stage, without the paths that follow from the data root: raw data lies in
 ``raw/<dataset>``, stores in ``stores/<dataset>-<split>.zarr``, the run in ``runs/<name>``. A section that is left
@@ -23,7 +23,7 @@ from pymaf_data.paths import DataRoot
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-StageName = Literal["sample", "ingest", "attach-fits", "render-iuv", "train", "contact-sheet"]
+StageName = Literal["sample", "ingest", "attach-fits", "render-iuv", "train", "contact-sheet", "report"]
 
 _RESOURCE = "pymaf_data.manifests.recipes"
 
@@ -41,6 +41,7 @@ class IngestSection(StrictModel):
 
     dataset: str
     split: str = "train"
+    held_out: bool = Field(default=False, description="measured on while training, and never trained on")
     select: str | None = None
     crop_size: int = Field(default=400, ge=32, le=2048)
 
@@ -65,6 +66,12 @@ class SheetSection(StrictModel):
     persons: int = Field(default=8, ge=1, le=100)
 
 
+class ReportSection(StrictModel):
+    """A page for every store, and one for the run."""
+
+    persons: int | None = Field(default=None, ge=0, description="with pictures, of a store; none: as many as fit")
+
+
 class Recipe(StrictModel):
     """The whole road; see the module's docstring. ``train`` takes the options of ``pymaf-data train``."""
 
@@ -76,6 +83,7 @@ class Recipe(StrictModel):
     render: RenderSection | None = None
     train: dict[str, Any] | None = None
     sheet: SheetSection | None = None
+    report: ReportSection | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +131,7 @@ def road(recipe: Recipe, root: DataRoot) -> list[Step]:
     Raises:
         ConfigError: the options of a stage do not validate.
     """
-    return [*_data_steps(recipe, root), *_learning_steps(recipe, root)]
+    return [*_data_steps(recipe, root), *_learning_steps(recipe, root), *_looking_steps(recipe, root)]
 
 
 def _data_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
@@ -140,7 +148,7 @@ def _data_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
         yield Step("sample", "generate a sample", SampleOptions.parse(values, recipe.name))
     for part in recipe.ingest:
         store, raw = root.store(part.dataset, part.split), root.raw(part.dataset)
-        values = part.model_dump() | {"root": raw, "out": store}
+        values = part.model_dump(exclude={"held_out"}) | {"root": raw, "out": store}
         yield Step("ingest", f"ingest {part.dataset} {part.split}", IngestOptions.parse(values, recipe.name))
         if recipe.fits is not None:
             sources = tuple(source.replace("{raw}", str(raw)) for source in recipe.fits.sources)
@@ -152,14 +160,18 @@ def _data_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
 
 
 def _learning_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
-    from pymaf_data.model.checkpoint import FILE
     from pymaf_data.model.options import TrainOptions
+
+    if recipe.train is not None:
+        yield Step("train", "train PyMAF", TrainOptions.parse(train_values(recipe, root), recipe.name))
+
+
+def _looking_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
+    from pymaf_data.model.checkpoint import FILE
     from pymaf_data.model.preview import SheetOptions
+    from pymaf_data.report.make import ReportOptions
 
     run = root.runs / recipe.name
-    if recipe.train is not None:
-        values = {"name": recipe.name, **recipe.train, "stores": stores_of(recipe, root)}
-        yield Step("train", "train PyMAF", TrainOptions.parse(values, recipe.name))
     if recipe.sheet is not None:
         first = recipe.ingest[0]
         values = {
@@ -170,11 +182,27 @@ def _learning_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
             "persons": recipe.sheet.persons,
         }
         yield Step("contact-sheet", "draw the contact sheet", SheetOptions.parse(values, recipe.name))
+    if recipe.report is not None:
+        for store in stores_of(recipe, root):
+            values = recipe.report.model_dump() | {"path": store}
+            yield Step("report", f"report on {store.name}", ReportOptions.parse(values, recipe.name))
+        if recipe.train is not None:
+            yield Step("report", f"report on run {run.name}", ReportOptions.parse({"path": run}, recipe.name))
 
 
 def stores_of(recipe: Recipe, root: DataRoot) -> tuple[Path, ...]:
     """The stores that a recipe makes."""
     return tuple(root.store(part.dataset, part.split) for part in recipe.ingest)
+
+
+def train_values(recipe: Recipe, root: DataRoot) -> dict[str, Any]:
+    """The options of training that a recipe sets, its own stores and held-out stores among them."""
+    learned = [root.store(part.dataset, part.split) for part in recipe.ingest if not part.held_out]
+    held_out = [root.store(part.dataset, part.split) for part in recipe.ingest if part.held_out]
+    values = {"name": recipe.name, **(recipe.train or {}), "stores": tuple(learned)}
+    if held_out:
+        values["validation"] = {**values.get("validation", {}), "stores": tuple(held_out)}
+    return values
 
 
 def run_step(step: Step, progress: Any = None) -> Any:
@@ -185,6 +213,7 @@ def run_step(step: Step, progress: Any = None) -> Any:
     """
     from pymaf_data.model.preview import contact_sheet
     from pymaf_data.model.training import train
+    from pymaf_data.report.make import report
     from pymaf_data.stages.attach_fits import attach_fits
     from pymaf_data.stages.ingest import ingest
     from pymaf_data.stages.render_iuv import render_iuv_stage
@@ -197,5 +226,6 @@ def run_step(step: Step, progress: Any = None) -> Any:
         "render-iuv": render_iuv_stage,
         "train": train,
         "contact-sheet": contact_sheet,
+        "report": report,
     }
     return stages[step.stage](step.options, progress)

@@ -12,7 +12,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 FOLDERS = ("pymaf_data", "flows", "model", "schemas", "manifests")
-RESOURCES = (".npz", ".yaml", ".json", ".md", ".typed")
+RESOURCES = (".npz", ".yaml", ".json", ".md", ".typed", ".html", ".css", ".js")
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ def test_shipped_recipes_lead_somewhere(name: str, tmp_path: Path) -> None:
 
 def test_the_demo_takes_every_step_in_order(tmp_path: Path) -> None:
     stages = [step.stage for step in road(load_recipe("demo"), DataRoot(tmp_path))]
-    assert stages == ["sample", "ingest", "attach-fits", "render-iuv", "train", "contact-sheet"]
+    assert stages == ["sample", "ingest", "attach-fits", "render-iuv", "train", "contact-sheet", "report", "report"]
 
 
 def test_every_path_lies_below_the_data_root(tmp_path: Path) -> None:

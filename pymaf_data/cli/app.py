@@ -21,6 +21,7 @@ from pymaf_data.cli.ingest import command as ingest
 from pymaf_data.cli.inspect import command as inspect
 from pymaf_data.cli.progress import console
 from pymaf_data.cli.render_iuv import command as render_iuv
+from pymaf_data.cli.report import command as report
 from pymaf_data.cli.run import command as run_recipe
 from pymaf_data.cli.sample import command as sample
 from pymaf_data.cli.train import command as train
@@ -63,6 +64,7 @@ app.command("attach-fits")(attach_fits)
 app.command("render-iuv")(render_iuv)
 app.command("train")(train)
 app.command("run")(run_recipe)
+app.command("report")(report)
 app.command("inspect")(inspect)
 app.command("verify")(verify)
 app.command("gc")(gc)

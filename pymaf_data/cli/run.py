@@ -18,7 +18,7 @@ def command(
     direct: Annotated[bool, typer.Option("--direct", help=DIRECT_HELP)] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print every report as one JSON list.")] = False,
 ) -> None:
-    """Take the whole road of a recipe: sample, ingest, fits, IUV maps, training, contact sheet.
+    """Take the whole road of a recipe: sample, ingest, fits, IUV maps, training, contact sheet, report.
 
     Run again, the same command does only what is missing.
 
@@ -44,6 +44,8 @@ def command(
             typer.echo(f"checkpoint     {report.checkpoint}")
         elif step.stage == "contact-sheet":
             typer.echo(f"contact sheet  {report.path}")
+        elif step.stage == "report":
+            typer.echo(f"report         {report.path}")
 
 
 def _show(step: Step, report: Any) -> None:
@@ -51,6 +53,7 @@ def _show(step: Step, report: Any) -> None:
     from pymaf_data.cli.attach_fits import lines as attach_fits
     from pymaf_data.cli.ingest import lines as ingest
     from pymaf_data.cli.render_iuv import lines as render_iuv
+    from pymaf_data.cli.report import lines as report_lines
     from pymaf_data.cli.sample import lines as sample
     from pymaf_data.cli.train import lines as train
 
@@ -60,6 +63,7 @@ def _show(step: Step, report: Any) -> None:
         "attach-fits": attach_fits,
         "render-iuv": render_iuv,
         "train": train,
+        "report": report_lines,
         "contact-sheet": lambda made: [
             f"{made.path}: {len(made.rows)} persons" + ("" if made.drawn else ", drawn already, nothing to do")
         ],

@@ -164,6 +164,38 @@ class ChosenReader:
                 getattr(fits, name)[mine[usable]] = values[usable]
         return fits
 
+    def errors(self, rows: Indices, fits: ChosenFits) -> NDArray[np.float32]:
+        """(K, 2) reprojection and residual of π of the chosen fits of K rows, pixels of the 224 view, as stored.
+
+        Args:
+            rows: (K,) row numbers.
+            fits: what :meth:`read` gave for them; rows without a fit are NaN.
+
+        Raises:
+            StoreDamaged: bytes differ from what was committed.
+        """
+        out = np.full((len(rows), 2), np.nan, np.float32)
+        for index in np.unique(fits.source[fits.valid]).tolist():
+            info, mine = self.source(index), np.flatnonzero(fits.source == index)
+            for column, name in enumerate(("reprojection", "weak_residual")):
+                out[mine, column] = self._array(info, name).rows(rows[mine])
+        return out
+
+    def reasons(self, rows: Indices, allow_partial: bool = False) -> list[str]:
+        """Why each of K rows has no fit: the first reason that any of its sources gives, empty where none does.
+
+        Raises:
+            StoreIncomplete: see :meth:`read`.
+        """
+        found = [""] * len(rows)
+        for index in range(len(self.names)):
+            info = self.source(index)
+            there = np.flatnonzero(self._wanted(info, rows, allow_partial))
+            codes, named = self._array(info, "reason").rows(rows[there]), info.attributes["reasons"]
+            for place, code in zip(there.tolist(), codes.tolist(), strict=True):
+                found[place] = found[place] or str(named[code])
+        return found
+
     def _wanted(self, info: StageInfo, rows: Indices, allow_partial: bool) -> NDArray[np.bool_]:
         """(K,) the rows to read of a generation; reading those of missing shards is what raises."""
         if not allow_partial:

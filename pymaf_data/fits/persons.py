@@ -48,11 +48,18 @@ class Persons:
         Raises:
             StoreIncomplete: a shard of stage ``ingest`` that holds some of them is missing.
         """
-        rows = rows or slice(0, len(store))
+        return cls.at(store, np.arange(len(store))[rows or slice(None)])
+
+    @classmethod
+    def at(cls, store: Store, rows: np.ndarray) -> Persons:
+        """Read the rows of these numbers (K,), in their order.
+
+        Raises:
+            StoreIncomplete: a shard of stage ``ingest`` that holds one of them is missing.
+        """
         stored = [field.name for field in fields(cls) if field.name != "names"]
-        arrays = {name: store.array(name)[rows] for name in stored}
-        names = np.array([name for name, _ in store.rows[rows]])
-        return cls(**arrays, names=names)
+        arrays = {name: store.array(name).rows(rows) for name in stored}
+        return cls(**arrays, names=np.array([store.rows[row][0] for row in rows.tolist()]))
 
     def camera_matrix(self) -> np.ndarray:
         """(N, 3, 3) intrinsics, with a focal length of √(w² + h²) px and a central principal point where unknown.

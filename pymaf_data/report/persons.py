@@ -55,14 +55,18 @@ class Predictions:
 
 
 def person_rows(
-    store: Store, rows: Sequence[int], body: BodyModel, raw: Path | None = None, predictions: Predictions | None = None
+    store: Store,
+    rows: Sequence[int],
+    body: BodyModel | None,
+    raw: Path | None = None,
+    predictions: Predictions | None = None,
 ) -> list[SheetRow]:
     """A sheet row per person.
 
     Args:
         store: an ingested store; fits and maps are shown where it has them.
         rows: K rows of the store.
-        body: the body of the fits.
+        body: the body of the fits; without it no fit is drawn.
         raw: the raw data set's folder, for the original pictures.
         predictions: of the same K rows.
     """
@@ -75,7 +79,7 @@ def person_rows(
     _add_crops(result, store, indices, [resize_panel(crop) for crop in crops], planes)
     _add_fits(result, store, indices, body, planes)
     _add_maps(result, store, indices)
-    if predictions is not None:
+    if predictions is not None and body is not None:
         cameras = predictions.cameras.warped(to_panel)
         for k, entry in enumerate(result):
             crop = entry.panels[KEYPOINTS] if not present(store, rows[k]) else resize_panel(crops[k])
@@ -122,9 +126,9 @@ def _add_crops(
 
 
 def _add_fits(
-    result: list[SheetRow], store: Store, rows: NDArray[np.int64], body: BodyModel, planes: NDArray[np.float64]
+    result: list[SheetRow], store: Store, rows: NDArray[np.int64], body: BodyModel | None, planes: NDArray[np.float64]
 ) -> None:
-    if not store.has("choice"):
+    if body is None or not store.has("choice"):
         for entry in result:
             entry.panels.pop(FIT, None)
         return

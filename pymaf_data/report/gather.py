@@ -1,0 +1,160 @@
+"""A store as a table: one number per person and measure, read shard by shard.
+
+Whatever is missing is NaN or a named state, never a number that looks real: shards that are not committed yet, pictures
+that could not be read, persons without a fit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pymaf_data.fits.chosen import ChosenFits, ChosenReader
+from pymaf_data.fits.persons import Persons
+from pymaf_data.geometry.joints import J49
+from pymaf_data.report.measures import MEASURES
+from pymaf_data.report.posture import posture
+from pymaf_data.storage import Store
+
+NOT_INGESTED, NOT_CHOSEN = "not ingested yet", "no fit: nothing was chosen"
+NO_PICTURE, NO_FIT, FIT = "no picture: ", "no fit: ", "fit of "
+_CHUNK = 4096  # rows at a time: 15 MB of labels
+
+
+@dataclass(frozen=True)
+class Table:
+    """N persons of a store.
+
+    Attributes:
+        row: (N,) rows of the store.
+        values: measure → (series, N) float32, NaN where it is not known.
+        state: (N,) what is there of each person, index into ``states``.
+        states: names, sorted; those that begin with :data:`FIT` are whole persons, the others are holes.
+        picture: (N,) whether there is a picture.
+        mapped: (N,) whether an IUV map is stored.
+        marks: (49, 3) persons by joint of J49 and visibility: not labelled, hidden, seen.
+    """
+
+    row: NDArray[np.int64]
+    values: dict[str, NDArray[np.float32]]
+    state: NDArray[np.uint8]
+    states: tuple[str, ...]
+    picture: NDArray[np.bool_]
+    mapped: NDArray[np.bool_]
+    marks: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    @property
+    def holes(self) -> NDArray[np.bool_]:
+        """(N,) persons who lack picture or fit, where others of the store have one."""
+        lacking = np.array([not name.startswith(FIT) for name in self.states], bool)
+        return lacking[self.state]
+
+
+@dataclass(frozen=True)
+class _Block:
+    values: dict[str, NDArray[np.float32]]
+    state: list[str]
+    picture: NDArray[np.bool_]
+    mapped: NDArray[np.bool_]
+    marks: NDArray[np.int64]
+
+
+def gather(store: Store, limit: int | None = None) -> Table:
+    """Read the table of a store.
+
+    Args:
+        store: an ingested store; stages that are absent or partial leave their measures unknown.
+        limit: at most this many persons, evenly spread over the rows; all by default.
+
+    Raises:
+        StoreIncomplete: the store has no ingested shard at all, or fits that the choice names are gone.
+        StoreDamaged: bytes differ from what was committed.
+    """
+    rows = np.arange(len(store))
+    if limit is not None and len(rows) > limit:
+        rows = np.unique(np.linspace(0, len(rows) - 1, limit).round().astype(np.int64))
+    chosen = ChosenReader(store) if store.has("choice") else None
+    blocks = [_read(store, chosen, rows[first : first + _CHUNK]) for first in range(0, len(rows), _CHUNK)]
+    names = [name for block in blocks for name in block.state]
+    states, state = np.unique(names, return_inverse=True)
+    joined = {
+        measure.key: np.concatenate([block.values[measure.key] for block in blocks], axis=1) for measure in MEASURES
+    }
+    flags = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in ("picture", "mapped")}
+    marks = np.sum([block.marks for block in blocks], axis=0)
+    return Table(rows, joined, state.astype(np.uint8), tuple(states.tolist()), marks=marks, **flags)
+
+
+def _read(store: Store, chosen: ChosenReader | None, rows: NDArray[np.int64]) -> _Block:
+    """The rows of one block; those of missing shards are known by nothing but their name."""
+    N = len(rows)
+    values = {measure.key: np.full((len(measure.series), N), np.nan, np.float32) for measure in MEASURES}
+    state, picture = np.full(N, NOT_INGESTED, object), np.zeros(N, bool)
+    there = np.flatnonzero(~np.isin(rows // store.shard, store.current("ingest").missing))
+    marks = np.zeros((len(J49), 3), np.int64)
+    if len(there):
+        persons = Persons.at(store, rows[there])
+        picture[there] = persons.present
+        marks = np.stack([(persons.visibility == mark).sum(0) for mark in range(3)], axis=1)
+        for name, series in _labels(persons).items():
+            values[name][:, there] = series
+        state[there] = NOT_CHOSEN
+        if chosen is not None:
+            fits, errors = _fits(chosen, rows[there])
+            _add_fits(values, there[fits.valid], fits[np.flatnonzero(fits.valid)], errors[fits.valid])
+            state[there] = _fit_states(chosen, rows[there], fits)
+        codes, reasons = store.array("reason").rows(rows[there]), store.attrs.get("reasons", [])
+        for place in np.flatnonzero(~persons.present).tolist():
+            state[there[place]] = NO_PICTURE + str(reasons[codes[place]]).replace("_", " ")
+    return _Block(values, state.tolist(), picture, _mapped(store, rows), marks)
+
+
+def _labels(persons: Persons) -> dict[str, NDArray[np.float64]]:
+    """What ingest knows of K persons: measure → (K,)."""
+    centre, side, size = persons.box[:, :2], persons.box[:, 2:], persons.image_size
+    inside = np.minimum(centre + side / 2, size) - np.maximum(centre - side / 2, 0)
+    share = np.clip(inside, 0, None).prod(axis=1) / side[:, 0] ** 2
+    labelled, seen = (persons.visibility > 0).sum(1), (persons.visibility == 2).sum(1)
+    return {
+        "box": persons.box[:, 2],
+        "outside": 100 * (1 - share),
+        "seen": seen.astype(float),
+        "hidden": np.where(labelled > 0, 100 * (labelled - seen) / np.maximum(labelled, 1), np.nan),
+    }
+
+
+def _fits(chosen: ChosenReader, rows: NDArray[np.int64]) -> tuple[ChosenFits, NDArray[np.float32]]:
+    fits = chosen.read(rows, allow_partial=True)
+    return fits, chosen.errors(rows, fits)
+
+
+def _add_fits(
+    values: dict[str, NDArray[np.float32]], places: NDArray[np.int64], fits: ChosenFits, errors: NDArray[np.float32]
+) -> None:
+    # Infinite says that nothing was labelled to measure by: not known.
+    known = np.where(np.isfinite(errors), errors, np.nan)
+    found = {"reprojection": known[:, :1].T, "residual": known[:, 1:].T} | posture(fits.pose)
+    found |= {f"beta{number}": fits.betas[None, :, number] for number in range(fits.betas.shape[1])}
+    for name, series in found.items():
+        values[name][:, places] = series
+
+
+def _fit_states(chosen: ChosenReader, rows: NDArray[np.int64], fits: ChosenFits) -> list[str]:
+    state = [FIT + chosen.names[source] if source >= 0 else "" for source in fits.source.tolist()]
+    lacking = np.flatnonzero(~fits.valid)
+    for place, reason in zip(lacking.tolist(), chosen.reasons(rows[lacking], allow_partial=True), strict=True):
+        state[place] = NO_FIT + (reason or "not attached yet")
+    return state
+
+
+def _mapped(store: Store, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    mapped = np.zeros(len(rows), bool)
+    if store.has("iuv"):
+        there = ~np.isin(rows // store.shard, store.current("iuv").missing)
+        mapped[there] = store.array("iuv/rendered").rows(rows[there])
+    return mapped

@@ -1,0 +1,93 @@
+"""``report``: a page to look at, of a store or of a training run.
+
+    stores/<name>.zarr  → reports/<name>.html          and, with ``sheet``, reports/<name>.png
+    runs/<name>         → reports/run-<name>.html
+
+The page is a function of what it shows: same input, same bytes, no time, path or host in it. A page that shows just
+this already is left as it is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from pymaf_data.config import StrictModel
+from pymaf_data.errors import NotAStore
+from pymaf_data.paths import DataRoot
+from pymaf_data.progress import Progress
+from pymaf_data.report.html import Page, render, shown_by
+from pymaf_data.storage.files import LocalFiles
+
+
+class ReportOptions(StrictModel):
+    """What to report on, and where to."""
+
+    path: Path
+    """A store, or the folder of a run."""
+    out: Path | None = None
+    """The page; by default below ``reports/`` of the data root."""
+    persons: int | None = Field(default=None, ge=0)
+    """Persons of a store with pictures; by default as many as keep the page small."""
+    sheet: bool = False
+    """Also write a contact sheet as PNG, for eyes without a browser."""
+
+
+class ReportReport(StrictModel):
+    """What was written."""
+
+    path: Path
+    kind: Literal["store", "run"]
+    bytes: int
+    written: bool
+    """False where the page was there already."""
+    sheet: Path | None = None
+
+
+def report(options: ReportOptions, progress: Progress | None = None) -> ReportReport:
+    """Write the page of a store or of a run, whole or not at all.
+
+    Raises:
+        NotAStore: the path is neither.
+        StoreError, TrainingError: what is there cannot be read.
+        DiskFull, NotWritable: no room, or no permission.
+    """
+    from pymaf_data.report import run_page, sheets, store_page
+    from pymaf_data.report.history import is_run
+    from pymaf_data.storage import open_store
+
+    folder = DataRoot.default().reports
+    if is_run(options.path):
+        out = options.out or folder / run_page.name_of(options.path)
+        page = run_page.run_page(options.path, progress)
+        sheet = sheets.run_sheet(options.path, out.with_suffix(".png")) if options.sheet else None
+        return _written(page, out, "run", sheet)
+    if not options.path.exists():
+        raise NotAStore(
+            f"{options.path} is not there",
+            expected="a store made by `pymaf-data ingest`, or the folder of a run of `pymaf-data train`",
+            action="check the path.",
+        )
+    store = open_store(options.path)
+    out = options.out or folder / store_page.name_of(options.path)
+    page = store_page.store_page(store, options.persons, progress)
+    sheet = sheets.store_sheet(store, out.with_suffix(".png")) if options.sheet else None
+    return _written(page, out, "store", sheet)
+
+
+def _written(page: Page, out: Path, kind: Literal["store", "run"], sheet: Path | None) -> ReportReport:
+    there = _head(out)
+    write = shown_by(there) != page.shows
+    if write:
+        LocalFiles(out.parent).write({out.name: render(page)}, temporary="")
+    return ReportReport(path=out, kind=kind, bytes=out.stat().st_size, written=write, sheet=sheet)
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as handle:
+            return handle.read(4096)
+    except FileNotFoundError:
+        return b""

@@ -1,0 +1,202 @@
+// The page of a store.
+
+const GROUPS = { Picture: 'Picture and keypoints', Fit: 'Fit', Posture: 'Posture', Shape: 'Shape' };
+const QUICK = ['box', 'seen', 'reprojection', 'heading'];
+
+function storePage() {
+  const people = new People(META.table);
+  const plots = new Map();
+  const view = new PersonView(people);
+  const open = (i, order) => view.open(i, order);
+  const filters = new Filters(people, () => refresh());
+  const gallery = new Gallery(people, open);
+  overview(people);
+  distributions(people, filters, plots);
+  extremes(people, open);
+  holes(people, filters, open);
+  const panel = filterPanel(people, filters);
+  section('persons', 'Persons', null, panel.node, gallery.node);
+  provenance(META.store);
+
+  function refresh() {
+    const mask = filters.active ? filters.mask() : null;
+    const count = mask ? mask.reduce((sum, one) => sum + one, 0) : people.count;
+    for (const [key, plot] of plots) plot.update(mask, filters.ranges.has(key) ? filters.ranges.get(key).bins : null);
+    gallery.show(filters.order(mask || new Uint8Array(people.count).fill(1)));
+    panel.update(count, gallery.order.length);
+    matchBar(filters, count, people.count);
+  }
+  refresh();
+  pageKeys([
+    ['/', 'to the search field'], ['g', 'to the persons'], ['← → ↑ ↓', 'move among persons; read the bars of a plot'],
+    ['Enter', 'open a person; filter by a bar'], ['← →', 'next and previous person while one is open'],
+    ['Esc', 'close; end a plot’s filter'], ['c', 'clear every filter'], ['?', 'this list'],
+  ], { '/': () => panel.search.focus(), g: () => gallery.focusAt(0), c: () => filters.clear() });
+  addEventListener('beforeprint', () => gallery.more());
+}
+
+function overview(people) {
+  const { store, table } = META;
+  const whole_ = table.states.map((name, s) => [name, people.state.reduce((sum, one) => sum + (one === s), 0)]);
+  const fits = whole_.filter(([name]) => name.startsWith('fit of ')).reduce((sum, [, count]) => sum + count, 0);
+  const pictures = people.flags.reduce((sum, flag) => sum + (flag & 1), 0);
+  const maps = people.flags.reduce((sum, flag) => sum + ((flag >> 1) & 1), 0);
+  const errors = sortedOf(Array.from(people.series.reprojection[0]));
+  $('#lead').textContent = `${store.attributes.title || store.dataset}, split ${store.split}: ${plural(store.persons, 'person')} in ${size(store.bytes)}.` +
+    (people.count < store.persons ? ` Columns of ${whole(people.count)} of them, evenly spread, are in this page.` : '') +
+    ` ${plural(people.shown.size, 'person')} with pictures.` + (META.notes.length ? ' ' + META.notes.join(' ') : '');
+  section('overview', 'Overview', null,
+    tiles([
+      [whole(store.persons), 'persons'], [percent(pictures, people.count), 'with a picture', whole(pictures)],
+      [percent(fits, people.count), 'with a fit', whole(fits)], [percent(maps, people.count), 'with an IUV map', whole(maps)],
+      [withUnit(quantile(errors, 0.5), 'px'), 'median reprojection', errors.length ? `95% below ${withUnit(quantile(errors, 0.95), 'px')}` : ''],
+    ]),
+    el('div', { class: 'columns' }, el('div', { class: 'stack' },
+      block('Annotations, by what became of them', countBars(outcomes(store), store.counts.total || store.persons, (name) => expectation(store, name), (name) => (name === 'kept' ? '' : 'dim'))),
+      block('Persons, by what is there of them', countBars(Object.fromEntries(whole_), people.count, null, (name) => (name.startsWith('fit of ') ? '' : 'warn')))),
+      marks(table.marks)));
+}
+
+function outcomes(store) {
+  const { total, dropped, ...rest } = store.counts;
+  return { kept: rest.kept || 0, ...rest };
+}
+
+function expectation(store, name) {
+  const wanted = store.expected[name];
+  return wanted !== undefined && wanted !== store.counts[name] ? `whole data set: ${whole(wanted)}` : '';
+}
+
+function marks(rows) {
+  const total = (row) => row.seen + row.hidden + row.absent;
+  const part = (row, name) => {
+    const bar = el('span', { class: 'mark ' + name });
+    bar.style.width = ((100 * row[name]) / total(row)).toFixed(2) + '%';
+    return bar;
+  };
+  const lines = rows.map((row) => el('tr', {}, el('th', { scope: 'row' }, row.joint.replaceAll('_', ' ')), el('td', { class: 'track marks' }, ['seen', 'hidden', 'absent'].map((name) => part(row, name))),
+    el('td', { class: 'num' }, percent(row.seen, total(row))), el('td', { class: 'num muted' }, percent(row.hidden, total(row)))));
+  const head = el('thead', {}, el('tr', {}, ['joint', '', 'seen', 'hidden'].map((name, k) => el('th', { scope: 'col', class: k > 1 ? 'num' : null }, name))));
+  const legend = el('p', { class: 'legend' }, el('span', { class: 'seen' }, 'seen'), el('span', { class: 'hidden-mark' }, 'hidden'), el('span', { class: 'absent' }, 'not labelled'));
+  return block('Keypoints, by visibility', rows.length ? legend : null, rows.length ? el('table', { class: 'counts joints' }, head, el('tbody', {}, lines)) : el('p', { class: 'muted' }, 'no keypoint is labelled'));
+}
+
+function distributions(people, filters, plots) {
+  const groups = Object.entries(GROUPS).map(([group, title]) => {
+    const figures = people.measures.filter((measure) => measure.group === group).map((measure) => {
+      const series = people.series[measure.key];
+      if (!series.some((values) => values.some((value) => !Number.isNaN(value)))) return null;
+      const plot = new Distribution(measure, series, (range, bins) => filters.setRange(measure.key, range, bins));
+      plots.set(measure.key, plot);
+      return plot.node;
+    }).filter(Boolean);
+    return figures.length ? block(title, el('div', { class: 'plots' + (group === 'Shape' ? ' small' : '') }, figures)) : null;
+  });
+  section('distributions', 'Distributions', 'Click a bar, or drag over several, to see only those persons everywhere on this page; the pale bars stay as all persons are.', groups);
+}
+
+function extremes(people, open) {
+  const error = people.series.reprojection[0];
+  const known = [...people.shown.keys()].filter((i) => !Number.isNaN(error[i])).sort((a, b) => error[b] - error[a] || a - b);
+  if (!known.length) return;
+  const row = (title, order) => block(title, el('div', { class: 'cards strip' }, order.map((i) => {
+    const one = card(people, i, () => open(i, order));
+    one.tabIndex = 0;
+    return one;
+  })));
+  section('extremes', 'Worst and best', 'By reprojection: the mean distance of the fit’s joints to the keypoints, in pixels of the 224 px view.',
+    row('Worst', known.slice(0, 6)), row('Best', known.slice(-6).reverse()));
+}
+
+function holes(people, filters, open) {
+  const list = [];
+  for (let i = 0; i < people.count; i++) if (people.isHole(i)) list.push(i);
+  if (!list.length) {
+    section('holes', 'Holes', 'None: every person has a picture and a fit.');
+    return;
+  }
+  const counts = {};
+  for (const i of list) counts[people.table.states[people.state[i]]] = (counts[people.table.states[people.state[i]]] || 0) + 1;
+  const shown = list.filter((i) => people.shown.has(i)).slice(0, 6);
+  const names = el('ul', { class: 'names' }, list.slice(0, 200).map((i) => el('li', {}, el('button', { type: 'button', class: 'link', onclick: () => open(i, list) }, people.table.names[i]), ` #${people.table.annotations[i]}, ${people.table.states[people.state[i]]}`)));
+  section('holes', 'Holes', `${plural(list.length, 'person lacks', 'persons lack')} a picture or a fit. They keep their row, so that numbers stay what they were.`,
+    countBars(counts, people.count, null, () => 'warn'),
+    shown.length ? el('div', { class: 'cards strip' }, shown.map((i) => {
+      const one = card(people, i, () => open(i, list));
+      one.tabIndex = 0;
+      return one;
+    })) : null,
+    el('details', {}, el('summary', {}, list.length > 200 ? 'The first 200' : 'All of them'), names),
+    el('p', {}, el('button', { type: 'button', onclick: () => {
+      filters.set({ stateName: '*holes', pictured: false });
+      $('#persons').scrollIntoView();
+    } }, 'Show them among the persons')));
+}
+
+// ---- filters
+
+function filterPanel(people, filters) {
+  const search = el('input', { type: 'search', id: 'search', placeholder: 'picture name or annotation', oninput: () => filters.set({ text: search.value.trim() }) });
+  const state = el('select', { id: 'state', onchange: () => filters.set({ stateName: state.value }) },
+    [['', 'all persons'], ['*fits', 'with a fit'], ['*holes', 'holes'], ...people.table.states.map((name) => [name, name])].map(([value, name]) => el('option', { value }, name)));
+  const sorts = people.measures.filter((measure) => measure.group !== 'Shape' && measure.series.length === 1).flatMap((measure) => [[measure.key + ' desc', measure.title + ', largest first'], [measure.key + ' asc', measure.title + ', smallest first']]);
+  const sort = el('select', { id: 'sort', onchange: () => filters.set({ sort: sort.value }) }, [...sorts, ['row asc', 'Row of the store']].map(([value, name]) => el('option', { value }, name)));
+  const pictured = el('input', { type: 'checkbox', id: 'pictured', onchange: () => filters.set({ pictured: pictured.checked }) });
+  const inputs = QUICK.map((key) => rangeInputs(people.measure(key), filters));
+  const preset = (name, changes) => el('button', { type: 'button', onclick: () => filters.set(changes) }, name);
+  const count = el('p', { class: 'found', 'aria-live': 'polite' });
+  const chips = el('ul', { class: 'active' });
+  const field = (label, id, input) => el('label', { for: id }, el('span', {}, label), input);
+  const node = el('form', { class: 'filters', 'aria-label': 'Filters', onsubmit: (event) => event.preventDefault() },
+    el('div', { class: 'row' }, field('Search', 'search', search), field('Show', 'state', state), field('Order', 'sort', sort), el('label', { class: 'check', for: 'pictured' }, pictured, el('span', {}, 'only persons whose pictures are in this page'))),
+    el('div', { class: 'row' }, inputs.map((one) => one.node)),
+    el('div', { class: 'row presets' }, preset('Worst fits', { sort: 'reprojection desc' }), preset('Best fits', { sort: 'reprojection asc' }), preset('Most hidden', { sort: 'hidden desc' }), preset('Holes', { stateName: '*holes', pictured: false }), el('button', { type: 'button', onclick: () => filters.clear() }, 'Clear filters'), count),
+    chips);
+  const update = (matching, shown) => {
+    if (document.activeElement !== search) search.value = filters.text;
+    state.value = filters.stateName;
+    sort.value = filters.sort;
+    pictured.checked = filters.pictured;
+    inputs.forEach((one) => one.update());
+    count.textContent = `${whole(matching)} of ${plural(people.count, 'person')} match` + (filters.pictured ? `; pictures of ${whole(shown)} are in this page` : '');
+    chips.replaceChildren(...[...filters.ranges].map(([key, filter]) => chip(people.measure(key), filter, filters)));
+  };
+  return { node, search, update };
+}
+
+function chip(measure, { range }, filters) {
+  const label = measure.plot === 'rose' ? `${Math.round(range[0])}° to ${Math.round(range[1])}°` : span(range[0], range[1], measure.unit);
+  return el('li', {}, el('button', { type: 'button', class: 'chip', 'aria-label': `Remove the filter ${measure.title} ${label}`, onclick: () => filters.setRange(measure.key, null) }, `${measure.title}: ${label}`, el('span', { 'aria-hidden': 'true' }, ' ×')));
+}
+
+function rangeInputs(measure, filters) {
+  const one = (which) => el('input', { type: 'number', step: 'any', 'aria-label': `${measure.title} ${which}${measure.unit ? ', ' + measure.unit : ''}`, placeholder: which, onchange: () => commit() });
+  const low = one('from'), high = one('to');
+  const read = (input, otherwise) => (input.value === '' ? otherwise : Number(input.value));
+  const ends = measure.plot === 'rose' ? [-180, 180] : [-Infinity, Infinity];
+  const commit = () => filters.setRange(measure.key, low.value === '' && high.value === '' ? null : [read(low, ends[0]), read(high, ends[1])], null, true);
+  const text = (value) => (Number.isFinite(value) ? Number(value.toFixed(2)) : '');
+  const update = () => {
+    const filter = filters.ranges.get(measure.key);
+    for (const [input, k] of [[low, 0], [high, 1]]) if (document.activeElement !== input) input.value = filter ? text(filter.range[k]) : '';
+  };
+  const unit = measure.unit ? ` (${measure.unit})` : '';
+  return { node: el('fieldset', { title: measure.note }, el('legend', {}, measure.title + unit), low, el('span', { 'aria-hidden': 'true' }, '–'), high), update };
+}
+
+function matchBar(filters, count, total) {
+  const bar = $('#matches');
+  bar.hidden = !filters.active;
+  bar.replaceChildren(el('span', {}, el('b', {}, whole(count)), ` of ${plural(total, 'person')} match`),
+    el('a', { href: '#persons' }, 'See them'), el('button', { type: 'button', onclick: () => filters.clear() }, 'Clear filters'));
+}
+
+// ---- where it came from
+
+function provenance(store) {
+  const stages = store.stages.map((stage) => el('details', { class: 'stage' }, el('summary', {}, el('b', {}, stage.stage), ` ${stage.generation.slice(0, 16)}, ${stage.complete ? 'complete' : `${stage.missing.length} of ${stage.shards} shards missing`}${stage.current ? ', current' : ''}, ${size(stage.bytes)}`), facts(stage.attributes)));
+  section('provenance', 'Provenance', 'Whoever copies data out of this store carries these licences on.',
+    el('div', { class: 'columns' }, block('Licences', facts(store.licences)), block('Made with', facts({ 'store format': store.format_version, ...store.options, ...store.versions })),
+      block('Made from', facts({ 'data set': store.dataset, split: store.split, homepage: store.attributes.homepage, citation: store.attributes.citation, manifest: store.manifest_digest.slice(0, 16), ...Object.fromEntries(Object.entries(store.inputs).map(([name, digest]) => [name, digest.slice(0, 16)])) }))),
+    block('Stages', stages));
+}

@@ -1,0 +1,107 @@
+"""The page of a training run: curves, errors of every iteration, and what it made of the same persons over time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pymaf_data import __version__
+from pymaf_data.digest import digest_file, digest_json
+from pymaf_data.progress import Progress
+from pymaf_data.report.history import HISTORY, OPTIONS, PROVENANCE, HistoryLine, read_history, read_json
+from pymaf_data.report.html import Page, design
+from pymaf_data.report.run_pictures import Drawer, shown_steps
+from pymaf_data.report.snapshots import SnapshotFolder
+from pymaf_data.report.thumbnails import encode
+
+_PATHS = ("stores", "backbone")
+
+
+def run_page(folder: Path, progress: Progress | None = None) -> Page:
+    """Gather everything a page says of a run; pictures are drawn when the page is written.
+
+    Raises:
+        TrainingError: the run has no history, or files that a trainer did not write.
+    """
+    lines = read_history(folder)
+    snapshots = SnapshotFolder(folder)
+    drawer = Drawer.of(snapshots)
+    steps = shown_steps(snapshots.steps()) if drawer is not None else []
+    notes = []
+    if drawer is not None and drawer.body is None:
+        notes.append("The bodies are not drawn: the body of this run is not on this machine.")
+    meta = {
+        "kind": "run",
+        "version": __version__,
+        "notes": notes,
+        "run": {"name": folder.name, "options": without_folders(read_json(folder / OPTIONS))},
+        "provenance": read_json(folder / PROVENANCE),
+        "train": columns([line for line in lines if line.kind == "train"]),
+        "held_out": columns([line for line in lines if line.kind == "held_out"]),
+        "persons": drawer.described(steps) if drawer is not None else None,
+    }
+    pictures = _Pictures(drawer, steps, progress) if drawer is not None else ()
+    return Page(f"run {folder.name}", shows(folder), meta, {}, pictures)
+
+
+def shows(folder: Path) -> str:
+    """Digest of everything that the page of a run depends on."""
+    files = [HISTORY, OPTIONS, PROVENANCE]
+    snapshots = SnapshotFolder(folder)
+    known = sorted(path.name for path in snapshots.path.glob("*.npz"))
+    digests = [digest_file(folder / name) for name in files if (folder / name).is_file()]
+    digests += [digest_file(snapshots.path / name) for name in known]
+    drawer = Drawer.of(snapshots)
+    return digest_json([design(), __version__, folder.name, digests, known, drawer is None or drawer.body is not None])
+
+
+def columns(lines: Sequence[HistoryLine]) -> dict[str, Any]:
+    """Lines as columns: ``steps``, ``persons``, and each scalar and error by its name, null where a line lacks it."""
+    names = sorted({name for line in lines for name in line.scalars})
+    errors: dict[str, dict[str, list[float | None]]] = defaultdict(dict)
+    iterations = sorted({iteration for line in lines for iteration in line.errors})
+    for measure in ("mpjpe", "pa_mpjpe"):
+        for iteration in iterations:
+            values = [line.errors.get(iteration, {}).get(measure) for line in lines]
+            errors[measure][iteration] = [None if value is None else round(value, 3) for value in values]
+    return {
+        "steps": [line.step for line in lines],
+        "persons": [line.persons for line in lines],
+        "scalars": {name: [line.scalars.get(name) for line in lines] for name in names},
+        "errors": dict(errors),
+    }
+
+
+def without_folders(options: dict[str, Any]) -> dict[str, Any]:
+    """Options with the last part of every path alone: where files lay on some machine is nobody's business."""
+
+    def last(value: Any) -> Any:
+        return [last(item) for item in value] if isinstance(value, list) else value and Path(str(value)).name
+
+    cleaned = {key: last(value) if key in _PATHS else value for key, value in options.items()}
+    if isinstance(cleaned.get("validation"), dict):
+        cleaned["validation"] = without_folders(cleaned["validation"])
+    return cleaned
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    """(element name, panels) of each person."""
+
+    drawer: Drawer
+    steps: list[int]
+    progress: Progress | None
+
+    def __iter__(self) -> Iterator[tuple[str, Mapping[str, bytes]]]:
+        for k in range(len(self.drawer)):
+            yield f"p{k}", {name: encode(panel) for name, panel in self.drawer.draw(k, self.steps).items()}
+            if self.progress:
+                self.progress(k + 1, len(self.drawer), "persons drawn")
+
+
+def name_of(run: Path) -> str:
+    """The page's file name."""
+    return f"run-{run.resolve().name}.html"

@@ -7,14 +7,14 @@ function card(people, i, open) {
   const name = people.table.names[i];
   const pictures = people.pictures(i);
   const error = people.value('reprojection', i);
-  const views = pictures ? PANELS.map(([key, title]) => pictures[key] && el('img', { src: pictures[key], alt: `${title} of ${name}, annotation ${people.table.annotations[i]}`, width: 256, height: 256, decoding: 'async' })) : [];
+  const views = pictures ? PANELS.map(([key, title]) => pictures[key] && el('span', {}, el('img', { src: pictures[key], alt: `${title} of ${name}, annotation ${people.table.annotations[i]}`, width: 256, height: 256, decoding: 'async' }))) : [];
   const state = people.table.states[people.state[i]];
   return el('button', { type: 'button', class: 'card' + (pictures ? '' : ' bare') + (people.isHole(i) ? ' hole' : ''), 'data-person': i, tabindex: -1, onclick: () => open(i) },
     pictures ? el('span', { class: 'views' }, views) : null,
     el('span', { class: 'name' }, name.split('/').pop(), el('span', { class: 'muted' }, ' #' + people.table.annotations[i])),
     el('span', { class: 'chips' },
       people.isHole(i) ? el('span', { class: 'chip warn' }, state) : el('span', { class: 'chip' }, withUnit(error, 'px')),
-      Number.isNaN(people.value('heading', i)) ? null : el('span', { class: 'chip' }, 'faces ' + Math.round(people.value('heading', i)) + '°'),
+      Number.isNaN(people.value('heading', i)) ? null : el('span', { class: 'chip' }, 'faces ' + number(Math.round(people.value('heading', i))) + '°'),
       Number.isNaN(people.value('seen', i)) ? null : el('span', { class: 'chip' }, whole(people.value('seen', i)) + ' seen'),
       pictures ? null : el('span', { class: 'chip' }, 'picture not in this page')));
 }

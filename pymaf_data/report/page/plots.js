@@ -126,7 +126,7 @@ class Distribution {
     };
     const grid = ticks(0, peak, 2).filter((t) => t > 0 && Number.isInteger(t)).map((t) => [
       svg('line', { class: 'grid', x1: left, x2: W - 6, y1: y(t), y2: y(t) }), svg('text', { class: 'tick end', x: left - 4, y: y(t) + 3 }, whole(t))]);
-    const axis = ticks(from, to, 5).map((t) => svg('text', { class: 'tick middle', x: x(t), y: H - 6 }, number(t)));
+    const axis = ticks(from, to, 5).filter((t) => !this.measure.whole || Number.isInteger(t)).map((t) => svg('text', { class: 'tick middle', x: x(t), y: H - 6 }, number(t)));
     return this.frame(W, H, grid, this.band, ghost, this.solid, svg('line', { class: 'axis', x1: left, x2: W - 6, y1: y(0), y2: y(0) }), axis);
   }
 

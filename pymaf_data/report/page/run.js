@@ -1,1 +1,129 @@
-function runPage() {}
+// The page of a training run.
+
+const ITERATIONS = ['M0', 'M1', 'M2', 'M3'];
+const MEASURES = { mpjpe: 'MPJPE', pa_mpjpe: 'PA-MPJPE' };
+const M0_NAME = 'M0, the mean body';
+
+const lastOf = (list) => (list && list.length ? list[list.length - 1] : undefined);
+const known = (list) => (list || []).map((value) => (value === null ? NaN : value));
+
+function runPage() {
+  const { run, train, held_out: heldOut, persons } = META;
+  const step = Math.max(lastOf(train.steps) || 0, lastOf(heldOut.steps) || 0);
+  const options = run.options;
+  $('#lead').textContent = `PyMAF after ${plural(step, 'step')} of ${options.batch_size || '?'} persons.` + (META.notes.length ? ' ' + META.notes.join(' ') : '');
+  summary(train, heldOut, step);
+  errors(train, heldOut);
+  if (persons) overTime(persons);
+  losses(train);
+  runProvenance(run, META.provenance);
+  pageKeys([['← →', 'read the steps of a chart; move the slider of steps'], ['?', 'this list'], ['Esc', 'close']], {});
+}
+
+function summary(train, heldOut, step) {
+  const best = heldOut.steps.length ? heldOut : train;
+  const where = heldOut.steps.length ? `${plural(lastOf(heldOut.persons), 'held-out person')}` : 'last training batch, dropout on';
+  const entries = [[whole(step), 'steps']];
+  for (const [key, name] of Object.entries(MEASURES)) {
+    const table = best.errors[key];
+    if (!table || !table.M3) continue;
+    const baseline = lastOf(known(table.M0));
+    entries.push([withUnit(lastOf(known(table.M3)), 'mm'), `${name} of M3, ${where}`, `mean body ${withUnit(baseline, 'mm')}`]);
+  }
+  const loss = known(train.scalars.loss);
+  if (loss.length) entries.push([number(lastOf(loss)), 'loss', `first ${number(loss[0])}`]);
+  section('overview', 'Overview', null, tiles(entries));
+}
+
+function errors(train, heldOut) {
+  const chart = (data, key, where, note) => data.errors[key] && Object.keys(data.errors[key]).length ? lineChart({
+    title: `${MEASURES[key]}, ${where}`, unit: 'mm', note,
+    series: ITERATIONS.filter((name) => data.errors[key][name]).map((name) => ({ name: name === 'M0' ? M0_NAME : name, x: data.steps, y: known(data.errors[key][name]), tone: name.toLowerCase(), dashed: name === 'M0' })),
+  }) : null;
+  const held = Object.keys(MEASURES).map((key) => chart(heldOut, key, 'held out', 'Persons that are never trained on, in evaluation mode.')).filter(Boolean);
+  const trained = Object.keys(MEASURES).map((key) => chart(train, key, 'training batches', 'One batch each, augmented, with dropout on.')).filter(Boolean);
+  section('errors', 'Errors of every iteration', 'Mean distance of 24 joints to those of the fit, about the middle of the hips; PA after the best similarity transform. M0 is where every person starts, the mean body, and so the baseline; M1 to M3 are the feedback loop’s iterations.',
+    held.length ? block(`Held out: ${plural(lastOf(heldOut.persons), 'person')}, in evaluation mode`, el('div', { class: 'plots wide' }, held)) : el('p', { class: 'note' }, 'No held-out persons were measured: `pymaf-data train --validate STORE` does.'),
+    block('Training batches, with dropout on', el('div', { class: 'plots wide' }, trained)),
+    finalTable(heldOut.steps.length ? heldOut : train, heldOut.steps.length ? 'held out' : 'training batch'));
+}
+
+function finalTable(data, where) {
+  const at = lastOf(data.steps);
+  if (at === undefined || !data.errors.mpjpe) return null;
+  const rows = ITERATIONS.filter((name) => data.errors.mpjpe[name]).map((name) => el('tr', {}, el('th', { scope: 'row' }, name === 'M0' ? M0_NAME : name),
+    Object.keys(MEASURES).map((key) => el('td', { class: 'num' }, withUnit(lastOf(known(data.errors[key][name])), 'mm')))));
+  return block(`At step ${whole(at)}, ${where}`, el('table', { class: 'numbers final' }, el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'iteration'), Object.values(MEASURES).map((name) => el('th', { scope: 'col', class: 'num' }, name)))), el('tbody', {}, rows)));
+}
+
+// ---- the same persons over time
+
+function panelsOf(k) {
+  const lines = $('#p' + k).textContent.trim().split('\n');
+  return Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf(':')), 'data:image/webp;base64,' + line.slice(line.indexOf(':') + 1)]));
+}
+
+function overTime(persons) {
+  const pictures = persons.rows.map((_, k) => panelsOf(k));
+  if (!pictures.length || !pictures[0].truth) return;
+  let side = false;
+  const grid = el('div', {});
+  const toggle = el('button', { type: 'button', 'aria-pressed': 'false', onclick: () => {
+    side = !side;
+    toggle.setAttribute('aria-pressed', String(side));
+    draw();
+  } }, 'From the side');
+  const picture = (k, name, label) => el('figure', {}, el('img', { src: pictures[k][side && name !== 'view' ? name + '-side' : name], alt: `${label}, row ${persons.rows[k]}`, width: 256, height: 256, decoding: 'async' }));
+  const head = (names) => el('thead', {}, el('tr', {}, names.map((name) => el('th', { scope: 'col' }, name))));
+  const draw = () => grid.replaceChildren(el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'The same persons over time; scrolls sideways' }, el('table', { class: 'times' }, head(['picture', 'target', ...persons.steps.map((step) => 'step ' + whole(step))]),
+    el('tbody', {}, persons.rows.map((row, k) => el('tr', {}, el('td', {}, picture(k, 'view', 'picture')), el('td', {}, picture(k, 'truth', 'target')),
+      persons.steps.map((step, s) => el('td', {}, picture(k, String(step), `step ${step}`), el('p', { class: 'muted' }, withUnit(persons.mpjpe[k][s], 'mm'))))))))));
+  draw();
+  const last = lastOf(persons.steps);
+  const loop = el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'The feedback loop at the last step' }, el('table', { class: 'times' }, head(['picture', ...ITERATIONS.map((name) => (name === 'M0' ? M0_NAME : name)), 'target']),
+    el('tbody', {}, persons.rows.map((row, k) => el('tr', {}, el('td', {}, el('img', { src: pictures[k].view, alt: `picture, row ${row}`, width: 256, height: 256 })),
+      ITERATIONS.map((name, t) => el('td', {}, el('img', { src: pictures[k]['m' + t], alt: `${name}, row ${row}`, width: 256, height: 256 }), el('p', { class: 'muted' }, withUnit(persons.iterations[k][t], 'mm')))),
+      el('td', {}, el('img', { src: pictures[k].truth, alt: `target, row ${row}`, width: 256, height: 256 })))))));
+  const kind = persons.held_out ? 'Held-out persons, which are never trained on' : 'Persons of the training data';
+  section('persons', 'The same persons over time', `${kind}: the result of the last iteration over the picture, beside the fit that is the target. Below each, its MPJPE.`, scrubber(persons, pictures), el('div', { class: 'row' }, toggle), grid,
+    block(`The feedback loop at step ${whole(last)}: from the mean body to the result`, loop));
+}
+
+// A slider through the steps, all persons at once.
+function scrubber(persons, pictures) {
+  const images = persons.rows.map((row, k) => [el('img', { alt: `prediction, row ${row}`, width: 256, height: 256 }), el('img', { src: pictures[k].truth, alt: `target, row ${row}`, width: 256, height: 256 }), el('figcaption', {})]);
+  const label = el('output', { for: 'scrub' });
+  const slider = el('input', { id: 'scrub', type: 'range', min: 0, max: persons.steps.length - 1, step: 1, value: persons.steps.length - 1, 'aria-label': 'Step', oninput: () => show() });
+  const show = () => {
+    const s = Number(slider.value);
+    label.textContent = 'step ' + whole(persons.steps[s]);
+    slider.setAttribute('aria-valuetext', label.textContent);
+    images.forEach(([image, , caption], k) => {
+      image.src = pictures[k][String(persons.steps[s])];
+      caption.textContent = `row ${persons.rows[k]}: ${withUnit(persons.mpjpe[k][s], 'mm')}`;
+    });
+  };
+  show();
+  return el('div', { class: 'scrubber' }, el('p', {}, slider, label), el('div', { class: 'cards pairs' }, images.map(([prediction, target, caption]) => el('figure', { class: 'plot' }, el('div', { class: 'pair' }, el('div', {}, prediction, el('small', {}, 'network')), el('div', {}, target, el('small', {}, 'target'))), caption))));
+}
+
+// ---- losses, provenance
+
+function losses(train) {
+  const { loss, learning_rate: rate, gradient_norm: norm, ...terms } = train.scalars;
+  const one = (title, values, tone, log, note) => (values ? lineChart({ title, unit: '', log, note, series: [{ name: title, x: train.steps, y: known(values), tone }] }) : null);
+  const tones = ['m3', 'c5', 'm2', 'm1', 'c4'];
+  const parts = Object.entries(terms).map(([name, values], k) => one(name, values, tones[k % tones.length], true, 'One weighted term of the loss, summed over the iterations.'));
+  section('curves', 'Curves', 'On training batches; logarithmic axes where values fall by orders of magnitude.',
+    block('Loss and optimizer', el('div', { class: 'plots wide' }, [one('loss', loss, 'm3', true, 'Sum of the weighted terms.'), one('learning rate', rate, 'm2', false), one('gradient norm', norm, 'm1', true, 'Before clipping.')].filter(Boolean))),
+    block('Terms of the loss', el('div', { class: 'plots' }, parts)));
+}
+
+function runProvenance(run, known_) {
+  const { stores = [], licences = {}, versions = {}, ...machine } = known_;
+  const { model, loss, optimizer, augmentation, validation, snapshots, ...plainOptions } = run.options;
+  const data = stores.map((store) => block(`${store.dataset} ${store.split}: ${plural(store.persons, 'person')}`, facts(Object.fromEntries(Object.entries(store.generations).map(([stage, digest]) => [stage, digest.slice(0, 16)])))));
+  section('provenance', 'Provenance', 'The network carries the licences of everything that it learned from.',
+    el('div', { class: 'columns' }, block('Licences', facts(licences)), block('Made with', facts({ ...machine, ...versions })), ...data,
+      block('Options', facts(plainOptions)), ...Object.entries({ model, loss, optimizer, augmentation, validation, snapshots }).filter(([, value]) => value).map(([name, value]) => block(name, facts(value)))));
+}

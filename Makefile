@@ -6,10 +6,13 @@ STAMP   := $(VENV)/.installed
 # Every worker process computes on one thread: two workers on two cores, not four threads fighting.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: demo test lint bench clean help
+# Pages are tested in a browser. A build machine gets one, if it can; elsewhere those tests say that they are skipped.
+CAN_INSTALL := [ -n "$$CI" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! command -v chromium >/dev/null
+
+.PHONY: demo test lint bench clean help browser
 
 help:
-	@echo "make demo   the whole road on the free body and a generated sample, with a contact sheet at its end"
+	@echo "make demo   the whole road on the free body and a generated sample, with a contact sheet and reports at its end"
 	@echo "make test   the test suite"
 	@echo "make lint   ruff and mypy"
 	@echo "make bench  every benchmark, into benchmarks/results/ (learning 16 persons by heart takes half an hour)"
@@ -22,7 +25,12 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	$(BIN)/pymaf-data run manifests/recipes/demo.yaml
 
-test: $(STAMP)
+browser:
+	@if $(CAN_INSTALL); then \
+	  { apt-get update -qq && apt-get install -y -qq chromium chromium-driver; } >/dev/null 2>&1 \
+	  || echo "chromium cannot be installed here; the tests of pages are skipped"; fi
+
+test: $(STAMP) browser
 	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile -q
 
 lint: $(STAMP)

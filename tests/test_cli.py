@@ -40,6 +40,8 @@ def test_without_raw_data_ingest_says_where_it_looked_and_what_stands_in(tmp_pat
         (("inspect", "nowhere.zarr"), 1),
         (("verify", "nowhere.zarr"), 1),
         (("train",), 1),
+        (("report",), 1),
+        (("report", "nowhere.zarr"), 1),
     ],
 )
 def test_what_cannot_be_done_has_an_exit_code_and_a_message(

@@ -69,7 +69,7 @@ function section(id, title, intro, ...children) {
 
 function tiles(entries) {
   const one = ([value, name, note]) =>
-    el('div', { class: 'tile' }, el('dt', {}, name), el('dd', {}, el('b', {}, value), note ? el('small', {}, note) : null));
+    el('div', { class: 'tile' }, el('dt', {}, name), el('dd', {}, el('b', {}, value), el('small', {}, note || '')));
   return el('dl', { class: 'tiles' }, entries.map(one));
 }
 

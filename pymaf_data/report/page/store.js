@@ -32,7 +32,7 @@ function storePage() {
     ['Enter', 'open a person; filter by a bar'], ['← →', 'next and previous person while one is open'],
     ['Esc', 'close; end a plot’s filter'], ['c', 'clear every filter'], ['?', 'this list'],
   ], { '/': () => panel.search.focus(), g: () => gallery.focusAt(0), c: () => filters.clear() });
-  addEventListener('beforeprint', () => gallery.more());
+  addEventListener('beforeprint', () => document.querySelectorAll('.stage').forEach((stage) => stage.setAttribute('open', '')));
 }
 
 function overview(people) {
@@ -53,7 +53,8 @@ function overview(people) {
     ]),
     el('div', { class: 'columns' }, el('div', { class: 'stack' },
       block('Annotations, by what became of them', countBars(outcomes(store), store.counts.total || store.persons, (name) => expectation(store, name), (name) => (name === 'kept' ? '' : 'dim'))),
-      block('Persons, by what is there of them', countBars(Object.fromEntries(whole_), people.count, null, (name) => (name.startsWith('fit of ') ? '' : 'warn')))),
+      block('Persons, by what is there of them', countBars(Object.fromEntries(whole_), people.count, null, (name) => (name.startsWith('fit of ') ? '' : 'warn'))),
+      block('Licences', el('p', { class: 'intro' }, 'Whoever copies data out of this store carries them on.'), facts(store.licences))),
       marks(table.marks)));
 }
 
@@ -195,8 +196,8 @@ function matchBar(filters, count, total) {
 
 function provenance(store) {
   const stages = store.stages.map((stage) => el('details', { class: 'stage' }, el('summary', {}, el('b', {}, stage.stage), ` ${stage.generation.slice(0, 16)}, ${stage.complete ? 'complete' : `${stage.missing.length} of ${stage.shards} shards missing`}${stage.current ? ', current' : ''}, ${size(stage.bytes)}`), facts(stage.attributes)));
-  section('provenance', 'Provenance', 'Whoever copies data out of this store carries these licences on.',
-    el('div', { class: 'columns' }, block('Licences', facts(store.licences)), block('Made with', facts({ 'store format': store.format_version, ...store.options, ...store.versions })),
+  section('provenance', 'Provenance', null,
+    el('div', { class: 'columns' }, block('Made with', facts({ 'store format': store.format_version, ...store.options, ...store.versions })),
       block('Made from', facts({ 'data set': store.dataset, split: store.split, homepage: store.attributes.homepage, citation: store.attributes.citation, manifest: store.manifest_digest.slice(0, 16), ...Object.fromEntries(Object.entries(store.inputs).map(([name, digest]) => [name, digest.slice(0, 16)])) }))),
     block('Stages', stages));
 }

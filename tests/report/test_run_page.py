@@ -1,0 +1,93 @@
+"""The page of a run: what the trainer wrote, nothing of the machine, damage named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pymaf_data.body import BodyModel
+from pymaf_data.errors import TrainingError
+from pymaf_data.report.history import HISTORY, is_run, read_history
+from pymaf_data.report.html import render
+from pymaf_data.report.make import ReportOptions, report
+from pymaf_data.report.run_page import run_page
+from pymaf_data.report.run_pictures import MOST_STEPS, Drawer, shown_steps
+from pymaf_data.report.snapshots import SnapshotFolder
+
+
+def test_curves_are_those_that_were_written(run_folder: Path) -> None:
+    meta = run_page(run_folder).meta
+    assert meta["held_out"]["steps"] == [0, 10, 20, 30, 40]
+    assert meta["held_out"]["errors"]["mpjpe"]["M3"] == [300.0, 270.0, 240.0, 210.0, 180.0]
+    assert meta["held_out"]["errors"]["mpjpe"]["M0"] == [300.0] * 5
+    assert meta["train"]["scalars"]["pose"] == [3.0] * 5
+    assert meta["persons"]["steps"] == [0, 20, 40]
+    assert meta["persons"]["mpjpe"][0] == [300.0, 280.0, 260.0]
+
+
+def test_the_page_tells_nothing_of_the_machine(run_folder: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run_folder, tmp_path / "x" / run_folder.name)
+    first, second = (b"".join(render(run_page(folder))) for folder in (run_folder, copy))
+    assert first == second
+    for secret in (b"/secret", str(tmp_path).encode(), str(run_folder.parent).encode()):
+        assert secret not in first
+    assert b"held.zarr" in first, "which store it was is no secret"
+    assert b"CC0 </script>" not in first
+
+
+def test_predictions_are_drawn_beside_the_target(run_folder: Path) -> None:
+    drawer = Drawer.of(SnapshotFolder(run_folder))
+    assert drawer is not None
+    panels = drawer.draw(1, [0, 40])
+    names = {"view", "truth", "truth-side", "0", "0-side", "40", "40-side", "m0", "m1", "m2", "m3"}
+    assert set(panels) == names
+    # The factory's network predicts the target itself, so the same picture must come of both.
+    np.testing.assert_array_equal(panels["40"], panels["truth"])
+    assert not np.array_equal(panels["view"], panels["truth"])
+
+
+def test_of_many_snapshots_some_are_shown_first_and_last_among_them() -> None:
+    steps = list(range(0, 10_001, 100))
+    shown = shown_steps(steps)
+    assert (len(shown), shown[0], shown[-1]) == (MOST_STEPS, 0, 10_000)
+    assert shown_steps([0, 7]) == [0, 7]
+
+
+def test_a_run_without_a_history_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "options.json").write_text("{}")
+    assert is_run(tmp_path)
+    with pytest.raises(TrainingError, match=HISTORY):
+        run_page(tmp_path)
+
+
+def test_a_line_cut_short_is_left_out_and_nonsense_is_named(run_folder: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run_folder, tmp_path / "run")
+    whole = (copy / HISTORY).read_text()
+    (copy / HISTORY).write_text(whole + '{"step": 50, "ki')
+    assert len(read_history(copy)) == len(whole.splitlines())
+    (copy / HISTORY).write_text(whole + '{"step": "soon"}\n')
+    with pytest.raises(TrainingError, match="not a measurement"):
+        read_history(copy)
+
+
+def test_damaged_snapshots_are_named(run_folder: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run_folder, tmp_path / "run")
+    (copy / "snapshots" / "step-00000040.npz").write_bytes(b"PK no archive")
+    with pytest.raises(TrainingError, match="step-00000040"):
+        run_page(copy)
+
+
+def test_a_run_goes_where_reports_go_and_has_a_sheet(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: BodyModel
+) -> None:
+    monkeypatch.setenv("PYMAF_DATA_ROOT", str(tmp_path))
+    made = report(ReportOptions(path=run_folder, sheet=True))
+    assert made.kind == "run"
+    assert made.path == tmp_path / "reports" / "run-mine.html"
+    assert made.sheet == tmp_path / "reports" / "run-mine.png"
+    assert not report(ReportOptions(path=run_folder)).written
+    assert json.loads(made.model_dump_json())["written"]

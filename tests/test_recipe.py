@@ -37,6 +37,23 @@ def test_every_path_lies_below_the_data_root(tmp_path: Path) -> None:
     assert by_stage["contact-sheet"].checkpoint.parent == root.runs / "demo" == by_stage["contact-sheet"].out.parent
 
 
+def test_a_held_out_split_is_measured_and_not_learned_from(tmp_path: Path) -> None:
+    parts = [{"dataset": "sample"}, {"dataset": "sample", "split": "val", "held_out": True}]
+    recipe = Recipe.parse(MINIMAL | {"ingest": parts, "train": {"validation": {"every": 7}}}, "test")
+    root = DataRoot(tmp_path)
+    (options,) = [step.options for step in road(recipe, root) if step.stage == "train"]
+    assert options.stores == (root.store("sample", "train"),)
+    assert options.validation.stores == (root.store("sample", "val"),)
+    assert options.validation.every == 7
+    assert len([step for step in road(recipe, root) if step.stage == "ingest"]) == 2
+
+
+def test_reports_are_of_every_store_and_of_the_run(tmp_path: Path) -> None:
+    root = DataRoot(tmp_path)
+    paths = [step.options.path for step in road(load_recipe("demo"), root) if step.stage == "report"]
+    assert paths == [root.store("sample", "train"), root.runs / "demo"]
+
+
 def test_a_section_left_out_is_a_step_not_taken(tmp_path: Path) -> None:
     steps = road(Recipe.parse(MINIMAL, "test"), DataRoot(tmp_path))
     assert [step.stage for step in steps] == ["ingest"]

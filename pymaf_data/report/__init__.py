@@ -1,7 +1,11 @@
-"""What eyes look at: contact sheets of stores and of what a network predicts.
+"""What eyes look at: pages of stores and of runs, contact sheets.
 
-compose_sheet, save_sheet, SheetRow   the sheet's layout
-person_panels                         what a store knows of one person, as panels
+make            a store or a run → one HTML file
+gather          a store as a table: measures, posture, states; selection: whose pictures are shown
+store_page, run_page, html, page/    what a page holds, and the file that it becomes
+panels, persons, thumbnails, run_pictures    what is known of a person, as pictures
+sheet, sheets   the same for terminals, as PNG
+history, snapshots    what a training run tells, as plain files
 """
 
 from __future__ import annotations

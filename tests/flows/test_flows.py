@@ -18,6 +18,7 @@ ingest: [{dataset: sample}]
 fits: {sources: ["truth:{raw}/truth/train.npz"]}
 render: {size: 64}
 sheet: {persons: 2}
+report: {}
 """
 
 
@@ -57,12 +58,15 @@ def test_prefect_and_direct_give_the_same_bytes_and_leave_nothing(tmp_path: Path
     assert flow.returncode == 0, flow.stderr
     assert contents(tmp_path / "flow") == contents(tmp_path / "direct")
     assert (tmp_path / "flow" / "runs" / "tiny" / "contact_sheet.png").stat().st_size > 10_000
+    pages = [(tmp_path / root / "reports" / "sample-train.html").read_bytes() for root in ("direct", "flow")]
+    assert pages[0] == pages[1]
     assert processes_of(tmp_path / "flow") == [], "the ephemeral server outlived its command"
-    assert flow.stdout.replace("/flow/", "/direct/").splitlines()[-2:] == direct.stdout.splitlines()[-2:]
+    assert flow.stdout.replace("/flow/", "/direct/").splitlines()[-3:] == direct.stdout.splitlines()[-3:]
     again = run(recipe, tmp_path / "direct", "--direct")
     assert again.returncode == 0, again.stderr
     assert "complete already, nothing to do" in again.stdout
     assert "drawn already, nothing to do" in again.stdout
+    assert "shows the same already, nothing to do" in again.stdout
     assert single_flow(tmp_path / "flow") == "0 of 1 shards written"
 
 

@@ -33,8 +33,8 @@ function number(value) {
   if (Number.isNaN(value)) return 'not known';
   const size = Math.abs(value);
   if (size >= 1000) return whole(value);
-  const digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.01 || size === 0 ? 2 : 3;
-  return String(Number(value.toFixed(digits))).replace('-', '−');
+  if (size > 0 && size < 0.01) return String(Number(value.toPrecision(2))).replaceAll('-', '−');
+  return String(Number(value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2))).replace('-', '−');
 }
 
 const TIGHT = new Set(['°', '%', '']);
@@ -80,7 +80,7 @@ function facts(entries) {
 
 const plain = (value) => {
   if (value === null || value === '') return 'none';
-  if (Array.isArray(value)) return value.length ? value.map(plain).join(', ') : 'none';
+  if (Array.isArray(value)) return value.filter((item) => item !== '').map(plain).join(', ') || 'none';
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 };
 

@@ -240,12 +240,13 @@ class Distribution {
 function lineChart({ title, unit, note, series, log }) {
   const W = 460, H = 230, left = 48, right = 10, top = 10, bottom = 34;
   const drawn = series.filter((one) => one.y.some((value) => Number.isFinite(value) && (!log || value > 0)));
-  if (!drawn.length) return el('figure', { class: 'plot line' }, el('figcaption', {}, el('b', {}, title)), el('p', { class: 'muted' }, 'nothing was logged'));
+  if (!drawn.length) return null;
   const ys = drawn.flatMap((one) => one.y.filter((value) => Number.isFinite(value) && (!log || value > 0)));
   const steps = drawn.flatMap((one) => one.x);
   const [x0, x1] = [Math.min(...steps), Math.max(...steps)];
   let [y0, y1] = [Math.min(...ys), Math.max(...ys)];
   if (log) [y0, y1] = [Math.log10(y0) - 0.05, Math.log10(y1) + 0.05];
+  else if (y0 === y1) [y0, y1] = [y0 - (Math.abs(y0) || 1) / 2, y1 + (Math.abs(y1) || 1) / 2];
   else [y0, y1] = [y0 >= 0 && y0 < 0.6 * y1 ? 0 : y0 - 0.06 * (y1 - y0 || 1), y1 + 0.06 * (y1 - y0 || 1)];
   const x = (step) => left + ((W - left - right) * (step - x0)) / (x1 - x0 || 1);
   const y = (value) => top + (H - top - bottom) * (1 - ((log ? Math.log10(value) : value) - y0) / (y1 - y0 || 1));
@@ -255,13 +256,13 @@ function lineChart({ title, unit, note, series, log }) {
   const lines = drawn.map((one) => svg('path', { class: 'course ' + one.tone + (one.dashed ? ' dashed' : ''), d: path(one, x, y, log) }));
   const dots = drawn.filter((one) => one.y.length === 1).map((one) => svg('circle', { class: 'dot ' + one.tone, cx: x(one.x[0]), cy: y(one.y[0]), r: 3 }));
   const cursor = svg('line', { class: 'cursor', y1: top, y2: H - bottom, x1: -9, x2: -9 });
-  const ends = drawn.map((one) => `${one.name} ${withUnit(one.y[one.y.length - 1], unit)}`).join(' · ');
+  const ends = drawn.map((one) => `${drawn.length > 1 ? one.name + ' ' : ''}${withUnit(one.y[one.y.length - 1], unit)}`).join(' · ');
   const readout = el('p', { class: 'readout' }, `at the end: ${ends}`);
   const picture = svg('svg', { viewBox: `0 0 ${W} ${H}`, tabindex: 0, role: 'application', 'aria-roledescription': 'line chart',
     'aria-label': `${title}${unit ? ', ' + unit : ''}. ${note || ''} From step ${x0} to ${x1}. At the end: ${ends}. Arrow keys read the steps.` },
     grid, axis, svg('text', { class: 'tick middle', x: (left + W - right) / 2, y: H - 4 }, 'step'), svg('line', { class: 'axis', x1: left, x2: W - right, y1: H - bottom, y2: H - bottom }), cursor, lines, dots);
   readSteps(picture, readout, cursor, drawn, unit, { x, x0, x1, W, left, right, rest: readout.textContent });
-  const legend = el('p', { class: 'legend' }, drawn.map((one) => el('span', { class: one.tone + (one.dashed ? ' dashed' : '') }, one.name)));
+  const legend = drawn.length < 2 ? null : el('p', { class: 'legend' }, drawn.map((one) => el('span', { class: one.tone + (one.dashed ? ' dashed' : '') }, one.name)));
   return el('figure', { class: 'plot line', title: note || null }, el('figcaption', {}, el('b', {}, title), unit ? el('span', { class: 'unit' }, ' ' + unit) : null), legend, picture, readout);
 }
 

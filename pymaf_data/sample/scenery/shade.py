@@ -1,0 +1,513 @@
+"""What the patches of an empty place are made of: the colour, normal and glow of every sample.
+
+A material is a pattern in metres on its patch. Edges inside a pattern (joints, window frames, painted lines) are
+box-filtered in closed form over the pixel's footprint, noise is read from the level of its tile that fits the
+footprint, and differences from cell to cell shrink with it: nothing flickers or rings far away.
+
+All that the cached kernel calls is in this file, since numba's cache notices changes of the outermost file only.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from pymaf_data.sample.scenery.patterns import CLOUD, FIBRE, GRASS, LEAVES, LEVELS, SIDE
+from pymaf_data.sample.scenery.visible import Patches
+
+MOTTLED, TILED, TURF, FOLIAGE, STRIPED, FACADE, OUTLOOK, BOOKS, PAINTING, PANELLED, SHOPFRONT, WATER = range(12)
+"""Kinds of material; :mod:`pymaf_data.sample.scenery.materials` says what their numbers mean."""
+
+Array = np.ndarray
+Triple = tuple[float, float, float]
+_STARTS = tuple(int(6 * sum((SIDE >> level) ** 2 for level in range(n))) for n in range(LEVELS))
+
+
+class Materials(NamedTuple):
+    """M materials: their kind (M,), three linear colours (M, 3, 3) and numbers (M, 12)."""
+
+    kind: np.ndarray
+    colours: np.ndarray
+    numbers: np.ndarray
+
+
+class Decals(NamedTuple):
+    """Marks on patches: ``shape`` (D, 5) is u0, u1, v0, v1 and 0, or centre u, v, radius, line width and 1, in metres;
+    ``colour`` (D, 3) linear, ``strength`` (D,) how much they cover, ``wear`` (D,) how much of them has gone."""
+
+    shape: np.ndarray
+    colour: np.ndarray
+    strength: np.ndarray
+    wear: np.ndarray
+
+
+class Air(NamedTuple):
+    """Lamps and distance. ``lamps`` (L, 5): x, y, z, brightness on a surface at ``reach`` metres, reach.
+
+    ``base`` is the share of the light that reaches every surface alike; ``haze`` (3,) the colour of far things, and
+    ``density`` how much of it a metre of air adds.
+    """
+
+    lamps: np.ndarray
+    base: float
+    haze: np.ndarray
+    density: float
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _tile(tiles: Array, which: int, u: float, v: float, foot: float) -> float:
+    """A pattern at (u, v), with one tile per unit, averaged over ``foot`` units; about −1 … 1, mean 0."""
+    texels = foot * SIDE
+    level, side, start = 0, SIDE, 0
+    while texels > 1.4 and level < LEVELS - 1:
+        texels *= 0.5
+        start += 6 * side * side
+        side >>= 1
+        level += 1
+    x, y = u * side - 0.5, v * side - 0.5
+    i, j = int(np.floor(x)), int(np.floor(y))
+    a, b = x - i, y - j
+    mask = side - 1
+    top = start + which * side * side + (j & mask) * side
+    bottom = start + which * side * side + ((j + 1) & mask) * side
+    left, right = i & mask, (i + 1) & mask
+    return (1 - b) * ((1 - a) * tiles[top + left] + a * tiles[top + right]) + b * (
+        (1 - a) * tiles[bottom + left] + a * tiles[bottom + right]
+    )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _chance(i: int, j: int, k: int) -> float:
+    """A fixed random value in 0 … 1 of a cell."""
+    n = (i * 374761393 + j * 668265263 + k * 1442695041) & 0xFFFFFFFF
+    n = ((n ^ (n >> 13)) * 1274126177) & 0xFFFFFFFF
+    return ((n ^ (n >> 16)) & 0xFFFF) / 65535.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _train(x: float, low: float, high: float, foot: float) -> float:
+    """Share of x ± foot / 2 that lies within low … high of its unit: a pulse train, box-filtered."""
+    w = max(foot, 1e-4)
+    a, b = x - 0.5 * w - low, x + 0.5 * w - low
+    duty = high - low
+    fa, fb = np.floor(a), np.floor(b)
+    return ((fb * duty + min(b - fb, duty)) - (fa * duty + min(a - fa, duty))) / w
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _within(x: float, low: float, high: float, foot: float) -> float:
+    """Share of x ± foot / 2 that lies within low … high."""
+    w = max(foot, 1e-4)
+    return max(0.0, min(x + 0.5 * w, high) - max(x - 0.5 * w, low)) / w
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _ramp(x: float, low: float, high: float) -> float:
+    """0 below ``low``, 1 above ``high``, smooth between."""
+    t = min(max((x - low) / (high - low), 0.0), 1.0)
+    return t * t * (3.0 - 2.0 * t)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _step(condition: bool) -> float:
+    return 1.0 if condition else 0.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _mix(a: Triple, b: Triple, share: float) -> Triple:
+    return a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share, a[2] + (b[2] - a[2]) * share
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _times(a: Triple, factor: float) -> Triple:
+    f = max(factor, 0.02)
+    return a[0] * f, a[1] * f, a[2] * f
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _mottled(n: Array, c0: Triple, c1: Triple, u: float, v: float, foot: float, tiles: Array) -> Triple:
+    coarse = _tile(tiles, CLOUD, u * n[0] + n[6], v * n[0] + n[7], foot * n[0])
+    fine = _tile(tiles, int(n[2]), u * n[3] + n[7], v * n[3] + n[6], foot * n[3])
+    colour = _times(c0, 1.0 + n[1] * coarse + n[4] * fine)
+    if n[5] > 0.0:
+        stain = _tile(tiles, CLOUD, u * 0.37 * n[0] + n[7], v * 0.37 * n[0] - n[6], 0.37 * foot * n[0])
+        colour = _mix(colour, _times(c1, 1.0 + n[4] * fine), n[5] * _ramp(stain + 0.3 * fine + 0.25 * coarse, 0.0, 0.6))
+    return colour
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _tiled(n: Array, c0: Triple, c1: Triple, c2: Triple, u: float, v: float, fu: float, fv: float, tiles: Array
+           ) -> Triple:  # fmt: skip
+    width, height, joint = n[0], n[1], n[2]
+    y = v / height + n[10]
+    row = int(np.floor(y))
+    shift = n[3] * row if n[3] >= 0.0 else 7.0 * _chance(row, 11, 5)
+    x = u / width + shift + n[9]
+    column = int(np.floor(x))
+    wu, wv = fu / width, fv / height
+    keep = min(max(1.0 - 0.8 * max(wu, wv), 0.0), 1.0)
+    tone = 1.0 + n[4] * keep * (2.0 * _chance(column, row, 1) - 1.0)
+    if n[11] > 0.0:  # chequered
+        share = keep * float((row + column) & 1) + (1.0 - keep) * 0.5
+    else:
+        share = keep * _chance(column, row, 2) + (1.0 - keep) * 0.5
+    foot = min(fu, fv) + 0.25 * max(fu, fv)
+    apart = 3.7 * _chance(column, row, 3) if n[7] > 0.0 else 0.0
+    fine = _tile(tiles, int(n[5]), u * n[6] + apart, v * n[6] + 1.7 * apart, foot * n[6])
+    coarse = _tile(tiles, CLOUD, u * 0.23 + n[9], v * 0.23 + n[10], foot * 0.23)
+    # The light edge above and the dark one below give the tile a thickness.
+    bevel = 0.06 * keep * (_within(y - row, 0.0, 0.06, wv) - _within(y - row, 0.93, 1.0, wv))
+    colour = _times(_mix(c0, c1, share), tone * (1.0 + abs(n[7]) * fine + n[8] * coarse + bevel))
+    along = 1.0 - _train(x, 0.5 * joint / width, 1.0 - 0.5 * joint / width, wu)
+    across = 1.0 - _train(y, 0.5 * joint / height, 1.0 - 0.5 * joint / height, wv)
+    gap = 1.0 - (1.0 - along) * (1.0 - across)
+    return _mix(colour, _times(c2, 1.0 + 0.5 * n[8] * coarse + 0.5 * abs(n[7]) * fine), gap)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _turf(n: Array, c0: Triple, c1: Triple, c2: Triple, u: float, v: float, foot: float, tiles: Array) -> Triple:
+    big = _tile(tiles, CLOUD, u * 0.043 + n[6], v * 0.043 + n[7], foot * 0.043)
+    patch = _tile(tiles, CLOUD, u * 0.21 + n[7] + 0.13 * v, v * 0.21 + n[6], foot * 0.21)
+    blade = _tile(tiles, GRASS, u * n[0] + 0.1 * patch, v * n[0] + 0.1 * big, foot * n[0])
+    colour = _mix(c0, c1, min(max(0.5 + 0.42 * blade + 0.22 * patch, 0.0), 1.0))
+    colour = _mix(
+        colour, _times(c2, 1.0 + 0.3 * blade), n[1] * _ramp(0.7 * big + 0.6 * patch + 0.25 * blade, -0.1, 0.75)
+    )
+    if n[3] > 0.0:  # mown in stripes
+        colour = _times(colour, 1.0 + n[4] * (2.0 * _train(u / n[3], 0.0, 0.5, foot / n[3]) - 1.0))
+    return _times(colour, 1.0 + 0.14 * big + n[2] * blade)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _foliage(n: Array, c0: Triple, c1: Triple, c2: Triple, u: float, v: float, foot: float, top: float, tiles: Array
+             ) -> Triple:  # fmt: skip
+    clump = _tile(tiles, CLOUD, u * n[1] + n[6], v * n[1] + n[7], foot * n[1])
+    leaf = _tile(tiles, LEAVES, u * n[0] + n[7], v * n[0] + n[6], foot * n[0])
+    share = min(max(0.42 + 0.36 * leaf + 0.5 * clump + 0.25 * (top - 0.5), 0.0), 1.0)
+    colour = _mix(c0, c1, share * share * (3.0 - 2.0 * share))
+    return _mix(colour, c2, n[2] * _ramp(_chance(int(np.floor(u / n[3])), 3, int(n[4])) + 0.3 * clump, 0.5, 0.9))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _striped(n: Array, c0: Triple, c1: Triple, u: float, v: float, fu: float, foot: float, tiles: Array) -> Triple:
+    period = n[0]
+    bend = n[5] * _tile(tiles, CLOUD, u * 0.3 + n[6], v * 0.06 + n[7], foot * 0.3)
+    x, w = (u + bend) / period, fu / period
+    colour = _mix(c0, c1, _train(x, 0.0, n[1], w))
+    wave = np.cos(2 * np.pi * x) * max(0.0, 1.0 - w)
+    fine = _tile(tiles, int(n[3]), u * n[4] + n[7], v * n[4] + n[6], foot * n[4])
+    coarse = _tile(tiles, CLOUD, u * 0.31 + n[6], v * 0.31 + n[7], foot * 0.31)
+    return _times(colour, 1.0 + n[2] * wave + n[8] * fine + n[9] * coarse)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _facade(n: Array, c0: Triple, c1: Triple, c2: Triple, u: float, v: float, fu: float, fv: float, haze: Array,
+            tiles: Array) -> tuple[Triple, Triple]:  # fmt: skip
+    foot = min(fu, fv) + 0.25 * max(fu, fv)
+    x, y, wu, wv = u / n[0] + 0.5, v / n[1], fu / n[0], fv / n[1]
+    column, row = int(np.floor(x)), int(np.floor(y))
+    coarse = _tile(tiles, CLOUD, u * 0.17 + n[6], v * 0.11 + n[7], foot * 0.17)
+    fine = _tile(tiles, 1, u * 1.1 + n[6], v * 1.1 + n[7], foot * 1.1)
+    wall = _times(c0, 1.0 + 0.12 * coarse + 0.09 * fine)
+    if n[8] > 0.0:  # bricks
+        bricks = v / 0.075
+        course = np.floor(bricks)
+        long = u / 0.24 + 0.5 * course
+        keep = min(max(1.0 - max(fu / 0.24, fv / 0.075), 0.0), 1.0)
+        wall = _times(wall, 1.0 + 0.3 * keep * (_chance(int(np.floor(long)), int(course), 7) - 0.5))
+        gap = 1.0 - _train(bricks, 0.07, 0.93, fv / 0.075) * _train(long, 0.02, 0.98, fu / 0.24)
+        wall = _mix(wall, c1, 0.55 * gap)
+    ledge = _train(y, 0.0, n[9], wv)
+    wall = _mix(wall, _times(c1, 1.0 + 0.1 * coarse), ledge)
+    wall = _times(wall, 1.0 - 0.25 * _train(y, 1.0 - 0.5 * n[9] - 0.01, 1.0, wv) * min(1.0, 60.0 * n[9]))
+    w0, w1 = 0.5 - 0.5 * n[2] / n[0], 0.5 + 0.5 * n[2] / n[0]
+    h0, h1 = n[4] / n[1], (n[4] + n[3]) / n[1]
+    edge_u, edge_v = n[5] / n[0], n[5] / n[1]
+    sill = _train(x, w0 - edge_u, w1 + edge_u, wu) * _train(y, h0 - 1.3 * edge_v, h0, wv)
+    wall = _mix(wall, c1, sill)
+    under = _train(x, w0 - edge_u, w1 + edge_u, wu) * _train(y, h0 - 4.5 * edge_v, h0 - 1.3 * edge_v, wv)
+    wall = _times(wall, 1.0 - 0.22 * under)
+    opening = _train(x, w0, w1, wu) * _train(y, h0, h1, wv)
+    if opening <= 0.0:
+        return wall, (0.0, 0.0, 0.0)
+    px, py = (x - column - w0) / (w1 - w0), (y - row - h0) / (h1 - h0)
+    lane, storey = wu / (w1 - w0), wv / (h1 - h0)
+    part = 1.0 / max(n[10], 1.0)
+    pane = _train(px / part, 0.5 * n[5] / (n[2] * part), 1.0 - 0.5 * n[5] / (n[2] * part), lane / part)
+    pane *= _train(py, n[5] / n[3], 1.0 - n[5] / n[3], storey)
+    shade = 1.0 - 0.55 * _within(py, 0.9, 1.0, storey) - 0.35 * _within(px, 0.0, 0.08, lane)
+    drawn = _chance(column, row, 21 + int(n[11]))
+    cloth = _within(py, 1.0 - 0.9 * max(drawn - 0.45, 0.0), 1.0, storey) * _step(drawn > 0.45)
+    cloth = max(cloth, _step(drawn < 0.25) * (_within(px, 0.0, 0.25, lane) + _within(px, 0.75, 1.0, lane)))
+    glass = _mix(c2, (0.42, 0.40, 0.36), 0.55 * min(cloth, 1.0))
+    mirror = 0.16 + 0.5 * _ramp(py + 0.5 * drawn + 0.4 * coarse, 0.35, 1.3)
+    glow = (haze[0] * mirror * 0.55, haze[1] * mirror * 0.6, haze[2] * mirror * 0.66)
+    surface = _mix(c1, glass, pane)
+    share = opening * pane * (1.0 - 0.5 * min(cloth, 1.0)) * shade
+    return _mix(wall, _times(surface, shade), opening), (glow[0] * share, glow[1] * share, glow[2] * share)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _outlook(n: Array, c0: Triple, c1: Triple, c2: Triple, u: float, v: float, a: float, b: float, fu: float,
+             fv: float, dx: float, dy: float, dz: float, tiles: Array) -> tuple[Triple, Triple]:  # fmt: skip
+    """A window seen from inside: frame c0, and outside sky c1 above whatever is c2, far away and out of focus."""
+    columns, rows = max(n[0], 1.0), max(n[1], 1.0)
+    x, y = u * columns / a, v * rows / b
+    edge_u, edge_v = 0.5 * n[2] * columns / a, 0.5 * n[2] * rows / b
+    pane = _train(x, edge_u, 1.0 - edge_u, fu * columns / a) * _train(y, edge_v, 1.0 - edge_v, fv * rows / b)
+    pane *= _within(u, n[2], a - n[2], fu) * _within(v, n[2], b - n[2], fv)
+    flat = max(np.sqrt(dx * dx + dz * dz), 1e-3)
+    slope = dy / flat
+    across = np.arctan2(dx, -dz)
+    cloud = _tile(tiles, CLOUD, across * 0.6 + n[6], slope * 0.9 + n[7], 0.03)
+    top = n[4] + 0.3 * _tile(tiles, CLOUD, across * 0.35 + n[7], 0.3, 0.06)
+    land = _times(c2, 1.0 + 0.55 * cloud)
+    view = _mix(land, _times(c1, 1.0 + 0.12 * cloud), _ramp(slope, top - 0.05, top + 0.05))
+    if n[5] > 0.0:  # a blind, partly down
+        slats = _within(v, b * (1.0 - n[5]), b, fv)
+        blind = 0.5 + 0.28 * _train(v / 0.05, 0.0, 0.55, fv / 0.05)
+        view = _mix(view, (0.9 * blind, 0.88 * blind, 0.82 * blind), slats)
+    gain = n[3] * pane
+    return _times(c0, 1.0 - pane), (view[0] * gain, view[1] * gain, view[2] * gain)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _books(n: Array, c0: Triple, c1: Triple, c2: Triple, u: float, v: float, fu: float, fv: float, tiles: Array
+           ) -> Triple:  # fmt: skip
+    pitch, board = n[0], n[1]
+    y = v / pitch
+    row = int(np.floor(y))
+    spine = n[2] * (0.75 + 0.5 * _chance(row, 1, 17))
+    x = u / spine
+    column = int(np.floor(x))
+    keep = min(max(1.0 - fu / spine, 0.0), 1.0)
+    dark = _times(c0, 0.35)
+    group = _chance(int(np.floor(u / 0.42)), row, 31)
+    tall = 0.58 + 0.26 * _chance(column, row, 4) - 0.1 * group
+    hue, tone = _chance(column + int(9 * group), row, 5), _chance(column, row, 6)
+    cover = _mix(_mix(c1, c2, hue), (0.62, 0.58, 0.5), _step(tone > 0.72) * 0.9)
+    cover = _times(cover, 0.35 + 0.9 * tone)
+    label = _within(y - row, 0.45, 0.56, fv / pitch) * _step(hue > 0.5)
+    cover = _mix(cover, (0.7, 0.66, 0.55), 0.6 * label * keep)
+    cover = _mix(_times(_mix(c1, c2, 0.5), 0.7), cover, keep)
+    round_ = 1.0 - 0.45 * keep * abs(2.0 * (x - column) - 1.0) ** 3
+    filled = _within(y - row, board / pitch, tall, fv / pitch) * _step(group > 0.22)
+    inside = _mix(_times(dark, 0.5 + (y - row)), _times(cover, round_), filled)
+    grain = _tile(tiles, FIBRE, u * 0.8, v * 0.8 + 0.37 * row, fv)
+    return _mix(inside, _times(c0, 1.0 + 0.2 * grain), _train(y, 0.0, board / pitch, fv / pitch))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _painting(n: Array, c0: Triple, c1: Triple, c2: Triple, u: float, v: float, a: float, b: float, fu: float,
+              fv: float, tiles: Array) -> Triple:  # fmt: skip
+    foot = max(fu, fv)
+    s, t = u / max(a, b), v / max(a, b)
+    warp = _tile(tiles, CLOUD, s * 0.5 + n[6], t * 0.5 + n[7], foot)
+    if n[2] < 0.5:  # land and sky
+        skyline = 0.35 * b / max(a, b) + 0.2 * _tile(tiles, CLOUD, s * 0.35 + n[7], n[6], foot)
+        near = _ramp(t + 0.03 * warp, skyline - 0.02, skyline + 0.02)
+        inner = _mix(_times(c1, 0.8 + 0.5 * warp), _times(c2, 0.9 + 0.3 * warp + 0.3 * t), near)
+    elif n[2] < 1.5:  # planes of colour
+        inner = _mix(c1, c2, _ramp(_tile(tiles, CLOUD, s * 0.8 + n[6] + 0.2 * warp, t * 0.8, foot), -0.04, 0.04))
+        inner = _mix(inner, _times(c1, 0.25), _ramp(warp + 0.4 * s, 0.25, 0.32))
+    else:  # print: blocks and lines of text on paper
+        line = _train(t / 0.06, 0.3, 0.7, fv / (0.06 * max(a, b))) * _step(t * max(a, b) < 0.45 * b)
+        block = _within(v, 0.52 * b, 0.86 * b, fv) * _within(u, 0.14 * a, 0.86 * a, fu)
+        written = line * _within(u, 0.14 * a, (0.55 + 0.3 * _chance(int(t / 0.06), 2, 9)) * a, fu)
+        inner = _mix(c2, c1, max(block * (0.75 + 0.3 * warp), 0.6 * written * _within(v, 0.12 * b, b, fv)))
+    if n[1] > 0.0:  # mount
+        paper = _within(u, n[0] + n[1], a - n[0] - n[1], fu) * _within(v, n[0] + n[1], b - n[0] - n[1], fv)
+        inner = _mix((0.72, 0.7, 0.66), inner, paper)
+    return _mix(c0, inner, _within(u, n[0], a - n[0], fu) * _within(v, n[0], b - n[0], fv))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _panelled(n: Array, c0: Triple, c1: Triple, u: float, v: float, a: float, b: float, fu: float, fv: float,
+              tiles: Array) -> Triple:  # fmt: skip
+    """A door or cupboard front: panels with a lit and a dark edge, and a handle of colour c1."""
+    columns, rows, rim, groove = max(n[0], 1.0), max(n[1], 1.0), n[2], n[3]
+    w, h = a / columns, b / rows
+    x, y = u - w * np.floor(u / w), v - h * np.floor(v / h)
+    fine = _tile(tiles, int(n[5]), v * n[6] + n[8], u * n[6] + n[7], (min(fu, fv) + 0.3 * max(fu, fv)) * n[6])
+    inside_x, inside_y = _within(x, rim, w - rim, fu), _within(y, rim, h - rim, fv)
+    low = _within(y, rim, rim + groove, fv) * inside_x
+    high = _within(y, h - rim - groove, h - rim, fv) * inside_x
+    left = _within(x, rim, rim + groove, fu) * inside_y
+    colour = _times(c0, 1.0 + n[9] * fine + 0.25 * low - 0.4 * high - 0.25 * left)
+    gap = 1.0 - _within(x, 0.003, w - 0.003, fu) * _within(y, 0.003, h - 0.003, fv)
+    colour = _times(colour, 1.0 - 0.6 * gap)
+    grip = _within(x, w - 0.11, w - 0.05, fu) * _within(y, n[4] - 0.012, n[4] + 0.012, fv)
+    return _mix(colour, c1, grip) if n[4] > 0.0 else colour
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _shopfront(n: Array, c0: Triple, c1: Triple, c2: Triple, u: float, v: float, b: float, fu: float, fv: float,
+               haze: Array, tiles: Array) -> tuple[Triple, Triple]:  # fmt: skip
+    foot = max(fu, fv)
+    bay = n[0]
+    number = int(np.floor(u / bay))
+    frame = 1.0 - _train(u / bay, 0.03, 0.97, fu / bay) * _within(v, n[1], b - n[2], fv)
+    sign = _within(v, b - n[2] + 0.08, b - 0.08, fv)
+    letter = _train(u / 0.32 + 0.3 * _chance(int(u / 0.32), number, 3), 0.15, 0.75, fu / 0.32)
+    letter *= sign * _within(v, b - 0.66 * n[2], b - 0.34 * n[2], fv) * _train(u / (2 * bay), 0.25, 0.75, fu)
+    front = _mix(_mix(c0, c1, sign), (0.75, 0.73, 0.68), letter * 0.85)
+    goods = _tile(tiles, CLOUD, u * 0.37 + n[6], v * 0.37 + n[7], foot * 0.37)
+    block = _chance(int(np.floor(u / 0.45)), int(np.floor(v / 0.38)), number + int(n[8]))
+    shelf = _ramp(block + 0.5 * goods, 0.45, 0.65) * _within(v, n[1], n[1] + 1.5, fv)
+    inside = _mix(_times(c2, 0.5 + 0.4 * goods), (0.30 + 0.25 * block, 0.26, 0.34 - 0.25 * block), 0.6 * shelf)
+    mirror = 0.1 + 0.25 * _ramp(goods + 0.3 * v, 0.1, 1.3)
+    glass = 1.0 - frame
+    glow = n[3] * (0.5 + 0.2 * v) * glass
+    return (
+        _mix(front, (0.02, 0.02, 0.02), glass),
+        (
+            inside[0] * glow + haze[0] * mirror * glass,
+            inside[1] * 0.95 * glow + haze[1] * mirror * glass,
+            inside[2] * 0.85 * glow + haze[2] * mirror * glass,
+        ),
+    )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _water(n: Array, c0: Triple, c1: Triple, u: float, v: float, foot: float, tilt: float, haze: Array, tiles: Array
+           ) -> tuple[Triple, Triple]:  # fmt: skip
+    """``tilt`` is the sine of the angle between ray and surface."""
+    ripple = _tile(tiles, CLOUD, u * 0.13 + n[6], v * 0.31 + n[7], 0.3 * foot)
+    fine = _tile(tiles, CLOUD, u * 0.7 + n[7], v * 1.6, foot)
+    mirror = 0.04 + 0.9 * (1.0 - min(tilt + 0.06 * ripple + 0.04 * fine, 1.0)) ** 5
+    mirror *= 1.0 + 0.3 * ripple + 0.25 * fine
+    foam = _ramp(ripple + 0.5 * fine + n[0] * max(0.0, 1.0 - v / n[1]), 0.75, 1.05) if n[1] > 0.0 else 0.0
+    body = _mix(_times(c0, 1.0 + 0.25 * ripple), c1, foam)
+    return body, (haze[0] * mirror, haze[1] * mirror, haze[2] * mirror)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _decals(colour: Triple, first: int, count: int, decals: Decals, u: float, v: float, fu: float, fv: float,
+            tiles: Array) -> Triple:  # fmt: skip
+    for d in range(first, first + count):
+        s = decals.shape[d]
+        if s[4] == 0.0:
+            if u + fu < s[0] or u - fu > s[1] or v + fv < s[2] or v - fv > s[3]:
+                continue
+            cover = _within(u, s[0], s[1], fu) * _within(v, s[2], s[3], fv)
+        else:
+            off = abs(np.sqrt((u - s[0]) ** 2 + (v - s[1]) ** 2) - s[2])
+            foot = 0.5 * (fu + fv)
+            cover = min(max((0.5 * s[3] - off) / max(foot, 1e-4) + 0.5, 0.0), 1.0) * min(1.0, s[3] / max(foot, 1e-4))
+        if cover <= 0.0:
+            continue
+        if decals.wear[d] > 0.0:
+            foot = min(fu, fv) + 0.25 * max(fu, fv)
+            rub = _tile(tiles, CLOUD, u * 0.5, v * 0.5, foot * 0.5) + 0.6 * _tile(
+                tiles, 1, u * 1.3, v * 1.3, foot * 1.3
+            )
+            cover *= 1.0 - decals.wear[d] * _ramp(rub, -0.3, 0.5)
+        mark = decals.colour[d]
+        colour = _mix(colour, (mark[0], mark[1], mark[2]), cover * decals.strength[d])
+    return colour
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _surface(kind: int, colours: Array, n: Array, u: float, v: float, fu: float, fv: float, a: float, b: float,
+             dx: float, dy: float, dz: float, tilt: float, haze: Array, tiles: Array
+             ) -> tuple[Triple, Triple]:  # fmt: skip
+    """Albedo and emission of a material."""
+    c0 = (colours[0, 0], colours[0, 1], colours[0, 2])
+    c1 = (colours[1, 0], colours[1, 1], colours[1, 2])
+    c2 = (colours[2, 0], colours[2, 1], colours[2, 2])
+    none = (0.0, 0.0, 0.0)
+    foot = min(fu, fv) + 0.25 * max(fu, fv)
+    if kind == MOTTLED:
+        return _mottled(n, c0, c1, u, v, foot, tiles), none
+    if kind == TILED:
+        return _tiled(n, c0, c1, c2, u, v, fu, fv, tiles), none
+    if kind == TURF:
+        return _turf(n, c0, c1, c2, u, v, foot, tiles), none
+    if kind == FOLIAGE:
+        return _foliage(n, c0, c1, c2, u, v, foot, v / b, tiles), none
+    if kind == STRIPED:
+        return _striped(n, c0, c1, u, v, fu, foot, tiles), none
+    if kind == FACADE:
+        return _facade(n, c0, c1, c2, u, v, fu, fv, haze, tiles)
+    if kind == OUTLOOK:
+        return _outlook(n, c0, c1, c2, u, v, a, b, fu, fv, dx, dy, dz, tiles)
+    if kind == BOOKS:
+        return _books(n, c0, c1, c2, u, v, fu, fv, tiles), none
+    if kind == PAINTING:
+        return _painting(n, c0, c1, c2, u, v, a, b, fu, fv, tiles), none
+    if kind == PANELLED:
+        return _panelled(n, c0, c1, u, v, a, b, fu, fv, tiles), none
+    if kind == SHOPFRONT:
+        return _shopfront(n, c0, c1, c2, u, v, b, fu, fv, haze, tiles)
+    return _water(n, c0, c1, u, v, foot, tilt, haze, tiles)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _lost(dark: Array, u: float, v: float, a: float, b: float) -> float:
+    """What corners leave of the light that comes from all sides."""
+    share = 1.0
+    for k in range(4):
+        if dark[k] > 0.0:
+            gap = u if k == 0 else a - u if k == 1 else v if k == 2 else b - v
+            share *= 1.0 - dark[k] * (0.65 * np.exp(-4.0 * gap) + 0.35 * np.exp(-gap))
+    return share
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _lamplight(air: Air, x: float, y: float, z: float, nx: float, ny: float, nz: float) -> float:
+    total = air.base
+    for k in range(air.lamps.shape[0]):
+        lx, ly, lz = air.lamps[k, 0] - x, air.lamps[k, 1] - y, air.lamps[k, 2] - z
+        square = lx * lx + ly * ly + lz * lz
+        reach = air.lamps[k, 4]
+        facing = (lx * nx + ly * ny + lz * nz) / np.sqrt(square + 1e-6)
+        total += air.lamps[k, 3] * 2.0 * max(0.3 + 0.7 * facing, 0.0) / (1.0 + square / (reach * reach))
+    return total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def shade(x: Array, y: Array, shown: Array, lens: Array, patches: Patches, materials: Materials, decals: Decals,
+          air: Air, rays: Array, eye: Array, tiles: Array, albedo: Array, normal: Array, point: Array, emission: Array
+          ) -> None:  # fmt: skip
+    """Fill what N samples at pixels ``x``, ``y`` (N,) show of the patches ``shown`` (N,); −1 is left alone.
+
+    ``albedo``, ``normal``, ``point``, ``emission`` are (N, 3) float32; the lens and rays are those of
+    :func:`pymaf_data.sample.scenery.visible.lens_of`. Albedo carries what corners and lamps do to the light.
+    """
+    for s in range(x.shape[0]):
+        p = shown[s]
+        if p < 0:
+            continue
+        i, j = x[s], y[s]
+        near = lens[p, 0, 0] * i + lens[p, 0, 1] * j + lens[p, 0, 2]
+        t = 1.0 / max(near, 1e-6)
+        u = (lens[p, 1, 0] * i + lens[p, 1, 1] * j + lens[p, 1, 2]) * t
+        v = (lens[p, 2, 0] * i + lens[p, 2, 1] * j + lens[p, 2, 2]) * t
+        fu = (abs(lens[p, 1, 0] - u * lens[p, 0, 0]) + abs(lens[p, 1, 1] - u * lens[p, 0, 1])) * t
+        fv = (abs(lens[p, 2, 0] - v * lens[p, 0, 0]) + abs(lens[p, 2, 1] - v * lens[p, 0, 1])) * t
+        dx = rays[0, 0] * i + rays[0, 1] * j + rays[0, 2]
+        dy = rays[1, 0] * i + rays[1, 1] * j + rays[1, 2]
+        dz = rays[2, 0] * i + rays[2, 1] * j + rays[2, 2]
+        nx, ny, nz = patches.normal[p, 0], patches.normal[p, 1], patches.normal[p, 2]
+        length = np.sqrt(dx * dx + dy * dy + dz * dz)
+        slope = (nx * dx + ny * dy + nz * dz) / length
+        if slope > 0.0:
+            nx, ny, nz, slope = -nx, -ny, -nz, -slope
+        a, b = patches.size[p, 0], patches.size[p, 1]
+        m = patches.material[p]
+        colour, glow = _surface(
+            materials.kind[m], materials.colours[m], materials.numbers[m], u, v, fu, fv, a, b, dx, dy, dz, -slope,
+            air.haze, tiles,
+        )  # fmt: skip
+        if patches.decals[p, 1] > 0:
+            colour = _decals(colour, patches.decals[p, 0], patches.decals[p, 1], decals, u, v, fu, fv, tiles)
+        px, py, pz = eye[0] + t * dx, eye[1] + t * dy, eye[2] + t * dz
+        share = _lost(patches.corner_dark[p], u, v, a, b) * _lamplight(air, px, py, pz, nx, ny, nz)
+        veil = np.exp(-air.density * t * length)
+        point[s, 0], point[s, 1], point[s, 2] = px, py, pz
+        normal[s, 0], normal[s, 1], normal[s, 2] = nx, ny, nz
+        for k in range(3):
+            albedo[s, k] = colour[k] * share * veil
+            emission[s, k] = glow[k] * veil + air.haze[k] * (1.0 - veil)

@@ -122,7 +122,7 @@ def _labels(persons: Persons) -> dict[str, NDArray[np.float64]]:
     labelled, seen = (persons.visibility > 0).sum(1), (persons.visibility == 2).sum(1)
     return {
         "box": persons.box[:, 2],
-        "outside": 100 * np.clip(1 - share, 0, 1),
+        "outside": np.round(100 * np.clip(1 - share, 0, 1), 3),  # a box that touches the frame is not beyond it
         "seen": seen.astype(float),
         "hidden": np.where(labelled > 0, 100 * (labelled - seen) / np.maximum(labelled, 1), np.nan),
     }

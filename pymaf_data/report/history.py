@@ -52,16 +52,19 @@ class History:
 
     Args:
         folder: of the run.
-        step: where the run stands; lines of later steps are dropped, as is a line that was cut short.
+        step: where the run stands; lines of later steps are dropped, as is a line that was cut short. A run that
+            stands at its start has no past.
 
     Raises:
+        TrainingError: the history is not what a trainer writes.
         NotWritable, DiskFull: see :class:`LocalFiles`.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
         self._path = folder / HISTORY
         make_folder(folder)
-        kept = [line.encode() + b"\n" for line in _lines(self._path) if json.loads(line)["step"] <= step]
+        known = _parsed(self._path) if step else []
+        kept = [text.encode() + b"\n" for text, line in known if line.step <= step]
         LocalFiles(folder).write({HISTORY: kept}, temporary="")
 
     def append(self, line: HistoryLine) -> None:
@@ -87,8 +90,12 @@ def read_history(folder: Path) -> list[HistoryLine]:
             expected="a run of this version of pymaf-data",
             action="go on with the run for some steps, which writes one from then on.",
         )
+    return [line for _, line in _parsed(path)]
+
+
+def _parsed(path: Path) -> list[tuple[str, HistoryLine]]:
     try:
-        return [HistoryLine.model_validate_json(line) for line in _lines(path)]
+        return [(line, HistoryLine.model_validate_json(line)) for line in _lines(path)]
     except ValueError as error:
         raise TrainingError(
             f"{path} holds a line that is not a measurement: {str(error).splitlines()[0]}",

@@ -248,6 +248,13 @@ def test_a_run_that_goes_on_tells_nothing_twice(trainer_for: Callable[..., Train
     assert (tmp_path / HISTORY).read_text().startswith(whole)
 
 
+def test_a_run_that_begins_again_forgets_what_it_told(trainer_for: Callable[..., Trainer], tmp_path: Path) -> None:
+    for _ in range(2):  # the first one was killed before its first checkpoint
+        (tmp_path / checkpoints.FILE).unlink(missing_ok=True)
+        trainer_for(tmp_path, 1, watchers=[Counting()]).run()
+    assert [line.step for line in read_history(tmp_path)] == [0, 1, 1]
+
+
 def test_snapshots_hold_every_iteration_of_the_same_persons(
     trainer_for: Callable[..., Trainer], feed: Memory, tmp_path: Path
 ) -> None:

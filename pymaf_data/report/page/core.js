@@ -33,7 +33,8 @@ function number(value) {
   if (Number.isNaN(value)) return 'not known';
   const size = Math.abs(value);
   if (size >= 1000) return whole(value);
-  if (size > 0 && size < 0.01) return String(Number(value.toPrecision(2))).replaceAll('-', '−');
+  if (size > 0 && size < 0.001) return Number(value.toPrecision(3)).toExponential().replaceAll('-', '−');
+  if (size > 0 && size < 0.01) return String(Number(value.toPrecision(2))).replace('-', '−');
   return String(Number(value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2))).replace('-', '−');
 }
 
@@ -69,7 +70,7 @@ function section(id, title, intro, ...children) {
 
 function tiles(entries) {
   const one = ([value, name, note]) =>
-    el('div', { class: 'tile' }, el('dt', {}, name), el('dd', {}, el('b', {}, value), el('small', {}, note || '')));
+    el('div', { class: 'tile' }, el('dt', {}, name), el('dd', {}, el('b', {}, value)), note ? el('dd', { class: 'told' }, note) : null);
   return el('dl', { class: 'tiles' }, entries.map(one));
 }
 

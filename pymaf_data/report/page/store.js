@@ -47,8 +47,8 @@ function overview(people) {
     ` ${plural(people.shown.size, 'person')} with pictures.` + (META.notes.length ? ' ' + META.notes.join(' ') : '');
   section('overview', 'Overview', null,
     tiles([
-      [whole(store.persons), 'persons'], [percent(pictures, people.count), 'with a picture', whole(pictures)],
-      [percent(fits, people.count), 'with a fit', whole(fits)], [percent(maps, people.count), 'with an IUV map', whole(maps)],
+      [whole(store.persons), 'persons'], [percent(pictures, people.count), 'with a picture', `${whole(pictures)} of ${whole(people.count)}`],
+      [percent(fits, people.count), 'with a fit', `${whole(fits)} of ${whole(people.count)}`], [percent(maps, people.count), 'with an IUV map', `${whole(maps)} of ${whole(people.count)}`],
       [withUnit(quantile(errors, 0.5), 'px'), 'median reprojection', errors.length ? `95% below ${withUnit(quantile(errors, 0.95), 'px')}` : ''],
     ]),
     el('div', { class: 'columns' }, el('div', { class: 'stack' },

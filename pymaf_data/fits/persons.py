@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from pymaf_data.storage import Store
+from pymaf_data.storage import Array, Store
 
 
 @dataclass(frozen=True)
@@ -48,18 +48,22 @@ class Persons:
         Raises:
             StoreIncomplete: a shard of stage ``ingest`` that holds some of them is missing.
         """
-        return cls.at(store, np.arange(len(store))[rows or slice(None)])
+        return cls.at(store, cls.arrays(store), np.arange(len(store))[rows or slice(None)])
 
     @classmethod
-    def at(cls, store: Store, rows: np.ndarray) -> Persons:
+    def arrays(cls, store: Store) -> dict[str, Array]:
+        """What :meth:`at` reads from: opened once, for an array maps every shard when it is made."""
+        return {field.name: store.array(field.name) for field in fields(cls) if field.name != "names"}
+
+    @classmethod
+    def at(cls, store: Store, arrays: dict[str, Array], rows: np.ndarray) -> Persons:
         """Read the rows of these numbers (K,), in their order.
 
         Raises:
             StoreIncomplete: a shard of stage ``ingest`` that holds one of them is missing.
         """
-        stored = [field.name for field in fields(cls) if field.name != "names"]
-        arrays = {name: store.array(name).rows(rows) for name in stored}
-        return cls(**arrays, names=np.array([store.rows[row][0] for row in rows.tolist()]))
+        found = {name: array.rows(rows) for name, array in arrays.items()}
+        return cls(**found, names=np.array([store.rows[row][0] for row in rows.tolist()]))
 
     def camera_matrix(self) -> np.ndarray:
         """(N, 3, 3) intrinsics, with a focal length of √(w² + h²) px and a central principal point where unknown.

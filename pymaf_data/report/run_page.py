@@ -26,7 +26,7 @@ def run_page(folder: Path, progress: Progress | None = None) -> Page:
     Raises:
         TrainingError: the run has no history, or files that a trainer did not write.
     """
-    lines = read_history(folder)
+    lines, name = read_history(folder), folder.resolve().name
     snapshots = SnapshotFolder(folder)
     drawer = Drawer.of(snapshots)
     steps = shown_steps(snapshots.steps()) if drawer is not None else []
@@ -37,14 +37,14 @@ def run_page(folder: Path, progress: Progress | None = None) -> Page:
         "kind": "run",
         "version": __version__,
         "notes": notes,
-        "run": {"name": folder.name, "options": without_folders(read_json(folder / OPTIONS))},
+        "run": {"name": name, "options": without_folders(read_json(folder / OPTIONS))},
         "provenance": read_json(folder / PROVENANCE),
         "train": columns([line for line in lines if line.kind == "train"]),
         "held_out": columns([line for line in lines if line.kind == "held_out"]),
         "persons": drawer.described(steps) if drawer is not None else None,
     }
     pictures = _Pictures(drawer, steps, progress) if drawer is not None else ()
-    return Page(f"run {folder.name}", shows(folder), meta, {}, pictures)
+    return Page(f"run {name}", shows(folder), meta, {}, pictures)
 
 
 def shows(folder: Path) -> str:
@@ -55,7 +55,9 @@ def shows(folder: Path) -> str:
     digests = [digest_file(folder / name) for name in files if (folder / name).is_file()]
     digests += [digest_file(snapshots.path / name) for name in known]
     drawer = Drawer.of(snapshots)
-    return digest_json([design(), __version__, folder.name, digests, known, drawer is None or drawer.body is not None])
+    return digest_json(
+        [design(), __version__, folder.resolve().name, digests, known, drawer is None or drawer.body is not None]
+    )
 
 
 def columns(lines: Sequence[HistoryLine]) -> dict[str, Any]:

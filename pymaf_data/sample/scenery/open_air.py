@@ -13,6 +13,7 @@ from pymaf_data.sample.scenery.palette import linear, pick
 from pymaf_data.sample.scenery.place import Place
 from pymaf_data.sample.scenery.plan import Plan
 from pymaf_data.sample.scenery.scatter import hide_some, scatter
+from pymaf_data.sample.scenery.stock import lend
 from pymaf_data.sample.scenery.weather import draw_weather
 
 if TYPE_CHECKING:
@@ -101,8 +102,7 @@ def draw_pitch(rng: Generator, view: View, spots: np.ndarray, kind: str) -> Plac
     plan.ring(_WHITE, rng.uniform(26, 34), 30 + rng.uniform(0.4, 1.0) * far, rng.uniform(1.8, 9.15), wide, wear=wear)
     weather = draw_weather(rng, linear("57602f")[0], town=0.3)
     if rng.random() < 0.6:
-        thing, radius, _ = street_things.goal(rng)
-        plan.put(thing, float(rng.uniform(-4, 4)), -back + 1.5, min(radius, 2.0))
+        plan.put(lend(rng, street_things.goal), float(rng.uniform(-4, 4)), -back + 1.5, radius=1.5)
     if rng.random() < 0.5:
         board = plan.use(
             materials.striped(rng, pick(rng, paint_box.ACCENTS), pick(rng, paint_box.WHITES), 6.0, duty=0.6)
@@ -194,9 +194,10 @@ def draw_garden(rng: Generator, view: View, spots: np.ndarray, kind: str) -> Pla
         street_things.bin_,
     )
     for _ in range(rng.integers(3, 9)):
-        thing, radius, _ = makers[rng.integers(len(makers))](rng)
+        loan = lend(rng, makers)
+        radius = loan.radius
         x, z = rng.uniform(x0 + radius, x1 - radius), z0 + 0.1 + min(radius, 0.7) + rng.uniform(0, 0.5)
-        plan.put(thing, x, z, radius, float(rng.normal(0, 0.1)))
+        plan.put(loan, x, z, float(rng.normal(0, 0.1)))
     hide_some(plan, (street_things.planter, street_things.bench, greenery.bush, greenery.hedge))
     return plan.finish(kind, weather.light, weather.sky, density=weather.density)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pymaf_data.sample.scenery.patterns import SIDE, tiles
+from pymaf_data.sample.scenery.patterns import CLOUD, GRASS, SIDE, tiles
 from pymaf_data.sample.scenery.place import Place, Shell, Surfaces
-from pymaf_data.sample.scenery.shade import shade
+from pymaf_data.sample.scenery.shade import Run, shade
 from pymaf_data.sample.scenery.sky import paint_sky
-from pymaf_data.sample.scenery.visible import find_edges, find_patches, lens_of
+from pymaf_data.sample.scenery.visible import blend_edges, find_edges, find_patches, lens_of
 
 if TYPE_CHECKING:
     from pymaf_data.sample.view import View
@@ -38,56 +39,62 @@ def paint(place: Place, view: View) -> Surfaces:
     samples = np.empty((len(pixels), len(_SHIFTS)), np.int32)
     count = find_edges(shown, lens, shell.patches, profile, _SHIFTS, pixels, samples)
     pixels, samples = pixels[:count], samples[:count]
-    x = np.tile(np.arange(width, dtype=np.float32) + 0.5, height)
-    y = np.repeat(np.arange(height, dtype=np.float32) + 0.5, width)
-    picture = _sampled(shell, lens, rays, eye, x, y, shown.ravel())
-    fine_x, fine_y = (x[pixels, None] + _SHIFTS[:, 0]).ravel(), (y[pixels, None] + _SHIFTS[:, 1]).ravel()
-    fine = _sampled(shell, lens, rays, eye, fine_x.astype(np.float32), fine_y.astype(np.float32), samples.ravel())
-    lit = shown.ravel() >= 0
-    _smooth(picture, lit, pixels, [part.reshape(count, len(_SHIFTS), 3) for part in fine], samples >= 0)
+    x, y = _centres(width, height)
+    flat = shown.ravel()
+    picture = _sampled(shell, lens, rays, eye, x, y, flat)
+    lit = flat >= 0
+    if count:
+        # What a sample shows of its pixel's own patch is there already: patterns are averaged over a pixel's footprint.
+        seen = samples.ravel()
+        other = np.flatnonzero(seen != np.repeat(flat[pixels], len(_SHIFTS)))
+        other = other[np.argsort(seen[other].astype(np.int16), kind="stable")]  # long runs of one patch
+        at, shift = pixels[other // len(_SHIFTS)], _SHIFTS[other % len(_SHIFTS)].astype(np.float32)
+        fine = _sampled(shell, lens, rays, eye, x[at] + shift[:, 0], y[at] + shift[:, 1], seen[other])
+        slots = np.full(len(seen), -1, np.int32)
+        slots[other] = np.arange(len(other), dtype=np.int32)
+        blend_edges(pixels, samples, flat, slots, np.stack(fine), *picture, lit)
     albedo, normal, point, emission = (part.reshape(height, width, 3) for part in picture)
     return Surfaces(albedo, normal, point, emission, lit.reshape(height, width))
 
 
+@lru_cache(maxsize=8)
+def _centres(width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """x and y (H · W,) float32 of all pixel centres."""
+    x = np.tile(np.arange(width, dtype=np.float32) + 0.5, height)
+    y = np.repeat(np.arange(height, dtype=np.float32) + 0.5, width)
+    x.flags.writeable = y.flags.writeable = False
+    return x, y
+
+
+@lru_cache(maxsize=1)
 def _profile() -> np.ndarray:
     """The uneven line of tree tops, one period: a row of the tile of clouds, roughened."""
-    table = tiles()
-    rough = table[4 * SIDE * SIDE + 77 * SIDE :][:SIDE]
-    return np.ascontiguousarray(np.clip(table[100 * SIDE :][:SIDE] + 0.3 * rough, -1, 1))
+    table = tiles()[: 6 * SIDE * SIDE].reshape(6, SIDE, SIDE) / 127.0
+    return np.clip(table[CLOUD, 100] + 0.3 * table[GRASS, 77], -1, 1)
 
 
 def _sampled(
     shell: Shell, lens: np.ndarray, rays: np.ndarray, eye: np.ndarray, x: np.ndarray, y: np.ndarray, shown: np.ndarray
 ) -> list[np.ndarray]:
     """Albedo, normal, point, emission (N, 3) of samples."""
-    parts = [np.zeros((len(x), 3), np.float32) for _ in range(4)]
-    shade(x, y, shown, lens, shell.patches, shell.materials, shell.decals, shell.air, rays, eye, tiles(), *parts)
-    paint_sky(x, y, shown, shell.sky, rays, tiles(), parts[3])
+    parts = [np.empty((len(x), 3), np.float32) for _ in range(4)]
+    shade(
+        x,
+        y,
+        shown,
+        lens,
+        shell.patches,
+        shell.materials,
+        shell.decals,
+        shell.air,
+        rays,
+        eye,
+        tiles(),
+        Run.allocate(),
+        *parts,
+    )
+    paint_sky(x, y, shown, shell.sky, rays, tiles(), *parts)
     return parts
-
-
-def _smooth(
-    picture: list[np.ndarray], lit: np.ndarray, pixels: np.ndarray, fine: list[np.ndarray], solid: np.ndarray
-) -> None:
-    """Give edge pixels the mean of their samples; where part is sky, the sky's share is emission on no albedo.
-
-    The point stays the centre's where that is solid, else it is that of the first solid sample.
-    """
-    albedo, normal, point, emission = picture
-    albedo[pixels], emission[pixels] = fine[0].mean(1), fine[3].mean(1)
-    any_solid = solid.any(1)
-    mean = fine[1].sum(1)
-    length = np.linalg.norm(mean, axis=1, keepdims=True)
-    first = np.take_along_axis(fine[1], solid.argmax(1)[:, None, None], 1)[:, 0]
-    turned = np.where(length > 0.3, mean / np.maximum(length, 0.3), first)
-    normal[pixels[any_solid]] = turned[any_solid]
-    empty = any_solid & ~lit[pixels]
-    chosen = np.take_along_axis(fine[2], solid.argmax(1)[:, None, None], 1)[:, 0]
-    point[pixels[empty]] = chosen[empty]
-    nothing = ~any_solid & lit[pixels]
-    emission[pixels[nothing]] += albedo[pixels[nothing]]
-    lit[pixels] = any_solid
-    normal[pixels[nothing]] = 0
 
 
 def _show_photograph(photograph: np.ndarray, view: View) -> Surfaces:

@@ -1,6 +1,6 @@
 """Seamless patterns on a tile, made once per process and looked up anywhere at any footprint.
 
-Each pattern is a 512 × 512 tile of mean 0, within −1 … 1, with a pyramid of halves: a lookup reads the level whose
+Each pattern is a 512 × 512 tile of mean 0, within −1 … 1 in steps of 1/127 (small, so that it stays in the cache), with a pyramid of halves: a lookup reads the level whose
 texels are as large as the pixel's footprint, so what is finer than a pixel fades to its mean instead of flickering.
 The kernels live in the files that use them (numba's cache watches one file only); here are the tiles.
 """
@@ -26,7 +26,7 @@ _SEED = 20_210_817
 
 @lru_cache(maxsize=1)
 def tiles() -> np.ndarray:
-    """All levels of all tiles, flat float32: level by level, tile by tile, row by row."""
+    """All levels of all tiles, flat int8, 127 for 1: level by level, tile by tile, row by row."""
     rng = np.random.default_rng(_SEED)
     made = [
         _spectrum(rng, lambda u, v: np.hypot(u, v) ** -1.75, low=1.0),
@@ -42,7 +42,7 @@ def tiles() -> np.ndarray:
         levels.append(current.ravel())
         side = current.shape[1] // 2
         current = current.reshape(len(current), side, 2, side, 2).mean((2, 4)) if side else current
-    return np.concatenate(levels).astype(np.float32)
+    return np.rint(127 * np.concatenate(levels)).astype(np.int8)
 
 
 def _normal(tile: np.ndarray) -> np.ndarray:
@@ -100,5 +100,4 @@ def _leaves(rng: np.random.Generator) -> np.ndarray:
         tone = float(chance[2] - 0.6)
         cv2.ellipse(sheet, centre, axes, 360 * float(chance[3]), 0, 360, tone, -1, cv2.LINE_AA, 4)
 
-    clumps = cv2.GaussianBlur(rng.normal(size=(SIDE, SIDE)), (0, 0), 22, borderType=cv2.BORDER_REFLECT)
-    return _wrapped(rng, 3600, 14, leaf) + 0 * clumps
+    return _wrapped(rng, 3600, 14, leaf)

@@ -6,6 +6,7 @@ nothing in a picture need stand square to the camera. Metres; y up, ground y = 0
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from pymaf_data.sample.scenery.materials import Material
 from pymaf_data.sample.scenery.place import Place, Shell
 from pymaf_data.sample.scenery.shade import Air, Decals, Materials
 from pymaf_data.sample.scenery.sky import Sky
+from pymaf_data.sample.scenery.stock import Loan
 from pymaf_data.sample.scenery.visible import RECTANGLE, SKYLINE, Patches
 from pymaf_data.sample.things import Thing
 
@@ -133,6 +135,11 @@ class Plan:
         first, count = (len(self._decals) - 1, 0) if len(row) < 8 else (int(row[7][0]), int(row[7][1]))
         self._patches[-1] = (*row[:7], np.array([first, count + 1]))
 
+    @property
+    def has_lamps(self) -> bool:
+        """Whether any lamp was added."""
+        return bool(self._lamps)
+
     def lamp(self, x: float, y: float, z: float, bright: float, reach: float) -> None:
         """A lamp whose light the planes near it show."""
         self._lamps.append(np.array([*(np.array([x, y, z]) @ self.turn.T), bright, reach]))
@@ -165,17 +172,19 @@ class Plan:
         across = -x * self.ahead[1] + z * self.ahead[0]
         return along > 0 and abs(across) < self.half_width * along + margin
 
-    def put(self, thing: Thing, x: float, z: float, radius: float, heading: float = 0.0, y: float = 0.0,
+    def put(self, loan: Loan, x: float, z: float, heading: float = 0.0, y: float = 0.0, radius: float | None = None,
             veil: bool = False) -> bool:  # fmt: skip
-        """Stand a thing, modelled about the origin, at (x, z), turned by ``heading`` radians.
+        """Stand a thing at (x, z), turned by ``heading`` radians.
 
-        It is left out, and false returned, where its disc of ``radius`` is not free, or where it would hide people
-        (which ``veil`` allows).
+        It is left out, and false returned, where its disc (of ``radius``, else its own) is not free, or where it would
+        hide people, which ``veil`` allows.
         """
-        if not self.free(x, z, radius) or (not veil and self.hides(x, z, radius)):
+        reach = loan.radius if radius is None else radius
+        if not self.free(x, z, reach) or (not veil and self.hides(x, z, reach)):
             return False
-        self._taken.append((x, z, radius))
-        self.things.append(thing.moved(turning(heading), np.array([x, y, z])))
+        self._taken.append((x, z, reach))
+        place = loan.thing.moved(loan.scale * self.turn @ turning(heading), self.turn @ [x, y, z])
+        self.things.append(replace(place, colours=np.minimum(place.colours * loan.tint, np.float32(0.95))))
         return True
 
     def take(self, x: float, z: float, radius: float) -> None:
@@ -220,8 +229,7 @@ class Plan:
             np.array(sky.horizon if haze is None else haze, np.float64), float(density),
         )  # fmt: skip
         shell = Shell(patches, materials, self._marks(), air, sky)
-        things = tuple(thing.moved(self.turn, np.zeros(3)) for thing in self.things)
-        return Place(kind, light, things, self.world, shell)
+        return Place(kind, light, tuple(self.things), self.world, shell)
 
     def _marks(self) -> Decals:
         if not self._decals:

@@ -11,17 +11,16 @@ from numpy.random import Generator
 
 from pymaf_data.sample.scenery import furniture, materials
 from pymaf_data.sample.scenery import palette as paint_box
-from pymaf_data.sample.scenery.furniture import Made
 from pymaf_data.sample.scenery.materials import Material
 from pymaf_data.sample.scenery.palette import pick
 from pymaf_data.sample.scenery.place import Place
 from pymaf_data.sample.scenery.plan import Plan
+from pymaf_data.sample.scenery.scatter import hide_some
+from pymaf_data.sample.scenery.stock import Maker, lend
 from pymaf_data.sample.scenery.weather import no_sky, room_light
 
 if TYPE_CHECKING:
     from pymaf_data.sample.view import View
-
-Maker = Callable[[Generator], Made]
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ def draw_room(rng: Generator, view: View, spots: np.ndarray, kind: str) -> Place
             lit_by = -outward[[0, 2]] / np.hypot(outward[0], outward[2]) * -1.0
     _furnish(plan, room, corners)
     light = room_light(rng, lit_by, wall)
-    return plan.finish(kind, light, no_sky(), base=0.72 if plan._lamps else 1.0)
+    return plan.finish(kind, light, no_sky(), base=0.72 if plan.has_lamps else 1.0)
 
 
 def _ground(plan: Plan, room: Room, floor: Material, bounds: tuple[float, float, float, float], top: float) -> None:
@@ -356,11 +355,7 @@ class _Fixtures:
 def _furnish(plan: Plan, room: Room, corners: list[tuple[float, float]]) -> None:
     """Stand things along three walls, their backs to them, and at times one before the people."""
     rng = plan.rng
-    if rng.random() < 0.35:
-        thing, radius, height = room.before[rng.integers(len(room.before))](rng)
-        at = plan.before(radius, height)
-        if at is not None:
-            plan.put(thing, *at, radius, rng.uniform(0, 2 * np.pi), veil=True)
+    hide_some(plan, room.before, spread=3.0)
     for index in range(3):
         start, end = np.array(corners[index]), np.array(corners[index + 1])
         flat = end - start
@@ -370,11 +365,10 @@ def _furnish(plan: Plan, room: Room, corners: list[tuple[float, float]]) -> None
         if float(inner @ (-(start + end) / 2)) < 0:
             inner = -inner
         for _ in range(min(8, rng.poisson(room.density * length))):
-            made, radius, _ = room.along[rng.integers(len(room.along))](rng)
-            deep = float(-made.vertices[:, 2].min()) + 0.03
-            reach = float(np.abs(made.vertices[:, 0]).max()) + 0.05
+            loan = lend(rng, room.along)
+            deep, reach = loan.back + 0.03, loan.half_width + 0.05
             if length < 2 * reach:
                 continue
             at = start + along * rng.uniform(reach, length - reach) + inner * deep
             if plan.seen(at[0], at[1], 1.0):
-                plan.put(made, float(at[0]), float(at[1]), radius, float(np.arctan2(inner[0], inner[1])))
+                plan.put(loan, float(at[0]), float(at[1]), float(np.arctan2(inner[0], inner[1])))

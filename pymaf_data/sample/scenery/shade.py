@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from pymaf_data.sample.scenery.patterns import CLOUD, FIBRE, GRASS, LEAVES, LEVELS, SIDE
+from pymaf_data.sample.scenery.patterns import CLOUD, FIBRE, GRAIN, GRASS, LEAVES, LEVELS, SIDE
 from pymaf_data.sample.scenery.visible import Patches
 
 MOTTLED, TILED, TURF, FOLIAGE, STRIPED, FACADE, OUTLOOK, BOOKS, PAINTING, PANELLED, SHOPFRONT, WATER = range(12)
@@ -22,7 +22,9 @@ MOTTLED, TILED, TURF, FOLIAGE, STRIPED, FACADE, OUTLOOK, BOOKS, PAINTING, PANELL
 
 Array = np.ndarray
 Triple = tuple[float, float, float]
-_STARTS = tuple(int(6 * sum((SIDE >> level) ** 2 for level in range(n))) for n in range(LEVELS))
+_NONE = (0.0, 0.0, 0.0)
+RUN = 256
+"""Samples of one patch that are worked on together."""
 
 
 class Materials(NamedTuple):
@@ -56,6 +58,48 @@ class Air(NamedTuple):
     density: float
 
 
+class Run(NamedTuple):
+    """Scratch for up to ``RUN`` neighbours on one patch, each (RUN,) float64.
+
+    Position and footprint on the patch in metres, the ray and its cosine to the surface, then albedo and emission.
+    """
+
+    u: np.ndarray
+    v: np.ndarray
+    fu: np.ndarray
+    fv: np.ndarray
+    foot: np.ndarray
+    t: np.ndarray
+    dx: np.ndarray
+    dy: np.ndarray
+    dz: np.ndarray
+    length: np.ndarray
+    tilt: np.ndarray
+    side: np.ndarray
+    red: np.ndarray
+    green: np.ndarray
+    blue: np.ndarray
+    glow_red: np.ndarray
+    glow_green: np.ndarray
+    glow_blue: np.ndarray
+
+    @classmethod
+    def allocate(cls) -> Run:
+        """Scratch of one thread."""
+        return cls(*(np.empty(RUN) for _ in cls._fields))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _colour(table: Array, row: int) -> Triple:
+    return table[row, 0], table[row, 1], table[row, 2]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _put(run: Run, k: int, colour: Triple, glow: Triple) -> None:
+    run.red[k], run.green[k], run.blue[k] = colour
+    run.glow_red[k], run.glow_green[k], run.glow_blue[k] = glow
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def _tile(tiles: Array, which: int, u: float, v: float, foot: float) -> float:
     """A pattern at (u, v), with one tile per unit, averaged over ``foot`` units; about −1 … 1, mean 0."""
@@ -73,9 +117,9 @@ def _tile(tiles: Array, which: int, u: float, v: float, foot: float) -> float:
     top = start + which * side * side + (j & mask) * side
     bottom = start + which * side * side + ((j + 1) & mask) * side
     left, right = i & mask, (i + 1) & mask
-    return (1 - b) * ((1 - a) * tiles[top + left] + a * tiles[top + right]) + b * (
-        (1 - a) * tiles[bottom + left] + a * tiles[bottom + right]
-    )
+    upper = (1 - a) * tiles[top + left] + a * tiles[top + right]
+    lower = (1 - a) * tiles[bottom + left] + a * tiles[bottom + right]
+    return ((1 - b) * upper + b * lower) * (1.0 / 127.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -127,387 +171,467 @@ def _times(a: Triple, factor: float) -> Triple:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _mottled(n: Array, c0: Triple, c1: Triple, u: float, v: float, foot: float, tiles: Array) -> Triple:
-    coarse = _tile(tiles, CLOUD, u * n[0] + n[6], v * n[0] + n[7], foot * n[0])
-    fine = _tile(tiles, int(n[2]), u * n[3] + n[7], v * n[3] + n[6], foot * n[3])
-    colour = _times(c0, 1.0 + n[1] * coarse + n[4] * fine)
-    if n[5] > 0.0:
-        stain = _tile(tiles, CLOUD, u * 0.37 * n[0] + n[7], v * 0.37 * n[0] - n[6], 0.37 * foot * n[0])
-        colour = _mix(colour, _times(c1, 1.0 + n[4] * fine), n[5] * _ramp(stain + 0.3 * fine + 0.25 * coarse, 0.0, 0.6))
-    return colour
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _tiled(n: Array, c0: Triple, c1: Triple, c2: Triple, u: float, v: float, fu: float, fv: float, tiles: Array
-           ) -> Triple:  # fmt: skip
-    width, height, joint = n[0], n[1], n[2]
-    y = v / height + n[10]
-    row = int(np.floor(y))
-    shift = n[3] * row if n[3] >= 0.0 else 7.0 * _chance(row, 11, 5)
-    x = u / width + shift + n[9]
-    column = int(np.floor(x))
-    wu, wv = fu / width, fv / height
-    keep = min(max(1.0 - 0.8 * max(wu, wv), 0.0), 1.0)
-    tone = 1.0 + n[4] * keep * (2.0 * _chance(column, row, 1) - 1.0)
-    if n[11] > 0.0:  # chequered
-        share = keep * float((row + column) & 1) + (1.0 - keep) * 0.5
-    else:
-        share = keep * _chance(column, row, 2) + (1.0 - keep) * 0.5
-    foot = min(fu, fv) + 0.25 * max(fu, fv)
-    apart = 3.7 * _chance(column, row, 3) if n[7] > 0.0 else 0.0
-    fine = _tile(tiles, int(n[5]), u * n[6] + apart, v * n[6] + 1.7 * apart, foot * n[6])
-    coarse = _tile(tiles, CLOUD, u * 0.23 + n[9], v * 0.23 + n[10], foot * 0.23)
-    # The light edge above and the dark one below give the tile a thickness.
-    bevel = 0.06 * keep * (_within(y - row, 0.0, 0.06, wv) - _within(y - row, 0.93, 1.0, wv))
-    colour = _times(_mix(c0, c1, share), tone * (1.0 + abs(n[7]) * fine + n[8] * coarse + bevel))
-    along = 1.0 - _train(x, 0.5 * joint / width, 1.0 - 0.5 * joint / width, wu)
-    across = 1.0 - _train(y, 0.5 * joint / height, 1.0 - 0.5 * joint / height, wv)
-    gap = 1.0 - (1.0 - along) * (1.0 - across)
-    return _mix(colour, _times(c2, 1.0 + 0.5 * n[8] * coarse + 0.5 * abs(n[7]) * fine), gap)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _turf(n: Array, c0: Triple, c1: Triple, c2: Triple, u: float, v: float, foot: float, tiles: Array) -> Triple:
-    big = _tile(tiles, CLOUD, u * 0.043 + n[6], v * 0.043 + n[7], foot * 0.043)
-    patch = _tile(tiles, CLOUD, u * 0.21 + n[7] + 0.13 * v, v * 0.21 + n[6], foot * 0.21)
-    blade = _tile(tiles, GRASS, u * n[0] + 0.1 * patch, v * n[0] + 0.1 * big, foot * n[0])
-    colour = _mix(c0, c1, min(max(0.5 + 0.42 * blade + 0.22 * patch, 0.0), 1.0))
-    colour = _mix(
-        colour, _times(c2, 1.0 + 0.3 * blade), n[1] * _ramp(0.7 * big + 0.6 * patch + 0.25 * blade, -0.1, 0.75)
-    )
-    if n[3] > 0.0:  # mown in stripes
-        colour = _times(colour, 1.0 + n[4] * (2.0 * _train(u / n[3], 0.0, 0.5, foot / n[3]) - 1.0))
-    return _times(colour, 1.0 + 0.14 * big + n[2] * blade)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _foliage(n: Array, c0: Triple, c1: Triple, c2: Triple, u: float, v: float, foot: float, top: float, tiles: Array
-             ) -> Triple:  # fmt: skip
-    clump = _tile(tiles, CLOUD, u * n[1] + n[6], v * n[1] + n[7], foot * n[1])
-    leaf = _tile(tiles, LEAVES, u * n[0] + n[7], v * n[0] + n[6], foot * n[0])
-    share = min(max(0.42 + 0.36 * leaf + 0.5 * clump + 0.25 * (top - 0.5), 0.0), 1.0)
-    colour = _mix(c0, c1, share * share * (3.0 - 2.0 * share))
-    return _mix(colour, c2, n[2] * _ramp(_chance(int(np.floor(u / n[3])), 3, int(n[4])) + 0.3 * clump, 0.5, 0.9))
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _striped(n: Array, c0: Triple, c1: Triple, u: float, v: float, fu: float, foot: float, tiles: Array) -> Triple:
-    period = n[0]
-    bend = n[5] * _tile(tiles, CLOUD, u * 0.3 + n[6], v * 0.06 + n[7], foot * 0.3)
-    x, w = (u + bend) / period, fu / period
-    colour = _mix(c0, c1, _train(x, 0.0, n[1], w))
-    wave = np.cos(2 * np.pi * x) * max(0.0, 1.0 - w)
-    fine = _tile(tiles, int(n[3]), u * n[4] + n[7], v * n[4] + n[6], foot * n[4])
-    coarse = _tile(tiles, CLOUD, u * 0.31 + n[6], v * 0.31 + n[7], foot * 0.31)
-    return _times(colour, 1.0 + n[2] * wave + n[8] * fine + n[9] * coarse)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _facade(n: Array, c0: Triple, c1: Triple, c2: Triple, u: float, v: float, fu: float, fv: float, haze: Array,
-            tiles: Array) -> tuple[Triple, Triple]:  # fmt: skip
-    foot = min(fu, fv) + 0.25 * max(fu, fv)
-    x, y, wu, wv = u / n[0] + 0.5, v / n[1], fu / n[0], fv / n[1]
-    column, row = int(np.floor(x)), int(np.floor(y))
-    coarse = _tile(tiles, CLOUD, u * 0.17 + n[6], v * 0.11 + n[7], foot * 0.17)
-    fine = _tile(tiles, 1, u * 1.1 + n[6], v * 1.1 + n[7], foot * 1.1)
-    wall = _times(c0, 1.0 + 0.12 * coarse + 0.09 * fine)
-    if n[8] > 0.0:  # bricks
-        bricks = v / 0.075
-        course = np.floor(bricks)
-        long = u / 0.24 + 0.5 * course
-        keep = min(max(1.0 - max(fu / 0.24, fv / 0.075), 0.0), 1.0)
-        wall = _times(wall, 1.0 + 0.3 * keep * (_chance(int(np.floor(long)), int(course), 7) - 0.5))
-        gap = 1.0 - _train(bricks, 0.07, 0.93, fv / 0.075) * _train(long, 0.02, 0.98, fu / 0.24)
-        wall = _mix(wall, c1, 0.55 * gap)
-    ledge = _train(y, 0.0, n[9], wv)
-    wall = _mix(wall, _times(c1, 1.0 + 0.1 * coarse), ledge)
-    wall = _times(wall, 1.0 - 0.25 * _train(y, 1.0 - 0.5 * n[9] - 0.01, 1.0, wv) * min(1.0, 60.0 * n[9]))
-    w0, w1 = 0.5 - 0.5 * n[2] / n[0], 0.5 + 0.5 * n[2] / n[0]
-    h0, h1 = n[4] / n[1], (n[4] + n[3]) / n[1]
-    edge_u, edge_v = n[5] / n[0], n[5] / n[1]
-    sill = _train(x, w0 - edge_u, w1 + edge_u, wu) * _train(y, h0 - 1.3 * edge_v, h0, wv)
-    wall = _mix(wall, c1, sill)
-    under = _train(x, w0 - edge_u, w1 + edge_u, wu) * _train(y, h0 - 4.5 * edge_v, h0 - 1.3 * edge_v, wv)
-    wall = _times(wall, 1.0 - 0.22 * under)
-    opening = _train(x, w0, w1, wu) * _train(y, h0, h1, wv)
-    if opening <= 0.0:
-        return wall, (0.0, 0.0, 0.0)
-    px, py = (x - column - w0) / (w1 - w0), (y - row - h0) / (h1 - h0)
-    lane, storey = wu / (w1 - w0), wv / (h1 - h0)
-    part = 1.0 / max(n[10], 1.0)
-    pane = _train(px / part, 0.5 * n[5] / (n[2] * part), 1.0 - 0.5 * n[5] / (n[2] * part), lane / part)
-    pane *= _train(py, n[5] / n[3], 1.0 - n[5] / n[3], storey)
-    shade = 1.0 - 0.55 * _within(py, 0.9, 1.0, storey) - 0.35 * _within(px, 0.0, 0.08, lane)
-    drawn = _chance(column, row, 21 + int(n[11]))
-    cloth = _within(py, 1.0 - 0.9 * max(drawn - 0.45, 0.0), 1.0, storey) * _step(drawn > 0.45)
-    cloth = max(cloth, _step(drawn < 0.25) * (_within(px, 0.0, 0.25, lane) + _within(px, 0.75, 1.0, lane)))
-    glass = _mix(c2, (0.42, 0.40, 0.36), 0.55 * min(cloth, 1.0))
-    mirror = 0.16 + 0.5 * _ramp(py + 0.5 * drawn + 0.4 * coarse, 0.35, 1.3)
-    glow = (haze[0] * mirror * 0.55, haze[1] * mirror * 0.6, haze[2] * mirror * 0.66)
-    surface = _mix(c1, glass, pane)
-    share = opening * pane * (1.0 - 0.5 * min(cloth, 1.0)) * shade
-    return _mix(wall, _times(surface, shade), opening), (glow[0] * share, glow[1] * share, glow[2] * share)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _outlook(n: Array, c0: Triple, c1: Triple, c2: Triple, u: float, v: float, a: float, b: float, fu: float,
-             fv: float, dx: float, dy: float, dz: float, tiles: Array) -> tuple[Triple, Triple]:  # fmt: skip
-    """A window seen from inside: frame c0, and outside sky c1 above whatever is c2, far away and out of focus."""
-    columns, rows = max(n[0], 1.0), max(n[1], 1.0)
-    x, y = u * columns / a, v * rows / b
-    edge_u, edge_v = 0.5 * n[2] * columns / a, 0.5 * n[2] * rows / b
-    pane = _train(x, edge_u, 1.0 - edge_u, fu * columns / a) * _train(y, edge_v, 1.0 - edge_v, fv * rows / b)
-    pane *= _within(u, n[2], a - n[2], fu) * _within(v, n[2], b - n[2], fv)
-    flat = max(np.sqrt(dx * dx + dz * dz), 1e-3)
-    slope = dy / flat
-    across = np.arctan2(dx, -dz)
-    cloud = _tile(tiles, CLOUD, across * 0.6 + n[6], slope * 0.9 + n[7], 0.03)
-    top = n[4] + 0.3 * _tile(tiles, CLOUD, across * 0.35 + n[7], 0.3, 0.06)
-    land = _times(c2, 1.0 + 0.55 * cloud)
-    view = _mix(land, _times(c1, 1.0 + 0.12 * cloud), _ramp(slope, top - 0.05, top + 0.05))
-    if n[5] > 0.0:  # a blind, partly down
-        slats = _within(v, b * (1.0 - n[5]), b, fv)
-        blind = 0.5 + 0.28 * _train(v / 0.05, 0.0, 0.55, fv / 0.05)
-        view = _mix(view, (0.9 * blind, 0.88 * blind, 0.82 * blind), slats)
-    gain = n[3] * pane
-    return _times(c0, 1.0 - pane), (view[0] * gain, view[1] * gain, view[2] * gain)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _books(n: Array, c0: Triple, c1: Triple, c2: Triple, u: float, v: float, fu: float, fv: float, tiles: Array
-           ) -> Triple:  # fmt: skip
-    pitch, board = n[0], n[1]
-    y = v / pitch
-    row = int(np.floor(y))
-    spine = n[2] * (0.75 + 0.5 * _chance(row, 1, 17))
-    x = u / spine
-    column = int(np.floor(x))
-    keep = min(max(1.0 - fu / spine, 0.0), 1.0)
-    dark = _times(c0, 0.35)
-    group = _chance(int(np.floor(u / 0.42)), row, 31)
-    tall = 0.58 + 0.26 * _chance(column, row, 4) - 0.1 * group
-    hue, tone = _chance(column + int(9 * group), row, 5), _chance(column, row, 6)
-    cover = _mix(_mix(c1, c2, hue), (0.62, 0.58, 0.5), _step(tone > 0.72) * 0.9)
-    cover = _times(cover, 0.35 + 0.9 * tone)
-    label = _within(y - row, 0.45, 0.56, fv / pitch) * _step(hue > 0.5)
-    cover = _mix(cover, (0.7, 0.66, 0.55), 0.6 * label * keep)
-    cover = _mix(_times(_mix(c1, c2, 0.5), 0.7), cover, keep)
-    round_ = 1.0 - 0.45 * keep * abs(2.0 * (x - column) - 1.0) ** 3
-    filled = _within(y - row, board / pitch, tall, fv / pitch) * _step(group > 0.22)
-    inside = _mix(_times(dark, 0.5 + (y - row)), _times(cover, round_), filled)
-    grain = _tile(tiles, FIBRE, u * 0.8, v * 0.8 + 0.37 * row, fv)
-    return _mix(inside, _times(c0, 1.0 + 0.2 * grain), _train(y, 0.0, board / pitch, fv / pitch))
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _painting(n: Array, c0: Triple, c1: Triple, c2: Triple, u: float, v: float, a: float, b: float, fu: float,
-              fv: float, tiles: Array) -> Triple:  # fmt: skip
-    foot = max(fu, fv)
-    s, t = u / max(a, b), v / max(a, b)
-    warp = _tile(tiles, CLOUD, s * 0.5 + n[6], t * 0.5 + n[7], foot)
-    if n[2] < 0.5:  # land and sky
-        skyline = 0.35 * b / max(a, b) + 0.2 * _tile(tiles, CLOUD, s * 0.35 + n[7], n[6], foot)
-        near = _ramp(t + 0.03 * warp, skyline - 0.02, skyline + 0.02)
-        inner = _mix(_times(c1, 0.8 + 0.5 * warp), _times(c2, 0.9 + 0.3 * warp + 0.3 * t), near)
-    elif n[2] < 1.5:  # planes of colour
-        inner = _mix(c1, c2, _ramp(_tile(tiles, CLOUD, s * 0.8 + n[6] + 0.2 * warp, t * 0.8, foot), -0.04, 0.04))
-        inner = _mix(inner, _times(c1, 0.25), _ramp(warp + 0.4 * s, 0.25, 0.32))
-    else:  # print: blocks and lines of text on paper
-        line = _train(t / 0.06, 0.3, 0.7, fv / (0.06 * max(a, b))) * _step(t * max(a, b) < 0.45 * b)
-        block = _within(v, 0.52 * b, 0.86 * b, fv) * _within(u, 0.14 * a, 0.86 * a, fu)
-        written = line * _within(u, 0.14 * a, (0.55 + 0.3 * _chance(int(t / 0.06), 2, 9)) * a, fu)
-        inner = _mix(c2, c1, max(block * (0.75 + 0.3 * warp), 0.6 * written * _within(v, 0.12 * b, b, fv)))
-    if n[1] > 0.0:  # mount
-        paper = _within(u, n[0] + n[1], a - n[0] - n[1], fu) * _within(v, n[0] + n[1], b - n[0] - n[1], fv)
-        inner = _mix((0.72, 0.7, 0.66), inner, paper)
-    return _mix(c0, inner, _within(u, n[0], a - n[0], fu) * _within(v, n[0], b - n[0], fv))
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _panelled(n: Array, c0: Triple, c1: Triple, u: float, v: float, a: float, b: float, fu: float, fv: float,
-              tiles: Array) -> Triple:  # fmt: skip
-    """A door or cupboard front: panels with a lit and a dark edge, and a handle of colour c1."""
-    columns, rows, rim, groove = max(n[0], 1.0), max(n[1], 1.0), n[2], n[3]
-    w, h = a / columns, b / rows
-    x, y = u - w * np.floor(u / w), v - h * np.floor(v / h)
-    fine = _tile(tiles, int(n[5]), v * n[6] + n[8], u * n[6] + n[7], (min(fu, fv) + 0.3 * max(fu, fv)) * n[6])
-    inside_x, inside_y = _within(x, rim, w - rim, fu), _within(y, rim, h - rim, fv)
-    low = _within(y, rim, rim + groove, fv) * inside_x
-    high = _within(y, h - rim - groove, h - rim, fv) * inside_x
-    left = _within(x, rim, rim + groove, fu) * inside_y
-    colour = _times(c0, 1.0 + n[9] * fine + 0.25 * low - 0.4 * high - 0.25 * left)
-    gap = 1.0 - _within(x, 0.003, w - 0.003, fu) * _within(y, 0.003, h - 0.003, fv)
-    colour = _times(colour, 1.0 - 0.6 * gap)
-    grip = _within(x, w - 0.11, w - 0.05, fu) * _within(y, n[4] - 0.012, n[4] + 0.012, fv)
-    return _mix(colour, c1, grip) if n[4] > 0.0 else colour
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _shopfront(n: Array, c0: Triple, c1: Triple, c2: Triple, u: float, v: float, b: float, fu: float, fv: float,
-               haze: Array, tiles: Array) -> tuple[Triple, Triple]:  # fmt: skip
-    foot = max(fu, fv)
-    bay = n[0]
-    number = int(np.floor(u / bay))
-    frame = 1.0 - _train(u / bay, 0.03, 0.97, fu / bay) * _within(v, n[1], b - n[2], fv)
-    sign = _within(v, b - n[2] + 0.08, b - 0.08, fv)
-    letter = _train(u / 0.32 + 0.3 * _chance(int(u / 0.32), number, 3), 0.15, 0.75, fu / 0.32)
-    letter *= sign * _within(v, b - 0.66 * n[2], b - 0.34 * n[2], fv) * _train(u / (2 * bay), 0.25, 0.75, fu)
-    front = _mix(_mix(c0, c1, sign), (0.75, 0.73, 0.68), letter * 0.85)
-    goods = _tile(tiles, CLOUD, u * 0.37 + n[6], v * 0.37 + n[7], foot * 0.37)
-    block = _chance(int(np.floor(u / 0.45)), int(np.floor(v / 0.38)), number + int(n[8]))
-    shelf = _ramp(block + 0.5 * goods, 0.45, 0.65) * _within(v, n[1], n[1] + 1.5, fv)
-    inside = _mix(_times(c2, 0.5 + 0.4 * goods), (0.30 + 0.25 * block, 0.26, 0.34 - 0.25 * block), 0.6 * shelf)
-    mirror = 0.1 + 0.25 * _ramp(goods + 0.3 * v, 0.1, 1.3)
-    glass = 1.0 - frame
-    glow = n[3] * (0.5 + 0.2 * v) * glass
-    return (
-        _mix(front, (0.02, 0.02, 0.02), glass),
-        (
-            inside[0] * glow + haze[0] * mirror * glass,
-            inside[1] * 0.95 * glow + haze[1] * mirror * glass,
-            inside[2] * 0.85 * glow + haze[2] * mirror * glass,
-        ),
-    )
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _water(n: Array, c0: Triple, c1: Triple, u: float, v: float, foot: float, tilt: float, haze: Array, tiles: Array
-           ) -> tuple[Triple, Triple]:  # fmt: skip
-    """``tilt`` is the sine of the angle between ray and surface."""
-    ripple = _tile(tiles, CLOUD, u * 0.13 + n[6], v * 0.31 + n[7], 0.3 * foot)
-    fine = _tile(tiles, CLOUD, u * 0.7 + n[7], v * 1.6, foot)
-    mirror = 0.04 + 0.9 * (1.0 - min(tilt + 0.06 * ripple + 0.04 * fine, 1.0)) ** 5
-    mirror *= 1.0 + 0.3 * ripple + 0.25 * fine
-    foam = _ramp(ripple + 0.5 * fine + n[0] * max(0.0, 1.0 - v / n[1]), 0.75, 1.05) if n[1] > 0.0 else 0.0
-    body = _mix(_times(c0, 1.0 + 0.25 * ripple), c1, foam)
-    return body, (haze[0] * mirror, haze[1] * mirror, haze[2] * mirror)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _decals(colour: Triple, first: int, count: int, decals: Decals, u: float, v: float, fu: float, fv: float,
-            tiles: Array) -> Triple:  # fmt: skip
-    for d in range(first, first + count):
-        s = decals.shape[d]
-        if s[4] == 0.0:
-            if u + fu < s[0] or u - fu > s[1] or v + fv < s[2] or v - fv > s[3]:
-                continue
-            cover = _within(u, s[0], s[1], fu) * _within(v, s[2], s[3], fv)
-        else:
-            off = abs(np.sqrt((u - s[0]) ** 2 + (v - s[1]) ** 2) - s[2])
-            foot = 0.5 * (fu + fv)
-            cover = min(max((0.5 * s[3] - off) / max(foot, 1e-4) + 0.5, 0.0), 1.0) * min(1.0, s[3] / max(foot, 1e-4))
-        if cover <= 0.0:
-            continue
-        if decals.wear[d] > 0.0:
-            foot = min(fu, fv) + 0.25 * max(fu, fv)
-            rub = _tile(tiles, CLOUD, u * 0.5, v * 0.5, foot * 0.5) + 0.6 * _tile(
-                tiles, 1, u * 1.3, v * 1.3, foot * 1.3
+def _mottled(n: Array, c: Array, run: Run, count: int, tiles: Array) -> None:
+    c0, c1 = _colour(c, 0), _colour(c, 1)
+    for k in range(count):
+        u, v, foot = run.u[k], run.v[k], run.foot[k]
+        coarse = _tile(tiles, CLOUD, u * n[0] + n[6], v * n[0] + n[7], foot * n[0])
+        fine = _tile(tiles, int(n[2]), u * n[3] + n[7], v * n[3] + n[6], foot * n[3])
+        colour = _times(c0, 1.0 + n[1] * coarse + n[4] * fine)
+        if n[5] > 0.0:
+            stain = _tile(tiles, CLOUD, u * 0.37 * n[0] + n[7], v * 0.37 * n[0] - n[6], 0.37 * foot * n[0])
+            colour = _mix(
+                colour, _times(c1, 1.0 + n[4] * fine), n[5] * _ramp(stain + 0.3 * fine + 0.25 * coarse, 0.0, 0.6)
             )
-            cover *= 1.0 - decals.wear[d] * _ramp(rub, -0.3, 0.5)
-        mark = decals.colour[d]
-        colour = _mix(colour, (mark[0], mark[1], mark[2]), cover * decals.strength[d])
-    return colour
+        _put(run, k, colour, _NONE)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _surface(kind: int, colours: Array, n: Array, u: float, v: float, fu: float, fv: float, a: float, b: float,
-             dx: float, dy: float, dz: float, tilt: float, haze: Array, tiles: Array
-             ) -> tuple[Triple, Triple]:  # fmt: skip
-    """Albedo and emission of a material."""
-    c0 = (colours[0, 0], colours[0, 1], colours[0, 2])
-    c1 = (colours[1, 0], colours[1, 1], colours[1, 2])
-    c2 = (colours[2, 0], colours[2, 1], colours[2, 2])
-    none = (0.0, 0.0, 0.0)
-    foot = min(fu, fv) + 0.25 * max(fu, fv)
+def _tiled(n: Array, c: Array, run: Run, count: int, tiles: Array) -> None:
+    c0, c1, c2 = _colour(c, 0), _colour(c, 1), _colour(c, 2)
+    for k in range(count):
+        u, v, fu, fv = run.u[k], run.v[k], run.fu[k], run.fv[k]
+        width, height, joint = n[0], n[1], n[2]
+        y = v / height + n[10]
+        row = int(np.floor(y))
+        shift = n[3] * row if n[3] >= 0.0 else 7.0 * _chance(row, 11, 5)
+        x = u / width + shift + n[9]
+        column = int(np.floor(x))
+        wu, wv = fu / width, fv / height
+        keep = min(max(1.0 - 0.8 * max(wu, wv), 0.0), 1.0)
+        tone = 1.0 + n[4] * keep * (2.0 * _chance(column, row, 1) - 1.0)
+        if n[11] > 0.0:  # chequered
+            share = keep * float((row + column) & 1) + (1.0 - keep) * 0.5
+        else:
+            share = keep * _chance(column, row, 2) + (1.0 - keep) * 0.5
+        foot = min(fu, fv) + 0.25 * max(fu, fv)
+        apart = 3.7 * _chance(column, row, 3) if n[7] > 0.0 else 0.0
+        fine = _tile(tiles, int(n[5]), u * n[6] + apart, v * n[6] + 1.7 * apart, foot * n[6])
+        coarse = _tile(tiles, CLOUD, u * 0.23 + n[9], v * 0.23 + n[10], foot * 0.23)
+        # The light edge above and the dark one below give the tile a thickness.
+        bevel = 0.06 * keep * (_within(y - row, 0.0, 0.06, wv) - _within(y - row, 0.93, 1.0, wv))
+        colour = _times(_mix(c0, c1, share), tone * (1.0 + abs(n[7]) * fine + n[8] * coarse + bevel))
+        along = 1.0 - _train(x, 0.5 * joint / width, 1.0 - 0.5 * joint / width, wu)
+        across = 1.0 - _train(y, 0.5 * joint / height, 1.0 - 0.5 * joint / height, wv)
+        gap = 1.0 - (1.0 - along) * (1.0 - across)
+        _put(run, k, _mix(colour, _times(c2, 1.0 + 0.5 * n[8] * coarse + 0.5 * abs(n[7]) * fine), gap), _NONE)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _turf(n: Array, c: Array, run: Run, count: int, tiles: Array) -> None:
+    c0, c1, c2 = _colour(c, 0), _colour(c, 1), _colour(c, 2)
+    for k in range(count):
+        u, v, foot = run.u[k], run.v[k], run.foot[k]
+        big = _tile(tiles, CLOUD, u * 0.043 + n[6], v * 0.043 + n[7], foot * 0.043)
+        patch = _tile(tiles, CLOUD, u * 0.21 + n[7] + 0.13 * v, v * 0.21 + n[6], foot * 0.21)
+        blade = _tile(tiles, GRASS, u * n[0] + 0.1 * patch, v * n[0] + 0.1 * big, foot * n[0])
+        colour = _mix(c0, c1, min(max(0.5 + 0.42 * blade + 0.22 * patch, 0.0), 1.0))
+        colour = _mix(
+            colour, _times(c2, 1.0 + 0.3 * blade), n[1] * _ramp(0.7 * big + 0.6 * patch + 0.25 * blade, -0.1, 0.75)
+        )
+        if n[3] > 0.0:  # mown in stripes
+            colour = _times(colour, 1.0 + n[4] * (2.0 * _train(u / n[3], 0.0, 0.5, foot / n[3]) - 1.0))
+        _put(run, k, _times(colour, 1.0 + 0.14 * big + n[2] * blade), _NONE)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _foliage(n: Array, c: Array, run: Run, count: int, a: float, b: float, tiles: Array) -> None:
+    c0, c1, c2 = _colour(c, 0), _colour(c, 1), _colour(c, 2)
+    for k in range(count):
+        u, v, foot = run.u[k], run.v[k], run.foot[k]
+        clump = _tile(tiles, CLOUD, u * n[1] + n[6], v * n[1] + n[7], foot * n[1])
+        leaf = _tile(tiles, LEAVES, u * n[0] + n[7], v * n[0] + n[6], foot * n[0])
+        share = min(max(0.42 + 0.36 * leaf + 0.5 * clump + 0.25 * (v / b - 0.5), 0.0), 1.0)
+        colour = _mix(c0, c1, share * share * (3.0 - 2.0 * share))
+        _put(
+            run,
+            k,
+            _mix(colour, c2, n[2] * _ramp(_chance(int(np.floor(u / n[3])), 3, int(n[4])) + 0.3 * clump, 0.5, 0.9)),
+            _NONE,
+        )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _striped(n: Array, c: Array, run: Run, count: int, tiles: Array) -> None:
+    c0, c1 = _colour(c, 0), _colour(c, 1)
+    for k in range(count):
+        u, v, fu, foot = run.u[k], run.v[k], run.fu[k], run.foot[k]
+        period = n[0]
+        bend = n[5] * _tile(tiles, CLOUD, u * 0.3 + n[6], v * 0.06 + n[7], foot * 0.3)
+        x, w = (u + bend) / period, fu / period
+        colour = _mix(c0, c1, _train(x, 0.0, n[1], w))
+        wave = np.cos(2 * np.pi * x) * max(0.0, 1.0 - w)
+        fine = _tile(tiles, int(n[3]), u * n[4] + n[7], v * n[4] + n[6], foot * n[4])
+        coarse = _tile(tiles, CLOUD, u * 0.31 + n[6], v * 0.31 + n[7], foot * 0.31)
+        _put(run, k, _times(colour, 1.0 + n[2] * wave + n[8] * fine + n[9] * coarse), _NONE)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _facade(n: Array, c: Array, run: Run, count: int, haze: Array, tiles: Array) -> None:
+    c0, c1, c2 = _colour(c, 0), _colour(c, 1), _colour(c, 2)
+    for k in range(count):
+        u, v, fu, fv = run.u[k], run.v[k], run.fu[k], run.fv[k]
+        foot = min(fu, fv) + 0.25 * max(fu, fv)
+        x, y, wu, wv = u / n[0] + 0.5, v / n[1], fu / n[0], fv / n[1]
+        column, row = int(np.floor(x)), int(np.floor(y))
+        coarse = _tile(tiles, CLOUD, u * 0.17 + n[6], v * 0.11 + n[7], foot * 0.17)
+        fine = _tile(tiles, 1, u * 1.1 + n[6], v * 1.1 + n[7], foot * 1.1)
+        wall = _times(c0, 1.0 + 0.12 * coarse + 0.09 * fine)
+        if n[8] > 0.0:  # bricks
+            bricks = v / 0.075
+            course = np.floor(bricks)
+            long = u / 0.24 + 0.5 * course
+            keep = min(max(1.0 - max(fu / 0.24, fv / 0.075), 0.0), 1.0)
+            wall = _times(wall, 1.0 + 0.3 * keep * (_chance(int(np.floor(long)), int(course), 7) - 0.5))
+            gap = 1.0 - _train(bricks, 0.07, 0.93, fv / 0.075) * _train(long, 0.02, 0.98, fu / 0.24)
+            wall = _mix(wall, c1, 0.55 * gap)
+        ledge = _train(y, 0.0, n[9], wv)
+        wall = _mix(wall, _times(c1, 1.0 + 0.1 * coarse), ledge)
+        wall = _times(wall, 1.0 - 0.25 * _train(y, 1.0 - 0.5 * n[9] - 0.01, 1.0, wv) * min(1.0, 60.0 * n[9]))
+        w0, w1 = 0.5 - 0.5 * n[2] / n[0], 0.5 + 0.5 * n[2] / n[0]
+        h0, h1 = n[4] / n[1], (n[4] + n[3]) / n[1]
+        edge_u, edge_v = n[5] / n[0], n[5] / n[1]
+        sill = _train(x, w0 - edge_u, w1 + edge_u, wu) * _train(y, h0 - 1.3 * edge_v, h0, wv)
+        wall = _mix(wall, c1, sill)
+        under = _train(x, w0 - edge_u, w1 + edge_u, wu) * _train(y, h0 - 4.5 * edge_v, h0 - 1.3 * edge_v, wv)
+        wall = _times(wall, 1.0 - 0.22 * under)
+        opening = _train(x, w0, w1, wu) * _train(y, h0, h1, wv)
+        if opening <= 0.0:
+            _put(run, k, wall, (0.0, 0.0, 0.0))
+            continue
+        px, py = (x - column - w0) / (w1 - w0), (y - row - h0) / (h1 - h0)
+        lane, storey = wu / (w1 - w0), wv / (h1 - h0)
+        part = 1.0 / max(n[10], 1.0)
+        pane = _train(px / part, 0.5 * n[5] / (n[2] * part), 1.0 - 0.5 * n[5] / (n[2] * part), lane / part)
+        pane *= _train(py, n[5] / n[3], 1.0 - n[5] / n[3], storey)
+        shade = 1.0 - 0.55 * _within(py, 0.9, 1.0, storey) - 0.35 * _within(px, 0.0, 0.08, lane)
+        drawn = _chance(column, row, 21 + int(n[11]))
+        cloth = _within(py, 1.0 - 0.9 * max(drawn - 0.45, 0.0), 1.0, storey) * _step(drawn > 0.45)
+        cloth = max(cloth, _step(drawn < 0.25) * (_within(px, 0.0, 0.25, lane) + _within(px, 0.75, 1.0, lane)))
+        glass = _mix(c2, (0.42, 0.40, 0.36), 0.55 * min(cloth, 1.0))
+        mirror = 0.16 + 0.5 * _ramp(py + 0.5 * drawn + 0.4 * coarse, 0.35, 1.3)
+        glow = (haze[0] * mirror * 0.55, haze[1] * mirror * 0.6, haze[2] * mirror * 0.66)
+        surface = _mix(c1, glass, pane)
+        share = opening * pane * (1.0 - 0.5 * min(cloth, 1.0)) * shade
+        _put(run, k, _mix(wall, _times(surface, shade), opening), (glow[0] * share, glow[1] * share, glow[2] * share))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _outlook(n: Array, c: Array, run: Run, count: int, a: float, b: float, tiles: Array) -> None:
+    """A window seen from inside: frame c0, and outside sky c1 above whatever is c2, far away and out of focus."""
+    c0, c1, c2 = _colour(c, 0), _colour(c, 1), _colour(c, 2)
+    for k in range(count):
+        u, v, fu, fv, dx, dy, dz = run.u[k], run.v[k], run.fu[k], run.fv[k], run.dx[k], run.dy[k], run.dz[k]
+        columns, rows = max(n[0], 1.0), max(n[1], 1.0)
+        x, y = u * columns / a, v * rows / b
+        edge_u, edge_v = 0.5 * n[2] * columns / a, 0.5 * n[2] * rows / b
+        pane = _train(x, edge_u, 1.0 - edge_u, fu * columns / a) * _train(y, edge_v, 1.0 - edge_v, fv * rows / b)
+        pane *= _within(u, n[2], a - n[2], fu) * _within(v, n[2], b - n[2], fv)
+        flat = max(np.sqrt(dx * dx + dz * dz), 1e-3)
+        slope = dy / flat
+        across = np.arctan2(dx, -dz)
+        cloud = _tile(tiles, CLOUD, across * 0.6 + n[6], slope * 0.9 + n[7], 0.03)
+        top = n[4] + 0.3 * _tile(tiles, CLOUD, across * 0.35 + n[7], 0.3, 0.06)
+        land = _times(c2, 1.0 + 0.55 * cloud)
+        view = _mix(land, _times(c1, 1.0 + 0.12 * cloud), _ramp(slope, top - 0.05, top + 0.05))
+        if n[5] > 0.0:  # a blind, partly down
+            slats = _within(v, b * (1.0 - n[5]), b, fv)
+            blind = 0.5 + 0.28 * _train(v / 0.05, 0.0, 0.55, fv / 0.05)
+            view = _mix(view, (0.9 * blind, 0.88 * blind, 0.82 * blind), slats)
+        gain = n[3] * pane
+        _put(run, k, _times(c0, 1.0 - pane), (view[0] * gain, view[1] * gain, view[2] * gain))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _books(n: Array, c: Array, run: Run, count: int, tiles: Array) -> None:
+    c0, c1, c2 = _colour(c, 0), _colour(c, 1), _colour(c, 2)
+    for k in range(count):
+        u, v, fu, fv = run.u[k], run.v[k], run.fu[k], run.fv[k]
+        pitch, board = n[0], n[1]
+        y = v / pitch
+        row = int(np.floor(y))
+        spine = n[2] * (0.75 + 0.5 * _chance(row, 1, 17))
+        x = u / spine
+        column = int(np.floor(x))
+        keep = min(max(1.0 - fu / spine, 0.0), 1.0)
+        dark = _times(c0, 0.35)
+        group = _chance(int(np.floor(u / 0.42)), row, 31)
+        tall = 0.58 + 0.26 * _chance(column, row, 4) - 0.1 * group
+        hue, tone = _chance(column + int(9 * group), row, 5), _chance(column, row, 6)
+        cover = _mix(_mix(c1, c2, hue), (0.62, 0.58, 0.5), _step(tone > 0.72) * 0.9)
+        cover = _times(cover, 0.35 + 0.9 * tone)
+        label = _within(y - row, 0.45, 0.56, fv / pitch) * _step(hue > 0.5)
+        cover = _mix(cover, (0.7, 0.66, 0.55), 0.6 * label * keep)
+        cover = _mix(_times(_mix(c1, c2, 0.5), 0.7), cover, keep)
+        round_ = 1.0 - 0.45 * keep * abs(2.0 * (x - column) - 1.0) ** 3
+        filled = _within(y - row, board / pitch, tall, fv / pitch) * _step(group > 0.22)
+        inside = _mix(_times(dark, 0.5 + (y - row)), _times(cover, round_), filled)
+        grain = _tile(tiles, FIBRE, u * 0.8, v * 0.8 + 0.37 * row, fv)
+        _put(run, k, _mix(inside, _times(c0, 1.0 + 0.2 * grain), _train(y, 0.0, board / pitch, fv / pitch)), _NONE)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _painting(n: Array, c: Array, run: Run, count: int, a: float, b: float, tiles: Array) -> None:
+    c0, c1, c2 = _colour(c, 0), _colour(c, 1), _colour(c, 2)
+    for k in range(count):
+        u, v, fu, fv = run.u[k], run.v[k], run.fu[k], run.fv[k]
+        foot = max(fu, fv)
+        s, t = u / max(a, b), v / max(a, b)
+        warp = _tile(tiles, CLOUD, s * 0.5 + n[6], t * 0.5 + n[7], foot)
+        if n[2] < 0.5:  # land and sky
+            skyline = 0.35 * b / max(a, b) + 0.2 * _tile(tiles, CLOUD, s * 0.35 + n[7], n[6], foot)
+            near = _ramp(t + 0.03 * warp, skyline - 0.02, skyline + 0.02)
+            inner = _mix(_times(c1, 0.8 + 0.5 * warp), _times(c2, 0.9 + 0.3 * warp + 0.3 * t), near)
+        elif n[2] < 1.5:  # planes of colour
+            inner = _mix(c1, c2, _ramp(_tile(tiles, CLOUD, s * 0.8 + n[6] + 0.2 * warp, t * 0.8, foot), -0.04, 0.04))
+            inner = _mix(inner, _times(c1, 0.25), _ramp(warp + 0.4 * s, 0.25, 0.32))
+        else:  # print: blocks and lines of text on paper
+            line = _train(t / 0.06, 0.3, 0.7, fv / (0.06 * max(a, b))) * _step(t * max(a, b) < 0.45 * b)
+            block = _within(v, 0.52 * b, 0.86 * b, fv) * _within(u, 0.14 * a, 0.86 * a, fu)
+            written = line * _within(u, 0.14 * a, (0.55 + 0.3 * _chance(int(t / 0.06), 2, 9)) * a, fu)
+            inner = _mix(c2, c1, max(block * (0.75 + 0.3 * warp), 0.6 * written * _within(v, 0.12 * b, b, fv)))
+        if n[1] > 0.0:  # mount
+            paper = _within(u, n[0] + n[1], a - n[0] - n[1], fu) * _within(v, n[0] + n[1], b - n[0] - n[1], fv)
+            inner = _mix((0.72, 0.7, 0.66), inner, paper)
+        _put(run, k, _mix(c0, inner, _within(u, n[0], a - n[0], fu) * _within(v, n[0], b - n[0], fv)), _NONE)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _panelled(n: Array, c: Array, run: Run, count: int, a: float, b: float, tiles: Array) -> None:
+    """A door or cupboard front: panels with a lit and a dark edge, and a handle of colour c1."""
+    c0, c1 = _colour(c, 0), _colour(c, 1)
+    for k in range(count):
+        u, v, fu, fv = run.u[k], run.v[k], run.fu[k], run.fv[k]
+        columns, rows, rim, groove = max(n[0], 1.0), max(n[1], 1.0), n[2], n[3]
+        w, h = a / columns, b / rows
+        x, y = u - w * np.floor(u / w), v - h * np.floor(v / h)
+        fine = _tile(tiles, int(n[5]), v * n[6] + n[8], u * n[6] + n[7], (min(fu, fv) + 0.3 * max(fu, fv)) * n[6])
+        inside_x, inside_y = _within(x, rim, w - rim, fu), _within(y, rim, h - rim, fv)
+        low = _within(y, rim, rim + groove, fv) * inside_x
+        high = _within(y, h - rim - groove, h - rim, fv) * inside_x
+        left = _within(x, rim, rim + groove, fu) * inside_y
+        colour = _times(c0, 1.0 + n[9] * fine + 0.25 * low - 0.4 * high - 0.25 * left)
+        gap = 1.0 - _within(x, 0.003, w - 0.003, fu) * _within(y, 0.003, h - 0.003, fv)
+        colour = _times(colour, 1.0 - 0.6 * gap)
+        grip = _within(x, w - 0.11, w - 0.05, fu) * _within(y, n[4] - 0.012, n[4] + 0.012, fv)
+        _put(run, k, _mix(colour, c1, grip) if n[4] > 0.0 else colour, _NONE)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _shopfront(n: Array, c: Array, run: Run, count: int, a: float, b: float, haze: Array, tiles: Array) -> None:
+    c0, c1, c2 = _colour(c, 0), _colour(c, 1), _colour(c, 2)
+    for k in range(count):
+        u, v, fu, fv = run.u[k], run.v[k], run.fu[k], run.fv[k]
+        foot = max(fu, fv)
+        bay = n[0]
+        number = int(np.floor(u / bay))
+        frame = 1.0 - _train(u / bay, 0.03, 0.97, fu / bay) * _within(v, n[1], b - n[2], fv)
+        sign = _within(v, b - n[2] + 0.08, b - 0.08, fv)
+        letter = _train(u / 0.32 + 0.3 * _chance(int(u / 0.32), number, 3), 0.15, 0.75, fu / 0.32)
+        letter *= sign * _within(v, b - 0.66 * n[2], b - 0.34 * n[2], fv) * _train(u / (2 * bay), 0.25, 0.75, fu)
+        front = _mix(_mix(c0, c1, sign), (0.75, 0.73, 0.68), letter * 0.85)
+        goods = _tile(tiles, CLOUD, u * 0.37 + n[6], v * 0.37 + n[7], foot * 0.37)
+        block = _chance(int(np.floor(u / 0.45)), int(np.floor(v / 0.38)), number + int(n[8]))
+        shelf = _ramp(block + 0.5 * goods, 0.45, 0.65) * _within(v, n[1], n[1] + 1.5, fv)
+        inside = _mix(_times(c2, 0.5 + 0.4 * goods), (0.30 + 0.25 * block, 0.26, 0.34 - 0.25 * block), 0.6 * shelf)
+        mirror = 0.1 + 0.25 * _ramp(goods + 0.3 * v, 0.1, 1.3)
+        glass = 1.0 - frame
+        glow = n[3] * (0.5 + 0.2 * v) * glass
+        _put(
+            run,
+            k,
+            _mix(front, (0.02, 0.02, 0.02), glass),
+            (
+                inside[0] * glow + haze[0] * mirror * glass,
+                inside[1] * 0.95 * glow + haze[1] * mirror * glass,
+                inside[2] * 0.85 * glow + haze[2] * mirror * glass,
+            ),
+        )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _water(n: Array, c: Array, run: Run, count: int, haze: Array, tiles: Array) -> None:
+    """``tilt`` is the sine of the angle between ray and surface."""
+    c0, c1 = _colour(c, 0), _colour(c, 1)
+    for k in range(count):
+        u, v, foot, tilt = run.u[k], run.v[k], run.foot[k], run.tilt[k]
+        ripple = _tile(tiles, CLOUD, u * 0.13 + n[6], v * 0.31 + n[7], 0.3 * foot)
+        fine = _tile(tiles, CLOUD, u * 0.7 + n[7], v * 1.6, foot)
+        mirror = 0.04 + 0.9 * (1.0 - min(tilt + 0.06 * ripple + 0.04 * fine, 1.0)) ** 5
+        mirror *= 1.0 + 0.3 * ripple + 0.25 * fine
+        foam = _ramp(ripple + 0.5 * fine + n[0] * max(0.0, 1.0 - v / n[1]), 0.75, 1.05) if n[1] > 0.0 else 0.0
+        body = _mix(_times(c0, 1.0 + 0.25 * ripple), c1, foam)
+        _put(run, k, body, (haze[0] * mirror, haze[1] * mirror, haze[2] * mirror))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _decals(first: int, total: int, decals: Decals, run: Run, count: int, tiles: Array) -> None:
+    """Lay the marks of a patch over a run."""
+    for d in range(first, first + total):
+        s0, s1, s2, s3 = decals.shape[d, 0], decals.shape[d, 1], decals.shape[d, 2], decals.shape[d, 3]
+        ring, wear, strength = decals.shape[d, 4] != 0.0, decals.wear[d], decals.strength[d]
+        mark = _colour(decals.colour, d)
+        for k in range(count):
+            u, v, fu, fv = run.u[k], run.v[k], run.fu[k], run.fv[k]
+            if ring:
+                off = abs(np.sqrt((u - s0) ** 2 + (v - s1) ** 2) - s2)
+                foot = max(0.5 * (fu + fv), 1e-4)
+                cover = min(max((0.5 * s3 - off) / foot + 0.5, 0.0), 1.0) * min(1.0, s3 / foot)
+            elif u + fu < s0 or u - fu > s1 or v + fv < s2 or v - fv > s3:
+                continue
+            else:
+                cover = _within(u, s0, s1, fu) * _within(v, s2, s3, fv)
+            if cover <= 0.0:
+                continue
+            if wear > 0.0:
+                foot = run.foot[k]
+                rub = _tile(tiles, CLOUD, u * 0.5, v * 0.5, foot * 0.5)
+                rub += 0.6 * _tile(tiles, GRAIN, u * 1.3, v * 1.3, foot * 1.3)
+                cover *= 1.0 - wear * _ramp(rub, -0.3, 0.5)
+            cover *= strength
+            run.red[k] += (mark[0] - run.red[k]) * cover
+            run.green[k] += (mark[1] - run.green[k]) * cover
+            run.blue[k] += (mark[2] - run.blue[k]) * cover
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _surfaces(kind: int, c: Array, n: Array, run: Run, count: int, a: float, b: float, haze: Array, tiles: Array
+              ) -> None:  # fmt: skip
+    """Albedo and emission of the first ``count`` samples of a run, all of one material."""
     if kind == MOTTLED:
-        return _mottled(n, c0, c1, u, v, foot, tiles), none
-    if kind == TILED:
-        return _tiled(n, c0, c1, c2, u, v, fu, fv, tiles), none
-    if kind == TURF:
-        return _turf(n, c0, c1, c2, u, v, foot, tiles), none
-    if kind == FOLIAGE:
-        return _foliage(n, c0, c1, c2, u, v, foot, v / b, tiles), none
-    if kind == STRIPED:
-        return _striped(n, c0, c1, u, v, fu, foot, tiles), none
-    if kind == FACADE:
-        return _facade(n, c0, c1, c2, u, v, fu, fv, haze, tiles)
-    if kind == OUTLOOK:
-        return _outlook(n, c0, c1, c2, u, v, a, b, fu, fv, dx, dy, dz, tiles)
-    if kind == BOOKS:
-        return _books(n, c0, c1, c2, u, v, fu, fv, tiles), none
-    if kind == PAINTING:
-        return _painting(n, c0, c1, c2, u, v, a, b, fu, fv, tiles), none
-    if kind == PANELLED:
-        return _panelled(n, c0, c1, u, v, a, b, fu, fv, tiles), none
-    if kind == SHOPFRONT:
-        return _shopfront(n, c0, c1, c2, u, v, b, fu, fv, haze, tiles)
-    return _water(n, c0, c1, u, v, foot, tilt, haze, tiles)
+        _mottled(n, c, run, count, tiles)
+    elif kind == TILED:
+        _tiled(n, c, run, count, tiles)
+    elif kind == TURF:
+        _turf(n, c, run, count, tiles)
+    elif kind == FOLIAGE:
+        _foliage(n, c, run, count, a, b, tiles)
+    elif kind == STRIPED:
+        _striped(n, c, run, count, tiles)
+    elif kind == FACADE:
+        _facade(n, c, run, count, haze, tiles)
+    elif kind == OUTLOOK:
+        _outlook(n, c, run, count, a, b, tiles)
+    elif kind == BOOKS:
+        _books(n, c, run, count, tiles)
+    elif kind == PAINTING:
+        _painting(n, c, run, count, a, b, tiles)
+    elif kind == PANELLED:
+        _panelled(n, c, run, count, a, b, tiles)
+    elif kind == SHOPFRONT:
+        _shopfront(n, c, run, count, a, b, haze, tiles)
+    else:
+        _water(n, c, run, count, haze, tiles)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _lost(dark: Array, u: float, v: float, a: float, b: float) -> float:
-    """What corners leave of the light that comes from all sides."""
+    """What corners leave of the light that comes from all sides; falls like e^−2d, without its cost."""
     share = 1.0
     for k in range(4):
         if dark[k] > 0.0:
             gap = u if k == 0 else a - u if k == 1 else v if k == 2 else b - v
-            share *= 1.0 - dark[k] * (0.65 * np.exp(-4.0 * gap) + 0.35 * np.exp(-gap))
+            if gap < 4.0:
+                share *= 1.0 - dark[k] / (1.0 + gap * (2.0 + gap * (2.0 + 2.0 * gap)))
     return share
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _lamplight(air: Air, x: float, y: float, z: float, nx: float, ny: float, nz: float) -> float:
-    total = air.base
-    for k in range(air.lamps.shape[0]):
-        lx, ly, lz = air.lamps[k, 0] - x, air.lamps[k, 1] - y, air.lamps[k, 2] - z
-        square = lx * lx + ly * ly + lz * lz
-        reach = air.lamps[k, 4]
-        facing = (lx * nx + ly * ny + lz * nz) / np.sqrt(square + 1e-6)
-        total += air.lamps[k, 3] * 2.0 * max(0.3 + 0.7 * facing, 0.0) / (1.0 + square / (reach * reach))
-    return total
+def _lamplight(x: float, y: float, z: float, nx: float, ny: float, nz: float, bright: float, reach: float) -> float:
+    """Light of a lamp that lies (x, y, z) from a surface of that normal."""
+    square = x * x + y * y + z * z
+    facing = (x * nx + y * ny + z * nz) / np.sqrt(square + 1e-6)
+    return bright * 2.0 * max(0.3 + 0.7 * facing, 0.0) / (1.0 + square / (reach * reach))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _trace(x: Array, y: Array, lens: Array, rays: Array, normal: Array, run: Run, count: int) -> None:
+    """Where the rays of a run meet its patch, and how much of it a pixel takes in."""
+    facing = 0.0
+    for k in range(count):
+        i, j = x[k], y[k]
+        t = 1.0 / max(lens[0, 0] * i + lens[0, 1] * j + lens[0, 2], 1e-6)
+        u = (lens[1, 0] * i + lens[1, 1] * j + lens[1, 2]) * t
+        v = (lens[2, 0] * i + lens[2, 1] * j + lens[2, 2]) * t
+        fu = (abs(lens[1, 0] - u * lens[0, 0]) + abs(lens[1, 1] - u * lens[0, 1])) * t
+        fv = (abs(lens[2, 0] - v * lens[0, 0]) + abs(lens[2, 1] - v * lens[0, 1])) * t
+        dx = rays[0, 0] * i + rays[0, 1] * j + rays[0, 2]
+        dy = rays[1, 0] * i + rays[1, 1] * j + rays[1, 2]
+        dz = rays[2, 0] * i + rays[2, 1] * j + rays[2, 2]
+        length = np.sqrt(dx * dx + dy * dy + dz * dz)
+        facing = (normal[0] * dx + normal[1] * dy + normal[2] * dz) / length
+        run.u[k], run.v[k], run.fu[k], run.fv[k], run.t[k] = u, v, fu, fv, t
+        run.dx[k], run.dy[k], run.dz[k], run.length[k], run.tilt[k] = dx, dy, dz, length, abs(facing)
+        run.foot[k] = min(fu, fv) + 0.25 * max(fu, fv)
+    run.side[0] = -1.0 if facing > 0.0 else 1.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _light(run: Run, start: int, count: int, own: Array, dark: Array, a: float, b: float, air: Air, eye: Array,
+           albedo: Array, normal: Array, point: Array, emission: Array) -> None:  # fmt: skip
+    """Hand a run over, with what corners, lamps and air do to its light."""
+    nx, ny, nz = own[0] * run.side[0], own[1] * run.side[0], own[2] * run.side[0]
+    haze = _colour(air.haze.reshape(1, 3), 0)
+    cornered = dark[0] + dark[1] + dark[2] + dark[3] > 0.0
+    lamps, base, density = air.lamps, air.base, air.density
+    for k in range(count):
+        s, t = start + k, run.t[k]
+        px, py, pz = eye[0] + t * run.dx[k], eye[1] + t * run.dy[k], eye[2] + t * run.dz[k]
+        share = base
+        for m in range(lamps.shape[0]):
+            share += _lamplight(
+                lamps[m, 0] - px, lamps[m, 1] - py, lamps[m, 2] - pz, nx, ny, nz, lamps[m, 3], lamps[m, 4]
+            )
+        if cornered:
+            share *= _lost(dark, run.u[k], run.v[k], a, b)
+        thick = density * t * run.length[k]
+        veil = 1.0 / (1.0 + thick * (1.0 + 0.5 * thick))
+        share *= veil
+        lost = 1.0 - veil
+        point[s, 0], point[s, 1], point[s, 2] = px, py, pz
+        normal[s, 0], normal[s, 1], normal[s, 2] = nx, ny, nz
+        albedo[s, 0], albedo[s, 1], albedo[s, 2] = run.red[k] * share, run.green[k] * share, run.blue[k] * share
+        emission[s, 0] = run.glow_red[k] * veil + haze[0] * lost
+        emission[s, 1] = run.glow_green[k] * veil + haze[1] * lost
+        emission[s, 2] = run.glow_blue[k] * veil + haze[2] * lost
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def shade(x: Array, y: Array, shown: Array, lens: Array, patches: Patches, materials: Materials, decals: Decals,
-          air: Air, rays: Array, eye: Array, tiles: Array, albedo: Array, normal: Array, point: Array, emission: Array
-          ) -> None:  # fmt: skip
+          air: Air, rays: Array, eye: Array, tiles: Array, run: Run, albedo: Array, normal: Array, point: Array,
+          emission: Array) -> None:  # fmt: skip
     """Fill what N samples at pixels ``x``, ``y`` (N,) show of the patches ``shown`` (N,); −1 is left alone.
 
     ``albedo``, ``normal``, ``point``, ``emission`` are (N, 3) float32; the lens and rays are those of
     :func:`pymaf_data.sample.scenery.visible.lens_of`. Albedo carries what corners and lamps do to the light.
+    Samples are worked on in runs of one patch, so that what they share is looked up once.
     """
-    for s in range(x.shape[0]):
-        p = shown[s]
-        if p < 0:
-            continue
-        i, j = x[s], y[s]
-        near = lens[p, 0, 0] * i + lens[p, 0, 1] * j + lens[p, 0, 2]
-        t = 1.0 / max(near, 1e-6)
-        u = (lens[p, 1, 0] * i + lens[p, 1, 1] * j + lens[p, 1, 2]) * t
-        v = (lens[p, 2, 0] * i + lens[p, 2, 1] * j + lens[p, 2, 2]) * t
-        fu = (abs(lens[p, 1, 0] - u * lens[p, 0, 0]) + abs(lens[p, 1, 1] - u * lens[p, 0, 1])) * t
-        fv = (abs(lens[p, 2, 0] - v * lens[p, 0, 0]) + abs(lens[p, 2, 1] - v * lens[p, 0, 1])) * t
-        dx = rays[0, 0] * i + rays[0, 1] * j + rays[0, 2]
-        dy = rays[1, 0] * i + rays[1, 1] * j + rays[1, 2]
-        dz = rays[2, 0] * i + rays[2, 1] * j + rays[2, 2]
-        nx, ny, nz = patches.normal[p, 0], patches.normal[p, 1], patches.normal[p, 2]
-        length = np.sqrt(dx * dx + dy * dy + dz * dz)
-        slope = (nx * dx + ny * dy + nz * dz) / length
-        if slope > 0.0:
-            nx, ny, nz, slope = -nx, -ny, -nz, -slope
-        a, b = patches.size[p, 0], patches.size[p, 1]
-        m = patches.material[p]
-        colour, glow = _surface(
-            materials.kind[m], materials.colours[m], materials.numbers[m], u, v, fu, fv, a, b, dx, dy, dz, -slope,
-            air.haze, tiles,
-        )  # fmt: skip
-        if patches.decals[p, 1] > 0:
-            colour = _decals(colour, patches.decals[p, 0], patches.decals[p, 1], decals, u, v, fu, fv, tiles)
-        px, py, pz = eye[0] + t * dx, eye[1] + t * dy, eye[2] + t * dz
-        share = _lost(patches.corner_dark[p], u, v, a, b) * _lamplight(air, px, py, pz, nx, ny, nz)
-        veil = np.exp(-air.density * t * length)
-        point[s, 0], point[s, 1], point[s, 2] = px, py, pz
-        normal[s, 0], normal[s, 1], normal[s, 2] = nx, ny, nz
-        for k in range(3):
-            albedo[s, k] = colour[k] * share * veil
-            emission[s, k] = glow[k] * veil + air.haze[k] * (1.0 - veil)
+    start, total = 0, x.shape[0]
+    while start < total:
+        p = shown[start]
+        end = start + 1
+        while end < total and shown[end] == p and end - start < RUN:
+            end += 1
+        if p >= 0:
+            count, m = end - start, patches.material[p]
+            a, b = patches.size[p, 0], patches.size[p, 1]
+            _trace(x[start:end], y[start:end], lens[p], rays, patches.normal[p], run, count)
+            _surfaces(materials.kind[m], materials.colours[m], materials.numbers[m], run, count, a, b, air.haze, tiles)
+            if patches.decals[p, 1] > 0:
+                _decals(patches.decals[p, 0], patches.decals[p, 1], decals, run, count, tiles)
+            _light(
+                run,
+                start,
+                count,
+                patches.normal[p],
+                patches.corner_dark[p],
+                a,
+                b,
+                air,
+                eye,
+                albedo,
+                normal,
+                point,
+                emission,
+            )
+        start = end

@@ -55,9 +55,9 @@ def _tile(tiles: Array, which: int, u: float, v: float, foot: float) -> float:
     top = start + which * side * side + (j & mask) * side
     bottom = start + which * side * side + ((j + 1) & mask) * side
     left, right = i & mask, (i + 1) & mask
-    return (1 - b) * ((1 - a) * tiles[top + left] + a * tiles[top + right]) + b * (
-        (1 - a) * tiles[bottom + left] + a * tiles[bottom + right]
-    )
+    upper = (1 - a) * tiles[top + left] + a * tiles[top + right]
+    lower = (1 - a) * tiles[bottom + left] + a * tiles[bottom + right]
+    return ((1 - b) * upper + b * lower) * (1.0 / 127.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -110,8 +110,12 @@ def _ridge_top(ridge: Array, across: float, foot: float, tiles: Array) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def paint_sky(x: Array, y: Array, shown: Array, sky: Sky, rays: Array, tiles: Array, emission: Array) -> None:
-    """Fill ``emission`` (N, 3) of the samples at pixels ``x``, ``y`` (N,) that show no patch (``shown`` is −1)."""
+def paint_sky(x: Array, y: Array, shown: Array, sky: Sky, rays: Array, tiles: Array, albedo: Array, normal: Array,
+              point: Array, emission: Array) -> None:  # fmt: skip
+    """Fill ``emission`` (N, 3) of the samples at pixels ``x``, ``y`` (N,) that show no patch (``shown`` is −1).
+
+    Their albedo, normal and point become zero.
+    """
     for s in range(x.shape[0]):
         if shown[s] >= 0:
             continue
@@ -141,4 +145,6 @@ def paint_sky(x: Array, y: Array, shown: Array, sky: Sky, rays: Array, tiles: Ar
         if cover > 0.004:
             air = _air(sky, dx / length, dy / length, dz / length, foot, tiles)
             colour = (colour[0] + cover * air[0], colour[1] + cover * air[1], colour[2] + cover * air[2])
+        for k in range(3):
+            albedo[s, k], normal[s, k], point[s, k] = 0.0, 0.0, 0.0
         emission[s, 0], emission[s, 1], emission[s, 2] = colour[0], colour[1], colour[2]

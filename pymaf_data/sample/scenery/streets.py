@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,10 +9,11 @@ from numpy.random import Generator
 
 from pymaf_data.sample.scenery import greenery, materials, street_things
 from pymaf_data.sample.scenery import palette as paint_box
-from pymaf_data.sample.scenery.furniture import Made
 from pymaf_data.sample.scenery.palette import linear, pick
 from pymaf_data.sample.scenery.place import Place
 from pymaf_data.sample.scenery.plan import Plan
+from pymaf_data.sample.scenery.scatter import hide_some, line_up, strew
+from pymaf_data.sample.scenery.stock import lend
 from pymaf_data.sample.scenery.weather import Weather, draw_weather
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def draw_street(rng: Generator, view: View, spots: np.ndarray, kind: str) -> Pla
     _park(plan, parking[0], parking[1])
     rim = edge - 0.4 if parking[1] == 0.0 else edge + 0.35
     lift = 0.13 if parking[1] == 0.0 else 0.0
-    _line_up(plan, (street_things.lamp_post, greenery.tree, street_things.sign), rim, lift, rng.uniform(6, 12))
+    line_up(plan, (street_things.lamp_post, greenery.tree, street_things.sign), rim, lift, rng.uniform(6, 12))
     strewn = (
         street_things.bollard,
         street_things.bin_,
@@ -64,8 +64,8 @@ def draw_street(rng: Generator, view: View, spots: np.ndarray, kind: str) -> Pla
         street_things.bench,
         street_things.planter,
     )
-    _strew(plan, strewn, (far + 0.5, far + walk - 0.3), lift, int(rng.integers(2, 7)))
-    _veil(
+    strew(plan, strewn, (far + 0.5, far + walk - 0.3), lift, int(rng.integers(2, 7)))
+    hide_some(
         plan,
         (
             street_things.bollard,
@@ -94,8 +94,8 @@ def draw_square(rng: Generator, view: View, spots: np.ndarray, kind: str) -> Pla
         plan.wall((x, z1 + 20), (x, z0), 0.0, float(face.numbers[1]) * storeys, plan.use(face), dark=(0, 0, 0.4, 0))
     strewn = (street_things.bench, street_things.planter, street_things.bollard, street_things.bin_, street_things.bicycle,
               greenery.tree, greenery.bush)  # fmt: skip
-    _strew(plan, strewn, (z0 + 0.8, z0 + 5.0), 0.0, int(rng.integers(4, 9)))
-    _veil(plan, (street_things.bench, street_things.planter, street_things.bollard, street_things.bicycle))
+    strew(plan, strewn, (z0 + 0.8, z0 + 5.0), 0.0, int(rng.integers(4, 9)))
+    hide_some(plan, (street_things.bench, street_things.planter, street_things.bollard, street_things.bicycle))
     return _finished(plan, kind, weather)
 
 
@@ -115,15 +115,20 @@ def draw_car_park(rng: Generator, view: View, spots: np.ndarray, kind: str) -> P
         if rng.random() < 0.55:
             x = start - _FAR + (k + 0.5) * bay
             if plan.seen(x, row - 2.6, 3.0):
-                thing, radius, _ = street_things.car(rng)
-                plan.put(thing, x, row - 2.6, 1.2, float(rng.choice([0, np.pi])) + rng.normal(0, 0.02))
+                plan.put(
+                    lend(rng, street_things.car),
+                    x,
+                    row - 2.6,
+                    float(rng.choice([0, np.pi])) + rng.normal(0, 0.02),
+                    radius=1.2,
+                )
     back = row - rng.uniform(6, 14)
     if rng.random() < 0.5:
         _houses(plan, (-_FAR, _FAR), back, 1.0)
     else:
         _green_edge(plan, back)
-    _line_up(plan, (street_things.lamp_post, greenery.tree), row - 5.6, 0.0, rng.uniform(5, 9))
-    _veil(plan, (street_things.bollard, street_things.bin_, street_things.bicycle))
+    line_up(plan, (street_things.lamp_post, greenery.tree), row - 5.6, 0.0, rng.uniform(5, 9))
+    hide_some(plan, (street_things.bollard, street_things.bin_, street_things.bicycle))
     return _finished(plan, kind, weather)
 
 
@@ -163,8 +168,7 @@ def _road(plan: Plan, tar: int, z0: float, z1: float, y: float, rng: Generator) 
 def _houses(plan: Plan, ends: tuple[float, float], z: float, side: float) -> None:
     """A row of houses of different widths, heights and faces along z, some with shops below."""
     rng = plan.rng
-    x = ends[0] if side > 0 else ends[0]
-    x = max(x, -70.0 - rng.uniform(0, 10))
+    x = max(ends[0], -70.0 - rng.uniform(0, 10))
     while x < min(ends[1], 80.0):
         wide = rng.uniform(8, 18)
         face = materials.facade(rng)
@@ -238,37 +242,12 @@ def _park(plan: Plan, z: float, y: float) -> None:
     x = -30.0 + rng.uniform(0, 4)
     while x < 30:
         if rng.random() < 0.6 and plan.seen(x, z, 4.0):
-            thing, _, _ = street_things.car(rng)
-            plan.put(thing, x, z, 1.3, float(rng.choice([-1, 1])) * np.pi / 2 + rng.normal(0, 0.02), y=y)
+            plan.put(
+                lend(rng, street_things.car),
+                x,
+                z,
+                float(rng.choice([-1, 1])) * np.pi / 2 + rng.normal(0, 0.02),
+                y=y,
+                radius=1.3,
+            )
         x += rng.uniform(5.2, 8.0)
-
-
-def _line_up(plan: Plan, makers: Sequence[type[Made] | object], z: float, y: float, step: float) -> None:
-    """One kind of thing at even distances."""
-    rng = plan.rng
-    maker = makers[rng.integers(len(makers))]
-    made = [maker(rng) for _ in range(2)]  # type: ignore[operator]
-    for k, x in enumerate(np.arange(-24 + rng.uniform(0, step), 26, step)):
-        thing, radius, _ = made[k % 2]
-        if plan.seen(x, z, 2.0):
-            plan.put(thing, float(x), z, radius, float(rng.uniform(0, 0.2)), y=y)
-
-
-def _strew(plan: Plan, makers: Sequence[object], band: tuple[float, float], y: float, count: int) -> None:
-    """Things here and there in a strip of the ground."""
-    rng = plan.rng
-    for _ in range(count):
-        x, z = rng.uniform(-1, 1) * (3.0 + 0.8 * abs(band[0])), rng.uniform(*band)
-        if plan.seen(x, z, 0.5):
-            thing, radius, _ = makers[rng.integers(len(makers))](rng)  # type: ignore[operator]
-            plan.put(thing, float(x), float(z), radius, float(rng.normal(0, 0.15)), y=y)
-
-
-def _veil(plan: Plan, makers: Sequence[object]) -> None:
-    """At times something between the camera and the people."""
-    rng = plan.rng
-    if rng.random() < 0.4:
-        thing, radius, height = makers[rng.integers(len(makers))](rng)  # type: ignore[operator]
-        at = plan.before(min(radius, 0.6), height)
-        if at is not None:
-            plan.put(thing, *at, min(radius, 0.6), float(rng.normal(0, 0.6)), veil=True)

@@ -140,12 +140,15 @@ def find_edges(
     for row in range(height):
         for column in range(width):
             own = shown[row, column]
-            count, differs = 0, False
-            for r in range(max(row - 1, 0), min(row + 2, height)):
-                for c in range(max(column - 1, 0), min(column + 2, width)):
-                    differs |= shown[r, c] != own
-            if not differs or found == len(pixels):
+            right, left = min(column + 1, width - 1), max(column - 1, 0)
+            if (
+                shown[row, left] == own
+                and shown[row, right] == own
+                and shown[max(row - 1, 0), column] == own
+                and shown[min(row + 1, height - 1), column] == own
+            ) or found == len(pixels):
                 continue
+            count = 0
             for r in range(max(row - 1, 0), min(row + 2, height)):
                 for c in range(max(column - 1, 0), min(column + 2, width)):
                     other, known = shown[r, c], shown[r, c] < 0
@@ -160,3 +163,42 @@ def find_edges(
                 samples[found, s] = _nearest(x, y, around, count, lens, patches, profile)
             found += 1
     return found
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def blend_edges(
+    pixels: Array, samples: Array, shown: Array, slots: Array, fine: Array, albedo: Array, normal: Array, point: Array,
+    emission: Array, lit: Array,
+) -> None:  # fmt: skip
+    """Give edge pixels the mean of their samples; where part is sky, the sky's share is emission on no albedo.
+
+    ``fine`` (4, F, 3) holds albedo, normal, point and emission of the samples that show another patch than their
+    pixel's centre; ``slots`` (n · S,) says where in it, −1 for samples like the centre. Whatever is not ``lit`` (N,)
+    has zero albedo and normal.
+    """
+    count = samples.shape[1]
+    for e in range(pixels.shape[0]):
+        p = pixels[e]
+        mean, turned = np.zeros(3), np.zeros(3)
+        glow = np.zeros(3)
+        solid, from_slot = 0, -1
+        for s in range(count):
+            slot = slots[e * count + s]
+            for k in range(3):
+                mean[k] += albedo[p, k] if slot < 0 else fine[0, slot, k]
+                turned[k] += normal[p, k] if slot < 0 else fine[1, slot, k]
+                glow[k] += emission[p, k] if slot < 0 else fine[3, slot, k]
+            if samples[e, s] >= 0:
+                solid += 1
+                from_slot = max(from_slot, slot)
+        length = np.sqrt(turned[0] ** 2 + turned[1] ** 2 + turned[2] ** 2)
+        if shown[p] < 0 and from_slot >= 0:
+            for k in range(3):
+                point[p, k] = fine[2, from_slot, k]
+        for k in range(3):
+            albedo[p, k], emission[p, k] = mean[k] / count, glow[k] / count
+            if solid > 0 and length > 0.3:
+                normal[p, k] = turned[k] / length
+            elif solid == 0:
+                normal[p, k] = 0.0
+        lit[p] = solid > 0

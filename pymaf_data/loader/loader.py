@@ -66,12 +66,12 @@ class Loader:
         self._assemble = Assembler([Source(store, options.maps) for store in stores], self.labels, atlas, options)
 
     def plain(self) -> Loader:
-        """The same rows as evaluation sees them: in order, not augmented, without maps. Labels are shared."""
+        """The same rows as evaluation sees them: in order and not augmented. Labels are shared."""
         other = copy.copy(self)
         other.__dict__.pop("_workers", None)
-        changes = {"augmentation": AugmentationOptions.none(), "shuffle": False, "maps": False, "workers": 0}
+        changes = {"augmentation": AugmentationOptions.none(), "shuffle": False, "workers": 0}
         other.options = self.options.model_copy(update=changes)
-        sources = [Source(store, False) for store in self.stores]
+        sources = [Source(store, other.options.maps) for store in self.stores]
         other._assemble = Assembler(sources, self.labels, self._atlas, other.options)
         return other
 

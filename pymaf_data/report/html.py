@@ -21,7 +21,7 @@ from typing import Any
 from pymaf_data.digest import digest_json
 
 STYLE = "page.css"
-SCRIPTS = ("core.js", "plots.js", "people.js", "gallery.js", "store.js", "run.js", "main.js")
+SCRIPTS = ("core.js", "plots.js", "lines.js", "people.js", "gallery.js", "store.js", "run.js", "main.js")
 _RESOURCE = "pymaf_data.report.page"
 _SHOWS = re.compile(rb'<meta name="shows" content="([0-9a-f]{64})">')
 _HEAD = 4096

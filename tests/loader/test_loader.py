@@ -12,7 +12,7 @@ import torch
 from pymaf_data.body import BodyModel
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import AssetMismatch, StoreChanged, StoreDamaged, StoreIncomplete, UsageError
-from pymaf_data.loader import Batch, Loader, LoaderOptions
+from pymaf_data.loader import AugmentationOptions, Batch, Loader, LoaderOptions
 from pymaf_data.storage import open_store
 
 
@@ -47,6 +47,16 @@ def test_an_epoch_shows_every_row_once_and_epochs_differ(store, body, atlas) -> 
     assert not torch.equal(first, second)
     unshuffled = torch.cat([b.row for b in batches(store, body, atlas, shuffle=False)])
     assert unshuffled.tolist() == list(range(20))
+
+
+def test_plain_views_are_those_of_a_loader_that_never_augmented(store, body, atlas) -> None:
+    loader = Loader([store], body, atlas, LoaderOptions(batch_size=6))
+    next(loader.epoch(0))
+    plain = loader.plain()
+    assert plain.labels is loader.labels, "a second copy of the labels would cost as much memory again"
+    options = {"augmentation": AugmentationOptions.none(), "shuffle": False}
+    assert_equal(list(plain.epoch(3)), batches(store, body, atlas, **options))
+    assert_equal(list(loader.epoch(1)), batches(store, body, atlas))
 
 
 def test_length_last_batch_and_skipping(store, body, atlas) -> None:

@@ -4,7 +4,7 @@
     result = model(normalise(images)).predictions[-1]         # vertices, joints, keypoints of each picture
 
 Rooms: ``options`` (what may be chosen); ``resnet``, ``pyramid``, ``maf``, ``regressor``, ``iuv_head`` (the parts) and
-``pymaf`` (the whole); ``losses``, ``measures``; ``optimisation``, ``precision``, ``interrupt``, ``checkpoint``,
+``pymaf`` (the whole); ``losses``, ``measures``, ``watchers``; ``optimisation``, ``precision``, ``interrupt``, ``checkpoint``,
 ``trainer`` (the loop) and ``training`` (from stores to a run folder).
 """
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from .options import LossOptions as LossOptions
     from .options import ModelOptions as ModelOptions
     from .options import OptimizerOptions as OptimizerOptions
+    from .options import SnapshotOptions as SnapshotOptions
     from .options import TrainOptions as TrainOptions
+    from .options import ValidationOptions as ValidationOptions
     from .pymaf import PyMAF as PyMAF
     from .trainer import TrainReport as TrainReport
     from .training import train as train
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
 _MODULE_OF = {
     "load_checkpoint": "checkpoint",
     "normalise": "images",
-    **dict.fromkeys(("LossOptions", "ModelOptions", "OptimizerOptions", "TrainOptions"), "options"),
+    **dict.fromkeys(("LossOptions", "ModelOptions", "OptimizerOptions", "SnapshotOptions"), "options"),
+    **dict.fromkeys(("TrainOptions", "ValidationOptions"), "options"),
     "PyMAF": "pymaf",
     "TrainReport": "trainer",
     "train": "training",

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+Point = np.ndarray | Sequence[float]
+
 _BOX_QUADS = np.array(
     [[0, 1, 2, 3], [7, 6, 5, 4], [0, 4, 5, 1], [1, 5, 6, 2], [2, 6, 7, 3], [3, 7, 4, 0]]
 )  # bottom, top, then the four sides
@@ -53,7 +55,7 @@ def box(low: Sequence[float], high: Sequence[float], colour: np.ndarray, kind: s
     return Thing(kind, vertices, faces, _painted(colour, len(faces)))
 
 
-def beam(start: np.ndarray, end: np.ndarray, radius: float, colour: np.ndarray, sides: int = 8, kind: str = "beam",
+def beam(start: Point, end: Point, radius: float, colour: np.ndarray, sides: int = 8, kind: str = "beam",
          radius_end: float | None = None) -> Thing:  # fmt: skip
     """A round (or, with four sides, square) bar between two points, its ends closed; it may taper."""
     start, end = np.asarray(start, np.float64), np.asarray(end, np.float64)
@@ -68,7 +70,8 @@ def beam(start: np.ndarray, end: np.ndarray, radius: float, colour: np.ndarray, 
     j = (i + 1) % sides
     quads = np.concatenate([np.stack([i, j, j + sides], 1), np.stack([i, j + sides, i + sides], 1)])
     caps = np.concatenate([
-        np.stack([j, i, np.full(sides, 2 * sides)], 1), np.stack([i + sides, j + sides, np.full(sides, 2 * sides + 1)], 1)
+        np.stack([j, i, np.full(sides, 2 * sides)], 1),
+        np.stack([i + sides, j + sides, np.full(sides, 2 * sides + 1)], 1),
     ])  # fmt: skip
     faces = np.concatenate([quads, caps]).astype(np.int32)
     return Thing(kind, vertices, faces, _painted(colour, len(faces)), smooth=sides > 6)

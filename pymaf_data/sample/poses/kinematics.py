@@ -1,0 +1,218 @@
+"""Kernels of the settling: forward kinematics of the freedoms, and damped least squares on linear goals.
+
+A goal is a row: a direction n, a weighted sum of points that ride on bones, and a wanted value,
+
+    n · Σ_k c_k (p_bone(k) + G_bone(k) · local_k)  =  target        (or ≥, for one-sided rows)
+
+which covers places, planes, distances between two body points, directions (a point minus its bone's origin) and the
+centre of mass. Rows are summed into normal equations; a step is kept inside the limits by fixing the angles that press
+against theirs. Everything is float64 and sequential: the same on any number of threads.
+
+Shape letters: J 24 joints, D freedoms, N rows, K points.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+RELEASE = 0.015  # metres
+
+
+@njit(cache=True, nogil=True)
+def _exponential(x: float, y: float, z: float, out: np.ndarray) -> None:
+    """Rodrigues' formula into ``out`` (3, 3)."""
+    square = x * x + y * y + z * z
+    if square < 1e-12:
+        a, b = 1.0 - square / 6, 0.5 - square / 24
+    else:
+        angle = np.sqrt(square)
+        a, b = np.sin(angle) / angle, (1.0 - np.cos(angle)) / square
+    out[0, 0], out[0, 1], out[0, 2] = 1 - b * (y * y + z * z), b * x * y - a * z, b * x * z + a * y
+    out[1, 0], out[1, 1], out[1, 2] = b * x * y + a * z, 1 - b * (x * x + z * z), b * y * z - a * x
+    out[2, 0], out[2, 1], out[2, 2] = b * x * z - a * y, b * y * z + a * x, 1 - b * (x * x + y * y)
+
+
+@njit(cache=True, nogil=True)
+def _derivative(x: float, y: float, z: float, axis: np.ndarray, out: np.ndarray) -> None:
+    """The left Jacobian of the exponential at (x, y, z) times ``axis``: about what the rotation turns."""
+    square = x * x + y * y + z * z
+    if square < 1e-10:
+        b, c = 0.5, 1.0 / 6
+    else:
+        angle = np.sqrt(square)
+        b, c = (1.0 - np.cos(angle)) / square, (angle - np.sin(angle)) / (square * angle)
+    u, v, w = y * axis[2] - z * axis[1], z * axis[0] - x * axis[2], x * axis[1] - y * axis[0]
+    out[0] = axis[0] + b * u + c * (y * w - z * v)
+    out[1] = axis[1] + b * v + c * (z * u - x * w)
+    out[2] = axis[2] + b * w + c * (x * v - y * u)
+
+
+@njit(cache=True, nogil=True)
+def _product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+    for i in range(3):
+        for k in range(3):
+            out[i, k] = a[i, 0] * b[0, k] + a[i, 1] * b[1, k] + a[i, 2] * b[2, k]
+
+
+@njit(cache=True, nogil=True)
+def _apply(a: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
+    for i in range(3):
+        out[i] = a[i, 0] * v[0] + a[i, 1] * v[1] + a[i, 2] * v[2]
+
+
+@njit(cache=True, nogil=True)
+def forward(
+    q: np.ndarray, upright: np.ndarray, rest: np.ndarray, parents: np.ndarray, freedom: np.ndarray,
+    share: np.ndarray, axes: np.ndarray, local: np.ndarray, world: np.ndarray, place: np.ndarray,
+    turning: np.ndarray,
+) -> None:  # fmt: skip
+    """Forward kinematics.
+
+    Fills local rotations (J, 3, 3), world rotations (J, 3, 3), joint places (J, 3) and, for each slot, the world axis
+    that its angle turns the limb about (J, 3, 3), its share included.
+
+    Args:
+        q: (D,) freedoms.
+        upright: (3, 3) the root's reference rotation.
+        rest: (J, 3) joints of the T-pose, metres.
+        parents, freedom, share, axes: of :class:`~pymaf_data.sample.poses.freedoms.Chain`.
+        local, world, place, turning: outputs.
+    """
+    swing, twist = np.empty((3, 3)), np.empty((3, 3))
+    axis, step = np.empty(3), np.empty(3)
+    _exponential(q[3], q[4], q[5], swing)
+    _product(swing, upright, local[0])
+    world[0] = local[0]
+    for i in range(3):
+        place[0, i] = rest[0, i] + q[i]
+        _derivative(q[3], q[4], q[5], axes[0, i], turning[0, i])
+    for j in range(1, len(parents)):
+        above = parents[j]
+        angle = np.zeros(3)
+        for slot in range(3):
+            if freedom[j, slot] >= 0:
+                angle[slot] = share[j, slot] * q[freedom[j, slot]]
+        w = angle[0] * axes[j, 0] + angle[1] * axes[j, 1]
+        t = angle[2] * axes[j, 2]
+        _exponential(w[0], w[1], w[2], swing)
+        _exponential(t[0], t[1], t[2], twist)
+        _product(swing, twist, local[j])
+        _product(world[above], local[j], world[j])
+        for slot in range(2):
+            _derivative(w[0], w[1], w[2], axes[j, slot], axis)
+            _apply(world[above], share[j, slot] * axis, turning[j, slot])
+        _apply(swing, share[j, 2] * axes[j, 2], axis)
+        _apply(world[above], axis, turning[j, 2])
+        _apply(world[above], rest[j] - rest[above], step)
+        for i in range(3):
+            place[j, i] = place[above, i] + step[i]
+
+
+@njit(cache=True, nogil=True)
+def gather(
+    world: np.ndarray, place: np.ndarray, turning: np.ndarray, parents: np.ndarray, freedom: np.ndarray,
+    starts: np.ndarray, factors: np.ndarray, bones: np.ndarray, locals_: np.ndarray, normals: np.ndarray,
+    targets: np.ndarray, weights: np.ndarray, lower: np.ndarray, hessian: np.ndarray, gradient: np.ndarray,
+) -> float:  # fmt: skip
+    """Add goal rows to the normal equations; returns their cost.
+
+    Row i sums the points ``starts[i]:starts[i + 1]``; ``lower[i]`` marks rows that only ask for ≥ target: 1, or 2 once
+    such a row was violated. It then holds until it has left by :data:`RELEASE`, or the reference would push it back in
+    at every other step.
+    """
+    D = len(gradient)
+    row, arm = np.empty(D), np.empty(3)
+    used = np.empty(D, np.int64)
+    cost = 0.0
+    for i in range(len(targets)):
+        value = 0.0
+        row[:] = 0.0
+        n = normals[i]
+        for k in range(starts[i], starts[i + 1]):
+            bone = bones[k]
+            _apply(world[bone], locals_[k], arm)
+            p0, p1, p2 = arm[0] + place[bone, 0], arm[1] + place[bone, 1], arm[2] + place[bone, 2]
+            c = factors[k]
+            value += c * (n[0] * p0 + n[1] * p1 + n[2] * p2)
+            for axis in range(3):
+                row[axis] += c * n[axis]
+            j = bone
+            while j >= 0:
+                a0, a1, a2 = p0 - place[j, 0], p1 - place[j, 1], p2 - place[j, 2]
+                # n · (axis × arm) = axis · (arm × n)
+                m0, m1, m2 = a1 * n[2] - a2 * n[1], a2 * n[0] - a0 * n[2], a0 * n[1] - a1 * n[0]
+                for slot in range(3):
+                    d = freedom[j, slot]
+                    if d >= 0:
+                        t = turning[j, slot]
+                        row[d] += c * (t[0] * m0 + t[1] * m1 + t[2] * m2)
+                j = parents[j]
+        error = value - targets[i]
+        if lower[i] == 1 and error >= 0:
+            continue
+        if lower[i] == 2 and error > RELEASE:
+            lower[i] = 1
+            continue
+        if lower[i] == 1:
+            lower[i] = 2
+        w = weights[i] * weights[i]
+        cost += w * error * error
+        count = 0
+        for d in range(D):
+            if row[d] != 0.0:
+                used[count] = d
+                count += 1
+        for a in range(count):
+            d = used[a]
+            x = w * row[d]
+            gradient[d] += x * error
+            for b in range(a + 1):
+                hessian[d, used[b]] += x * row[used[b]]
+    return cost
+
+
+@njit(cache=True, nogil=True)
+def step(
+    q: np.ndarray, reference: np.ndarray, stiffness: np.ndarray, low: np.ndarray, high: np.ndarray,
+    hessian: np.ndarray, gradient: np.ndarray, longest: float,
+) -> float:  # fmt: skip
+    """One damped step of q towards its goals and its reference, inside the limits; q is changed in place."""
+    D = len(q)
+    for d in range(D):
+        w = 1.0 / (stiffness[d] * stiffness[d])
+        hessian[d, d] += w
+        gradient[d] += w * (q[d] - reference[d])
+    for d in range(D):  # angles at a limit that would go on stay
+        stuck = (q[d] <= low[d] and gradient[d] > 0) or (q[d] >= high[d] and gradient[d] < 0)
+        if stuck:
+            for e in range(d):
+                hessian[d, e] = 0.0
+            for e in range(d + 1, D):
+                hessian[e, d] = 0.0
+            hessian[d, d], gradient[d] = 1.0, 0.0
+        else:
+            hessian[d, d] *= 1.0 + 1e-6
+    for i in range(D):  # Cholesky, lower
+        for k in range(i + 1):
+            s = hessian[i, k]
+            for m in range(k):
+                s -= hessian[i, m] * hessian[k, m]
+            hessian[i, k] = np.sqrt(max(s, 1e-12)) if i == k else s / hessian[k, k]
+    for i in range(D):
+        s = gradient[i]
+        for m in range(i):
+            s -= hessian[i, m] * gradient[m]
+        gradient[i] = s / hessian[i, i]
+    for i in range(D - 1, -1, -1):
+        s = gradient[i]
+        for m in range(i + 1, D):
+            s -= hessian[m, i] * gradient[m]
+        gradient[i] = s / hessian[i, i]
+    largest = 0.0
+    for d in range(3, D):
+        largest = max(largest, abs(gradient[d]))
+    scale = min(1.0, longest / max(largest, 1e-12))
+    for d in range(D):
+        q[d] = min(max(q[d] - scale * gradient[d], low[d]), high[d])
+    return scale * largest

@@ -20,10 +20,19 @@ def command(
     split: Annotated[str, typer.Option(help="train, val or both.")] = "train",
     size: Annotated[str, typer.Option(help="Pictures as WIDTHxHEIGHT in pixels.")] = "640x480",
     workers: Annotated[int, typer.Option(help="Processes; any number gives the same bytes.", min=1)] = 1,
+    backgrounds: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Pictures of yours to take instead of drawn places.")
+    ] = None,
+    noise: Annotated[
+        float, typer.Option(help="Annotation noise: 0 exact, 1 as far as annotators disagree.", min=0.0, max=3.0)
+    ] = 0.0,
+    masks: Annotated[str, typer.Option(help="rle (every pixel) or polygon (as COCO's).")] = "rle",
     direct: Annotated[bool, typer.Option("--direct", help=DIRECT_HELP)] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Write a generated raw data set: free bodies in COCO's layout, exact truth beside it.
+
+    Splits differ in poses, shapes and places: what `val` shows, `train` never did.
 
     Stopped halfway, the same command completes it.
 
@@ -36,6 +45,7 @@ def command(
     if not (width.isdecimal() and height.isdecimal()):
         raise UsageError(f"--size {size}.", expected="WIDTHxHEIGHT in pixels.", action="write for example 640x480.")
     values = {"out": out, "persons": persons, "seed": seed, "split": split, "workers": workers}
+    values |= {"backgrounds": backgrounds, "noise": noise, "masks": masks}
     options = SampleOptions.parse(values | {"size": (int(width), int(height))}, "the command line")
     report = take_one("sample", "sample", options, direct)
     typer.echo(report.model_dump_json(indent=2) if as_json else "\n".join(lines(report)))
@@ -50,4 +60,5 @@ def lines(report: SampleReport) -> list[str]:
             f"{part.split}: {part.pictures} pictures, {part.persons} people, {part.complete} of them with all 12 "
             f"body keypoints{before}"
         )
+        told += [f"  {line}" for line in part.statistics.lines()]
     return [*told, f"sample in {report.out}"]

@@ -1,10 +1,13 @@
-"""A generated data set: free bodies in everyday postures on pictures, with exact truth.
+"""A generated data set: free bodies doing everyday things in rooms, streets and open air, with exact truth.
 
-anatomy    postures in anatomical angles, within the limits of the joints
-postures   families of postures, drawn at random
-stance     feet on the ground, weight over the feet
-scene      people on a ground plane before a camera
-backdrop   rooms and open ground       wardrobe   what people wear
-picture    from scene to pixels        annotate   COCO keypoints, boxes, masks
-produce    one picture from its numbers; :mod:`pymaf_data.stages.sample` writes the whole
+poses/       what people do: postures by families, settled on what carries them
+people/      what they look like: skin, hair, clothes
+scenery/     where they are: places, things, light
+engine/      a small deferred renderer
+things       coloured meshes        light   sun and sky        view   the camera
+scene        people before a camera, placed so that they show as in photographs
+picture      from scene to pixels   develop  what a camera does to light
+annotate     COCO keypoints, boxes, masks     dense   the IUV truth
+produce      one picture from its numbers; :mod:`pymaf_data.stages.sample` writes the whole
+statistics   what a sample's people are like
 """

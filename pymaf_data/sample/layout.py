@@ -3,7 +3,8 @@
 OUT/sample.json                                        what was asked for: the mark of a sample
 OUT/annotations/person_keypoints_<split>2014.json      written last
 OUT/<split>2014/COCO_<split>2014_000000000001.jpg
-OUT/truth/<split>.npz
+OUT/truth/<split>.npz                                  one row per person
+OUT/truth/<split>_iuv/000000000010.png                 one per person, by annotation id
 OUT/.work/<split>/000000000001.npz                     one per finished picture, removed at the end
 """
 
@@ -15,7 +16,8 @@ from pathlib import Path
 SPLITS = ("train", "val")
 MARK = "sample.json"
 WORK = ".work"
-_FIRST_IMAGE = {"train": 1, "val": 500_001}
+_FIRST_IMAGE = {"train": 1, "val": 50_000_001}
+_PEOPLE = 10  # ids that a picture has for its people
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,10 @@ class SplitLayout:
         """Exact parameters of every person."""
         return self.root / "truth" / f"{self.split}.npz"
 
+    def dense(self, annotation: int) -> Path:
+        """The dense truth of one person."""
+        return self.root / "truth" / f"{self.split}_iuv" / f"{annotation:012d}.png"
+
     @property
     def pictures(self) -> Path:
         """Folder of the pictures."""
@@ -48,6 +54,10 @@ class SplitLayout:
     def image_id(self, number: int) -> int:
         """Id of the picture of that number, counted from 0."""
         return _FIRST_IMAGE[self.split] + number
+
+    def annotation_id(self, number: int, person: int) -> int:
+        """Id of a picture's person, counted from 0."""
+        return self.image_id(number) * _PEOPLE + person
 
     def file_name(self, number: int) -> str:
         """COCO's name of the picture."""

@@ -1,36 +1,39 @@
-"""From a scene to a photograph-like picture and what each pixel shows.
+"""From a scene to a photograph and what each pixel shows.
 
-People and seats are rasterized twice: at the picture's own pixel centres for masks and visibility (the very samples
-that an IUV map of that size would take), and at twice the resolution for colour, so that outlines are smooth.
+Meshes are rasterized twice: at the picture's own pixel centres for masks and visibility (the very samples that an IUV
+map of that size would take), and at twice the resolution for colour, so that outlines are smooth. What people wear
+belongs to them: a mask is the dressed person's, as an annotator would draw it; the dense truth is the body's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from numpy.random import Generator
-from scipy import sparse
 
 from pymaf_data.body import BodyModel, load_body
-from pymaf_data.geometry.cameras import Camera
-from pymaf_data.render import Raster, load_atlas, rasterize
-from pymaf_data.sample.backdrop import paint_backdrop
-from pymaf_data.sample.scene import Person, Scene, View
-from pymaf_data.sample.wardrobe import Outfit, Wardrobe
+from pymaf_data.geometry.joints import SMPL24
+from pymaf_data.render import load_atlas
+from pymaf_data.sample.develop import Exposure, develop, draw_exposure
+from pymaf_data.sample.engine.film import Film
+from pymaf_data.sample.engine.rectangles import Rectangle, rasterize_part
+from pymaf_data.sample.engine.shadow import cast_shadows
+from pymaf_data.sample.people import Dressed, Tailor, draw_outfit
+from pymaf_data.sample.people.kernels import draw_person
+from pymaf_data.sample.scene import Person, Scene
+from pymaf_data.sample.scenery import Photographs, Place, draw_place, paint
+from pymaf_data.sample.things import Thing
+from pymaf_data.sample.view import View
 
-_SEAT_FACES = np.array(
-    [[0, 1, 2], [0, 2, 3], [4, 6, 5], [4, 7, 6], [0, 5, 1], [0, 4, 5], [1, 6, 2], [1, 5, 6], [2, 7, 3], [2, 6, 7],
-     [3, 4, 0], [3, 7, 4]]
-)  # fmt: skip
-_FINE = 2
-_MIN_SHOWN = 0.35  # of a person's own silhouette
-_MIN_AREA = 0.003  # of the picture
-
-Shader = Callable[[np.ndarray, np.ndarray], np.ndarray]
+_MIN_SHOWN = 0.22  # of a person's own silhouette inside the frame
+_MIN_AREA = 0.0012  # of the picture
+_BENDING = tuple(SMPL24.index(f"{side}_{joint}") for joint in ("elbow", "knee") for side in ("left", "right"))
+_HIPS = tuple(SMPL24.index(f"{side}_hip_smpl") for side in ("left", "right"))
+_FINE_AREA = 120_000  # samples of a person that is near enough to show the weave of cloth
+_SPORTS = ("ball_sports", "running")
 
 
 @dataclass(frozen=True)
@@ -39,182 +42,143 @@ class Shown:
 
     Args:
         scene: with the people who can be seen.
+        place: where they are.
         picture: (H, W, 3) uint8 RGB.
-        masks: (N, H, W) bool, visible pixels of each person.
-        occlusion: (N,) share of each silhouette inside the frame that others hide.
-        depth: (H, W) metres to the nearest person or seat, +inf elsewhere.
+        exposure: the camera's settings.
+        masks: (N, H, W) bool, visible pixels of each dressed person.
+        hidden: (N,) share of each silhouette inside the frame that others or things hide.
+        depth: (H, W) metres to the nearest mesh, +inf elsewhere.
     """
 
     scene: Scene
+    place: Place
     picture: np.ndarray
+    exposure: Exposure
     masks: np.ndarray
-    occlusion: np.ndarray
+    hidden: np.ndarray
     depth: np.ndarray
 
 
 class Studio:
-    """Body, wardrobe and lights; one per process."""
+    """Body and wardrobe; one per process."""
 
     def __init__(self) -> None:
         self.body: BodyModel = load_body("free", dtype=torch.float64)
+        self.atlas = load_atlas("free")
         self.faces = self.body.faces.numpy()
-        self.wardrobe = Wardrobe(self.body, load_atlas("free"))
-        ones = np.ones(self.faces.size)
-        corners = (self.faces.ravel(), np.repeat(np.arange(len(self.faces)), 3))
-        self._around = sparse.csr_matrix((ones, corners), shape=(len(self.body.v_template), len(self.faces)))
+        self._tailor = Tailor(self.body, self.atlas)
 
-    def shoot(self, rng: Generator, scene: Scene) -> Shown:
-        """Take the picture; people who can hardly be seen leave the scene first."""
-        scene, depth, owner, occlusion = _sort_out(scene, self.faces)
-        width, height = scene.view.size
-        light = _light(rng)
-        far = max(-person.ground[:, 2].min() for person in scene.people)
-        backdrop = paint_backdrop(rng, scene.view, far + rng.uniform(0.4, 4.0))
-        shadow = self._shadow(scene, light)
-        colour = backdrop.colour * (1 - np.float32(rng.uniform(0.35, 0.6)) * (shadow * backdrop.ground)[..., None])
-        canvas = cv2.resize(colour, (_FINE * width, _FINE * height), interpolation=cv2.INTER_LINEAR)
-        nearest = np.full(canvas.shape[:2], np.inf, np.float32)
-        towards = scene.view.rotation @ -light
-        tint = _tints(rng)
-        for person in scene.people:
-            shader = self._shader(person, self.wardrobe.dress(rng), towards, tint)
-            _draw(canvas, nearest, scene.view, person.vertices, self.faces, shader)
-            if person.seat is not None:
-                shader = _seat_shader(rng, person.seat, light, tint)
-                _draw(canvas, nearest, scene.view, scene.view.to_camera(person.seat), _SEAT_FACES, shader)
-        picture = _develop(rng, cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA))
-        masks = np.stack([owner == number for number in range(len(scene.people))])
-        return Shown(scene, picture, masks, occlusion, depth)
+    def shoot(self, rng: Generator, scene: Scene, split: str, photographs: Photographs | None = None) -> Shown | None:
+        """Take the picture; people who can hardly be seen leave the scene first.
 
-    def _shader(self, person: Person, outfit: Outfit, towards: np.ndarray, tint: np.ndarray) -> Shader:
-        corner = person.vertices[self.faces]
-        facets = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-        normals = self._around @ facets
-        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-        lit = _lit(normals, towards, tint).astype(np.float32)
-        height = self.wardrobe.height.astype(np.float32)
+        Args:
+            rng: the only source of chance.
+            scene: at least one person.
+            split: whose places to draw from.
+            photographs: the user's pictures to take instead of drawn places.
 
-        def shade(face: np.ndarray, bary: np.ndarray) -> np.ndarray:
-            triangle = self.faces[face]
-            albedo = outfit.colours(face, np.einsum("pk,pk->p", bary, height[triangle]))
-            return albedo * np.einsum("pk,pkc->pc", bary, lit[triangle])
+        Returns:
+            The picture, or none where nobody can be seen.
+        """
+        spots = scene.spots()
+        place = photographs.draw_place(rng, spots) if photographs else draw_place(rng, scene.view, spots, split)
+        dressed = [self._dress(rng, person) for person in scene.people]
+        kept, depth, owner, hidden = _sort_out(scene, dressed, place.things)
+        if not kept:
+            return None
+        people = [scene.people[number] for number in kept]
+        clothed = [dressed[number] for number in kept]
+        things = [*place.things, *(thing for person in people for thing in person.things)]
+        middle = np.mean([person.bones[0] for person in people], axis=0)
+        casters = [(one.vertices, one.faces) for one in clothed] + [(thing.vertices, thing.faces) for thing in things]
+        film = Film(scene.view)
+        for one in clothed:
+            _draw(film, one)
+        for thing in things:
+            film.add_thing(thing)
+        radiance = film.expose(paint(place, scene.view), cast_shadows(place.light, casters, middle))
+        exposure = draw_exposure(rng, place.kind)
+        picture = develop(rng, radiance, exposure)
+        masks = np.stack([owner == number for number in kept])
+        return Shown(Scene(scene.view, tuple(people)), place, picture, exposure, masks, hidden, depth)
 
-        return shade
-
-    def _shadow(self, scene: Scene, light: np.ndarray) -> np.ndarray:
-        """(H, W) float32 in 0 … 1: where people and seats keep the light from the ground."""
-        width, height = scene.view.size
-        shadow = np.zeros((height, width), np.float32)
-        for person in scene.people:
-            for points, faces in ((person.ground, self.faces), (person.seat, _SEAT_FACES)):
-                if points is not None:
-                    flat = points - light * (points[:, 1:2] / light[1])
-                    drawn = _raster(scene.view, scene.view.to_camera(flat), faces, 1)
-                    if drawn is not None:
-                        raster, rows, columns = drawn
-                        np.maximum(shadow[rows, columns], raster.mask, out=shadow[rows, columns])
-        return cv2.GaussianBlur(shadow, (0, 0), 2.5)
+    def _dress(self, rng: Generator, person: Person) -> Dressed:
+        rotations, figure = person.rotations, person.figure
+        bends = np.array([_angle(rotations[joint]) / 100.0 for joint in _BENDING]).clip(0, 1)
+        # A skirt hangs well where the thighs go together and are not drawn up.
+        thighs = [rotations[hip] for hip in _HIPS]
+        apart = float(np.rad2deg(np.arccos(np.clip(thighs[0][:, 1] @ thighs[1][:, 1], -1, 1))))
+        raised = max(float(np.rad2deg(np.arccos(np.clip(thigh[1, 1], -1, 1)))) for thigh in thighs)
+        skirts = apart < 32 and raised < 40
+        outfit = draw_outfit(rng, self._tailor.rest, figure.family in _SPORTS, skirts, bends)
+        return self._tailor.dress(
+            rotations, figure.betas, person.world, person.bones, outfit, grounded=not figure.airborne
+        )
 
 
-def _sort_out(scene: Scene, faces: np.ndarray) -> tuple[Scene, np.ndarray, np.ndarray, np.ndarray]:
-    """Depth (H, W), owner (H, W) and occlusion (N,) of the scene without people who can hardly be seen."""
-    width, height = scene.view.size
-    layers = [_layers(scene.view, person, faces) for person in scene.people]
-    people = list(scene.people)
-    while True:
-        depth = np.full((height, width), np.inf, np.float32)
-        owner = np.full((height, width), -1, np.int16)
-        for number, parts in enumerate(layers):
-            for place, (raster, rows, columns) in enumerate(parts):
-                front = raster.depth < depth[rows, columns]
-                depth[rows, columns][front] = raster.depth[front]
-                owner[rows, columns][front] = number if place == 0 else -1
-        whole = np.array([int(parts[0][0].mask.sum()) if parts else 0 for parts in layers])
-        shown = np.array([int((owner == number).sum()) for number in range(len(people))])
-        share = shown / np.maximum(whole, 1)
-        hidden = (share < _MIN_SHOWN) | (shown < _MIN_AREA * width * height)
-        if not hidden.any() or len(people) == 1:
-            return Scene(scene.view, tuple(people)), depth, owner, (1 - share).astype(np.float32)
-        worst = int(np.argmin(np.where(hidden, share, np.inf)))
-        del people[worst], layers[worst]
+def _angle(rotation: np.ndarray) -> float:
+    """Degrees that a rotation (3, 3) turns by."""
+    return float(np.rad2deg(np.arccos(np.clip((np.trace(rotation) - 1) / 2, -1, 1))))
 
 
-_Layer = tuple[Raster, slice, slice]
-
-
-def _layers(view: View, person: Person, faces: np.ndarray) -> list[_Layer]:
-    """Body first, then the seat, as far as they fall into the picture."""
-    meshes = [(person.vertices, faces)]
-    if person.seat is not None:
-        meshes.append((view.to_camera(person.seat), _SEAT_FACES))
-    drawn = [_raster(view, points, triangles, 1) for points, triangles in meshes]
-    return [layer for layer in drawn if layer is not None]
-
-
-def _raster(view: View, points: np.ndarray, faces: np.ndarray, fine: int) -> _Layer | None:
-    """Rasterize the part of the picture that a mesh can reach; where it lies as row and column slices."""
-    width, height = view.size[0] * fine, view.size[1] * fine
-    if points[:, 2].min() > 0.05:
-        pixels = view.project(points) * fine
-        low = np.clip(np.floor(pixels.min(0)) - 1, 0, (width, height)).astype(int)
-        high = np.clip(np.ceil(pixels.max(0)) + 1, 0, (width, height)).astype(int)
-    else:
-        low, high = np.zeros(2, int), np.array([width, height])
-    if (high <= low).any():
-        return None
-    matrix = np.diag([fine, fine, 1.0]) @ np.concatenate([view.intrinsics, np.zeros((3, 1))], axis=1)
-    matrix[:2] -= low[:, None] * matrix[2:]
-    size = (int(high[1] - low[1]), int(high[0] - low[0]))
-    raster = rasterize(points[None], faces, Camera(torch.from_numpy(matrix[None])), size)[0]
-    return raster, slice(low[1], high[1]), slice(low[0], high[0])
-
-
-def _draw(
-    canvas: np.ndarray, nearest: np.ndarray, view: View, points: np.ndarray, faces: np.ndarray, shader: Shader
-) -> None:
-    drawn = _raster(view, points, faces, _FINE)
-    if drawn is None:
+def _draw(film: Film, one: Dressed) -> None:
+    part = film.rectangle(one.vertices, one.faces)
+    if part is None:
         return
-    raster, rows, columns = drawn
-    front = raster.depth < nearest[rows, columns]
-    nearest[rows, columns][front] = raster.depth[front]
-    canvas[rows, columns][front] = shader(raster.face[front], raster.bary[front])
+    raster, canvas = part.raster, film.canvas
+    draw_person(
+        raster.face, raster.bary, raster.depth, part.top, part.left, canvas.depth, canvas.albedo, canvas.normal,
+        canvas.gloss, one.faces, one.normals, one.rest, one.turns, one.regions, one.outfit.cut, one.outfit.cloth, bool(raster.mask.sum() > _FINE_AREA),
+    )  # fmt: skip
 
 
-def _light(rng: Generator) -> np.ndarray:
-    """World direction (3,) in which the light falls: from above, from any side but more from the viewer's."""
-    azimuth, elevation = rng.uniform(-100, 100), rng.uniform(35, 75)
-    a, e = np.deg2rad(azimuth), np.deg2rad(elevation)
-    return -np.array([np.cos(e) * np.sin(a), np.sin(e), np.cos(e) * np.cos(a)])
+def _sort_out(
+    scene: Scene, dressed: Sequence[Dressed], things: Sequence[Thing]
+) -> tuple[list[int], np.ndarray, np.ndarray, np.ndarray]:
+    """Who can be seen: numbers of the people kept, depth (H, W), owner (H, W) by those numbers, hidden share (N,)."""
+    view = scene.view
+    bodies = [_layer(view, one.vertices, one.faces) for one in dressed]
+    theirs = [[_layer(view, t.vertices, t.faces) for t in person.things] for person in scene.people]
+    fixed = [part for part in (_layer(view, t.vertices, t.faces, bodies) for t in things) if part]
+    whole = np.array([int(part.raster.mask.sum()) if part else 0 for part in bodies])
+    kept = list(range(len(bodies)))
+    while kept:
+        depth = np.full(view.size[::-1], np.inf, np.float32)
+        owner = np.full(view.size[::-1], -1, np.int16)
+        for part in (*fixed, *(part for number in kept for part in theirs[number])):
+            _cover(depth, owner, part, -1)
+        for number in kept:
+            _cover(depth, owner, bodies[number], number)
+        shown = np.array([int((owner == number).sum()) for number in kept])
+        share = shown / np.maximum(whole[kept], 1)
+        poor = (share < _MIN_SHOWN) | (shown < _MIN_AREA * depth.size)
+        if not poor.any():
+            break
+        del kept[int(np.argmin(np.where(poor, share, np.inf)))]
+    return kept, depth, owner, (1 - share).astype(np.float32)
 
 
-def _tints(rng: Generator) -> np.ndarray:
-    """(2, 3) colours of ambient and direct light."""
-    warmth = rng.uniform(-0.05, 0.08)
-    ambient = rng.uniform(0.30, 0.48)
-    return np.array([[ambient * (1 - warmth), ambient, ambient * (1 + warmth)], [0.78 + warmth, 0.76, 0.76 - warmth]])
+def _layer(
+    view: View, points: np.ndarray, faces: np.ndarray, before: Sequence[Rectangle | None] | None = None
+) -> Rectangle | None:
+    """A mesh at the picture's pixels; none where it cannot be seen, or not ``before`` any of some others."""
+    camera = view.to_camera(points)
+    if before is not None and camera[:, 2].min() > 0.05:
+        pixels = view.project(camera)
+        low, high = pixels.min(0) - 1, pixels.max(0) + 1
+        if not any(part and _overlap(part, low, high) for part in before):
+            return None
+    return rasterize_part(view, camera, faces)
 
 
-def _lit(normals: np.ndarray, towards: np.ndarray, tint: np.ndarray) -> np.ndarray:
-    """Light (..., 3) on surfaces with these normals: ambient and half-Lambert, so that no side is black."""
-    lambert = (0.5 + 0.5 * normals @ towards) ** 1.6
-    return tint[0] + tint[1] * lambert[..., None]
+def _overlap(part: Rectangle, low: np.ndarray, high: np.ndarray) -> bool:
+    rows, columns = part.place
+    return bool(low[0] < columns.stop and high[0] > columns.start and low[1] < rows.stop and high[1] > rows.start)
 
 
-def _seat_shader(rng: Generator, seat: np.ndarray, light: np.ndarray, tint: np.ndarray) -> Shader:
-    corner = seat[_SEAT_FACES]
-    normals = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    outward = np.einsum("fc,fc->f", normals, corner.mean(1) - seat.mean(0))
-    normals *= np.sign(outward)[:, None]
-    hue = np.array([0.55, 0.4, 0.28]) * rng.uniform(0.6, 1.5) * rng.uniform(0.9, 1.1, size=3)
-    lit = (np.clip(hue, 0, 1) * _lit(normals, -light, tint)).astype(np.float32)
-    return lambda face, bary: lit[face]
-
-
-def _develop(rng: Generator, colour: np.ndarray) -> np.ndarray:
-    """Exposure and sensor noise; (H, W, 3) uint8."""
-    picture = rng.standard_normal(colour.shape, dtype=np.float32)
-    picture *= np.float32(255 * rng.uniform(0.004, 0.014))
-    picture += colour * np.float32(255 * rng.uniform(0.9, 1.1))
-    return cv2.convertScaleAbs(np.maximum(picture, 0, out=picture))
+def _cover(depth: np.ndarray, owner: np.ndarray, part: Rectangle | None, number: int) -> None:
+    if part is None:
+        return
+    front = part.raster.depth < depth[part.place]
+    depth[part.place][front] = part.raster.depth[front]
+    owner[part.place][front] = number

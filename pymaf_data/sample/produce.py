@@ -1,7 +1,7 @@
 """One picture of the sample with everything that is known about it, from its numbers alone.
 
-A picture depends on (seed, split, number, size) and on how many people may still count: nothing else. So any
-number of workers, in any order, gives the same bytes.
+A picture depends on (seed, split, number, size), on how it is to be annotated and on how many people may still count:
+nothing else. So any number of workers, in any order, gives the same bytes.
 """
 
 from __future__ import annotations
@@ -11,18 +11,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
 
-from pymaf_data.sample.annotate import annotations_of
+from pymaf_data.geometry.joints import J49
+from pymaf_data.sample.annotate import Annotator, box_of
+from pymaf_data.sample.dense import dense_truth, encode_dense
+from pymaf_data.sample.develop import encode
 from pymaf_data.sample.layout import SPLITS
 from pymaf_data.sample.picture import Shown, Studio
 from pymaf_data.sample.scene import Person, Scene, draw_scene
+from pymaf_data.sample.scenery import Photographs, open_backgrounds
 
-JPEG_QUALITY = 93
+_J24 = slice(len(J49) - 24, len(J49))
+_ANNOTATING, _PAINTING = 1, 0  # streams of chance: how it is annotated does not change what is painted
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,8 @@ class Job:
     number: int
     size: tuple[int, int]
     limit: int | None = None
+    annotator: Annotator = Annotator()
+    backgrounds: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -42,32 +50,39 @@ class Product:
 
     Args:
         jpeg: the encoded picture.
+        dense: a PNG per person.
         annotations: COCO annotations without ids, in the order of the truth's rows.
         complete: how many people have all 12 body keypoints.
         truth: arrays with one row per person.
     """
 
     jpeg: bytes
+    dense: tuple[bytes, ...]
     annotations: list[dict[str, Any]]
     complete: int
     truth: dict[str, np.ndarray]
 
     def kept(self) -> dict[str, np.ndarray]:
-        """All but the picture, as arrays that ``np.savez`` takes."""
+        """All but the pictures, as arrays that ``np.savez`` takes."""
         return self.truth | {"annotations": np.array(json.dumps(self.annotations)), "complete": np.array(self.complete)}
 
     @classmethod
     def of_kept(cls, arrays: dict[str, np.ndarray]) -> Product:
-        """The inverse of :meth:`kept`; the picture is empty."""
+        """The inverse of :meth:`kept`; the pictures are empty."""
         truth = dict(arrays)
         annotations = json.loads(str(truth.pop("annotations")))
-        return cls(b"", annotations, int(truth.pop("complete")), truth)
+        return cls(b"", (), annotations, int(truth.pop("complete")), truth)
 
 
 @cache
 def studio() -> Studio:
     """This process's studio."""
     return Studio()
+
+
+@cache
+def _photographs(folder: Path) -> Photographs:
+    return open_backgrounds(folder)
 
 
 @contextmanager
@@ -86,18 +101,26 @@ def single_thread() -> Iterator[None]:
 def produce(job: Job) -> Product:
     """Make one picture; it shows at least one person."""
     with single_thread():
-        return _produce(job)
+        shown = _shown(job)
+        annotations = job.annotator.annotate(shown, _chance(job, _ANNOTATING))
+        jpeg = encode(shown.picture, shown.exposure)
+        truth, dense = _truth(shown)
+        truth["box"] = np.array([box_of(mask) for mask in shown.masks], np.float32)
+        return Product(jpeg, dense, annotations, sum(shown.scene.complete()), truth)
 
 
-def _produce(job: Job) -> Product:
-    rng = np.random.default_rng([job.seed, SPLITS.index(job.split), job.number])
+def _chance(job: Job, stream: int) -> np.random.Generator:
+    return np.random.default_rng([job.seed, SPLITS.index(job.split), job.number, stream])
+
+
+def _shown(job: Job) -> Shown:
+    rng = _chance(job, _PAINTING)
+    photographs = _photographs(job.backgrounds) if job.backgrounds else None
     while True:
-        scene = _limited(draw_scene(rng, studio().body, job.size), job.limit)
-        if scene.people:
-            break
-    shown = studio().shoot(rng, scene)
-    _, data = cv2.imencode(".jpg", shown.picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return Product(data.tobytes(), annotations_of(shown), sum(shown.scene.complete()), _truth(shown))
+        scene = _limited(draw_scene(rng, studio().body, job.size, job.split), job.limit)
+        shown = studio().shoot(rng, scene, job.split, photographs) if scene.people else None
+        if shown is not None:
+            return shown
 
 
 def _limited(scene: Scene, limit: int | None) -> Scene:
@@ -110,14 +133,23 @@ def _limited(scene: Scene, limit: int | None) -> Scene:
     return Scene(scene.view, tuple(people))
 
 
-def _truth(shown: Shown) -> dict[str, np.ndarray]:
-    people = shown.scene.people
-    return {
+def _truth(shown: Shown) -> tuple[dict[str, np.ndarray], tuple[bytes, ...]]:
+    people, view = shown.scene.people, shown.scene.view
+    maps = [dense_truth(view, person.vertices, studio().atlas) for person in people]
+    inside = [float(view.inside(person.vertices).mean()) for person in people]
+    truth = {
         "pose": np.stack([person.pose for person in people]),
-        "betas": np.stack([person.betas for person in people]),
+        "betas": np.stack([person.figure.betas for person in people]),
         "translation": np.stack([person.translation for person in people]),
-        "intrinsics": np.stack([shown.scene.view.intrinsics] * len(people)),
+        "intrinsics": np.stack([view.intrinsics] * len(people)),
         "joints24": np.stack([person.joints24 for person in people]),
-        "occlusion": shown.occlusion,
-        "family": np.array([person.family for person in people], dtype="U24"),
+        "j24": np.stack([person.joints49[_J24] for person in people]),
+        "heading": np.array([person.heading for person in people], np.float32),
+        "occlusion": shown.hidden,
+        "outside": 1 - np.array(inside, np.float32),
+        "iuv_origin": np.array([origin for _, origin in maps], np.int32),
+        "family": np.array([person.figure.family for person in people], dtype="U24"),
+        "variant": np.array([person.figure.variant for person in people], dtype="U32"),
+        "place": np.array([shown.place.kind] * len(people), dtype="U24"),
     }
+    return truth, tuple(encode_dense(image) for image, _ in maps)

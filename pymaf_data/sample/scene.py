@@ -1,7 +1,7 @@
-"""A scene: people on a ground plane before a camera, all drawn from one generator.
+"""A scene: people on a ground plane before a camera, in a place, all drawn from one generator.
 
-World: metres, x right, y up, z towards the viewer; the ground is y = 0 and the camera stands above the origin, looking
-along −z. Camera space is x right, y down, z forward, as everywhere: X_cam = R_cam · (X_world − C).
+Sizes and places are drawn in the picture first (how tall a person shows, and where), and looked up in the world: so
+the boxes of a sample are spread like those of photographs whatever the lens.
 """
 
 from __future__ import annotations
@@ -13,37 +13,23 @@ import torch
 from numpy.random import Generator
 
 from pymaf_data.body import BodyModel
-from pymaf_data.geometry.joints import COCO17, J49, SMPL24, index_map
-from pymaf_data.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
-from pymaf_data.sample.anatomy import turn_x, turn_y, turn_z
-from pymaf_data.sample.postures import draw_posture
-from pymaf_data.sample.stance import Stance
+from pymaf_data.geometry.joints import COCO17, J49, index_map
+from pymaf_data.geometry.rotations import matrix_to_axis_angle
+from pymaf_data.sample.poses import Figure, draw_figure
+from pymaf_data.sample.things import Thing
+from pymaf_data.sample.view import View
 
 BODY12 = tuple(COCO17.joints[5:])
 """The joints that SPIN's selection asks for."""
 
 _WORLD_TO_CAMERA = np.diag([1.0, -1.0, -1.0])
-_HALF_SEAT = 0.22  # metres
-_SHAPE_SPREAD = np.array([1.0, 1.0, 0.9, 0.8, 0.8, 0.7, 0.7, 0.6, 0.6, 0.6])
-
-
-@dataclass(frozen=True)
-class View:
-    """A pinhole camera: intrinsics (3, 3) in continuous pixels, rotation (3, 3), centre (3,), size (w, h)."""
-
-    intrinsics: np.ndarray
-    rotation: np.ndarray
-    centre: np.ndarray
-    size: tuple[int, int]
-
-    def to_camera(self, points: np.ndarray) -> np.ndarray:
-        """World points (..., 3) in camera space."""
-        return (points - self.centre) @ self.rotation.T
-
-    def project(self, points: np.ndarray) -> np.ndarray:
-        """Pixels (..., 2) of camera-space points (..., 3)."""
-        homogeneous = points @ self.intrinsics.T
-        return homogeneous[..., :2] / homogeneous[..., 2:]
+_COUNT_SHARES = (0.26, 0.28, 0.22, 0.14, 0.10)  # of pictures with 1 … 5 people drawn
+_TALL = (100.0, 620.0)  # pixels that a person of full height shows, at 480 px
+_NEAREST, _FARTHEST = 0.55, 24.0  # metres
+_CUT_SHARE = 0.24  # of people who may be cut by the frame
+_CUT_LEFT = 0.45  # of whom at least this share stays inside
+_BESIDE_SHARE = 0.55  # of further people who stand nearly in line with another
+_TRIALS = 16
 
 
 @dataclass(frozen=True)
@@ -51,26 +37,35 @@ class Person:
     """One body in camera space: exact parameters and what they give.
 
     Args:
-        family: of the posture.
+        figure: before it was turned and placed.
+        heading: degrees about the vertical; at 0 it faces against the camera's direction.
         pose: (72,) axis-angle, root in camera space.
-        betas: (10,).
         translation: (3,) metres.
         vertices: (V, 3) camera-space metres.
-        joints24: (24, 3) the skeleton.
-        coco: (17, 3) COCO's keypoints.
-        seat: (8, 3) corners of the box the person sits on, world metres, or none.
-        ground: (V, 3) the vertices in the world.
+        joints24: (24, 3) the skeleton in camera space.
+        joints49: (49, 3) J49 in camera space.
+        world: (V, 3) the vertices in the world.
+        bones: (24, 3) the skeleton in the world.
+        rotations: (24, 3, 3), root in the world.
+        things: what carries the body or what it handles, in the world.
     """
 
-    family: str
+    figure: Figure
+    heading: float
     pose: np.ndarray
-    betas: np.ndarray
     translation: np.ndarray
     vertices: np.ndarray
     joints24: np.ndarray
-    coco: np.ndarray
-    seat: np.ndarray | None
-    ground: np.ndarray
+    joints49: np.ndarray
+    world: np.ndarray
+    bones: np.ndarray
+    rotations: np.ndarray
+    things: tuple[Thing, ...]
+
+    @property
+    def coco(self) -> np.ndarray:
+        """(17, 3) COCO's keypoints in camera space."""
+        return self.joints49[index_map(J49, COCO17)]
 
 
 @dataclass(frozen=True)
@@ -83,148 +78,158 @@ class Scene:
     def complete(self) -> list[bool]:
         """For each person whether all 12 body keypoints lie inside the picture."""
         rows = [COCO17.index(name) for name in BODY12]
-        return [bool(inside(self.view, person.coco[rows]).all()) for person in self.people]
+        return [bool(self.view.inside(person.coco[rows]).all()) for person in self.people]
+
+    def spots(self) -> np.ndarray:
+        """(N, 3) x, z and radius in metres of the ground that people and their things take."""
+        return np.array([_spot(person.world, person.things) for person in self.people])
 
 
-def inside(view: View, points: np.ndarray) -> np.ndarray:
-    """Which camera-space points (N, 3) fall into the picture."""
-    pixels = view.project(points)
-    return (points[:, 2] > 0.1) & (pixels >= 0).all(-1) & (pixels < view.size).all(-1)
-
-
-@dataclass(frozen=True)
-class _Settled:
-    """A posed body standing at the world's origin, facing the viewer before it is turned."""
-
-    family: str
-    betas: np.ndarray
-    rotations: np.ndarray
-    vertices: np.ndarray
-    seated: bool
-
-
-def draw_scene(rng: Generator, body: BodyModel, size: tuple[int, int]) -> Scene:
-    """Draw a whole scene.
+def draw_scene(rng: Generator, body: BodyModel, size: tuple[int, int], split: str) -> Scene:
+    """Draw a view and 1 … 5 people in it; rarely none finds a place.
 
     Args:
         rng: the only source of chance.
-        body: a float64 body with y up in its T-pose.
-        size: (w, h) of the picture.
+        body: float64.
+        size: (width, height) of the picture.
+        split: whose poses and shapes to draw from.
     """
-    count = int(rng.choice([1, 2, 3], p=[0.40, 0.38, 0.22]))
-    settled = [_settle(rng, body) for _ in range(count)]
-    view, distance = _draw_view(rng, size, float(np.ptp(settled[0].vertices[:, 1])))
+    count = int(rng.choice(len(_COUNT_SHARES), p=_COUNT_SHARES)) + 1
+    figures = [draw_figure(rng, body, split) for _ in range(count)]
+    view = _draw_view(rng, size, figures[0])
     people: list[Person] = []
-    taken: list[tuple[np.ndarray, float]] = []
-    for number, figure in enumerate(settled):
-        place = _find_place(rng, view, distance, figure, taken, first=number == 0)
-        if place is None:
-            continue
-        taken.append((place, _radius(figure)))
-        people.append(_put(body, figure, view, place))
+    taken: list[np.ndarray] = []
+    for figure in figures:
+        turned = _Turned.of(figure, rng.uniform(0.0, 360.0))
+        place = _find_place(rng, view, turned, people, taken)
+        if place is not None:
+            people.append(_put(body, turned, view, place))
+            taken.append(_spot(people[-1].world, people[-1].things))
     return Scene(view, tuple(people))
 
 
-def _settle(rng: Generator, body: BodyModel) -> _Settled:
-    betas = np.clip(rng.normal(size=body.num_betas), -2.2, 2.2) * _SHAPE_SPREAD
-    family, posture = draw_posture(rng)
-    if betas[1] > 0:  # arms hang wider from a wider trunk
-        arms = tuple(replace(arm, abduct=arm.abduct + 3 * betas[1]) for arm in posture.arms)
-        posture = replace(posture, arms=(arms[0], arms[1]))
-    rotations = Stance(body, betas).settle(posture.clipped())
-    heading = turn_y(rng.uniform(0.0, 360.0))
-    rotations[0] = heading @ rotations[0]
-    out = body(torch.from_numpy(rotations)[None], torch.from_numpy(betas)[None])
-    vertices = out.vertices[0].numpy()
-    centre = (vertices.max(0) + vertices.min(0)) / 2
-    floor = np.array([centre[0], vertices[:, 1].min(), centre[2]])
-    return _Settled(family, betas, rotations, vertices - floor, posture.seated)
+@dataclass(frozen=True)
+class _Turned:
+    """A figure turned about the vertical."""
+
+    figure: Figure
+    heading: float
+    turn: np.ndarray
+    vertices: np.ndarray
+    radius: float
+
+    @classmethod
+    def of(cls, figure: Figure, heading: float) -> _Turned:
+        turn = about_y(heading)
+        vertices = figure.vertices @ turn.T
+        things = tuple(thing.moved(turn, np.zeros(3)) for thing in figure.things)
+        return cls(figure, heading, turn, vertices, float(_spot(vertices, things)[2]))
 
 
-def _draw_view(rng: Generator, size: tuple[int, int], stature: float) -> tuple[View, float]:
-    """A camera, and the distance at which its main subject fills a pleasant part of the picture."""
+def about_y(degrees: float) -> np.ndarray:
+    """Rotation (3, 3) about the vertical: z towards x."""
+    c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
+
+
+def _spot(vertices: np.ndarray, things: tuple[Thing, ...]) -> np.ndarray:
+    points = np.concatenate([vertices, *(thing.vertices for thing in things)])[:, [0, 2]]
+    centre = (points.min(0) + points.max(0)) / 2
+    return np.array([*centre, np.linalg.norm(points - centre, axis=1).max()])
+
+
+def _draw_view(rng: Generator, size: tuple[int, int], figure: Figure) -> View:
+    """A camera that looks towards where its first person will stand."""
     width, height = size
-    fov = np.deg2rad(rng.uniform(35.0, 75.0))
-    focal = max(width, height) / 2 / np.tan(fov / 2)
-    share = rng.uniform(0.55, 0.92)
-    distance = float(np.clip(focal * max(stature, 0.9) / (share * height), 1.6, 14.0))
-    eye = rng.uniform(0.8, 2.3)
-    # Aim near the middle of the subject, so that steeper views belong to nearer, lower subjects.
-    pitch = np.rad2deg(np.arctan2(eye - stature * rng.uniform(0.4, 0.6), distance))
-    rotation = turn_z(rng.normal(0, 1.5)) @ turn_x(float(np.clip(pitch, -15, 40))) @ _WORLD_TO_CAMERA
+    fov = np.deg2rad(rng.uniform(30.0, 90.0))
+    focal = width / 2 / np.tan(fov / 2)
+    low = rng.random() < 0.12
+    eye = rng.uniform(0.25, 0.8) if low else float(np.clip(rng.normal(1.5, 0.45), 0.8, 3.4))
+    if rng.random() < 0.08:
+        eye = rng.uniform(2.4, 4.0)
+    stature = max(float(np.ptp(figure.vertices[:, 1])), 0.9)
+    distance = np.clip(focal * stature / (_tall(rng) * height / 480), 1.4, 14.0)
+    pitch = np.rad2deg(np.arctan2(eye - stature * rng.uniform(0.3, 0.75), distance)) + rng.normal(0, 3)
+    c, s = np.cos(np.deg2rad(np.clip(pitch, -30, 40))), np.sin(np.deg2rad(np.clip(pitch, -30, 40)))
+    tilt = np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
+    roll = np.deg2rad(rng.normal(0, 2.0) if rng.random() < 0.85 else rng.uniform(-12, 12))
+    level = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
     intrinsics = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
-    return View(intrinsics, rotation, np.array([0.0, eye, 0.0]), size), distance
+    return View(intrinsics, level @ tilt @ _WORLD_TO_CAMERA, np.array([0.0, eye, 0.0]), size)
 
 
-def _radius(figure: _Settled) -> float:
-    return float(np.linalg.norm(figure.vertices[:, [0, 2]], axis=1).max()) + (0.1 if figure.seated else 0.02)
+def _tall(rng: Generator) -> float:
+    """Pixels at 480 px of picture that a standing person shows, spread evenly over magnitudes."""
+    return float(np.exp(rng.uniform(*np.log(_TALL))))
 
 
 def _find_place(
-    rng: Generator, view: View, distance: float, figure: _Settled, taken: list[tuple[np.ndarray, float]], first: bool
+    rng: Generator, view: View, turned: _Turned, people: list[Person], taken: list[np.ndarray]
 ) -> np.ndarray | None:
-    """Where on the ground (x, 0, z) a person has room and is seen, or none after some trials."""
-    half = view.size[0] / 2 / view.intrinsics[0, 0]
-    low, high = (0.6, 0.97) if not first and rng.random() < 0.2 else (0.995, 1.0)  # some are cut by the frame
-    for _ in range(24):
-        depth = distance * (rng.uniform(0.92, 1.12) if first else rng.uniform(0.75, 1.9))
-        spread = 0.5 if first else 0.92
-        place = np.array([depth * half * spread * rng.uniform(-1.0, 1.0), 0.0, -depth])
-        radius = _radius(figure)
-        if any(np.linalg.norm(place - other) < radius + reach for other, reach in taken):
+    """Where on the ground (x, 0, z) a person has room and is seen as intended, or none after some trials."""
+    focal, (width, height) = view.intrinsics[0, 0], view.size
+    cut = rng.random() < _CUT_SHARE
+    low, high = (_CUT_LEFT, 0.985) if cut else (0.997, 1.0)
+    beside = people[int(rng.integers(len(people)))] if people and rng.random() < _BESIDE_SHARE else None
+    stature = max(float(np.ptp(turned.figure.vertices[:, 1])), 0.8 * turned.radius)
+    for _ in range(_TRIALS):
+        depth = float(np.clip(focal * stature / (_tall(rng) * height / 480), _NEAREST + 0.3, _FARTHEST))
+        if beside is not None:
+            other = view.project(beside.joints24[:1])[0, 0]
+            column = other + rng.uniform(-1, 1) * 0.45 * focal * stature / depth
+        else:
+            column = width * rng.uniform(0.0, 1.0) if cut else width * rng.uniform(0.08, 0.92)
+        x = (column - width / 2) / focal * depth
+        place = np.array([x, 0.0, -depth])
+        spot = np.array([x, -depth, turned.radius])
+        if any(np.linalg.norm(spot[:2] - other[:2]) < spot[2] + other[2] + 0.05 for other in taken):
             continue
-        points = view.to_camera(figure.vertices + place)
-        if points[:, 2].min() < 0.5:
+        points = view.to_camera(turned.vertices + place)
+        if points[:, 2].min() < _NEAREST:
             continue
-        share = inside(view, points).mean()
-        if low < share <= high:
+        if low <= view.inside(points).mean() <= high:
             return place
     return None
 
 
-def _put(body: BodyModel, figure: _Settled, view: View, place: np.ndarray) -> Person:
-    """The settled body at its place, as exact parameters in camera space; vertices come from those parameters."""
+def _put(body: BodyModel, turned: _Turned, view: View, place: np.ndarray) -> Person:
+    """The turned figure at its place, with the parameters that give it in camera space.
+
+    A turn A of the root about the pelvis of the shaped body, J₀, moves the body as x → A (x − J₀) + J₀; so turning and
+    placing a posed body only changes its root rotation and its translation.
+    """
+    figure = turned.figure
     rotations = figure.rotations.copy()
-    rotations[0] = view.rotation @ rotations[0]
-    axis_angle = matrix_to_axis_angle(torch.from_numpy(rotations))
-    matrices = axis_angle_to_matrix(axis_angle)[None]
-    betas = torch.from_numpy(figure.betas)[None]
-    at_origin = body(matrices, betas)
-    target = view.to_camera(figure.vertices + place)
-    translation = (torch.from_numpy(target) - at_origin.vertices[0]).mean(0)
-    vertices = (at_origin.vertices[0] + translation).numpy()
-    coco = (at_origin.joints[0] + translation).numpy()[index_map(J49, COCO17)]
-    world = figure.vertices + place
+    rotations[0] = turned.turn @ rotations[0]
+    seen = rotations.copy()
+    seen[0] = view.rotation @ rotations[0]
+    pelvis = _pelvis(body, figure.betas)
+    whole = view.rotation @ turned.turn
+    translation = whole @ (pelvis + figure.translation) - pelvis + view.rotation @ (place - view.centre)
+    world, bones, joints = (
+        points @ turned.turn.T + place for points in (figure.vertices, figure.skeleton, figure.joints49)
+    )
     return Person(
-        family=figure.family,
-        pose=axis_angle.reshape(-1).numpy(),
-        betas=figure.betas,
-        translation=translation.numpy(),
-        vertices=vertices,
-        joints24=(at_origin.skeleton[0] + translation).numpy(),
-        coco=coco,
-        seat=_seat(body, figure, world) if figure.seated else None,
-        ground=world,
+        figure=figure,
+        heading=turned.heading,
+        pose=matrix_to_axis_angle(torch.from_numpy(seen)).reshape(-1).numpy(),
+        translation=translation,
+        vertices=view.to_camera(world),
+        joints24=view.to_camera(bones),
+        joints49=view.to_camera(joints),
+        world=world,
+        bones=bones,
+        rotations=rotations,
+        things=tuple(thing.moved(turned.turn, place) for thing in figure.things),
     )
 
 
-def _seat(body: BodyModel, figure: _Settled, world: np.ndarray) -> np.ndarray:
-    """Corners (8, 3) of a box under the buttocks, turned with the body."""
-    weights = body.lbs_weights.numpy()
-    hips = [SMPL24.index(name) for name in ("pelvis", "left_hip_smpl", "right_hip_smpl")]
-    rest = body.v_template.numpy()
-    joints = body.J_regressor.numpy() @ rest
-    # The back of the pelvis and the beginning of the thighs rest on the seat.
-    near = (weights[:, hips].sum(1) > 0.6) & (rest[:, 1] > joints[hips[1], 1] - 0.12)
-    bottom = world[near]
-    top = float(bottom[:, 1].min()) + 0.012
-    forward = figure.rotations[0][:, 2] * [1, 0, 1]
-    forward /= np.linalg.norm(forward)
-    side = np.array([forward[2], 0.0, -forward[0]])
-    centre = bottom.mean(0) * [1, 0, 1] - 0.04 * forward
-    corners = [
-        centre + a * _HALF_SEAT * side + b * _HALF_SEAT * forward + [0.0, height, 0.0]
-        for height in (0.0, top)
-        for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1))
-    ]
-    return np.array(corners)
+def _pelvis(body: BodyModel, betas: np.ndarray) -> np.ndarray:
+    """(3,) the pelvis of the shaped body in the T-pose."""
+    row = body.J_regressor[0].numpy()
+    return row @ (body.v_template.numpy() + body.shapedirs.numpy() @ betas)
+
+
+def only(scene: Scene, people: list[Person]) -> Scene:
+    """The scene with these people alone."""
+    return replace(scene, people=tuple(people))

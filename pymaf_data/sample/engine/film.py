@@ -33,9 +33,9 @@ class Ground(Protocol):
 
 
 def _taps() -> np.ndarray:
-    """Ten offsets (10, 2) within the unit disc, on a golden spiral."""
-    k = np.arange(10)
-    radius, angle = np.sqrt((k + 0.5) / 10), k * 2.399963
+    """Eight offsets (8, 2) within the unit disc, on a golden spiral."""
+    k = np.arange(8)
+    radius, angle = np.sqrt((k + 0.5) / 8), k * 2.399963
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
 
 
@@ -100,15 +100,16 @@ class Film:
         return out
 
     def _occlusion(self, place: Ground) -> np.ndarray:
-        shape = place.lit.shape
+        height, width = place.lit.shape
+        shape = ((height + 1) // 2, (width + 1) // 2)
         depth, facing = np.empty(shape, np.float32), np.empty((*shape, 3), np.float32)
         lit = place.lit if place.catches is None else place.catches
         forward = np.ascontiguousarray(self._view.rotation[2])
         kernels.gather_depth(self.canvas, self.eye, forward, place.point, place.normal, lit, depth, facing)
         open_sky = np.empty(shape, np.float32)
         focal = float(self._view.intrinsics[0, 0])
-        kernels.occlude(depth, facing, self.eye, focal, _AO_RADIUS, self._near, _TAPS, open_sky)
-        return cv2.blur(open_sky, (4, 4))
+        kernels.occlude(depth, facing, self.eye, focal, _AO_RADIUS, self._near[::2, ::2], _TAPS, open_sky)
+        return cv2.resize(cv2.blur(open_sky, (4, 4)), (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def face_normals(thing: Thing) -> np.ndarray:

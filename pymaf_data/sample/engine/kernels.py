@@ -141,9 +141,9 @@ def draw_thing(
                     canvas.normal[row, column, q] = normals[f, q]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
 def _shadow(sun: Sun, x: float, y: float, z: float) -> float:
-    """How much of the sun reaches a world point, 0 … 1: nine depth comparisons, weighted bilinearly."""
+    """How much of the sun reaches a world point, 0 … 1: four depth comparisons, weighted bilinearly."""
     m = sun.to_map
     u = m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3]
     v = m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3]
@@ -155,16 +155,12 @@ def _shadow(sun: Sun, x: float, y: float, z: float) -> float:
         return 1.0
     column, row = int(np.floor(u - 0.5)), int(np.floor(v - 0.5))
     fx, fy = u - 0.5 - column, v - 0.5 - row
-    total = 0.0
-    for i in range(-1, 3):
-        wy = (1 - fy) if i == -1 else (fy if i == 2 else 1.0)
-        for j in range(-1, 3):
-            if sun.depth[row + i, column + j] >= d:
-                total += wy * ((1 - fx) if j == -1 else (fx if j == 2 else 1.0))
-    return total / 9.0
+    above = (1 - fx) * (sun.depth[row, column] >= d) + fx * (sun.depth[row, column + 1] >= d)
+    below = (1 - fx) * (sun.depth[row + 1, column] >= d) + fx * (sun.depth[row + 1, column + 1] >= d)
+    return (1 - fy) * above + fy * below
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
 def _sunlight(sun: Sun, point: tuple[float, float, float], normal: tuple[float, float, float], wrap: float) -> float:
     """Share of the sun's light that a surface gets; ``wrap`` lets it reach a little around the edge of the lit side."""
     lambert = normal[0] * sun.towards[0] + normal[1] * sun.towards[1] + normal[2] * sun.towards[2]
@@ -232,7 +228,7 @@ def mix_meshes(canvas: Canvas, eye: Eye, sun: Sun, occlusion: Array, out: Array)
                 out[r, c, 2] = rest * out[r, c, 2] + 0.25 * blue
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
 def _lit_sample(
     canvas: Canvas, eye: Eye, sun: Sun, row: int, column: int, ambient: float
 ) -> tuple[float, float, float]:
@@ -270,21 +266,22 @@ def _lit_sample(
 @njit(nogil=True, cache=True, error_model="numpy")
 def gather_depth(canvas: Canvas, eye: Eye, forward: Array, point: Array, normal: Array, lit: Array, depth: Array,
                  facing: Array) -> None:  # fmt: skip
-    """Depth (H, W) and normal (H, W, 3) per pixel, of the nearest mesh or else of the place; +inf for the sky."""
+    """Depth (H/2, W/2) and normal (…, 3) of every other pixel: the nearest mesh's or else the place's; +inf for sky."""
     f, o = forward, eye.centre
     for r in range(depth.shape[0]):
         for c in range(depth.shape[1]):
-            d = canvas.depth[2 * r, 2 * c]
+            i, j = 2 * r, 2 * c
+            d = canvas.depth[2 * i, 2 * j]
             if d < np.inf:
                 depth[r, c] = d
-                nx, ny, nz = canvas.normal[2 * r, 2 * c, 0], canvas.normal[2 * r, 2 * c, 1], canvas.normal[2 * r, 2 * c, 2]
+                nx, ny, nz = canvas.normal[2 * i, 2 * j, 0], canvas.normal[2 * i, 2 * j, 1], canvas.normal[2 * i, 2 * j, 2]
                 scale = 1.0 / max(np.sqrt(nx * nx + ny * ny + nz * nz), 1e-9)
                 facing[r, c, 0], facing[r, c, 1], facing[r, c, 2] = nx * scale, ny * scale, nz * scale
-            elif lit[r, c]:
-                x, y, z = point[r, c, 0] - o[0], point[r, c, 1] - o[1], point[r, c, 2] - o[2]
+            elif lit[i, j]:
+                x, y, z = point[i, j, 0] - o[0], point[i, j, 1] - o[1], point[i, j, 2] - o[2]
                 depth[r, c] = f[0] * x + f[1] * y + f[2] * z
                 for q in range(3):
-                    facing[r, c, q] = normal[r, c, q]
+                    facing[r, c, q] = normal[i, j, q]
             else:
                 depth[r, c] = np.inf
 
@@ -293,11 +290,11 @@ def gather_depth(canvas: Canvas, eye: Eye, forward: Array, point: Array, normal:
 def occlude(
     depth: Array, facing: Array, eye: Eye, focal: float, radius: float, near: Array, taps: Array, out: Array
 ) -> None:
-    """Ambient occlusion (H, W) in 0 … 1, 1 is open: how much of each point's hemisphere nearby surfaces take.
+    """Ambient occlusion (H/2, W/2) in 0 … 1, 1 is open: how much of a point's hemisphere nearby surfaces take.
 
     Screen-space samples within ``radius`` metres, weighted as in McGuire et al., "The Alchemy screen-space ambient
-    obscurance algorithm" (2011): Σ max(0, v·n) / (v·v + ε). Only pixels where ``near`` (H, W) is set are worked out;
-    ``taps`` (K, 2) are offsets within the unit disc.
+    obscurance algorithm" (2011): Σ max(0, v·n) / (v·v + ε). Only pixels where ``near`` (H/2, W/2) is set are worked
+    out; ``taps`` (K, 2) are offsets within the unit disc. ``focal`` and ``eye`` are of the whole picture.
     """
     height, width = depth.shape
     m = eye.rays
@@ -307,10 +304,10 @@ def occlude(
             d = depth[r, c]
             if not near[r, c] or d == np.inf:
                 continue
-            reach = min(radius * focal / d, 60.0)
-            if reach < 1.5:
+            reach = min(0.5 * radius * focal / d, 30.0)
+            if reach < 1.0:
                 continue
-            u, v = c + 0.5, r + 0.5
+            u, v = 2 * c + 0.5, 2 * r + 0.5
             px = d * (m[0, 0] * u + m[0, 1] * v + m[0, 2])
             py = d * (m[1, 0] * u + m[1, 1] * v + m[1, 2])
             pz = d * (m[2, 0] * u + m[2, 1] * v + m[2, 2])
@@ -319,17 +316,17 @@ def occlude(
             cosine, sine = np.cos(angle), np.sin(angle)
             total, count = 0.0, 0
             for k in range(taps.shape[0]):
-                x = int(u + reach * (cosine * taps[k, 0] - sine * taps[k, 1]))
-                y = int(v + reach * (sine * taps[k, 0] + cosine * taps[k, 1]))
+                x = int(c + 0.5 + reach * (cosine * taps[k, 0] - sine * taps[k, 1]))
+                y = int(r + 0.5 + reach * (sine * taps[k, 0] + cosine * taps[k, 1]))
                 if x < 0 or y < 0 or x >= width or y >= height:
                     continue
                 count += 1
                 e = depth[y, x]
                 if e == np.inf:
                     continue
-                qx = e * (m[0, 0] * (x + 0.5) + m[0, 1] * (y + 0.5) + m[0, 2]) - px
-                qy = e * (m[1, 0] * (x + 0.5) + m[1, 1] * (y + 0.5) + m[1, 2]) - py
-                qz = e * (m[2, 0] * (x + 0.5) + m[2, 1] * (y + 0.5) + m[2, 2]) - pz
+                qx = e * (m[0, 0] * (2 * x + 0.5) + m[0, 1] * (2 * y + 0.5) + m[0, 2]) - px
+                qy = e * (m[1, 0] * (2 * x + 0.5) + m[1, 1] * (2 * y + 0.5) + m[1, 2]) - py
+                qz = e * (m[2, 0] * (2 * x + 0.5) + m[2, 1] * (2 * y + 0.5) + m[2, 2]) - pz
                 square = qx * qx + qy * qy + qz * qz
                 if square > 4 * radius * radius:
                     continue

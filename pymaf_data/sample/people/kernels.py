@@ -101,7 +101,7 @@ def _ramp(value: float, low: float, high: float) -> float:
     return t * t * (3 - 2 * t)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
 def _hair_edge(x: float, z: float, cut: Cut) -> float:
     """Height above which the head is hairy: forehead, temples, sideburns before the ear, then the nape."""
     forehead = 0.474 + cut.hair_line - 0.9 * max(0.0, abs(x) - 0.045)
@@ -116,7 +116,7 @@ def _hair_edge(x: float, z: float, cut: Cut) -> float:
     return cut.hair_sides
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
 def _on_head(x: float, y: float, z: float, cut: Cut) -> int:
     """Material on head and neck."""
     if cut.scarf > 0 and not ((x / 0.062) ** 2 + ((y - 0.405) / 0.088) ** 2 < 1 and z > 0.03):
@@ -139,7 +139,7 @@ def _on_head(x: float, y: float, z: float, cut: Cut) -> int:
     return SKIN
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
 def _on_trunk(x: float, y: float, z: float, cut: Cut) -> int:
     """Material on torso and legs: outer over top over bottom."""
     if y > cut.outer_hem and cut.outer_sleeve > 0 and (z < 0.03 or abs(x) > cut.outer_gap + 0.12 * max(y - 0.05, 0.0)):
@@ -161,7 +161,7 @@ def _on_trunk(x: float, y: float, z: float, cut: Cut) -> int:
     return SKIN
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
 def worn_at(region: int, x: float, y: float, z: float, cut: Cut) -> int:
     """The material at a point of the T-pose."""
     if region >= EXTRA:
@@ -208,7 +208,7 @@ def _digit(u: float, v: float, glyph: int) -> bool:
     return bool(on or (segments & 16 and u < w and v < 0.5) or (segments & 32 and u > 1 - w and v < 0.5))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
 def _second(kind: int, region: int, x: float, y: float, z: float, pitch: float, phase: float) -> float:
     """Share of the second colour (1 … 2: of the third) in a pattern at a point."""
     along, across = (abs(x), y) if region == ARM else (y, x)
@@ -245,7 +245,7 @@ def _second(kind: int, region: int, x: float, y: float, z: float, pitch: float, 
     return 0.0
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
 def _fold_gradient(region: int, x: float, y: float, z: float, depth: float, bends: Array) -> Triple:
     """Gradient (T-pose) of the wrinkles' height: creases along the limb, deeper where a joint is bent."""
     side = 0 if x > 0 else 1
@@ -258,13 +258,13 @@ def _fold_gradient(region: int, x: float, y: float, z: float, depth: float, bend
     else:
         near = 0.7 * np.exp(-(((y + 0.10) / 0.08) ** 2)) + 0.4 * np.exp(-(((abs(x) - 0.17) / 0.05) ** 2))
         fx, fy, fz = 11.0, 16.0, 11.0
-    # A slow warp makes folds meander instead of lying on a lattice.
-    w = _field(6 * x + 3, 6 * y, 6 * z)[0] * 2.2
+    # The slow swell also warps the folds, which would lie on a lattice otherwise.
+    v2, hx, hy, hz = _field(4.2 * x + 17, 4.2 * y, 4.2 * z + 5)
+    w = 2.6 * v2
     v, gx, gy, gz = _field(fx * x + w, fy * y + w, fz * z - w)
     crease = 1.0 if v < 0.5 else -1.0  # ridge: |2v − 1|
     scale = depth * (0.5 + near) * 2.0 * crease
     soft = min(1.0, 6.0 * abs(v - 0.5))
-    v2, hx, hy, hz = _field(4.2 * x + 17, 4.2 * y, 4.2 * z + 5)
     slow = depth * 1.6
     return (
         scale * soft * gx * fx + slow * hx * 4.2,
@@ -273,7 +273,7 @@ def _fold_gradient(region: int, x: float, y: float, z: float, depth: float, bend
     )
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
 def _skin(region: int, x: float, y: float, z: float, cut: Cut, cloth: Cloth) -> tuple[float, float, float, float]:
     """Linear RGB and gloss of bare skin, with a face."""
     c = cloth.colour[SKIN]
@@ -291,7 +291,7 @@ def _skin(region: int, x: float, y: float, z: float, cut: Cut, cloth: Cloth) -> 
     return red * (1 + 0.5 * warm), green * (1 - 0.5 * warm), blue * (1 - 0.5 * warm), gloss
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
 def _face(
     x: float, y: float, z: float, red: float, green: float, blue: float, gloss: float, cut: Cut, cloth: Cloth
 ) -> tuple[float, float, float, float]:
@@ -337,9 +337,9 @@ def _face(
     return red * hollow, green * hollow, blue * hollow, gloss
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
 def _fabric(
-    material: int, region: int, x: float, y: float, z: float, cloth: Cloth
+    material: int, region: int, x: float, y: float, z: float, cloth: Cloth, fine: bool
 ) -> tuple[float, float, float, float]:
     """Linear RGB and gloss of a material that is not skin."""
     c = cloth.colour[material]
@@ -349,9 +349,9 @@ def _fabric(
         tone = 0.55 + 0.9 * strand * strand + 0.25 * (_field(30 * x, 8 * y, 30 * z)[0] - 0.5)
         return c[0, 0] * tone, c[0, 1] * tone, c[0, 2] * tone, gloss * strand
     second = _second(cloth.pattern[material], region, x, y, z, cloth.pitch[material], cloth.phase[material])
-    tone = 1.0 + cloth.weave[material] * (
-        (_field(310 * x, 310 * y, 310 * z)[0] - 0.5) + 1.2 * (_field(23 * x, 23 * y, 23 * z)[0] - 0.5)
-    )
+    tone = 1.0 + cloth.weave[material] * (_field(23 * x, 23 * y, 23 * z)[0] - 0.5)
+    if fine:
+        tone += cloth.weave[material] * (_field(310 * x, 310 * y, 310 * z)[0] - 0.5)
     if material == SHOE and region == FOOT and abs(y + 1.128) < 0.004:
         tone *= 0.6  # welt
     i, share = (0, second) if second <= 1.0 else (1, second - 1.0)
@@ -379,6 +379,7 @@ def draw_person(
     regions: Array,
     cut: Cut,
     cloth: Cloth,
+    fine: bool,
 ) -> None:
     """Write a dressed person into the canvas arrays (2H, 2W, …) where it is nearest.
 
@@ -391,6 +392,7 @@ def draw_person(
         turns: (V, 3, 3) rotation from the T-pose to the world.
         regions: (F,) int.
         cut, cloth: the outfit.
+        fine: whether samples are close enough to show the weave.
     """
     for r in range(face.shape[0]):
         for c in range(face.shape[1]):
@@ -409,7 +411,7 @@ def draw_person(
             if material == SKIN:
                 red, green, blue, shine = _skin(region, x, y, z, cut, cloth)
             else:
-                red, green, blue, shine = _fabric(material, region, x, y, z, cloth)
+                red, green, blue, shine = _fabric(material, region, x, y, z, cloth, fine)
             albedo[row, column, 0], albedo[row, column, 1], albedo[row, column, 2] = red, green, blue
             gloss[row, column] = shine
             for q in range(3):

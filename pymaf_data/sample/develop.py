@@ -145,10 +145,10 @@ def _metered(light: np.ndarray) -> float:
     luma = np.maximum(light[4::8, 4::8] @ _LUMA, 1e-6)
     height, width = luma.shape
     y, x = np.mgrid[0:height, 0:width]
-    weight = np.exp(-((x / width - 0.5) ** 2 + (y / height - 0.5) ** 2) * 5.0)
+    weight = np.exp(-((x / width - 0.5) ** 2 + (y / height - 0.58) ** 2) * 6.0)
     mean = np.exp((np.log(luma) * weight).sum() / weight.sum())
     bright = float(np.quantile(luma, 0.93))
-    return float(min(0.17 / mean, 1.15 / max(bright, 1e-6)))
+    return float(min(0.19 / mean, 1.25 / max(bright, 1e-6)))
 
 
 @lru_cache(maxsize=64)

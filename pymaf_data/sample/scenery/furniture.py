@@ -9,46 +9,8 @@ from numpy.random import Generator
 
 from pymaf_data.sample.scenery import palette as paint_box
 from pymaf_data.sample.scenery.palette import pick
+from pymaf_data.sample.scenery.solids import Made, cushion, legs, post
 from pymaf_data.sample.things import Thing, ball, beam, box, joined
-
-Made = tuple[Thing, float, float]
-"""A thing, the radius of its disc on the ground, and its height, metres."""
-
-
-def varied(rng: Generator, thing: Thing, amount: float) -> Thing:
-    """The thing with every face a little brighter or darker."""
-    tone = 1 + amount * rng.uniform(-1, 1, (len(thing.faces), 1))
-    return replace(thing, colours=np.clip(thing.colours * tone, 0, 1).astype(np.float32))
-
-
-def _legs(
-    half_x: float, half_z: float, height: float, radius: float, colour: np.ndarray, splay: float = 0.0
-) -> list[Thing]:
-    return [
-        beam(np.array([a * (half_x + splay), 0.0, b * (half_z + splay)]), np.array([a * half_x, height, b * half_z]),
-             radius, colour, sides=4)
-        for a in (-1, 1) for b in (-1, 1)
-    ]  # fmt: skip
-
-
-def _cushion(low: tuple[float, float, float], high: tuple[float, float, float], colour: np.ndarray, rim: float = 0.05
-             ) -> Thing:  # fmt: skip
-    """A box with its upper edges taken off, so that light rolls over it."""
-    (x0, y0, z0), (x1, y1, z1) = low, high
-    r = min(rim, 0.45 * (x1 - x0), 0.45 * (z1 - z0), 0.45 * (y1 - y0))
-    rings = [(r, y0), (0.0, y0 + r), (0.0, y1 - r), (0.35 * r, y1 - 0.35 * r), (r, y1)]
-    vertices = [
-        (x, y, z) for d, y in rings for x, z in ((x0 + d, z0 + d), (x1 - d, z0 + d), (x1 - d, z1 - d), (x0 + d, z1 - d))
-    ]
-    faces = [[0, 1, 2], [0, 2, 3]]
-    for ring in range(len(rings) - 1):
-        for k in range(4):
-            a, b = 4 * ring + k, 4 * ring + (k + 1) % 4
-            faces += [[a, a + 4, b + 4], [a, b + 4, b]]
-    t = 4 * (len(rings) - 1)
-    faces += [[t, t + 2, t + 1], [t, t + 3, t + 2]]
-    painted = np.broadcast_to(np.asarray(colour, np.float32), (len(faces), 3)).copy()
-    return Thing("cushion", np.array(vertices, np.float64), np.array(faces, np.int32), painted)
 
 
 def table(rng: Generator) -> Made:
@@ -59,7 +21,7 @@ def table(rng: Generator) -> Made:
     leg = wood * 0.8 if rng.random() < 0.6 else pick(rng, paint_box.METALS)
     parts = [box((-x, y - 0.03, -z), (x, y, z), wood)]
     parts += [box((-x + 0.06, y - 0.1, -z + 0.06), (x - 0.06, y - 0.03, z - 0.06), wood * 0.75)]
-    parts += _legs(x - 0.07, z - 0.07, y - 0.03, 0.03, leg)
+    parts += legs(x - 0.07, z - 0.07, y - 0.03, 0.03, leg)
     parts += _on_top(rng, x, z, y)
     return replace(joined("table", parts), gloss=0.15), float(np.hypot(x, z)), y
 
@@ -75,11 +37,11 @@ def _on_top(rng: Generator, x: float, z: float, y: float) -> list[Thing]:
             colour = pick(rng, paint_box.ACCENTS)
             parts.append(box((at[0] - w, y, at[2] - d), (at[0] + w, y + h, at[2] + d), colour))
         elif kind == 1:
-            parts.append(beam(at, at + [0, 0.1, 0], 0.04, pick(rng, paint_box.WHITES), sides=8))
+            parts.append(post(0, 0.1, 0.04, pick(rng, paint_box.WHITES)).moved(np.eye(3), at))
         else:
             glass = pick(rng, paint_box.LEAVES) * 0.8
-            parts.append(beam(at, at + [0, 0.2, 0], 0.038, glass, sides=8))
-            parts.append(beam(at + [0, 0.2, 0], at + [0, 0.3, 0], 0.03, glass, sides=8, radius_end=0.013))
+            parts.append(post(0, 0.2, 0.038, glass).moved(np.eye(3), at))
+            parts.append(post(0.2, 0.3, 0.03, glass, last=0.013).moved(np.eye(3), at))
     return parts
 
 
@@ -87,7 +49,7 @@ def low_table(rng: Generator) -> Made:
     """A coffee table."""
     x, z, y = rng.uniform(0.4, 0.6), rng.uniform(0.25, 0.4), rng.uniform(0.36, 0.45)
     wood = pick(rng, paint_box.WOODS)
-    parts = [box((-x, y - 0.035, -z), (x, y, z), wood), *_legs(x - 0.05, z - 0.05, y - 0.03, 0.022, wood * 0.7)]
+    parts = [box((-x, y - 0.035, -z), (x, y, z), wood), *legs(x - 0.05, z - 0.05, y - 0.03, 0.022, wood * 0.7)]
     if rng.random() < 0.5:
         parts.append(box((-x + 0.06, 0.14, -z + 0.06), (x - 0.06, 0.155, z - 0.06), wood * 0.85))
     return replace(joined("coffee table", [*parts, *_on_top(rng, x, z, y)]), gloss=0.15), float(np.hypot(x, z)), y
@@ -97,8 +59,8 @@ def chair(rng: Generator, wood: np.ndarray | None = None) -> Made:
     """A plain chair."""
     frame = pick(rng, paint_box.WOODS) if wood is None else wood
     seat = frame if rng.random() < 0.5 else pick(rng, paint_box.FABRICS)
-    parts = [_cushion((-0.21, 0.42, -0.21), (0.21, 0.46, 0.21), seat, 0.02)]
-    parts += _legs(0.18, 0.18, 0.43, 0.018, frame, 0.02)
+    parts = [cushion((-0.21, 0.42, -0.21), (0.21, 0.46, 0.21), seat, 0.02)]
+    parts += legs(0.18, 0.18, 0.43, 0.018, frame, 0.02)
     parts += [
         beam(np.array([a, 0.44, -0.19]), np.array([a, 0.86, -0.26]), 0.017, frame, sides=4) for a in (-0.18, 0.18)
     ]
@@ -115,21 +77,21 @@ def sofa(rng: Generator) -> Made:
     half = 0.32 * seats
     cloth = pick(rng, paint_box.FABRICS)
     arm = rng.uniform(0.12, 0.2)
-    parts = [_cushion((-half - arm, 0.1, -0.42), (half + arm, 0.28, 0.42), cloth * 0.9)]
-    parts.append(_cushion((-half - arm, 0.2, -0.45), (half + arm, 0.8, -0.22), cloth * 0.95, 0.08))
+    parts = [cushion((-half - arm, 0.1, -0.42), (half + arm, 0.28, 0.42), cloth * 0.9)]
+    parts.append(cushion((-half - arm, 0.2, -0.45), (half + arm, 0.8, -0.22), cloth * 0.95, 0.08))
     for side in (-1, 1):
         low, high = sorted((side * half, side * (half + arm)))
-        parts.append(_cushion((low, 0.15, -0.42), (high, 0.6, 0.42), cloth, 0.07))
+        parts.append(cushion((low, 0.15, -0.42), (high, 0.6, 0.42), cloth, 0.07))
     for seat in range(seats):
         x = -half + 0.64 * seat
         tone = rng.uniform(0.95, 1.06)
-        parts.append(_cushion((x + 0.01, 0.27, -0.25), (x + 0.63, 0.44, 0.4), cloth * tone, 0.06))
-        parts.append(_cushion((x + 0.02, 0.42, -0.3), (x + 0.62, 0.78, -0.1), cloth * tone * 1.03, 0.09))
+        parts.append(cushion((x + 0.01, 0.27, -0.25), (x + 0.63, 0.44, 0.4), cloth * tone, 0.06))
+        parts.append(cushion((x + 0.02, 0.42, -0.3), (x + 0.62, 0.78, -0.1), cloth * tone * 1.03, 0.09))
     for _ in range(rng.integers(0, seats + 1)):
         x = rng.uniform(-half + 0.2, half - 0.2)
         pillow = ball(np.array([x, 0.56, 0.0]), (0.2, 0.17, 0.08), pick(rng, paint_box.ACCENTS), rings=6)
         parts.append(pillow)
-    parts += _legs(half + arm - 0.08, 0.34, 0.12, 0.025, pick(rng, paint_box.WOODS))
+    parts += legs(half + arm - 0.08, 0.34, 0.12, 0.025, pick(rng, paint_box.WOODS))
     thing = replace(joined("sofa", parts), gloss=0.02, grain=0.2)
     return thing, float(np.hypot(half + arm, 0.45)), 0.8
 
@@ -139,9 +101,9 @@ def bed(rng: Generator) -> Made:
     half = rng.choice([0.48, 0.72, 0.84])
     wood, cover = pick(rng, paint_box.WOODS), pick(rng, paint_box.FABRICS if rng.random() < 0.5 else paint_box.WALLS)
     white = pick(rng, paint_box.WHITES)
-    parts = [_cushion((-half, 0.28, -1.0), (half, 0.5, 1.0), white, 0.06)]
-    parts.append(_cushion((-half - 0.03, 0.22, -0.45), (half + 0.03, 0.56, 1.03), cover, 0.07))
-    parts.append(_cushion((-half - 0.02, 0.5, -0.55), (half + 0.02, 0.58, -0.3), cover * 1.15, 0.04))
+    parts = [cushion((-half, 0.28, -1.0), (half, 0.5, 1.0), white, 0.06)]
+    parts.append(cushion((-half - 0.03, 0.22, -0.45), (half + 0.03, 0.56, 1.03), cover, 0.07))
+    parts.append(cushion((-half - 0.02, 0.5, -0.55), (half + 0.02, 0.58, -0.3), cover * 1.15, 0.04))
     parts.append(box((-half - 0.04, 0.12, -1.02), (half + 0.04, 0.3, 1.04), wood))
     parts.append(box((-half - 0.06, 0.0, -1.08), (half + 0.06, rng.uniform(0.85, 1.15), -1.02), wood * 0.95))
     count = 1 if half < 0.5 else 2
@@ -216,7 +178,9 @@ def plant(rng: Generator) -> Made:
 
 
 def _fronds(rng: Generator, low: float, height: float, green: np.ndarray) -> Thing:
-    vertices, faces, colours = [], [], []
+    vertices: list[np.ndarray] = []
+    faces: list[list[int]] = []
+    colours: list[np.ndarray] = []
     for _ in range(int(rng.integers(22, 36))):
         angle, reach = rng.uniform(0, 2 * np.pi), rng.uniform(0.15, 0.42)
         rise = (height - low) * rng.uniform(0.4, 1.0)
@@ -296,7 +260,7 @@ def mat(rng: Generator) -> Made:
     colour = pick(rng, paint_box.linear("3a5a86", "7a3a34", "4a6a52", "5a5f66"))
     layers = max(1, round(y / 0.15))
     parts = [
-        _cushion((-x, k * y / layers, -z), (x, (k + 1) * y / layers - 0.008, z), colour * rng.uniform(0.9, 1.1), 0.02)
+        cushion((-x, k * y / layers, -z), (x, (k + 1) * y / layers - 0.008, z), colour * rng.uniform(0.9, 1.1), 0.02)
         for k in range(layers)
     ]
     return joined("mats", parts), float(np.hypot(x, z)), y
@@ -307,7 +271,7 @@ def desk(rng: Generator) -> Made:
     x, z, y = rng.uniform(0.6, 0.8), rng.uniform(0.35, 0.4), 0.73
     top = pick(rng, paint_box.PALE_WOODS if rng.random() < 0.5 else paint_box.WHITES)
     metal, black = pick(rng, paint_box.METALS), np.array([0.015, 0.015, 0.017])
-    parts = [box((-x, y - 0.025, -z), (x, y, z), top), *_legs(x - 0.04, z - 0.05, y - 0.02, 0.025, metal)]
+    parts = [box((-x, y - 0.025, -z), (x, y, z), top), *legs(x - 0.04, z - 0.05, y - 0.02, 0.025, metal)]
     parts.append(box((x - 0.42, 0.08, -z + 0.05), (x - 0.03, 0.62, z - 0.05), metal * 0.9))
     s = rng.uniform(-0.25, 0.1)
     parts += [box((s - 0.28, y + 0.12, -0.2), (s + 0.28, y + 0.46, -0.17), black)]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.random import Generator
 
 from pymaf_data.sample.scenery import palette as paint_box
-from pymaf_data.sample.scenery.furniture import Made, varied
 from pymaf_data.sample.scenery.palette import pick
-from pymaf_data.sample.things import Thing, ball, beam, joined
+from pymaf_data.sample.scenery.solids import Made, varied
+from pymaf_data.sample.things import Thing, ball, beam, box, joined
 
 
 def leaves(
@@ -38,8 +40,9 @@ def leaves(
     scale = size * rng.uniform(0.6, 1.3, (count, 1))
     corners = [middle + scale * (a * side + b * other) for a, b in ((-0.55, -0.4), (0.55, -0.4), (0.1, 0.8))]
     vertices = np.stack(corners, 1).reshape(-1, 3)
+    vertices[:, 1] = np.maximum(vertices[:, 1], 0.01)  # none below the ground
     share = (middle[:, 1] - low) / max(high - low, 1e-6)
-    tone = (0.4 + 0.75 * share) * (0.35 + 0.85 * (depth[:, 0] - 0.72) / 0.4) * rng.uniform(0.7, 1.35, count)
+    tone = (0.55 + 0.7 * share) * (0.5 + 0.8 * (depth[:, 0] - 0.72) / 0.4) * rng.uniform(0.75, 1.35, count)
     warm = rng.normal(0, 0.08, count)
     tint = np.stack([1 + warm, np.ones(count), 1 - warm], 1)
     colours = np.clip(colour * tint * tone[:, None], 0, 1).astype(np.float32)
@@ -48,13 +51,23 @@ def leaves(
     )
 
 
+def clump(rng: Generator, centre: np.ndarray, radii: np.ndarray, colour: np.ndarray, rings: int = 5) -> Thing:
+    """A mass of leaves: an uneven ball, lighter on top, every facet of another tone."""
+    mass = ball(np.zeros(3), 1.0, colour, rings=rings)
+    shape = mass.vertices * rng.uniform(0.78, 1.14, (len(mass.vertices), 1))
+    height = mass.vertices[mass.faces].mean(1)[:, 1:2]
+    tone = (0.62 + 0.3 * height) * rng.uniform(0.65, 1.3, (len(mass.faces), 1))
+    colours = np.clip(colour * tone, 0, 1).astype(np.float32)
+    return replace(mass, vertices=shape * radii + centre, colours=colours, smooth=False)
+
+
 def tree(rng: Generator) -> Made:
     """A broad-leaved tree of 4 to 9 m."""
     height, colour = rng.uniform(4.0, 9.0), pick(rng, paint_box.LEAVES) * rng.uniform(0.9, 1.5)
     bark = paint_box.linear("5c5145", "4a4038", "6d6457")[rng.integers(3)]
     fork, thick = height * rng.uniform(0.25, 0.4), 0.02 * height + 0.04
     top = np.array([rng.normal(0, 0.15), fork, rng.normal(0, 0.15)])
-    wood = [beam(np.zeros(3), top, thick, bark, sides=9, radius_end=0.75 * thick)]
+    wood = [beam(np.zeros(3), top, thick, bark, sides=14, radius_end=0.75 * thick)]
     crown = height - fork
     count = int(rng.integers(6, 10))
     angles = rng.uniform(0, 2 * np.pi) + np.arange(count) * 2.4
@@ -62,33 +75,37 @@ def tree(rng: Generator) -> Made:
     level = fork + crown * (0.35 + 0.5 * rng.random(count) * (1 - 0.5 * away / (0.4 * crown)))
     centres = np.stack([np.sin(angles) * away, level, np.cos(angles) * away], 1)
     radii = crown * rng.uniform(0.17, 0.27, (count, 1)) * np.array([1.0, 0.85, 1.0])
-    for k in range(min(5, count)):
-        wood.append(beam(top * 0.97, centres[k], 0.5 * thick, bark, sides=5, radius_end=0.15 * thick))
-    cores = [ball(c, 0.72 * r, colour * 0.22, rings=5) for c, r in zip(centres, radii, strict=True)]
-    foliage = leaves(rng, centres, radii, 620, 0.035 * height + 0.06, colour)
-    thing = joined("tree", [foliage, *[varied(rng, core, 0.4) for core in cores], *[varied(rng, w, 0.2) for w in wood]])
+    wood += [beam(0.97 * top, end, 0.5 * thick, bark, sides=5, radius_end=0.15 * thick) for end in centres[:5]]
+    cores = [clump(rng, c, 0.88 * r, colour * 0.8, rings=4) for c, r in zip(centres, radii, strict=True)]
+    foliage = leaves(rng, centres, radii, 900, 0.026 * height + 0.05, colour)
+    thing = joined("tree", [foliage, *cores, *[varied(rng, w, 0.2) for w in wood]])
     return thing, 0.45, height
 
 
 def conifer(rng: Generator) -> Made:
-    """A spruce."""
-    height, colour = rng.uniform(4.0, 10.0), paint_box.linear("2f3f2a", "35462f", "3a4a38")[rng.integers(3)] * 1.2
+    """A spruce: skirts of branches, each hanging over the next."""
+    height, colour = rng.uniform(4.0, 10.0), pick(rng, paint_box.linear("35462f", "3d5036", "42533f")) * 1.3
     bark = paint_box.linear("4a3d33")[0]
-    rows = np.linspace(0.1, 0.95, 9)
-    centres = np.stack([0 * rows, rows * height, 0 * rows], 1)
-    wide = 0.2 * height * (1.05 - rows)
-    radii = np.stack([wide, np.full(9, 0.06 * height), wide], 1)
-    foliage = leaves(rng, centres, radii, 800, 0.03 * height + 0.08, colour)
-    core = beam(
-        np.array([0, 0.08 * height, 0]),
-        np.array([0, height, 0]),
-        0.15 * height,
-        colour * 0.25,
-        sides=9,
-        radius_end=0.01,
-    )
-    trunk = beam(np.zeros(3), np.array([0, 0.4 * height, 0]), 0.015 * height + 0.03, bark, sides=7)
-    return joined("conifer", [foliage, varied(rng, core, 0.3), trunk]), 0.13 * height, height
+    tiers, sides = 11, 18
+    parts, centres = [], []
+    for k in range(tiers):
+        share = k / tiers
+        low, wide = height * (0.06 + 0.86 * share), 0.21 * height * (1 - share) * rng.uniform(0.9, 1.1) + 0.08
+        angles = 2 * np.pi * (np.arange(sides) + rng.uniform(0, 1)) / sides
+        reach = wide * np.where(np.arange(sides) % 2 == 0, 1.0, 0.62) * rng.uniform(0.85, 1.15, sides)
+        drop = low - 0.25 * (reach - 0.8 * wide)
+        rim = np.stack([np.sin(angles) * reach, drop, np.cos(angles) * reach], 1)
+        vertices = np.concatenate([rim, [[0, low + 0.2 * height * (1 - 0.6 * share), 0]]])
+        i = np.arange(sides)
+        faces = np.stack([i, (i + 1) % sides, np.full(sides, sides)], 1).astype(np.int32)
+        tone = rng.uniform(0.45, 1.05, (sides, 1)) * (0.75 + 0.4 * share)
+        parts.append(Thing("skirt", vertices, faces, np.clip(colour * tone, 0, 1).astype(np.float32)))
+        centres.append(rim * 0.9)
+    where = np.concatenate(centres)
+    around = np.full((len(where), 3), 0.03 * height)
+    foliage = leaves(rng, where, around, 1000, 0.012 * height + 0.05, colour * 1.1)
+    trunk = beam(np.zeros(3), np.array([0, 0.4 * height, 0]), 0.015 * height + 0.03, bark, sides=9)
+    return joined("conifer", [foliage, *parts, trunk]), 0.13 * height, height
 
 
 def bush(rng: Generator) -> Made:
@@ -101,8 +118,8 @@ def bush(rng: Generator) -> Made:
         1,
     )
     radii = height * rng.uniform(0.24, 0.36, (count, 1)) * np.ones(3)
-    foliage = leaves(rng, centres, radii, 700, 0.06 + 0.03 * height, colour)
-    cores = [varied(rng, ball(c, 0.78 * r, colour * 0.2, rings=5), 0.4) for c, r in zip(centres, radii, strict=True)]
+    foliage = leaves(rng, centres, radii, 1050, 0.035 + 0.022 * height, colour)
+    cores = [clump(rng, c, 0.92 * r, colour * 0.75) for c, r in zip(centres, radii, strict=True)]
     return joined("bush", [foliage, *cores]), 0.8 * wide, height
 
 
@@ -110,17 +127,15 @@ def hedge(rng: Generator) -> Made:
     """A piece of clipped hedge."""
     half, height, deep = rng.uniform(0.8, 1.6), rng.uniform(0.6, 1.1), rng.uniform(0.22, 0.35)
     colour = pick(rng, paint_box.LEAVES) * rng.uniform(0.9, 1.4)
-    from pymaf_data.sample.things import box
-
-    core = varied(rng, box((-half, 0, -deep), (half, height - 0.02, deep), colour * 0.25), 0.3)
-    count = 900
+    core = varied(rng, box((-half, 0, -deep), (half, height - 0.02, deep), colour * 0.4), 0.3)
+    count = 1400
     face = rng.integers(4, size=count)
     at = rng.uniform(-1, 1, (count, 3)) * [half, 0.5 * height, deep] + [0, 0.5 * height, 0]
     at[face == 0, 2], at[face == 1, 2] = deep, -deep
     at[face == 2, 1] = height - 0.02
     ends = face == 3
     at[ends, 0] = np.sign(at[ends, 0]) * half
-    foliage = leaves(rng, at, np.full((count, 3), 0.035), count, 0.075, colour)
+    foliage = leaves(rng, at, np.full((count, 3), 0.035), count, 0.05, colour)
     return joined("hedge", [foliage, core]), float(np.hypot(half, deep)), height
 
 

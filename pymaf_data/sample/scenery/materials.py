@@ -28,6 +28,9 @@ class Material:
     numbers: np.ndarray
 
 
+_SLABS = ((0.3, 0.3, 0.5), (0.4, 0.4, 0.0), (0.5, 0.5, 0.5), (0.6, 0.4, 0.5), (0.2, 0.1, 0.5), (0.12, 0.1, 0.5))
+
+
 def _made(rng: Generator, kind: int, colours: list[Colour], numbers: dict[int, float]) -> Material:
     row = np.zeros(12)
     row[6:8] = rng.random(2) * 13.0
@@ -36,8 +39,9 @@ def _made(rng: Generator, kind: int, colours: list[Colour], numbers: dict[int, f
     return Material(kind, np.stack([*colours, *[colours[-1]] * (3 - len(colours))]), row)
 
 
-def mottled(rng: Generator, colour: Colour, stain: Colour | None = None, *, size: float = 3.0, uneven: float = 0.06,
-            fine: int = GRAIN, fine_size: float = 0.6, rough: float = 0.05, stained: float = 0.0) -> Material:  # fmt: skip
+def mottled(rng: Generator, colour: Colour, stain: Colour | None = None, *, size: float = 3.0,
+            uneven: float = 0.06, fine: int = GRAIN, fine_size: float = 0.6, rough: float = 0.05,
+            stained: float = 0.0) -> Material:  # fmt: skip
     """One colour with uneven tone over ``size`` metres, fine texture of tiles ``fine_size`` wide, and stains."""
     other = colour * 0.75 if stain is None else stain
     numbers = {0: 1 / size, 1: uneven, 2: fine, 3: 1 / fine_size, 4: rough, 5: stained}
@@ -112,8 +116,8 @@ def planks(rng: Generator, colour: Colour | None = None) -> Material:
     base = pick(rng, paint_box.WOODS) if colour is None else colour
     width = rng.choice([0.07, 0.09, 0.14, 0.19])
     other = base * rng.uniform(0.75, 0.92)
-    return tiled(rng, base, other, base * 0.35, width * rng.uniform(7, 12), width, 0.0025, bond=-1.0,
-                 varied=rng.uniform(0.05, 0.13), fine=FIBRE, fine_size=0.7, rough=rng.uniform(0.1, 0.2), uneven=0.06)  # fmt: skip
+    return tiled(rng, base, other, base * 0.35, width * rng.uniform(7, 12), width, 0.0025, bond=-1.0, fine=FIBRE,
+                 varied=rng.uniform(0.05, 0.13), fine_size=0.7, rough=rng.uniform(0.1, 0.2), uneven=0.06)  # fmt: skip
 
 
 def tiles(rng: Generator, size: float | None = None, pale: bool = False) -> Material:
@@ -124,15 +128,14 @@ def tiles(rng: Generator, size: float | None = None, pale: bool = False) -> Mate
     other = base * (0.45 if chequered else rng.uniform(0.88, 1.0))
     joint = mixed(base * rng.uniform(0.5, 0.9), (0.3, 0.3, 0.3), 0.3)
     return tiled(rng, base, other, joint, side, side, rng.uniform(0.003, 0.006), varied=rng.uniform(0.01, 0.06),
-                 fine=CLOUD, fine_size=0.8, rough=rng.uniform(0.03, 0.12), uneven=0.05, chequered=chequered)  # fmt: skip
+                 fine=CLOUD, fine_size=0.8, rough=rng.uniform(0.03, 0.12), uneven=0.05,
+                 chequered=chequered)  # fmt: skip
 
 
 def paving(rng: Generator) -> Material:
     """Slabs or setts of a pavement."""
     base = pick(rng, paint_box.STONES)
-    width, height, bond = ((0.3, 0.3, 0.5), (0.4, 0.4, 0.0), (0.5, 0.5, 0.5), (0.6, 0.4, 0.5), (0.2, 0.1, 0.5), (0.12, 0.1, 0.5))[
-        rng.integers(6)
-    ]  # fmt: skip
+    width, height, bond = _SLABS[rng.integers(len(_SLABS))]
     return tiled(rng, base, base * rng.uniform(0.8, 0.95), base * 0.45, width, height, rng.uniform(0.006, 0.012),
                  bond=bond, varied=rng.uniform(0.04, 0.12), fine_size=0.5, rough=0.11, uneven=0.14)  # fmt: skip
 
@@ -149,8 +152,8 @@ def turf(rng: Generator, dry: float = 0.3, mown: float = 0.0) -> Material:
     """Grass from above; ``dry`` is how much is yellow or bare, ``mown`` metres of a pair of stripes."""
     base = pick(rng, paint_box.GRASSES)
     bare = pick(rng, paint_box.DRY if rng.random() < 0.7 else paint_box.EARTHS)
-    numbers = {0: 1 / rng.uniform(0.7, 1.2), 1: dry, 2: rng.uniform(0.08, 0.2), 3: mown, 4: rng.uniform(0.05, 0.12)}
-    return _made(rng, shade.TURF, [base * 0.45, base * 1.25, bare], numbers)
+    numbers = {0: 1 / rng.uniform(1.3, 2.2), 1: dry, 2: rng.uniform(0.12, 0.28), 3: mown, 4: rng.uniform(0.05, 0.12)}
+    return _made(rng, shade.TURF, [base * 0.38, base * 1.3, bare], numbers)
 
 
 def foliage(rng: Generator, colour: Colour | None = None, size: float = 1.2, clump: float = 3.0) -> Material:
@@ -229,7 +232,7 @@ def shopfront(rng: Generator, lit: float) -> Material:
         1: rng.uniform(0.2, 0.6),
         2: rng.uniform(0.5, 0.75),
         3: lit,
-        8: rng.integers(999),
+        8: float(rng.integers(999)),
     }
     return _made(rng, shade.SHOPFRONT, [frame, sign, inside], numbers)
 

@@ -239,8 +239,10 @@ def _stand(plan: Plan, z: float) -> None:
     """Rows of seats, rising."""
     rng = plan.rng
     seat = pick(rng, linear("3a5a86", "7a3a34", "5a5f66", "8b8d8a"))
-    chairs = plan.use(materials.tiled(rng, seat, seat * 0.9, seat * 0.25, 0.5, 0.5, 0.08, varied=0.1))
+    chairs = plan.use(materials.striped(rng, seat, seat * 0.2, 0.5, duty=0.86, wave=0.08, uneven=0.12))
     grey = plan.use(materials.concrete(rng))
     for k in range(8):
-        plan.wall((-35, z - 0.8 * k), (35, z - 0.8 * k), 0.5 * k, 0.5 * k + 0.55, chairs if k else grey)
-        plan.floor(-35, 35, z - 0.8 * (k + 1), z - 0.8 * k, grey, y=0.5 * (k + 1))
+        plan.wall(
+            (-35, z - 0.8 * k), (35, z - 0.8 * k), 0.42 * k, 0.42 * k + 0.5, chairs if k else grey, dark=(0, 0, 0.6, 0)
+        )
+        plan.floor(-35, 35, z - 0.8 * (k + 1), z - 0.8 * k, grey, y=0.42 * (k + 1))

@@ -52,7 +52,8 @@ def paint(place: Place, view: View) -> Surfaces:
         fine = _sampled(shell, lens, rays, eye, x[at] + shift[:, 0], y[at] + shift[:, 1], seen[other])
         slots = np.full(len(seen), -1, np.int32)
         slots[other] = np.arange(len(other), dtype=np.int32)
-        blend_edges(pixels, samples, flat, slots, np.stack(fine), *picture, lit)
+        albedo, normal, point, emission = picture
+        blend_edges(pixels, samples, flat, slots, np.stack(fine), albedo, normal, point, emission, lit)
     albedo, normal, point, emission = (part.reshape(height, width, 3) for part in picture)
     return Surfaces(albedo, normal, point, emission, lit.reshape(height, width))
 
@@ -77,23 +78,10 @@ def _sampled(
     shell: Shell, lens: np.ndarray, rays: np.ndarray, eye: np.ndarray, x: np.ndarray, y: np.ndarray, shown: np.ndarray
 ) -> list[np.ndarray]:
     """Albedo, normal, point, emission (N, 3) of samples."""
-    parts = [np.empty((len(x), 3), np.float32) for _ in range(4)]
-    shade(
-        x,
-        y,
-        shown,
-        lens,
-        shell.patches,
-        shell.materials,
-        shell.decals,
-        shell.air,
-        rays,
-        eye,
-        tiles(),
-        Run.allocate(),
-        *parts,
-    )
-    paint_sky(x, y, shown, shell.sky, rays, tiles(), *parts)
+    albedo, normal, point, emission = parts = [np.empty((len(x), 3), np.float32) for _ in range(4)]
+    made_of = (shell.patches, shell.materials, shell.decals, shell.air)
+    shade(x, y, shown, lens, *made_of, rays, eye, tiles(), Run.allocate(), albedo, normal, point, emission)
+    paint_sky(x, y, shown, shell.sky, rays, tiles(), albedo, normal, point, emission)
     return parts
 
 

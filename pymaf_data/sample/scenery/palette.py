@@ -30,15 +30,17 @@ FACADES = linear(
 )  # fmt: skip
 CARPETS = linear("6f6a66", "5b5f66", "7d7267", "8a8378", "4c5157", "6a5650", "57624f", "70767c")
 FABRICS = linear(
-    "6b6d70", "7d766c", "4b4f57", "8b8175", "5d5148", "42505c", "6e5a4e", "9a9488", "3d3f42", "566052", "7a4f45", "b1a898",
+    "6b6d70", "7d766c", "4b4f57", "8b8175", "5d5148", "42505c", "6e5a4e", "9a9488", "3d3f42", "566052", "7a4f45",
+    "b1a898",
 )  # fmt: skip
 METALS = linear("7a7d80", "55585b", "9a9c9d", "35373a", "686a6c")
 ACCENTS = linear("8c3b33", "2f4f6f", "3d5f4a", "b08a3e", "6b3f52", "31565c", "a85a34", "274060", "5a6b3a", "94473c")
 CARS = linear(
-    "b9bbbd", "2a2c2f", "e0e1e0", "4a4e53", "8d9094", "1d2733", "6e1f22", "2c4a6b", "7b7466", "355045", "c9c6be", "16181a",
+    "b9bbbd", "2a2c2f", "e0e1e0", "4a4e53", "8d9094", "1d2733", "6e1f22", "2c4a6b", "7b7466", "355045",
+    "c9c6be", "16181a",
 )  # fmt: skip
 LEAVES = linear("3d4f26", "47582b", "33452a", "52602f", "5d6534", "3a4c33")
-GRASSES = linear("4f6130", "57682f", "46582d", "627038", "6b7340")
+GRASSES = linear("4f5c36", "586538", "485633", "62693f", "6b6f47")
 DRY = linear("8d8455", "97895c", "7e7750", "a0905f")
 EARTHS = linear("6e5a45", "7d6750", "5f4e3d", "88735a")
 SANDS = linear("c2ad8a", "b8a27e", "cbb896", "ad9878")

@@ -1,7 +1,8 @@
 """Seamless patterns on a tile, made once per process and looked up anywhere at any footprint.
 
-Each pattern is a 512 × 512 tile of mean 0, within −1 … 1 in steps of 1/127 (small, so that it stays in the cache), with a pyramid of halves: a lookup reads the level whose
-texels are as large as the pixel's footprint, so what is finer than a pixel fades to its mean instead of flickering.
+Each pattern is a 512 × 512 tile of mean 0, within −1 … 1 in steps of 1/127 (bytes stay in the processor's cache), with
+a pyramid of halves: a lookup reads the level whose texels are as large as the pixel's footprint, so what is finer than
+a pixel fades to its mean instead of flickering.
 The kernels live in the files that use them (numba's cache watches one file only); here are the tiles.
 """
 

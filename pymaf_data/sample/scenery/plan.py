@@ -17,12 +17,16 @@ from pymaf_data.sample.scenery.materials import Material
 from pymaf_data.sample.scenery.place import Place, Shell
 from pymaf_data.sample.scenery.shade import Air, Decals, Materials
 from pymaf_data.sample.scenery.sky import Sky
+from pymaf_data.sample.scenery.solids import Point
 from pymaf_data.sample.scenery.stock import Loan
 from pymaf_data.sample.scenery.visible import RECTANGLE, SKYLINE, Patches
 from pymaf_data.sample.things import Thing
 
 if TYPE_CHECKING:
     from pymaf_data.sample.view import View
+
+Dark = tuple[float, float, float, float]
+"""Share of the light that a patch loses along u = 0, u = end, v = 0, v = end."""
 
 _ELBOW = 0.9  # metres around the camera in which nothing stands
 _TRIALS = 12
@@ -82,8 +86,7 @@ class Plan:
         self._materials.append(material)
         return len(self._materials) - 1
 
-    def patch(self, corner: tuple[float, float, float], side_u: tuple[float, float, float],
-              side_v: tuple[float, float, float], material: int, *, dark: tuple[float, float, float, float] = (0, 0, 0, 0),
+    def patch(self, corner: Point, side_u: Point, side_v: Point, material: int, *, dark: Dark = (0, 0, 0, 0),
               ragged: tuple[float, float] | None = None) -> int:  # fmt: skip
         """Add a rectangle.
 
@@ -113,7 +116,7 @@ class Plan:
         return self.patch((x0, y, z1), (x1 - x0, 0, 0), (0, 0, z0 - z1), material, dark=(dark,) * 4)
 
     def wall(self, start: tuple[float, float], end: tuple[float, float], low: float, high: float, material: int,
-             dark: tuple[float, float, float, float] = (0, 0, 0, 0), ragged: tuple[float, float] | None = None
+             dark: Dark = (0, 0, 0, 0), ragged: tuple[float, float] | None = None
              ) -> int:  # fmt: skip
         """An upright rectangle over the ground line from (x, z) to (x, z); u runs along it, v up."""
         side = (end[0] - start[0], 0.0, end[1] - start[1])
@@ -196,7 +199,7 @@ class Plan:
         for _ in range(_TRIALS):
             if not len(self.spots):
                 return None
-            a, b, r = self.spots[self.rng.integers(len(self.spots))]
+            a, b, _ = self.spots[self.rng.integers(len(self.spots))]
             far = float(np.hypot(a, b))
             share = self.rng.uniform(0.45, 0.85)
             aside = self.rng.choice([-1, 1]) * self.rng.uniform(0.3, 1.0) * (radius + 0.25)

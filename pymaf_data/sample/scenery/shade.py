@@ -309,7 +309,7 @@ def _facade(n: Array, c: Array, run: Run, count: int, haze: Array, tiles: Array)
         cloth = _within(py, 1.0 - 0.9 * max(drawn - 0.45, 0.0), 1.0, storey) * _step(drawn > 0.45)
         cloth = max(cloth, _step(drawn < 0.25) * (_within(px, 0.0, 0.25, lane) + _within(px, 0.75, 1.0, lane)))
         glass = _mix(c2, (0.42, 0.40, 0.36), 0.55 * min(cloth, 1.0))
-        mirror = 0.16 + 0.5 * _ramp(py + 0.5 * drawn + 0.4 * coarse, 0.35, 1.3)
+        mirror = 0.16 + 0.5 * _ramp(py + 0.5 * drawn + 0.15 * coarse, 0.35, 1.3)
         glow = (haze[0] * mirror * 0.55, haze[1] * mirror * 0.6, haze[2] * mirror * 0.66)
         surface = _mix(c1, glass, pane)
         share = opening * pane * (1.0 - 0.5 * min(cloth, 1.0)) * shade
@@ -356,13 +356,13 @@ def _books(n: Array, c: Array, run: Run, count: int, tiles: Array) -> None:
         keep = min(max(1.0 - fu / spine, 0.0), 1.0)
         dark = _times(c0, 0.35)
         group = _chance(int(np.floor(u / 0.42)), row, 31)
-        tall = 0.58 + 0.26 * _chance(column, row, 4) - 0.1 * group
+        tall = 0.58 + 0.26 * (0.5 + keep * (_chance(column, row, 4) - 0.5)) - 0.1 * group
         hue, tone = _chance(column + int(9 * group), row, 5), _chance(column, row, 6)
         cover = _mix(_mix(c1, c2, hue), (0.62, 0.58, 0.5), _step(tone > 0.72) * 0.9)
         cover = _times(cover, 0.35 + 0.9 * tone)
         label = _within(y - row, 0.45, 0.56, fv / pitch) * _step(hue > 0.5)
         cover = _mix(cover, (0.7, 0.66, 0.55), 0.6 * label * keep)
-        cover = _mix(_times(_mix(c1, c2, 0.5), 0.7), cover, keep)
+        cover = _mix(_times(_mix(_mix(c1, c2, 0.5), (0.62, 0.58, 0.5), 0.25), 0.71), cover, keep)
         round_ = 1.0 - 0.45 * keep * abs(2.0 * (x - column) - 1.0) ** 3
         filled = _within(y - row, board / pitch, tall, fv / pitch) * _step(group > 0.22)
         inside = _mix(_times(dark, 0.5 + (y - row)), _times(cover, round_), filled)
@@ -383,8 +383,9 @@ def _painting(n: Array, c: Array, run: Run, count: int, a: float, b: float, tile
             near = _ramp(t + 0.03 * warp, skyline - 0.02, skyline + 0.02)
             inner = _mix(_times(c1, 0.8 + 0.5 * warp), _times(c2, 0.9 + 0.3 * warp + 0.3 * t), near)
         elif n[2] < 1.5:  # planes of colour
-            inner = _mix(c1, c2, _ramp(_tile(tiles, CLOUD, s * 0.8 + n[6] + 0.2 * warp, t * 0.8, foot), -0.04, 0.04))
-            inner = _mix(inner, _times(c1, 0.25), _ramp(warp + 0.4 * s, 0.25, 0.32))
+            inner = _mix(c1, c2, _ramp(_tile(tiles, CLOUD, s * 0.22 + n[6], t * 0.22 + n[7], foot), -0.02, 0.02))
+            third = _tile(tiles, CLOUD, s * 0.15 + n[7], t * 0.3 + n[6], foot)
+            inner = _mix(inner, _times(c1, 0.25), _ramp(third, 0.22, 0.26))
         else:  # print: blocks and lines of text on paper
             line = _train(t / 0.06, 0.3, 0.7, fv / (0.06 * max(a, b))) * _step(t * max(a, b) < 0.45 * b)
             block = _within(v, 0.52 * b, 0.86 * b, fv) * _within(u, 0.14 * a, 0.86 * a, fu)
@@ -434,7 +435,9 @@ def _shopfront(n: Array, c: Array, run: Run, count: int, a: float, b: float, haz
         block = _chance(int(np.floor(u / 0.45)), int(np.floor(v / 0.38)), number + int(n[8]))
         shelf = _ramp(block + 0.5 * goods, 0.45, 0.65) * _within(v, n[1], n[1] + 1.5, fv)
         inside = _mix(_times(c2, 0.5 + 0.4 * goods), (0.30 + 0.25 * block, 0.26, 0.34 - 0.25 * block), 0.6 * shelf)
-        mirror = 0.1 + 0.25 * _ramp(goods + 0.3 * v, 0.1, 1.3)
+        # The other side of the street, dark against a bright sky, as the glass throws it back.
+        roof = 1.6 + 1.1 * _chance(int(np.floor(u / 2.7)), 5, int(n[8]))
+        mirror = 0.05 + 0.3 * _ramp(v + 0.25 * u - np.floor(0.25 * u), roof - 0.1, roof + 0.3)
         glass = 1.0 - frame
         glow = n[3] * (0.5 + 0.2 * v) * glass
         _put(

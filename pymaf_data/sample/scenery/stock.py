@@ -14,7 +14,7 @@ from zlib import crc32
 import numpy as np
 from numpy.random import Generator
 
-from pymaf_data.sample.scenery.furniture import Made
+from pymaf_data.sample.scenery.solids import Made
 from pymaf_data.sample.things import Thing
 
 Maker = Callable[[Generator], Made]
@@ -24,7 +24,7 @@ EXAMPLES = 16
 
 @dataclass(frozen=True)
 class Loan:
-    """A thing about the origin, as it will stand: its mesh, scale and tint, its disc's radius and its height, metres."""
+    """A thing about the origin: its mesh, how it is scaled and tinted, its disc's radius and its height, metres."""
 
     thing: Thing
     scale: float
@@ -50,7 +50,7 @@ def _example(maker: Maker, number: int) -> Made:
 
 def lend(rng: Generator, makers: Sequence[Maker] | Maker) -> Loan:
     """One of the examples of one of the makers."""
-    maker = makers if callable(makers) else makers[rng.integers(len(makers))]
+    maker = makers if callable(makers) else makers[int(rng.integers(len(makers)))]
     thing, radius, height = _example(maker, int(rng.integers(EXAMPLES)))
     scale = float(rng.uniform(0.95, 1.06))
     tone, warmth = rng.normal(1, 0.08), rng.normal(0, 0.02)

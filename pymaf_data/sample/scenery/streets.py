@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.random import Generator
 
-from pymaf_data.sample.scenery import greenery, materials, street_things
+from pymaf_data.sample.scenery import greenery, materials, street_things, vehicles
 from pymaf_data.sample.scenery import palette as paint_box
 from pymaf_data.sample.scenery.palette import linear, pick
 from pymaf_data.sample.scenery.place import Place
@@ -27,7 +27,7 @@ def draw_street(rng: Generator, view: View, spots: np.ndarray, kind: str) -> Pla
     """People on a pavement or on the carriageway of a street with houses on both sides."""
     yaw = float(rng.choice([rng.normal(0, 0.35), rng.choice([-1, 1]) * rng.uniform(0.9, 1.5)]))
     plan = Plan(rng, view, spots, yaw)
-    x0, x1, z0, z1 = plan.bounds(0.4)
+    _, _, z0, z1 = plan.bounds(0.4)
     weather = draw_weather(rng, np.full(3, 0.13), town=0.8)
     walk, road = rng.uniform(1.6, 3.5), rng.uniform(5.5, 8.0)
     paved, tar = plan.use(materials.paving(rng)), plan.use(materials.asphalt(rng))
@@ -37,18 +37,18 @@ def draw_street(rng: Generator, view: View, spots: np.ndarray, kind: str) -> Pla
     if rng.random() < 0.55:  # everybody on the pavement, the road behind or before them
         near, edge = z1 + rng.uniform(0.2, 2.0), z0 - rng.uniform(0.1, 1.0)
         drop = 0.13
-        plan.floor(-_FAR, _FAR, edge, near, paved, dark=0.2)
+        plan.floor(-_FAR, _FAR, edge, near + 8, paved)
         _kerb(plan, stone, edge, -drop, 0.0)
         _road(plan, tar, edge - road, edge, -drop, rng)
         _kerb(plan, stone, edge - road, -drop, 0.0)
-        plan.floor(-_FAR, _FAR, edge - road - walk, edge - road, paved, dark=0.2)
+        plan.floor(-_FAR, _FAR, edge - road - walk - 8, edge - road, paved)
         far = edge - road - walk
         parking = (edge - road + 1.05, -drop)
     else:  # everybody on the carriageway
         edge = z0 - rng.uniform(0.3, 2.5)
         _road(plan, tar, edge, z1 + 4.0, 0.0, rng)
         _kerb(plan, stone, edge, 0.0, 0.13)
-        plan.floor(-_FAR, _FAR, edge - walk, edge, paved, y=0.13, dark=0.2)
+        plan.floor(-_FAR, _FAR, edge - walk - 8, edge, paved, y=0.13)
         far, near = edge - walk, z1 + 4.0
         parking = (edge + 1.05, 0.0)
     _houses(plan, (-_FAR, _FAR), far, 1.0)
@@ -60,7 +60,7 @@ def draw_street(rng: Generator, view: View, spots: np.ndarray, kind: str) -> Pla
     strewn = (
         street_things.bollard,
         street_things.bin_,
-        street_things.bicycle,
+        vehicles.bicycle,
         street_things.bench,
         street_things.planter,
     )
@@ -70,7 +70,7 @@ def draw_street(rng: Generator, view: View, spots: np.ndarray, kind: str) -> Pla
         (
             street_things.bollard,
             street_things.planter,
-            street_things.bicycle,
+            vehicles.bicycle,
             street_things.railing,
             street_things.bin_,
         ),
@@ -92,17 +92,17 @@ def draw_square(rng: Generator, view: View, spots: np.ndarray, kind: str) -> Pla
         face = materials.facade(rng)
         storeys = int(rng.integers(2, 5))
         plan.wall((x, z1 + 20), (x, z0), 0.0, float(face.numbers[1]) * storeys, plan.use(face), dark=(0, 0, 0.4, 0))
-    strewn = (street_things.bench, street_things.planter, street_things.bollard, street_things.bin_, street_things.bicycle,
+    strewn = (street_things.bench, street_things.planter, street_things.bollard, street_things.bin_, vehicles.bicycle,
               greenery.tree, greenery.bush)  # fmt: skip
     strew(plan, strewn, (z0 + 0.8, z0 + 5.0), 0.0, int(rng.integers(4, 9)))
-    hide_some(plan, (street_things.bench, street_things.planter, street_things.bollard, street_things.bicycle))
+    hide_some(plan, (street_things.bench, street_things.planter, street_things.bollard, vehicles.bicycle))
     return _finished(plan, kind, weather)
 
 
 def draw_car_park(rng: Generator, view: View, spots: np.ndarray, kind: str) -> Place:
     """Rows of bays with cars."""
     plan = Plan(rng, view, spots, float(rng.uniform(-0.6, 0.6)))
-    x0, x1, z0, z1 = plan.bounds(rng.uniform(0.3, 1.5))
+    z0 = plan.bounds(rng.uniform(0.3, 1.5))[2]
     weather = draw_weather(rng, np.full(3, 0.12), town=0.5)
     plan.floor(-_FAR, _FAR, -_FAR, 40, plan.use(materials.asphalt(rng)))
     row, bay = z0 - 0.3, 2.5
@@ -116,7 +116,7 @@ def draw_car_park(rng: Generator, view: View, spots: np.ndarray, kind: str) -> P
             x = start - _FAR + (k + 0.5) * bay
             if plan.seen(x, row - 2.6, 3.0):
                 plan.put(
-                    lend(rng, street_things.car),
+                    lend(rng, vehicles.car),
                     x,
                     row - 2.6,
                     float(rng.choice([0, np.pi])) + rng.normal(0, 0.02),
@@ -128,7 +128,7 @@ def draw_car_park(rng: Generator, view: View, spots: np.ndarray, kind: str) -> P
     else:
         _green_edge(plan, back)
     line_up(plan, (street_things.lamp_post, greenery.tree), row - 5.6, 0.0, rng.uniform(5, 9))
-    hide_some(plan, (street_things.bollard, street_things.bin_, street_things.bicycle))
+    hide_some(plan, (street_things.bollard, street_things.bin_, vehicles.bicycle))
     return _finished(plan, kind, weather)
 
 
@@ -243,7 +243,7 @@ def _park(plan: Plan, z: float, y: float) -> None:
     while x < 30:
         if rng.random() < 0.6 and plan.seen(x, z, 4.0):
             plan.put(
-                lend(rng, street_things.car),
+                lend(rng, vehicles.car),
                 x,
                 z,
                 float(rng.choice([-1, 1])) * np.pi / 2 + rng.normal(0, 0.02),

@@ -24,9 +24,9 @@ BODY12 = tuple(COCO17.joints[5:])
 
 _WORLD_TO_CAMERA = np.diag([1.0, -1.0, -1.0])
 _COUNT_SHARES = (0.26, 0.28, 0.22, 0.14, 0.10)  # of pictures with 1 … 5 people drawn
-_TALL = (100.0, 620.0)  # pixels that a person of full height shows, at 480 px
+_TALL = (80.0, 790.0)  # pixels that a person of full height shows, at 480 px
 _NEAREST, _FARTHEST = 0.55, 24.0  # metres
-_CUT_SHARE = 0.24  # of people who may be cut by the frame
+_CUT_SHARE = 0.20  # of people who may be cut by the frame
 _CUT_LEFT = 0.45  # of whom at least this share stays inside
 _BESIDE_SHARE = 0.55  # of further people who stand nearly in line with another
 _TRIALS = 16

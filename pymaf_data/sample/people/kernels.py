@@ -147,7 +147,8 @@ def _on_trunk(x: float, y: float, z: float, cut: Cut) -> int:
             return OUTER
     if cut.sleeve > 0 and y > cut.hem:
         axis = np.sqrt(x * x + (z - 0.035) ** 2)
-        open_neck = y > 0.195 and axis < cut.neck_radius and y > cut.collar
+        lowest = 0.195 + 0.055 * _ramp(0.06 - z, 0.0, 0.07)  # a collar stands higher at the back
+        open_neck = y > lowest and axis < cut.neck_radius and y > cut.collar
         vee = z > 0.05 and y > 0.235 - cut.neck_drop + abs(x) * cut.neck_drop / 0.07
         strap = cut.sleeve >= 0.16 or abs(x) < cut.sleeve or y < 0.12
         if strap and not open_neck and not (vee and abs(x) < 0.09):

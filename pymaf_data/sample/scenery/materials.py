@@ -41,10 +41,10 @@ def _made(rng: Generator, kind: int, colours: list[Colour], numbers: dict[int, f
 
 def mottled(rng: Generator, colour: Colour, stain: Colour | None = None, *, size: float = 3.0,
             uneven: float = 0.06, fine: int = GRAIN, fine_size: float = 0.6, rough: float = 0.05,
-            stained: float = 0.0) -> Material:  # fmt: skip
+            stained: float = 0.0, cracked: float = 0.0) -> Material:  # fmt: skip
     """One colour with uneven tone over ``size`` metres, fine texture of tiles ``fine_size`` wide, and stains."""
     other = colour * 0.75 if stain is None else stain
-    numbers = {0: 1 / size, 1: uneven, 2: fine, 3: 1 / fine_size, 4: rough, 5: stained}
+    numbers = {0: 1 / size, 1: uneven, 2: fine, 3: 1 / fine_size, 4: rough, 5: stained, 8: cracked}
     return _made(rng, shade.MOTTLED, [colour, other], numbers)
 
 
@@ -58,7 +58,8 @@ def plaster(rng: Generator, colour: Colour | None = None) -> Material:
 def concrete(rng: Generator, colour: Colour | None = None) -> Material:
     """Cast or screeded concrete with stains."""
     base = pick(rng, paint_box.CONCRETES) if colour is None else colour
-    return mottled(rng, base, base * 0.7, size=3.5, uneven=0.12, rough=0.08, stained=rng.uniform(0.2, 0.6))
+    return mottled(rng, base, base * 0.7, size=3.5, uneven=0.12, rough=0.08, stained=rng.uniform(0.2, 0.6),
+                   cracked=rng.choice([0.0, 0.4]))  # fmt: skip
 
 
 def carpet(rng: Generator) -> Material:
@@ -76,7 +77,7 @@ def asphalt(rng: Generator) -> Material:
     """A road's surface, worn and patched."""
     base = pick(rng, paint_box.ASPHALTS)
     return mottled(rng, base, base * rng.uniform(0.6, 0.8), size=6.0, uneven=0.13, fine_size=0.45, rough=0.17,
-                   stained=rng.uniform(0.25, 0.6))  # fmt: skip
+                   stained=rng.uniform(0.25, 0.6), cracked=rng.choice([0.0, 0.5]))  # fmt: skip
 
 
 def gravel(rng: Generator, colour: Colour | None = None) -> Material:
@@ -89,7 +90,7 @@ def gravel(rng: Generator, colour: Colour | None = None) -> Material:
 def sand(rng: Generator) -> Material:
     """Dry sand, trodden and damp in places."""
     base = pick(rng, paint_box.SANDS)
-    return mottled(rng, base, base * 0.72, size=1.6, uneven=0.13, fine_size=0.35, rough=0.08, stained=0.35)
+    return mottled(rng, base, base * 0.72, size=1.6, uneven=0.15, fine_size=0.5, rough=0.15, stained=0.25)
 
 
 def earth(rng: Generator) -> Material:
@@ -240,4 +241,4 @@ def shopfront(rng: Generator, lit: float) -> Material:
 def water(rng: Generator, surf: float = 0.0) -> Material:
     """Sea or a lake; ``surf`` metres from its near edge v = 0 break into foam."""
     deep = paint_box.linear("35525c", "3b5a62", "2f4a58", "47615f")[rng.integers(4)] * rng.uniform(0.5, 0.9)
-    return _made(rng, shade.WATER, [deep, np.array([0.72, 0.74, 0.75])], {0: 1.4, 1: surf})
+    return _made(rng, shade.WATER, [deep, np.array([0.72, 0.74, 0.75])], {0: 1.15, 1: surf})

@@ -60,6 +60,7 @@ class Plan:
         self.half_width = float(view.size[0] / 2 / view.intrinsics[0, 0])
         self.things: list[Thing] = []
         self._taken: list[tuple[float, float, float]] = []
+        self._screens: list[tuple[float, float, float, float]] = []
         self._materials: list[Material] = []
         self._patches: list[tuple[np.ndarray, ...]] = []
         self._decals: list[tuple[np.ndarray, np.ndarray, float, float]] = []
@@ -120,6 +121,8 @@ class Plan:
              ) -> int:  # fmt: skip
         """An upright rectangle over the ground line from (x, z) to (x, z); u runs along it, v up."""
         side = (end[0] - start[0], 0.0, end[1] - start[1])
+        if low < 0.2 and high > 0.4:
+            self._screens.append((*start, *end))
         return self.patch((start[0], low, start[1]), side, (0, high - low, 0), material, dark=dark, ragged=ragged)
 
     def mark(self, colour: np.ndarray, u0: float, u1: float, v0: float, v1: float, *, strength: float = 1.0,
@@ -156,6 +159,18 @@ class Plan:
         discs = [*self.spots.tolist(), *self._taken]
         return all(np.hypot(x - a, z - b) > radius + r + slack for a, b, r in discs)
 
+    def behind(self, x: float, z: float) -> bool:
+        """Whether an upright patch stands before a point of the ground; things are drawn over patches."""
+        for ax, az, bx, bz in self._screens:
+            across = x * (bz - az) - z * (bx - ax)
+            if abs(across) < 1e-9:
+                continue
+            along = (ax * (bz - az) - az * (bx - ax)) / across  # where the line of sight meets the wall's line
+            at = (ax * z - az * x) / across
+            if 0.0 < along < 1.0 and 0.0 <= at <= 1.0:
+                return True
+        return False
+
     def hides(self, x: float, z: float, radius: float) -> bool:
         """Whether a disc stands before somebody, as the camera sees it."""
         here = np.array([x, z])
@@ -183,7 +198,9 @@ class Plan:
         hide people, which ``veil`` allows.
         """
         reach = loan.radius if radius is None else radius
-        if not self.free(x, z, reach) or (not veil and self.hides(x, z, reach)):
+        if not self.free(x, z, reach) or self.behind(x, z) or (not veil and self.hides(x, z, reach)):
+            return False
+        if any(loan.gap(x, z, heading, a, b) < r for a, b, r in self.spots):
             return False
         self._taken.append((x, z, reach))
         place = loan.thing.moved(loan.scale * self.turn @ turning(heading), self.turn @ [x, y, z])

@@ -178,6 +178,9 @@ def _mottled(n: Array, c: Array, run: Run, count: int, tiles: Array) -> None:
         coarse = _tile(tiles, CLOUD, u * n[0] + n[6], v * n[0] + n[7], foot * n[0])
         fine = _tile(tiles, int(n[2]), u * n[3] + n[7], v * n[3] + n[6], foot * n[3])
         colour = _times(c0, 1.0 + n[1] * coarse + n[4] * fine)
+        if n[8] > 0.0:  # cracks run along a level of the noise
+            crack = (1.0 - _ramp(abs(coarse + 0.08 * fine), 0.004, 0.02)) / (1.0 + 40.0 * foot)
+            colour = _times(colour, 1.0 - n[8] * crack)
         if n[5] > 0.0:
             stain = _tile(tiles, CLOUD, u * 0.37 * n[0] + n[7], v * 0.37 * n[0] - n[6], 0.37 * foot * n[0])
             colour = _mix(
@@ -423,7 +426,6 @@ def _shopfront(n: Array, c: Array, run: Run, count: int, a: float, b: float, haz
     c0, c1, c2 = _colour(c, 0), _colour(c, 1), _colour(c, 2)
     for k in range(count):
         u, v, fu, fv = run.u[k], run.v[k], run.fu[k], run.fv[k]
-        foot = max(fu, fv)
         bay = n[0]
         number = int(np.floor(u / bay))
         frame = 1.0 - _train(u / bay, 0.03, 0.97, fu / bay) * _within(v, n[1], b - n[2], fv)
@@ -431,13 +433,19 @@ def _shopfront(n: Array, c: Array, run: Run, count: int, a: float, b: float, haz
         letter = _train(u / 0.32 + 0.3 * _chance(int(u / 0.32), number, 3), 0.15, 0.75, fu / 0.32)
         letter *= sign * _within(v, b - 0.66 * n[2], b - 0.34 * n[2], fv) * _train(u / (2 * bay), 0.25, 0.75, fu)
         front = _mix(_mix(c0, c1, sign), (0.75, 0.73, 0.68), letter * 0.85)
-        goods = _tile(tiles, CLOUD, u * 0.37 + n[6], v * 0.37 + n[7], foot * 0.37)
-        block = _chance(int(np.floor(u / 0.45)), int(np.floor(v / 0.38)), number + int(n[8]))
-        shelf = _ramp(block + 0.5 * goods, 0.45, 0.65) * _within(v, n[1], n[1] + 1.5, fv)
-        inside = _mix(_times(c2, 0.5 + 0.4 * goods), (0.30 + 0.25 * block, 0.26, 0.34 - 0.25 * block), 0.6 * shelf)
+        # Within: shelves of goods up to the height of a head, a pale back wall above, all dim.
+        x, y = u / 0.23, (v - n[1]) / 0.34
+        column, row = int(np.floor(x)), int(np.floor(y))
+        item, tone = _chance(column // 2, row, number + int(n[8])), _chance(column, row, 77)
+        keep = min(max(1.0 - fu / 0.23, 0.0), 1.0)
+        shelf = _within(v, n[1], n[1] + 1.36, fv) * _train(y, 0.06, 0.5 + 0.4 * item, fv / 0.34)
+        shelf *= (1.0 - keep) * 0.7 + keep * _step(item > 0.3)
+        wares = (0.16 + 0.3 * item * tone, 0.15 + 0.22 * tone, 0.17 + 0.26 * (1.0 - item) * tone)
+        inside = _mix(_times(c2, 0.35 + 0.3 * (v / b)), wares, 0.75 * shelf)
         # The other side of the street, dark against a bright sky, as the glass throws it back.
-        roof = 1.6 + 1.1 * _chance(int(np.floor(u / 2.7)), 5, int(n[8]))
-        mirror = 0.05 + 0.3 * _ramp(v + 0.25 * u - np.floor(0.25 * u), roof - 0.1, roof + 0.3)
+        house = u / 4.3 + 0.4 * n[6]
+        roof = b * (0.5 + 0.35 * _chance(int(np.floor(house)), 5, int(n[8])))
+        mirror = 0.05 + 0.22 * _ramp(v, roof - 0.02, roof + 0.25)
         glass = 1.0 - frame
         glow = n[3] * (0.5 + 0.2 * v) * glass
         _put(

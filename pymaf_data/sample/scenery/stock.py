@@ -21,6 +21,8 @@ Maker = Callable[[Generator], Made]
 EXAMPLES = 16
 """Of each kind."""
 
+_HEAD = 1.9  # metres
+
 
 @dataclass(frozen=True)
 class Loan:
@@ -31,6 +33,17 @@ class Loan:
     tint: np.ndarray
     radius: float
     height: float
+
+    def gap(self, x: float, z: float, heading: float, px: float, pz: float) -> float:
+        """Metres from a point of the ground to the rectangle that the thing, at (x, z) and turned, stands on.
+
+        What lies higher than a head is not counted: people may stand below a tree.
+        """
+        low = self.thing.vertices[self.thing.vertices[:, 1] < _HEAD][:, [0, 2]] * self.scale
+        c, s = np.cos(heading), np.sin(heading)
+        near = np.array([c * (px - x) - s * (pz - z), s * (px - x) + c * (pz - z)])
+        away = np.maximum(np.maximum(low.min(0) - near, near - low.max(0)), 0.0)
+        return float(np.hypot(*away))
 
     @property
     def back(self) -> float:

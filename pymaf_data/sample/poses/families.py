@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pymaf_data.sample.poses.climbing import CLIMBING
+from pymaf_data.sample.poses.dancing import DANCING
+from pymaf_data.sample.poses.exercise import CARRYING, EXERCISING, JUMPING
 from pymaf_data.sample.poses.gait import RUNNING, WALKING
 from pymaf_data.sample.poses.low import BENDING, KNEELING, SQUATTING
 from pymaf_data.sample.poses.lying import LYING
 from pymaf_data.sample.poses.reaching import REACHING
 from pymaf_data.sample.poses.sitting import SITTING
+from pymaf_data.sample.poses.sports import BALL_SPORTS
 from pymaf_data.sample.poses.standing import STANDING
 from pymaf_data.sample.poses.variants import Family
 
@@ -14,11 +18,17 @@ FAMILIES: dict[str, Family] = {
     "standing": STANDING,
     "walking": WALKING,
     "running": RUNNING,
-    "squatting": SQUATTING,
-    "kneeling": KNEELING,
-    "bending": BENDING,
     "sitting": SITTING,
-    "reaching": REACHING,
+    "squatting": SQUATTING,
     "lying": LYING,
+    "reaching": REACHING,
+    "bending": BENDING,
+    "climbing": CLIMBING,
+    "dancing": DANCING,
+    "ball_sports": BALL_SPORTS,
+    "kneeling": KNEELING,
+    "jumping": JUMPING,
+    "exercising": EXERCISING,
+    "carrying": CARRYING,
 }
 """Name → family; shares need not sum to one."""

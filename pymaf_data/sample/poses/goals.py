@@ -150,17 +150,22 @@ class Reach:
 
 @dataclass(frozen=True)
 class Touch:
-    """Two markers come together, ``apart`` from each other in the world (first minus second); nan leaves an axis."""
+    """Two markers come together, ``apart`` from each other in the world (first minus second); nan leaves an axis.
+
+    ``lift`` moves both off their palms, ``shift`` the first one in its bone's own frame.
+    """
 
     one: str
     other: str
     apart: Vector = (0.0, 0.0, 0.0)
     spread: float = 0.006
     lift: float = 0.0
+    shift: Vector = (0.0, 0.0, 0.0)
 
     def write(self, state: State, rows: Rows) -> None:
         """See :class:`Goal`."""
         a, b = _lifted(state, self.one, self.lift), _lifted(state, self.other, self.lift)
+        a = a[0], a[1] + np.asarray(self.shift)
         for axis, value in enumerate(self.apart):
             if not np.isnan(value):
                 rows.add([(1.0, *a), (-1.0, *b)], np.eye(3)[axis], float(value), self.spread)

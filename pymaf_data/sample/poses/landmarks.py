@@ -34,6 +34,8 @@ _MARKERS: dict[str, tuple[tuple[str, ...], str, str, float, tuple[float, float, 
     "ankle_inside": (("knee", "ankle"), "knee", "ankle", 0.93, (-1, 0, 0)),
     "instep": (("ankle",), "ankle", "foot", 0.7, (-0.4, 1, 0)),
     "ball_of_foot": (("ankle", "foot"), "ankle", "foot", 0.95, (0, -1, 0)),
+    "arch": (("ankle", "foot"), "ankle", "foot", 0.62, (0, -1, 0)),
+    "toe": (("foot",), "ankle", "foot", 1.3, (0, -1, 0)),
     "sole": (("ankle",), "ankle", "foot", 0.3, (0, -1, 0)),
     "sole_inside": (("ankle", "foot"), "ankle", "foot", 0.6, (-1, 0, 0)),
 }

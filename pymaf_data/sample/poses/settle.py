@@ -169,7 +169,7 @@ class Settler:
         rows = Rows()
         for goal in plan.goals:
             goal.write(state, rows)
-        if plan.floor:
+        if plan.floor and not plan.airborne:
             self._stay_above(state, rows)
         return rows.arrays()
 

@@ -19,7 +19,7 @@ _DEPTH_OF = {
     "nose": 0.03, "eye": 0.035, "ear": 0.05, "shoulder": 0.10, "elbow": 0.07, "wrist": 0.05, "hip": 0.16, "knee": 0.09,
     "ankle": 0.07,
 }  # fmt: skip
-# How far annotators disagree, as a share of √area: COCO's keypoint evaluation, σ of each joint.
+# How far annotators disagree: COCO's keypoint evaluation has σ² = E[d²] / area of each joint, d in the plane.
 _SIGMA_OF = {
     "nose": 0.026, "eye": 0.025, "ear": 0.035, "shoulder": 0.079, "elbow": 0.072, "wrist": 0.062, "hip": 0.107,
     "knee": 0.087, "ankle": 0.089,
@@ -39,7 +39,8 @@ class Annotator:
     """How to annotate.
 
     Args:
-        noise: 0 is exact; 1 moves keypoints as far as people disagree (COCO's σ), and boxes by 2 % of their side.
+        noise: 0 is exact; 1 moves keypoints as far as people disagree (root mean square distance COCO's σ · √area), and
+            boxes by 2 % of their side.
         masks: "rle" keeps every pixel; "polygon" is what COCO has for single persons, simplified by half a pixel.
     """
 
@@ -56,8 +57,9 @@ class Annotator:
         keypoints, seen = keypoints_of(person, view, shown.depth, mask)
         box, area = np.array(box_of(mask)), int(mask.sum())
         if self.noise:
-            keypoints = keypoints + rng.normal(size=keypoints.shape) * (self.noise * _SIGMA * np.sqrt(area))[:, None]
-            keypoints = keypoints.clip(0.5, np.array(view.size) - 0.5)
+            spread = self.noise * _SIGMA * np.sqrt(area / 2)  # of each coordinate
+            keypoints = keypoints + rng.normal(size=keypoints.shape) * spread[:, None]
+            keypoints = _written(keypoints.clip(0.5, np.array(view.size) - 0.5), view.size)
             box = _shaken(box, view.size, self.noise * _BOX_SIGMA * rng.normal(size=4))
         triples = [
             (round(float(x) - 0.5, 2), round(float(y) - 0.5, 2), int(v)) if v else (0, 0, 0)
@@ -84,17 +86,24 @@ def keypoints_of(person: Person, view: View, depth: np.ndarray, mask: np.ndarray
         mask: (H, W) bool, where that surface is the person's.
 
     Returns:
-        Continuous pixels (17, 2) and visibility (17,): 2 where the pixel shows the person no nearer than the joint's own
-        flesh; 1 where something else does, or another part of the person; 0 outside the picture.
+        Continuous pixels (17, 2), of hundredths inside the picture, and visibility (17,): 2 where the pixel shows the
+        person no nearer than the joint's own flesh; 1 where something else does, or another part of the person; 0
+        outside the picture.
     """
     coco = person.coco
     pixels = view.project(coco)
     within = view.inside(coco)
+    pixels[within] = _written(pixels[within], view.size)  # else rounding might move one into the next pixel
     seen = np.zeros(len(pixels), np.int64)
     columns, rows = np.floor(pixels[within]).astype(int).T
     clear = mask[rows, columns] & (depth[rows, columns] >= coco[within, 2] - _FLESH[within])
     seen[within] = np.where(clear, 2, 1)
     return pixels, seen
+
+
+def _written(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Pixels (N, 2) as an annotation file holds them: hundredths, inside the picture."""
+    return np.minimum(np.round(pixels, 2), np.array(size) - 0.01)
 
 
 def box_of(mask: np.ndarray) -> list[float]:

@@ -29,7 +29,7 @@ def test_files_that_are_none_are_told(tmp_path):
 
 def test_a_body_out_of_sight_has_an_empty_map(scenes, workshop):
     scene = scenes[0]
-    aside = scene.people[0].vertices + [500.0, 0, 0]
+    aside = scene.people[0].vertices + np.array([500.0, 0, 0])
     image, origin = dense_truth(scene.view, aside, workshop.atlas)
     assert image.shape == (1, 1, 3)
     assert not image.any()

@@ -2,7 +2,8 @@
 
 A material is a pattern in metres on its patch. Edges inside a pattern (joints, window frames, painted lines) are
 box-filtered in closed form over the pixel's footprint, noise is read from the level of its tile that fits the
-footprint, and differences from cell to cell shrink with it: nothing flickers or rings far away.
+footprint in the middle of a run of neighbours, and differences from cell to cell shrink with it: nothing flickers or
+rings far away.
 
 All that the cached kernel calls is in this file, since numba's cache notices changes of the outermost file only.
 """
@@ -23,7 +24,7 @@ MOTTLED, TILED, TURF, FOLIAGE, STRIPED, FACADE, OUTLOOK, BOOKS, PAINTING, PANELL
 Array = np.ndarray
 Triple = tuple[float, float, float]
 _NONE = (0.0, 0.0, 0.0)
-RUN = 256
+RUN = 128
 """Samples of one patch that are worked on together."""
 
 
@@ -61,7 +62,8 @@ class Air(NamedTuple):
 class Run(NamedTuple):
     """Scratch for up to ``RUN`` neighbours on one patch, each (RUN,) float64.
 
-    Position and footprint on the patch in metres, the ray and its cosine to the surface, then albedo and emission.
+    Position and footprint on the patch in metres, distance, the ray (of unit depth), its length and its share along the
+    normal, which side of the patch it meets (one value), then albedo and emission.
     """
 
     u: np.ndarray
@@ -101,21 +103,26 @@ def _put(run: Run, k: int, colour: Triple, glow: Triple) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _tile(tiles: Array, which: int, u: float, v: float, foot: float) -> float:
-    """A pattern at (u, v), with one tile per unit, averaged over ``foot`` units; about −1 … 1, mean 0."""
-    texels = foot * SIDE
-    level, side, start = 0, SIDE, 0
+def _level(foot: float) -> int:
+    """Which level of a tile fits a footprint, as a share of the tile."""
+    texels, level = foot * SIDE, 0
     while texels > 1.4 and level < LEVELS - 1:
         texels *= 0.5
-        start += 6 * side * side
-        side >>= 1
         level += 1
+    return level
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _tile(tiles: Array, which: int, u: float, v: float, level: int) -> float:
+    """A pattern at (u, v), with one tile per unit, on a level of its pyramid; about −1 … 1, mean 0."""
+    side = SIDE >> level
+    square = side * side
+    start = 8 * (SIDE * SIDE - square) + which * square  # 6 tiles on each level, each level a quarter of the last
     x, y = u * side - 0.5, v * side - 0.5
     i, j = int(np.floor(x)), int(np.floor(y))
     a, b = x - i, y - j
     mask = side - 1
-    top = start + which * side * side + (j & mask) * side
-    bottom = start + which * side * side + ((j + 1) & mask) * side
+    top, bottom = start + (j & mask) * side, start + ((j + 1) & mask) * side
     left, right = i & mask, (i + 1) & mask
     upper = (1 - a) * tiles[top + left] + a * tiles[top + right]
     lower = (1 - a) * tiles[bottom + left] + a * tiles[bottom + right]
@@ -173,16 +180,20 @@ def _times(a: Triple, factor: float) -> Triple:
 @njit(cache=True, nogil=True, error_model="numpy")
 def _mottled(n: Array, c: Array, run: Run, count: int, tiles: Array) -> None:
     c0, c1 = _colour(c, 0), _colour(c, 1)
+    middle = run.foot[count // 2]
+    l0 = _level(middle * n[0])
+    l1 = _level(middle * n[3])
+    l2 = _level(0.37 * middle * n[0])
     for k in range(count):
         u, v, foot = run.u[k], run.v[k], run.foot[k]
-        coarse = _tile(tiles, CLOUD, u * n[0] + n[6], v * n[0] + n[7], foot * n[0])
-        fine = _tile(tiles, int(n[2]), u * n[3] + n[7], v * n[3] + n[6], foot * n[3])
+        coarse = _tile(tiles, CLOUD, u * n[0] + n[6], v * n[0] + n[7], l0)
+        fine = _tile(tiles, int(n[2]), u * n[3] + n[7], v * n[3] + n[6], l1)
         colour = _times(c0, 1.0 + n[1] * coarse + n[4] * fine)
         if n[8] > 0.0:  # cracks run along a level of the noise
             crack = (1.0 - _ramp(abs(coarse + 0.08 * fine), 0.004, 0.02)) / (1.0 + 40.0 * foot)
             colour = _times(colour, 1.0 - n[8] * crack)
         if n[5] > 0.0:
-            stain = _tile(tiles, CLOUD, u * 0.37 * n[0] + n[7], v * 0.37 * n[0] - n[6], 0.37 * foot * n[0])
+            stain = _tile(tiles, CLOUD, u * 0.37 * n[0] + n[7], v * 0.37 * n[0] - n[6], l2)
             colour = _mix(
                 colour, _times(c1, 1.0 + n[4] * fine), n[5] * _ramp(stain + 0.3 * fine + 0.25 * coarse, 0.0, 0.6)
             )
@@ -192,6 +203,9 @@ def _mottled(n: Array, c: Array, run: Run, count: int, tiles: Array) -> None:
 @njit(cache=True, nogil=True, error_model="numpy")
 def _tiled(n: Array, c: Array, run: Run, count: int, tiles: Array) -> None:
     c0, c1, c2 = _colour(c, 0), _colour(c, 1), _colour(c, 2)
+    middle = run.foot[count // 2]
+    l0 = _level(middle * n[6])
+    l1 = _level(middle * 0.23)
     for k in range(count):
         u, v, fu, fv = run.u[k], run.v[k], run.fu[k], run.fv[k]
         width, height, joint = n[0], n[1], n[2]
@@ -207,10 +221,9 @@ def _tiled(n: Array, c: Array, run: Run, count: int, tiles: Array) -> None:
             share = keep * float((row + column) & 1) + (1.0 - keep) * 0.5
         else:
             share = keep * _chance(column, row, 2) + (1.0 - keep) * 0.5
-        foot = min(fu, fv) + 0.25 * max(fu, fv)
         apart = 3.7 * _chance(column, row, 3) if n[7] > 0.0 else 0.0
-        fine = _tile(tiles, int(n[5]), u * n[6] + apart, v * n[6] + 1.7 * apart, foot * n[6])
-        coarse = _tile(tiles, CLOUD, u * 0.23 + n[9], v * 0.23 + n[10], foot * 0.23)
+        fine = _tile(tiles, int(n[5]), u * n[6] + apart, v * n[6] + 1.7 * apart, l0)
+        coarse = _tile(tiles, CLOUD, u * 0.23 + n[9], v * 0.23 + n[10], l1)
         # The light edge above and the dark one below give the tile a thickness.
         bevel = 0.06 * keep * (_within(y - row, 0.0, 0.06, wv) - _within(y - row, 0.93, 1.0, wv))
         colour = _times(_mix(c0, c1, share), tone * (1.0 + abs(n[7]) * fine + n[8] * coarse + bevel))
@@ -223,11 +236,15 @@ def _tiled(n: Array, c: Array, run: Run, count: int, tiles: Array) -> None:
 @njit(cache=True, nogil=True, error_model="numpy")
 def _turf(n: Array, c: Array, run: Run, count: int, tiles: Array) -> None:
     c0, c1, c2 = _colour(c, 0), _colour(c, 1), _colour(c, 2)
+    middle = run.foot[count // 2]
+    l0 = _level(middle * 0.043)
+    l1 = _level(middle * 0.21)
+    l2 = _level(middle * n[0])
     for k in range(count):
         u, v, foot = run.u[k], run.v[k], run.foot[k]
-        big = _tile(tiles, CLOUD, u * 0.043 + n[6], v * 0.043 + n[7], foot * 0.043)
-        patch = _tile(tiles, CLOUD, u * 0.21 + n[7] + 0.13 * v, v * 0.21 + n[6], foot * 0.21)
-        blade = _tile(tiles, GRASS, u * n[0] + 0.1 * patch, v * n[0] + 0.1 * big, foot * n[0])
+        big = _tile(tiles, CLOUD, u * 0.043 + n[6], v * 0.043 + n[7], l0)
+        patch = _tile(tiles, CLOUD, u * 0.21 + n[7] + 0.13 * v, v * 0.21 + n[6], l1)
+        blade = _tile(tiles, GRASS, u * n[0] + 0.1 * patch, v * n[0] + 0.1 * big, l2)
         colour = _mix(c0, c1, min(max(0.5 + 0.42 * blade + 0.22 * patch, 0.0), 1.0))
         colour = _mix(
             colour, _times(c2, 1.0 + 0.3 * blade), n[1] * _ramp(0.7 * big + 0.6 * patch + 0.25 * blade, -0.1, 0.75)
@@ -240,10 +257,13 @@ def _turf(n: Array, c: Array, run: Run, count: int, tiles: Array) -> None:
 @njit(cache=True, nogil=True, error_model="numpy")
 def _foliage(n: Array, c: Array, run: Run, count: int, a: float, b: float, tiles: Array) -> None:
     c0, c1, c2 = _colour(c, 0), _colour(c, 1), _colour(c, 2)
+    middle = run.foot[count // 2]
+    l0 = _level(middle * n[1])
+    l1 = _level(middle * n[0])
     for k in range(count):
-        u, v, foot = run.u[k], run.v[k], run.foot[k]
-        clump = _tile(tiles, CLOUD, u * n[1] + n[6], v * n[1] + n[7], foot * n[1])
-        leaf = _tile(tiles, LEAVES, u * n[0] + n[7], v * n[0] + n[6], foot * n[0])
+        u, v = run.u[k], run.v[k]
+        clump = _tile(tiles, CLOUD, u * n[1] + n[6], v * n[1] + n[7], l0)
+        leaf = _tile(tiles, LEAVES, u * n[0] + n[7], v * n[0] + n[6], l1)
         share = min(max(0.42 + 0.36 * leaf + 0.5 * clump + 0.25 * (v / b - 0.5), 0.0), 1.0)
         colour = _mix(c0, c1, share * share * (3.0 - 2.0 * share))
         _put(
@@ -257,28 +277,34 @@ def _foliage(n: Array, c: Array, run: Run, count: int, a: float, b: float, tiles
 @njit(cache=True, nogil=True, error_model="numpy")
 def _striped(n: Array, c: Array, run: Run, count: int, tiles: Array) -> None:
     c0, c1 = _colour(c, 0), _colour(c, 1)
+    middle = run.foot[count // 2]
+    l0 = _level(middle * 0.3)
+    l1 = _level(middle * n[4])
+    l2 = _level(middle * 0.31)
     for k in range(count):
-        u, v, fu, foot = run.u[k], run.v[k], run.fu[k], run.foot[k]
+        u, v, fu = run.u[k], run.v[k], run.fu[k]
         period = n[0]
-        bend = n[5] * _tile(tiles, CLOUD, u * 0.3 + n[6], v * 0.06 + n[7], foot * 0.3)
+        bend = n[5] * _tile(tiles, CLOUD, u * 0.3 + n[6], v * 0.06 + n[7], l0) if n[5] > 0.0 else 0.0
         x, w = (u + bend) / period, fu / period
         colour = _mix(c0, c1, _train(x, 0.0, n[1], w))
         wave = np.cos(2 * np.pi * x) * max(0.0, 1.0 - w)
-        fine = _tile(tiles, int(n[3]), u * n[4] + n[7], v * n[4] + n[6], foot * n[4])
-        coarse = _tile(tiles, CLOUD, u * 0.31 + n[6], v * 0.31 + n[7], foot * 0.31)
+        fine = _tile(tiles, int(n[3]), u * n[4] + n[7], v * n[4] + n[6], l1)
+        coarse = _tile(tiles, CLOUD, u * 0.31 + n[6], v * 0.31 + n[7], l2)
         _put(run, k, _times(colour, 1.0 + n[2] * wave + n[8] * fine + n[9] * coarse), _NONE)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _facade(n: Array, c: Array, run: Run, count: int, haze: Array, tiles: Array) -> None:
     c0, c1, c2 = _colour(c, 0), _colour(c, 1), _colour(c, 2)
+    middle = run.foot[count // 2]
+    l0 = _level(middle * 0.17)
+    l1 = _level(middle * 1.1)
     for k in range(count):
         u, v, fu, fv = run.u[k], run.v[k], run.fu[k], run.fv[k]
-        foot = min(fu, fv) + 0.25 * max(fu, fv)
         x, y, wu, wv = u / n[0] + 0.5, v / n[1], fu / n[0], fv / n[1]
         column, row = int(np.floor(x)), int(np.floor(y))
-        coarse = _tile(tiles, CLOUD, u * 0.17 + n[6], v * 0.11 + n[7], foot * 0.17)
-        fine = _tile(tiles, 1, u * 1.1 + n[6], v * 1.1 + n[7], foot * 1.1)
+        coarse = _tile(tiles, CLOUD, u * 0.17 + n[6], v * 0.11 + n[7], l0)
+        fine = _tile(tiles, 1, u * 1.1 + n[6], v * 1.1 + n[7], l1)
         wall = _times(c0, 1.0 + 0.12 * coarse + 0.09 * fine)
         if n[8] > 0.0:  # bricks
             bricks = v / 0.075
@@ -323,6 +349,8 @@ def _facade(n: Array, c: Array, run: Run, count: int, haze: Array, tiles: Array)
 def _outlook(n: Array, c: Array, run: Run, count: int, a: float, b: float, tiles: Array) -> None:
     """A window seen from inside: frame c0, and outside sky c1 above whatever is c2, far away and out of focus."""
     c0, c1, c2 = _colour(c, 0), _colour(c, 1), _colour(c, 2)
+    l0 = _level(0.03)
+    l1 = _level(0.06)
     for k in range(count):
         u, v, fu, fv, dx, dy, dz = run.u[k], run.v[k], run.fu[k], run.fv[k], run.dx[k], run.dy[k], run.dz[k]
         columns, rows = max(n[0], 1.0), max(n[1], 1.0)
@@ -333,8 +361,8 @@ def _outlook(n: Array, c: Array, run: Run, count: int, a: float, b: float, tiles
         flat = max(np.sqrt(dx * dx + dz * dz), 1e-3)
         slope = dy / flat
         across = np.arctan2(dx, -dz)
-        cloud = _tile(tiles, CLOUD, across * 0.6 + n[6], slope * 0.9 + n[7], 0.03)
-        top = n[4] + 0.3 * _tile(tiles, CLOUD, across * 0.35 + n[7], 0.3, 0.06)
+        cloud = _tile(tiles, CLOUD, across * 0.6 + n[6], slope * 0.9 + n[7], l0)
+        top = n[4] + 0.3 * _tile(tiles, CLOUD, across * 0.35 + n[7], 0.3, l1)
         land = _times(c2, 1.0 + 0.55 * cloud)
         view = _mix(land, _times(c1, 1.0 + 0.12 * cloud), _ramp(slope, top - 0.05, top + 0.05))
         if n[5] > 0.0:  # a blind, partly down
@@ -348,6 +376,7 @@ def _outlook(n: Array, c: Array, run: Run, count: int, a: float, b: float, tiles
 @njit(cache=True, nogil=True, error_model="numpy")
 def _books(n: Array, c: Array, run: Run, count: int, tiles: Array) -> None:
     c0, c1, c2 = _colour(c, 0), _colour(c, 1), _colour(c, 2)
+    l0 = _level(run.fv[count // 2])
     for k in range(count):
         u, v, fu, fv = run.u[k], run.v[k], run.fu[k], run.fv[k]
         pitch, board = n[0], n[1]
@@ -369,25 +398,25 @@ def _books(n: Array, c: Array, run: Run, count: int, tiles: Array) -> None:
         round_ = 1.0 - 0.45 * keep * abs(2.0 * (x - column) - 1.0) ** 3
         filled = _within(y - row, board / pitch, tall, fv / pitch) * _step(group > 0.22)
         inside = _mix(_times(dark, 0.5 + (y - row)), _times(cover, round_), filled)
-        grain = _tile(tiles, FIBRE, u * 0.8, v * 0.8 + 0.37 * row, fv)
+        grain = _tile(tiles, FIBRE, u * 0.8, v * 0.8 + 0.37 * row, l0)
         _put(run, k, _mix(inside, _times(c0, 1.0 + 0.2 * grain), _train(y, 0.0, board / pitch, fv / pitch)), _NONE)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _painting(n: Array, c: Array, run: Run, count: int, a: float, b: float, tiles: Array) -> None:
     c0, c1, c2 = _colour(c, 0), _colour(c, 1), _colour(c, 2)
+    l0 = _level(max(run.fu[count // 2], run.fv[count // 2]))
     for k in range(count):
         u, v, fu, fv = run.u[k], run.v[k], run.fu[k], run.fv[k]
-        foot = max(fu, fv)
         s, t = u / max(a, b), v / max(a, b)
-        warp = _tile(tiles, CLOUD, s * 0.5 + n[6], t * 0.5 + n[7], foot)
+        warp = _tile(tiles, CLOUD, s * 0.5 + n[6], t * 0.5 + n[7], l0)
         if n[2] < 0.5:  # land and sky
-            skyline = 0.35 * b / max(a, b) + 0.2 * _tile(tiles, CLOUD, s * 0.35 + n[7], n[6], foot)
+            skyline = 0.35 * b / max(a, b) + 0.2 * _tile(tiles, CLOUD, s * 0.35 + n[7], n[6], l0)
             near = _ramp(t + 0.03 * warp, skyline - 0.02, skyline + 0.02)
             inner = _mix(_times(c1, 0.8 + 0.5 * warp), _times(c2, 0.9 + 0.3 * warp + 0.3 * t), near)
         elif n[2] < 1.5:  # planes of colour
-            inner = _mix(c1, c2, _ramp(_tile(tiles, CLOUD, s * 0.22 + n[6], t * 0.22 + n[7], foot), -0.02, 0.02))
-            third = _tile(tiles, CLOUD, s * 0.15 + n[7], t * 0.3 + n[6], foot)
+            inner = _mix(c1, c2, _ramp(_tile(tiles, CLOUD, s * 0.22 + n[6], t * 0.22 + n[7], l0), -0.02, 0.02))
+            third = _tile(tiles, CLOUD, s * 0.15 + n[7], t * 0.3 + n[6], l0)
             inner = _mix(inner, _times(c1, 0.25), _ramp(third, 0.22, 0.26))
         else:  # print: blocks and lines of text on paper
             line = _train(t / 0.06, 0.3, 0.7, fv / (0.06 * max(a, b))) * _step(t * max(a, b) < 0.45 * b)
@@ -404,12 +433,14 @@ def _painting(n: Array, c: Array, run: Run, count: int, a: float, b: float, tile
 def _panelled(n: Array, c: Array, run: Run, count: int, a: float, b: float, tiles: Array) -> None:
     """A door or cupboard front: panels with a lit and a dark edge, and a handle of colour c1."""
     c0, c1 = _colour(c, 0), _colour(c, 1)
+    middle = run.foot[count // 2]
+    l0 = _level(middle * n[6])
     for k in range(count):
         u, v, fu, fv = run.u[k], run.v[k], run.fu[k], run.fv[k]
         columns, rows, rim, groove = max(n[0], 1.0), max(n[1], 1.0), n[2], n[3]
         w, h = a / columns, b / rows
         x, y = u - w * np.floor(u / w), v - h * np.floor(v / h)
-        fine = _tile(tiles, int(n[5]), v * n[6] + n[8], u * n[6] + n[7], (min(fu, fv) + 0.3 * max(fu, fv)) * n[6])
+        fine = _tile(tiles, int(n[5]), v * n[6] + n[8], u * n[6] + n[7], l0)
         inside_x, inside_y = _within(x, rim, w - rim, fu), _within(y, rim, h - rim, fv)
         low = _within(y, rim, rim + groove, fv) * inside_x
         high = _within(y, h - rim - groove, h - rim, fv) * inside_x
@@ -464,10 +495,13 @@ def _shopfront(n: Array, c: Array, run: Run, count: int, a: float, b: float, haz
 def _water(n: Array, c: Array, run: Run, count: int, haze: Array, tiles: Array) -> None:
     """``tilt`` is the sine of the angle between ray and surface."""
     c0, c1 = _colour(c, 0), _colour(c, 1)
+    middle = run.foot[count // 2]
+    l0 = _level(0.3 * middle)
+    l1 = _level(middle)
     for k in range(count):
-        u, v, foot, tilt = run.u[k], run.v[k], run.foot[k], run.tilt[k]
-        ripple = _tile(tiles, CLOUD, u * 0.13 + n[6], v * 0.31 + n[7], 0.3 * foot)
-        fine = _tile(tiles, CLOUD, u * 0.7 + n[7], v * 1.6, foot)
+        u, v, tilt = run.u[k], run.v[k], run.tilt[k] / run.length[k]
+        ripple = _tile(tiles, CLOUD, u * 0.13 + n[6], v * 0.31 + n[7], l0)
+        fine = _tile(tiles, CLOUD, u * 0.7 + n[7], v * 1.6, l1)
         mirror = 0.04 + 0.9 * (1.0 - min(tilt + 0.06 * ripple + 0.04 * fine, 1.0)) ** 5
         mirror *= 1.0 + 0.3 * ripple + 0.25 * fine
         foam = _ramp(ripple + 0.5 * fine + n[0] * max(0.0, 1.0 - v / n[1]), 0.75, 1.05) if n[1] > 0.0 else 0.0
@@ -478,6 +512,9 @@ def _water(n: Array, c: Array, run: Run, count: int, haze: Array, tiles: Array) 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _decals(first: int, total: int, decals: Decals, run: Run, count: int, tiles: Array) -> None:
     """Lay the marks of a patch over a run."""
+    middle = run.foot[count // 2]
+    l0 = _level(middle * 0.5)
+    l1 = _level(middle * 1.3)
     for d in range(first, first + total):
         s0, s1, s2, s3 = decals.shape[d, 0], decals.shape[d, 1], decals.shape[d, 2], decals.shape[d, 3]
         ring, wear, strength = decals.shape[d, 4] != 0.0, decals.wear[d], decals.strength[d]
@@ -496,8 +533,8 @@ def _decals(first: int, total: int, decals: Decals, run: Run, count: int, tiles:
                 continue
             if wear > 0.0:
                 foot = run.foot[k]
-                rub = _tile(tiles, CLOUD, u * 0.5, v * 0.5, foot * 0.5)
-                rub += 0.6 * _tile(tiles, GRAIN, u * 1.3, v * 1.3, foot * 1.3)
+                rub = _tile(tiles, CLOUD, u * 0.5, v * 0.5, l0)
+                rub += 0.6 * _tile(tiles, GRAIN, u * 1.3, v * 1.3, l1)
                 cover *= 1.0 - wear * _ramp(rub, -0.3, 0.5)
             cover *= strength
             run.red[k] += (mark[0] - run.red[k]) * cover
@@ -538,21 +575,23 @@ def _surfaces(kind: int, c: Array, n: Array, run: Run, count: int, a: float, b: 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _lost(dark: Array, u: float, v: float, a: float, b: float) -> float:
     """What corners leave of the light that comes from all sides; falls like e^−2d, without its cost."""
-    share = 1.0
+    left, whole = 1.0, 1.0
     for k in range(4):
-        if dark[k] > 0.0:
-            gap = u if k == 0 else a - u if k == 1 else v if k == 2 else b - v
-            if gap < 4.0:
-                share *= 1.0 - dark[k] / (1.0 + gap * (2.0 + gap * (2.0 + 2.0 * gap)))
-    return share
+        gap = u if k == 0 else a - u if k == 1 else v if k == 2 else b - v
+        if dark[k] > 0.0 and gap < 4.0:
+            rise = 1.0 + gap * (2.0 + gap * (2.0 + 2.0 * gap))
+            left *= rise - dark[k]
+            whole *= rise
+    return left / whole
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _lamplight(x: float, y: float, z: float, nx: float, ny: float, nz: float, bright: float, reach: float) -> float:
-    """Light of a lamp that lies (x, y, z) from a surface of that normal."""
+def _lamplight(x: float, y: float, z: float, nx: float, ny: float, nz: float, bright: float, narrow: float) -> float:
+    """Light of a lamp that lies (x, y, z) from a surface of that normal; ``narrow`` is 1 / reach²."""
     square = x * x + y * y + z * z
-    facing = (x * nx + y * ny + z * nz) / np.sqrt(square + 1e-6)
-    return bright * 2.0 * max(0.3 + 0.7 * facing, 0.0) / (1.0 + square / (reach * reach))
+    far = np.sqrt(square)
+    facing = max(0.3 * far + 0.7 * (x * nx + y * ny + z * nz), 0.0)
+    return 2.0 * bright * facing / (far * (1.0 + square * narrow) + 1e-6)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -570,7 +609,7 @@ def _trace(x: Array, y: Array, lens: Array, rays: Array, normal: Array, run: Run
         dy = rays[1, 0] * i + rays[1, 1] * j + rays[1, 2]
         dz = rays[2, 0] * i + rays[2, 1] * j + rays[2, 2]
         length = np.sqrt(dx * dx + dy * dy + dz * dz)
-        facing = (normal[0] * dx + normal[1] * dy + normal[2] * dz) / length
+        facing = normal[0] * dx + normal[1] * dy + normal[2] * dz
         run.u[k], run.v[k], run.fu[k], run.fv[k], run.t[k] = u, v, fu, fv, t
         run.dx[k], run.dy[k], run.dz[k], run.length[k], run.tilt[k] = dx, dy, dz, length, abs(facing)
         run.foot[k] = min(fu, fv) + 0.25 * max(fu, fv)
@@ -590,13 +629,15 @@ def _light(run: Run, start: int, count: int, own: Array, dark: Array, a: float, 
         px, py, pz = eye[0] + t * run.dx[k], eye[1] + t * run.dy[k], eye[2] + t * run.dz[k]
         share = base
         for m in range(lamps.shape[0]):
-            share += _lamplight(
-                lamps[m, 0] - px, lamps[m, 1] - py, lamps[m, 2] - pz, nx, ny, nz, lamps[m, 3], lamps[m, 4]
-            )
+            narrow = 1.0 / (lamps[m, 4] * lamps[m, 4])
+            x, y, z = lamps[m, 0] - px, lamps[m, 1] - py, lamps[m, 2] - pz
+            share += _lamplight(x, y, z, nx, ny, nz, lamps[m, 3], narrow)
         if cornered:
             share *= _lost(dark, run.u[k], run.v[k], a, b)
-        thick = density * t * run.length[k]
-        veil = 1.0 / (1.0 + thick * (1.0 + 0.5 * thick))
+        veil = 1.0
+        if density > 0.0:
+            thick = density * t * run.length[k]
+            veil = 1.0 / (1.0 + thick * (1.0 + 0.5 * thick))
         share *= veil
         lost = 1.0 - veil
         point[s, 0], point[s, 1], point[s, 2] = px, py, pz

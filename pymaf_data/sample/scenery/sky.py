@@ -71,14 +71,18 @@ def _mix(a: Triple, b: Triple, share: float) -> Triple:
     return a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share, a[2] + (b[2] - a[2]) * share
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _air(sky: Sky, x: float, y: float, z: float, foot: float, tiles: Array) -> Triple:
     """Air and clouds in the unit direction (x, y, z)."""
     up = max(y, 0.0)
+    clear = (1.0 - up) * (1.0 - up)
     h, e = sky.horizon, sky.zenith
-    colour = _mix((h[0], h[1], h[2]), (e[0], e[1], e[2]), 1.0 - (1.0 - up) ** 4)
+    colour = _mix((h[0], h[1], h[2]), (e[0], e[1], e[2]), 1.0 - clear * clear)
     towards = max(x * sky.sun[0] + y * sky.sun[1] + z * sky.sun[2], 0.0)
-    warm = 0.35 * towards**8 + 2.5 * towards**220
+    fourth = towards * towards * towards * towards
+    warm = 0.35 * fourth * fourth
+    if towards > 0.98:
+        warm += 2.5 * np.exp(220.0 * np.log(towards))
     colour = (colour[0] + warm * sky.glow[0], colour[1] + warm * sky.glow[1], colour[2] + warm * sky.glow[2])
     if sky.cover <= 0.0 or y <= 0.0:
         return colour
@@ -89,24 +93,24 @@ def _air(sky: Sky, x: float, y: float, z: float, foot: float, tiles: Array) -> T
     edge = 0.75 - 1.5 * sky.cover
     dense = _ramp(mass, edge, edge + 0.55) * _ramp(up, 0.0, 0.12)
     # Thick cloud is grey below; its thin edges are lit through.
-    tone = 1.0 - 0.42 * _ramp(mass, edge + 0.25, edge + 1.2) + 0.25 * towards**6
+    tone = 1.0 - 0.42 * _ramp(mass, edge + 0.25, edge + 1.2) + 0.25 * fourth * towards * towards
     c = sky.cloud
     return _mix(colour, (c[0] * tone, c[1] * tone, c[2] * (tone + 0.02)), 0.94 * dense)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _ridge_top(ridge: Array, across: float, foot: float, tiles: Array) -> float:
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _ridge_top(ridges: Array, r: int, across: float, foot: float, tiles: Array) -> float:
     """Tangent of a ridge's height in the direction ``across``, radians."""
-    place = across * ridge[3] + ridge[4]
-    if ridge[0] == TOWN:
+    place = across * ridges[r, 3] + ridges[r, 4]
+    if ridges[r, 0] == TOWN:
         cell = np.floor(place * 24.0)
         n = (int(cell) * 374761393 + 668265263) & 0xFFFFFFFF
         n = ((n ^ (n >> 13)) * 1274126177) & 0xFFFFFFFF
-        return ridge[1] * (1.0 - ridge[2] * ((n ^ (n >> 16)) & 0xFFFF) / 65535.0)
-    shape = _tile(tiles, 0, place * 0.25, ridge[4], 0.25 * foot)
-    if ridge[0] == WOODS:
+        return ridges[r, 1] * (1.0 - ridges[r, 2] * ((n ^ (n >> 16)) & 0xFFFF) / 65535.0)
+    shape = _tile(tiles, 0, place * 0.25, ridges[r, 4], 0.25 * foot)
+    if ridges[r, 0] == WOODS:
         shape += 0.4 * _tile(tiles, 0, place * 1.7, 0.31, 1.7 * foot) + 0.25 * _tile(tiles, 4, place * 2.3, 0.7, foot)
-    return ridge[1] * (1.0 + ridge[2] * shape)
+    return ridges[r, 1] * (1.0 + ridges[r, 2] * shape)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -116,6 +120,10 @@ def paint_sky(x: Array, y: Array, shown: Array, sky: Sky, rays: Array, tiles: Ar
 
     Their albedo, normal and point become zero.
     """
+    highest = -1.0
+    for r in range(sky.ridges.shape[0]):
+        highest = max(highest, sky.ridges[r, 1] * (1.0 + 1.7 * sky.ridges[r, 2]))
+    wide = np.sqrt(rays[0, 0] ** 2 + rays[1, 0] ** 2 + rays[2, 0] ** 2)
     for s in range(x.shape[0]):
         if shown[s] >= 0:
             continue
@@ -123,13 +131,15 @@ def paint_sky(x: Array, y: Array, shown: Array, sky: Sky, rays: Array, tiles: Ar
         dy = rays[1, 0] * x[s] + rays[1, 1] * y[s] + rays[1, 2]
         dz = rays[2, 0] * x[s] + rays[2, 1] * y[s] + rays[2, 2]
         length = np.sqrt(dx * dx + dy * dy + dz * dz)
-        foot = np.sqrt(rays[0, 0] ** 2 + rays[1, 0] ** 2 + rays[2, 0] ** 2) / length
+        foot = wide / length
         flat = max(np.sqrt(dx * dx + dz * dz), 1e-6)
-        slope, across = dy / flat, np.arctan2(dx, -dz)
+        slope = dy / flat
+        across = np.arctan2(dx, -dz) if slope < highest + foot else 0.0
         colour = (0.0, 0.0, 0.0)
         cover = 1.0
-        for r in range(sky.ridges.shape[0] - 1, -1, -1):  # from near to far, until nothing is left to cover
-            top = _ridge_top(sky.ridges[r], across, foot, tiles)
+        ridges = sky.ridges.shape[0] if slope < highest + foot else 0
+        for r in range(ridges - 1, -1, -1):  # from near to far, until nothing is left to cover
+            top = _ridge_top(sky.ridges, r, across, foot, tiles)
             share = cover * min(max((top - slope) / foot + 0.5, 0.0), 1.0)
             if share <= 0.0:
                 continue
@@ -137,8 +147,9 @@ def paint_sky(x: Array, y: Array, shown: Array, sky: Sky, rays: Array, tiles: Ar
             tone = 1.0 + 0.22 * _tile(tiles, 0, scale * across, 3.0 * scale * slope + sky.ridges[r, 4], scale * foot)
             if sky.ridges[r, 0] == WOODS:
                 tone += 0.3 * _tile(tiles, 5, 2.0 * across, 2.0 * slope, 2.0 * foot) + 0.35 * (slope / top - 0.6)
-            c = sky.ridge_colours[r]
-            colour = (colour[0] + share * tone * c[0], colour[1] + share * tone * c[1], colour[2] + share * tone * c[2])
+            tint = (sky.ridge_colours[r, 0], sky.ridge_colours[r, 1], sky.ridge_colours[r, 2])
+            part = share * tone
+            colour = (colour[0] + part * tint[0], colour[1] + part * tint[1], colour[2] + part * tint[2])
             cover -= share
             if cover <= 0.004:
                 break

@@ -160,10 +160,10 @@ def goal(rng: Generator) -> Made:
     parts = [rod(a, b, 0.05, white) for a, b in frame]
     parts += [rod(a, b, 0.025, white) for a, b in ((back[0], back[1]), (tops[0], back[0]), (tops[1], back[1]))]
     net = white * 0.8
-    columns, rows = np.linspace(-half, half, 1 + round(half * 6)), np.linspace(0.08, 0.92, 10)
-    parts += [rod((x, height, 0), (x, 0, -deep), 0.004, net, 3) for x in columns]
+    columns, rows = np.linspace(-half, half, 1 + round(half * 4)), np.linspace(0.12, 0.88, 6)
+    parts += [rod((x, height, 0), (x, 0, -deep), 0.008, net, 3) for x in columns]
     parts += [
-        rod((-half, height * (1 - t), -deep * t), (half, height * (1 - t), -deep * t), 0.004, net, 3) for t in rows
+        rod((-half, height * (1 - t), -deep * t), (half, height * (1 - t), -deep * t), 0.008, net, 3) for t in rows
     ]
     return joined("goal", parts), half, height
 

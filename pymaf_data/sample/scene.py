@@ -29,7 +29,7 @@ _NEAREST, _FARTHEST = 0.55, 24.0  # metres
 _CUT_SHARE = 0.20  # of people who may be cut by the frame
 _CUT_LEFT = 0.45  # of whom at least this share stays inside
 _BESIDE_SHARE = 0.55  # of further people who stand nearly in line with another
-_TRIALS = 16
+_TRIALS = 32
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,9 @@ def _find_place(
     low, high = (_CUT_LEFT, 0.985) if cut else (0.997, 1.0)
     beside = people[int(rng.integers(len(people)))] if people and rng.random() < _BESIDE_SHARE else None
     stature = max(float(np.ptp(turned.figure.vertices[:, 1])), 0.8 * turned.radius)
-    for _ in range(_TRIALS):
+    for trial in range(_TRIALS):
+        if trial == _TRIALS // 2:  # better anywhere than nowhere
+            beside, low = None, min(low, _CUT_LEFT)
         depth = float(np.clip(focal * stature / (_tall(rng) * height / 480), _NEAREST + 0.3, _FARTHEST))
         if beside is not None:
             other = view.project(beside.joints24[:1])[0, 0]

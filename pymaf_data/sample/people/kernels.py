@@ -28,6 +28,9 @@ PLAIN, RINGS, STRIPES, CHECKS, DOTS, PATCHES, PRINT, RAGLAN, SIDE, FADED, NUMBER
 """Patterns."""
 
 
+_LATTICE = np.random.default_rng(20).random(1 << 15)
+
+
 class Cut(NamedTuple):
     """Where garments begin and end, metres of the T-pose. A garment that is not worn ends where it begins."""
 
@@ -66,11 +69,10 @@ class Cloth(NamedTuple):
     gloss: np.ndarray  # (K,) f8
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
 def _hash(x: int, y: int, z: int) -> float:
-    n = (x * 374761393 + y * 668265263 + z * 2147483647) & 0xFFFFFFFF
-    n = ((n ^ (n >> 13)) * 1274126177) & 0xFFFFFFFF
-    return ((n ^ (n >> 16)) & 0xFFFF) / 65535.0
+    """A fixed random value for each integer point, the same again every 32 cells."""
+    return _LATTICE[((x & 31) << 10) | ((y & 31) << 5) | (z & 31)]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

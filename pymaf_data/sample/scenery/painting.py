@@ -60,10 +60,12 @@ def paint(place: Place, view: View) -> Surfaces:
 
 @lru_cache(maxsize=8)
 def _centres(width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
-    """x and y (H · W,) float32 of all pixel centres."""
+    """x and y (H · W,) float32 of all pixel centres; not to be written to.
+
+    They are not marked so, because numba would compile the kernels once more for read-only arrays.
+    """
     x = np.tile(np.arange(width, dtype=np.float32) + 0.5, height)
     y = np.repeat(np.arange(height, dtype=np.float32) + 0.5, width)
-    x.flags.writeable = y.flags.writeable = False
     return x, y
 
 

@@ -16,6 +16,7 @@ from pymaf_data.sample.scenery.weather import draw_weather
 
 logger = logging.getLogger(__name__)
 
+_SMALLEST = 32  # pixels
 _ENDINGS = (".jpg", ".jpeg", ".png")
 _CURVE = np.where(
     np.arange(256) <= 10, np.arange(256) / 255 / 12.92, ((np.arange(256) / 255 + 0.055) / 1.055) ** 2.4
@@ -60,7 +61,7 @@ def open_backgrounds(folder: Path) -> Photographs:
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _ENDINGS and path.is_file())
     good = []
     for path in found:
-        if _read(path) is None:
+        if _read(path, reduced=True) is None:
             logger.warning("%s cannot be read as a picture and is left out of the backgrounds", path)
         else:
             good.append(path)
@@ -88,13 +89,17 @@ def linear(picture: np.ndarray) -> np.ndarray:
     return _CURVE[picture]
 
 
-def _read(path: Path) -> np.ndarray | None:
-    """(h, w, 3) RGB, or none where the file is no whole picture of at least 32 pixels a side."""
+def _read(path: Path, reduced: bool = False) -> np.ndarray | None:
+    """(h, w, 3) RGB, or none where the file is no picture of at least 32 pixels a side.
+
+    ``reduced`` reads an eighth of the size, in a fraction of the time: enough to see whether it can be read.
+    """
     try:
         data = np.frombuffer(path.read_bytes(), np.uint8)
-        picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+        mode = cv2.IMREAD_REDUCED_COLOR_8 if reduced else cv2.IMREAD_COLOR
+        picture = cv2.imdecode(data, mode) if len(data) else None
     except (OSError, cv2.error):
         return None
-    if picture is None or min(picture.shape[:2]) < 32:
+    if picture is None or min(picture.shape[:2]) < (_SMALLEST // 8 if reduced else _SMALLEST):
         return None
     return picture[..., ::-1]

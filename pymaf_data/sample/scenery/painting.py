@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pymaf_data.errors import RenderError
 from pymaf_data.sample.scenery.patterns import CLOUD, GRASS, SIDE, tiles
 from pymaf_data.sample.scenery.place import Place, Shell, Surfaces
 from pymaf_data.sample.scenery.shade import Run, shade
@@ -26,10 +27,15 @@ def rays_of(view: View) -> np.ndarray:
 
 
 def paint(place: Place, view: View) -> Surfaces:
-    """What each pixel of the empty place shows; things are not drawn."""
+    """What each pixel of the empty place shows; things are not drawn.
+
+    Raises:
+        RenderError: the place has neither planes nor a photograph.
+    """
     if place.photograph is not None:
         return _show_photograph(place.photograph, view)
-    assert place.shell is not None
+    if place.shell is None:
+        raise RenderError("a place with neither planes nor a photograph", action="draw it with draw_place.")
     shell, (width, height) = place.shell, view.size
     rays, eye = rays_of(view), np.ascontiguousarray(view.centre, np.float64)
     lens, profile = lens_of(shell.patches, rays, eye), _profile()

@@ -172,3 +172,12 @@ def test_edges_of_patches_are_mixed():
     length = np.linalg.norm(np.diff(shown.normal, axis=0), axis=-1)
     between = (length > 0.05) & (length < 1.3)
     assert between.sum() > 20
+
+
+@pytest.mark.parametrize("kind", ["living room", "corridor", "gym hall"])
+def test_rooms_are_closed(kind):
+    """Whichever way the camera looks, its rays end on something."""
+    for seed, (pitch, roll, fov) in enumerate([(40.0, 5.0, 90.0), (-40.0, -5.0, 90.0), (0.0, 10.0, 75.0)]):
+        view = view_of(pitch, roll, eye=0.9 + 0.6 * seed, fov=fov)
+        place = draw_kind(np.random.default_rng(seed), view, SPOTS, "train", kind)
+        assert paint(place, view).lit.all()

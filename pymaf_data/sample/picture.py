@@ -32,7 +32,7 @@ _MIN_SHOWN = 0.22  # of a person's own silhouette inside the frame
 _MIN_AREA = 0.0012  # of the picture
 _BENDING = tuple(SMPL24.index(f"{side}_{joint}") for joint in ("elbow", "knee") for side in ("left", "right"))
 _HIPS = tuple(SMPL24.index(f"{side}_hip_smpl") for side in ("left", "right"))
-_FINE_AREA = 120_000  # samples of a person that is near enough to show the weave of cloth
+_CLOSE_AREA = 40_000  # samples of a person that shows detail larger than a pixel
 _SPORTS = ("ball_sports", "running")
 
 
@@ -128,7 +128,7 @@ def _draw(film: Film, one: Dressed) -> None:
     raster, canvas = part.raster, film.canvas
     draw_person(
         raster.face, raster.bary, raster.depth, part.top, part.left, canvas.depth, canvas.albedo, canvas.normal,
-        canvas.gloss, one.faces, one.normals, one.rest, one.turns, one.regions, one.outfit.cut, one.outfit.cloth, bool(raster.mask.sum() > _FINE_AREA),
+        canvas.gloss, one.faces, one.normals, one.rest, one.turns, one.regions, one.outfit.cut, one.outfit.cloth, bool(raster.mask.sum() > _CLOSE_AREA),
     )  # fmt: skip
 
 

@@ -96,7 +96,7 @@ class Film:
             )  # fmt: skip
         else:
             kernels.shade_photograph(place.albedo, place.normal, place.point, place.catches, occlusion, sun, out)
-        kernels.mix_meshes(self.canvas, self.eye, sun, occlusion, out)
+        kernels.mix_meshes(self.canvas, self.eye, sun, self._near, occlusion, out)
         return out
 
     def _occlusion(self, place: Ground) -> np.ndarray:

@@ -118,22 +118,30 @@ def draw_thing(
     ``face``, ``bary``, ``depth`` (h, w) are its raster at (top, left) of the canvas; ``points`` (V, 3) its world
     vertices for the grain, ``normals`` per vertex (V, 3) if smooth, else per face (F, 3).
     """
-    for r in range(face.shape[0]):
-        for c in range(face.shape[1]):
-            f = face[r, c]
-            if f < 0 or depth[r, c] >= canvas.depth[top + r, left + c]:
+    height, width = face.shape
+    for block in range(((height + 1) // 2) * ((width + 1) // 2)):
+        r0, c0 = 2 * (block // ((width + 1) // 2)), 2 * (block % ((width + 1) // 2))
+        shaded, tone = -1, 1.0
+        for sample in range(4):
+            r, c = r0 + sample // 2, c0 + sample % 2
+            if r >= height or c >= width:
                 continue
+            f = face[r, c]
             row, column = top + r, left + c
+            if f < 0 or depth[r, c] >= canvas.depth[row, column]:
+                continue
             canvas.depth[row, column] = depth[r, c]
             canvas.gloss[row, column] = gloss
             a, b, g = bary[r, c, 0], bary[r, c, 1], bary[r, c, 2]
             i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
-            x = a * points[i, 0] + b * points[j, 0] + g * points[k, 0]
-            y = a * points[i, 1] + b * points[j, 1] + g * points[k, 1]
-            z = a * points[i, 2] + b * points[j, 2] + g * points[k, 2]
-            s = _GRAIN_CELLS
-            fine = _noise(4 * s * x, 4 * s * y, 4 * s * z)
-            tone = 1.0 + grain * (1.3 * _noise(s * x, s * y, s * z) + 0.7 * fine - 1.0)
+            if shaded != f:
+                x = a * points[i, 0] + b * points[j, 0] + g * points[k, 0]
+                y = a * points[i, 1] + b * points[j, 1] + g * points[k, 1]
+                z = a * points[i, 2] + b * points[j, 2] + g * points[k, 2]
+                s = _GRAIN_CELLS
+                fine = _noise(4 * s * x, 4 * s * y, 4 * s * z)
+                tone = 1.0 + grain * (1.3 * _noise(s * x, s * y, s * z) + 0.7 * fine - 1.0)
+                shaded = f
             for q in range(3):
                 canvas.albedo[row, column, q] = colours[f, q] * tone
                 if smooth:
@@ -211,16 +219,31 @@ def shade_photograph(
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def mix_meshes(canvas: Canvas, eye: Eye, sun: Sun, occlusion: Array, out: Array) -> None:
-    """Light the canvas and lay it over ``out`` (H, W, 3), by how many of a pixel's four samples show a mesh."""
+def mix_meshes(canvas: Canvas, eye: Eye, sun: Sun, near: Array, occlusion: Array, out: Array) -> None:
+    """Light the canvas and lay it over ``out`` (H, W, 3), by how many of a pixel's four samples show a mesh.
+
+    There is none where ``near`` (H, W) is not set.
+    """
     for r in range(out.shape[0]):
         for c in range(out.shape[1]):
+            if not near[r, c]:
+                continue
             count, red, green, blue = 0, 0.0, 0.0, 0.0
+            colour, other, beside = (0.0, 0.0, 0.0), 0, 0
             for s in range(4):
                 row, column = 2 * r + s // 2, 2 * c + s % 2
                 if canvas.depth[row, column] == np.inf:
                     continue
-                colour = _lit_sample(canvas, eye, sun, row, column, occlusion[r, c])
+                # Samples of a pixel that were given one look are lit once.
+                if not (
+                    count
+                    and canvas.normal[row, column, 0] == canvas.normal[other, beside, 0]
+                    and canvas.normal[row, column, 1] == canvas.normal[other, beside, 1]
+                    and canvas.albedo[row, column, 0] == canvas.albedo[other, beside, 0]
+                    and canvas.albedo[row, column, 1] == canvas.albedo[other, beside, 1]
+                ):
+                    colour = _lit_sample(canvas, eye, sun, row, column, occlusion[r, c])
+                    other, beside = row, column
                 count, red, green, blue = count + 1, red + colour[0], green + colour[1], blue + colour[2]
             if count:
                 rest = 1.0 - 0.25 * count
@@ -244,14 +267,16 @@ def _lit_sample(
     scale = 1.0 / max(np.sqrt(nx * nx + ny * ny + nz * nz), 1e-9)
     normal = (nx * scale, ny * scale, nz * scale)
     share = _sunlight(sun, point, normal, 0.15)
-    length = np.sqrt(dx * dx + dy * dy + dz * dz)
-    hx, hy, hz = sun.towards[0] - dx / length, sun.towards[1] - dy / length, sun.towards[2] - dz / length
-    aligned = (normal[0] * hx + normal[1] * hy + normal[2] * hz) / max(np.sqrt(hx * hx + hy * hy + hz * hz), 1e-9)
-    eighth = max(aligned, 0.0)
-    eighth *= eighth
-    eighth *= eighth
-    eighth *= eighth
-    shine = canvas.gloss[row, column] * share * eighth * eighth * eighth
+    shine = 0.0
+    if canvas.gloss[row, column] > 0.0 and share > 0.0:
+        length = np.sqrt(dx * dx + dy * dy + dz * dz)
+        hx, hy, hz = sun.towards[0] - dx / length, sun.towards[1] - dy / length, sun.towards[2] - dz / length
+        half = max(np.sqrt(hx * hx + hy * hy + hz * hz), 1e-9)
+        eighth = max((normal[0] * hx + normal[1] * hy + normal[2] * hz) / half, 0.0)
+        eighth *= eighth
+        eighth *= eighth
+        eighth *= eighth
+        shine = canvas.gloss[row, column] * share * eighth * eighth * eighth
     up = 0.5 + 0.5 * normal[1]
     a = canvas.albedo
     return (

@@ -45,6 +45,7 @@ def rasterize_part(view: View, points: np.ndarray, faces: np.ndarray, fine: int 
     if points[:, 2].min() > _CLOSE:
         pixels = view.project(points) * fine
         low = np.clip(np.floor(pixels.min(0)) - 1, 0, high).astype(int)
+        low -= low % fine  # whole pixels
         high = np.clip(np.ceil(pixels.max(0)) + 1, 0, high).astype(int)
     elif points[:, 2].max() <= _CLOSE:
         return None

@@ -13,8 +13,8 @@ from pymaf_data.render import rasterize
 from pymaf_data.sample.engine.kernels import Sun
 from pymaf_data.sample.light import Light
 
-SIZE = 768
-_REACH = 7.0  # metres around the middle of the casters; what lies farther casts no shadow
+SIZE = 512
+_REACH = 5.5  # metres around the middle of the casters; what lies farther casts no shadow
 _MARGIN = 4  # texels
 
 Mesh = tuple[np.ndarray, np.ndarray]

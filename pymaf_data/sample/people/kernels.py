@@ -382,7 +382,7 @@ def draw_person(
     regions: Array,
     cut: Cut,
     cloth: Cloth,
-    fine: bool,
+    close: bool,
 ) -> None:
     """Write a dressed person into the canvas arrays (2H, 2W, …) where it is nearest.
 
@@ -395,15 +395,29 @@ def draw_person(
         turns: (V, 3, 3) rotation from the T-pose to the world.
         regions: (F,) int.
         cut, cloth: the outfit.
-        fine: whether samples are close enough to show the weave.
+        close: whether a pixel is small on the person: the weave shows, and a pixel's samples share one look.
     """
-    for r in range(face.shape[0]):
-        for c in range(face.shape[1]):
+    height, width = face.shape
+    for block in range(((height + 1) // 2) * ((width + 1) // 2)):
+        r0, c0 = 2 * (block // ((width + 1) // 2)), 2 * (block % ((width + 1) // 2))
+        shaded = -1
+        for sample in range(4):
+            r, c = r0 + sample // 2, c0 + sample % 2
+            if r >= height or c >= width:
+                continue
             f = face[r, c]
             row, column = top + r, left + c
             if f < 0 or depth[r, c] >= near[row, column]:
                 continue
             near[row, column] = depth[r, c]
+            if close and shaded >= 0:
+                other, beside = top + r0 + shaded // 2, left + c0 + shaded % 2
+                gloss[row, column] = gloss[other, beside]
+                for q in range(3):
+                    albedo[row, column, q] = albedo[other, beside, q]
+                    normal[row, column, q] = normal[other, beside, q]
+                continue
+            shaded = sample
             a, b, g = bary[r, c, 0], bary[r, c, 1], bary[r, c, 2]
             i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
             x = a * rest[i, 0] + b * rest[j, 0] + g * rest[k, 0]
@@ -414,7 +428,7 @@ def draw_person(
             if material == SKIN:
                 red, green, blue, shine = _skin(region, x, y, z, cut, cloth)
             else:
-                red, green, blue, shine = _fabric(material, region, x, y, z, cloth, fine)
+                red, green, blue, shine = _fabric(material, region, x, y, z, cloth, close)
             albedo[row, column, 0], albedo[row, column, 1], albedo[row, column, 2] = red, green, blue
             gloss[row, column] = shine
             for q in range(3):

@@ -108,7 +108,7 @@ def _bare(rng: Generator, rest: np.ndarray) -> _Draft:
     }  # fmt: skip
     draft = _Draft(
         rest, cut, np.full((_KINDS, 3, 3), 0.2), np.zeros(_KINDS, np.int64), np.full(_KINDS, 0.05),
-        rng.random(_KINDS), np.zeros(_KINDS), np.full(_KINDS, 0.14), np.full(_KINDS, 0.01), np.zeros(_KINDS),
+        rng.random(_KINDS), np.zeros(_KINDS), np.full(_KINDS, 0.14), np.zeros(_KINDS), np.zeros(_KINDS),
     )  # fmt: skip
     draft.put(k.SKIN, palette.skin(rng), gloss=0.045)
     draft.put(k.HAIR, palette.hair(rng), gloss=0.10)

@@ -29,7 +29,7 @@ from pymaf_data.sample.layout import MARK, SPLITS, WORK, SplitLayout
 from pymaf_data.sample.produce import Job, Product, produce, studio
 from pymaf_data.sample.scenery import open_backgrounds
 from pymaf_data.sample.statistics import Statistics, statistics_of
-from pymaf_data.stages.sample_files import SplitFiles, count_in
+from pymaf_data.stages.sample_files import SplitFiles
 
 logger = logging.getLogger(__name__)
 
@@ -186,7 +186,8 @@ def _files(options: SampleOptions, split: str) -> SplitFiles:
 def _write_split(options: SampleOptions, split: str, progress: Progress | None) -> SplitReport:
     files = _files(options, split)
     if files.layout.annotations.is_file():
-        pictures, persons = count_in(files.layout.annotations)
+        files.clear()
+        pictures, persons = files.counts()
         counts = {"pictures": pictures, "persons": persons, "complete": options.persons, "resumed": pictures}
         return SplitReport(split=split, **counts, statistics=statistics_of(files.statistics_columns()))
     pictures = persons = complete = resumed = 0

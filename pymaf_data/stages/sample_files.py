@@ -8,7 +8,6 @@ together from the parts in one pass, row by row.
 from __future__ import annotations
 
 import io
-import json
 import logging
 import shutil
 import tempfile
@@ -57,7 +56,7 @@ class SplitFiles:
             with np.load(part, allow_pickle=False) as arrays:
                 return Product.of_kept(dict(arrays))
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-            logger.warning("%s cannot be read (%s); its picture is made again", part, error)
+            logger.warning("%s is damaged (%s); its picture is made again", part, type(error).__name__)
             return None
 
     def keep(self, number: int, product: Product) -> None:
@@ -110,15 +109,25 @@ class SplitFiles:
             LocalFiles(root).write({str(self.layout.truth.relative_to(root)): _chunks(truth)}, relative)
             whole = self._annotation_file(annotations, count)
             LocalFiles(root).write({str(self.layout.annotations.relative_to(root)): whole}, relative)
-        shutil.rmtree(work)
-        if not any(work.parent.iterdir()):
-            work.parent.rmdir()
+        self.clear()
         return self.statistics_columns()
 
     def statistics_columns(self) -> dict[str, np.ndarray]:
         """The columns of a whole split's truth that statistics need."""
         with np.load(self.layout.truth, allow_pickle=False) as truth:
             return {key: truth[key] for key in ("family", "heading", "box", "occlusion", "outside")}
+
+    def counts(self) -> tuple[int, int]:
+        """Pictures and people of a whole split; every picture shows somebody."""
+        with np.load(self.layout.truth, allow_pickle=False) as truth:
+            images = truth["image_id"]
+        return len(np.unique(images)), len(images)
+
+    def clear(self) -> None:
+        """Remove what is kept of finished pictures, and what killed runs left half-written."""
+        shutil.rmtree(self.layout.work, ignore_errors=True)
+        if self.layout.work.parent.is_dir() and not any(self.layout.work.parent.iterdir()):
+            self.layout.work.parent.rmdir()
 
     def _append(self, number: int, product: Product, columns: Columns, stream: IO[bytes]) -> None:
         image = self.layout.image_id(number)
@@ -179,12 +188,6 @@ class Columns:
                 with archive.open(zipfile.ZipInfo(f"{key}.npy"), "w") as member:
                     np.lib.format.write_array(member, value, allow_pickle=False)
         return target
-
-
-def count_in(annotations: Path) -> tuple[int, int]:
-    """Pictures and people of a whole annotation file."""
-    content = json.loads(annotations.read_text(encoding="ascii"))
-    return len(content["images"]), len(content["annotations"])
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -42,8 +43,26 @@ class Road:
 
     @cached_property
     def masks(self) -> list[np.ndarray]:
-        """Visible pixels (H, W) of each row, from the annotation's run lengths."""
+        """Visible pixels (H, W) of each row's dressed person, from the annotation's run lengths."""
         return [_decoded(**entry["segmentation"]) for entry in self.annotations]
+
+    @cached_property
+    def truth(self) -> dict[str, np.ndarray]:
+        """The truth's columns, one row per row of the store."""
+        with np.load(self.raw / "truth/train.npz") as file:
+            columns = {key: file[key] for key in file if file[key].ndim}
+        place = {number: row for row, number in enumerate(columns["annotation_id"].tolist())}
+        rows = [place[entry["id"]] for entry in self.annotations]
+        return {key: values[rows] for key, values in columns.items()}
+
+    @cached_property
+    def bodies(self) -> list[np.ndarray]:
+        """Silhouettes (H, W) of each row's bare body, whatever hides it, from the dense truth beside the pictures."""
+        placed = [np.zeros_like(mask) for mask in self.masks]
+        for entry, (left, top), whole in zip(self.annotations, self.truth["iuv_origin"].tolist(), placed, strict=True):
+            part = cv2.imread(str(self.raw / f"truth/train_iuv/{entry['id']:012d}.png"))[..., 2]
+            whole[top : top + part.shape[0], left : left + part.shape[1]] = part > 0
+        return placed
 
     @cached_property
     def pose(self) -> torch.Tensor:
@@ -68,14 +87,10 @@ class Road:
 
     @cached_property
     def whole(self) -> np.ndarray:
-        """Rows of the persons whom nothing hides and no frame cuts."""
-        with np.load(self.raw / "truth/train.npz") as truth:
-            hidden = dict(zip(truth["annotation_id"].tolist(), truth["occlusion"].tolist(), strict=True))
+        """Rows of the persons whom no frame cuts."""
         pixels = self.cameras.project(self.vertices).numpy()
         size = np.array([mask.shape[::-1] for mask in self.masks])[:, None]
-        inside = ((pixels > 1) & (pixels < size - 1)).all((1, 2))
-        shown = np.array([hidden[entry["id"]] == 0 for entry in self.annotations])
-        return np.flatnonzero(inside & shown)
+        return np.flatnonzero(((pixels > 1) & (pixels < size - 1)).all((1, 2)))
 
 
 def _decoded(counts: list[int], size: list[int]) -> np.ndarray:

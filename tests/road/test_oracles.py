@@ -1,8 +1,8 @@
 """End to end: what comes out of the road is what the sample's truth says, by measures that share no code with it.
 
-Masks and keypoints are those of the annotation file, drawn before any store was there; rows, boxes, crops, fits,
-cameras and maps have gone through every stage. Each oracle that bounds an error is shown to see half a pixel, or the
-wrong side of the body.
+Masks and keypoints are those of the annotation file, bodies' silhouettes those of the dense truth, all drawn before any
+store was there; rows, boxes, crops, fits, cameras and maps have gone through every stage. Each oracle that bounds an
+error is shown to see half a pixel, or the wrong side of the body.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ def test_the_sample_shows_enough(road) -> None:
     assert road.store.array("iuv/rendered")[:].all()
 
 
-def test_rendered_in_the_pictures_own_frame_silhouettes_are_the_masks(road, atlas: Atlas) -> None:
+def test_rendered_in_the_pictures_own_frame_silhouettes_are_the_bodies(road, atlas: Atlas) -> None:
     both = either = 0
     for row in road.whole:
-        mask = road.masks[row]
+        mask = road.bodies[row]
         height, width = mask.shape
         rendered = render_iuv(road.vertices[row : row + 1], road.cameras[row], atlas, max(mask.shape)).mask[0]
         assert not rendered[height:].any()
@@ -47,10 +47,10 @@ def test_rendered_in_the_pictures_own_frame_silhouettes_are_the_masks(road, atla
 
 
 def stored_iou(road, shift: tuple[float, float] = (0.0, 0.0)) -> tuple[float, float]:
-    """IoU of stored maps with masks where the masks decide, and the share of foreground where they do.
+    """IoU of stored maps with bodies where the bodies decide, and the share of foreground where they do.
 
     Both rasters are samples of one outline at other places. A stored centre that lies among four picture centres of
-    one kind must be of that kind; among four that differ, the mask does not say.
+    one kind must be of that kind; among four that differ, the silhouette does not say.
     """
     both = either = decided = near = 0
     maps = road.store.array("iuv/map").rows(road.whole)[:, 0] > 0
@@ -59,7 +59,7 @@ def stored_iou(road, shift: tuple[float, float] = (0.0, 0.0)) -> tuple[float, fl
     i, j = np.mgrid[:size, :size] + 0.5
     centres = np.stack([j.ravel(), i.ravel()], 1)
     for row, stored, crop in zip(road.whole, maps, crops, strict=True):
-        mask = np.pad(road.masks[row].astype(np.uint8), 1)
+        mask = np.pad(road.bodies[row].astype(np.uint8), 1)
         points = apply(invert(compose(resize(crop_size, size), crop)), centres) + shift
         column, line = np.clip(np.floor(points + 0.5).astype(int), 0, np.array(mask.shape)[::-1] - 2).T
         around = mask[line, column] + mask[line + 1, column] + mask[line, column + 1] + mask[line + 1, column + 1]
@@ -70,11 +70,11 @@ def stored_iou(road, shift: tuple[float, float] = (0.0, 0.0)) -> tuple[float, fl
     return both / either, decided / near
 
 
-def test_silhouettes_of_stored_maps_are_the_masks(road) -> None:
+def test_silhouettes_of_stored_maps_are_the_bodies(road) -> None:
     iou, decided = stored_iou(road)
-    print(f"IoU {iou:.6f} where the masks decide, which is on {decided:.1%} of the foreground")
+    print(f"IoU {iou:.6f} where the bodies decide, which is on {decided:.1%} of the foreground")
     assert iou >= 0.9995
-    assert decided >= 0.85
+    assert decided >= 0.8, "people of 90 px are more outline than people of 300"
 
 
 @pytest.mark.parametrize("shift", HALF_PIXELS)
@@ -90,17 +90,17 @@ def test_stored_maps_lie_nowhere_else(road, warps: ModuleType) -> None:
     shifted = affines.copy()
     shifted[:, :, 2] += 0.5 * affines[:, [0, 1], [0, 1]]
     found = warps.displacement(maps, sampled(road, shifted, size))
-    print(f"maps lie {moved} stored pixels from the masks; seen after half a picture pixel: {found}")
+    print(f"maps lie {moved} stored pixels from the bodies; seen after half a picture pixel: {found}")
     assert (np.abs(moved) <= 0.02).all()
     assert (np.abs(found) >= 0.1).all()
 
 
 def sampled(road, affines: np.ndarray, size: int) -> np.ndarray:
-    """Masks interpolated at the stored centres; affines of continuous coordinates, picture → map."""
+    """Silhouettes interpolated at the stored centres; affines of continuous coordinates, picture → map."""
     half = np.array([[1.0, 0, 0.5], [0, 1, 0.5]])
     return np.stack(
         [
-            cv2.warpAffine(road.masks[row].astype(np.float32), compose(invert(half), compose(A, half)), (size, size))
+            cv2.warpAffine(road.bodies[row].astype(np.float32), compose(invert(half), compose(A, half)), (size, size))
             for row, A in zip(road.whole, affines, strict=True)
         ]
     )
@@ -117,21 +117,29 @@ def test_fits_project_onto_the_annotated_keypoints(road) -> None:
 
 
 def test_visible_keypoints_lie_inside_the_masks(road) -> None:
-    """Stored keypoints are continuous: the pixel that one lies in is its floor. Nose, eyes and ears lie on the skin."""
-    skin, inside, count = np.ones((3, 3), np.uint8), 0, 0
+    """Stored keypoints are continuous: the pixel that one lies in is its floor."""
+    count = 0
     keypoints, visibility = (road.store.array(name)[:] for name in ("keypoints", "visibility"))
     for row, mask in enumerate(road.masks):
-        reach = cv2.dilate(mask.astype(np.uint8), skin)
         for joint, name in zip(index_map(J49, COCO17), COCO17.joints, strict=True):
-            if visibility[row, joint] != 2:
-                continue
-            column, line = np.floor(keypoints[row, joint, :2]).astype(int)
-            on_skin = name == "nose" or name.endswith(("eye", "ear"))
-            assert (reach if on_skin else mask)[line, column], f"{name} of row {row}"
-            inside, count = inside + int(mask[line, column]), count + 1
-    print(f"{inside} of {count} visible keypoints inside, the others on the outline's next pixel")
+            if visibility[row, joint] == 2:
+                column, line = np.floor(keypoints[row, joint, :2]).astype(int)
+                assert mask[line, column], f"{name} of row {row}"
+                count += 1
+    print(f"{count} visible keypoints inside")
     assert count > 200
-    assert inside >= 0.95 * count
+
+
+def test_bodies_are_in_the_masks_where_nothing_hides_them(road) -> None:
+    """Masks are of dressed people: larger than the body by clothes and hair, and not another person's."""
+    shares = []
+    for row in road.whole[road.truth["occlusion"][road.whole] == 0]:
+        mask, own = road.masks[row], road.bodies[row]
+        assert (mask & own).sum() >= 0.9 * own.sum()
+        shares.append((mask & own).sum() / (mask | own).sum())
+    print(f"IoU of masks and bare bodies: median {np.median(shares):.3f}, least {min(shares):.3f} of {len(shares)}")
+    assert len(shares) >= 5
+    assert np.median(shares) > 0.85
 
 
 def test_warped_maps_are_the_transformed_bodies(road, atlas: Atlas, warps: ModuleType) -> None:

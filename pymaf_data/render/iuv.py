@@ -99,12 +99,15 @@ def render_maps(
     vertices: torch.Tensor | np.ndarray,
     cameras: Camera | torch.Tensor,
     atlas: Atlas,
-    size: int = MAP_SIZE,
+    size: int | tuple[int, int] = MAP_SIZE,
     backend: str = "auto",
 ) -> np.ndarray:
-    """Render maps in the stored form, (B, 3, Z, Z) uint8; arguments and errors as for :func:`render_iuv`."""
+    """Render maps in the stored form, (B, 3, Z, Z) uint8; arguments and errors as for :func:`render_iuv`.
+
+    With a :class:`~pymaf_data.geometry.cameras.Camera`, ``size`` may be (height, width).
+    """
     points, matrices, orthographic, scratch = _prepare(vertices, cameras, atlas, size, backend)
-    maps = np.empty((len(points), 3, size, size), np.uint8)
+    maps = np.empty((len(points), 3, *as_size(size)), np.uint8)
     bad = zbuffer.fill_stored(
         points, atlas.mesh_faces, atlas.face_part, atlas.corner_uv, matrices, orthographic, NEAR, scratch, maps
     )
@@ -113,13 +116,17 @@ def render_maps(
 
 
 def _prepare(
-    vertices: torch.Tensor | np.ndarray, cameras: Camera | torch.Tensor, atlas: Atlas, size: int, backend: str
+    vertices: torch.Tensor | np.ndarray,
+    cameras: Camera | torch.Tensor,
+    atlas: Atlas,
+    size: int | tuple[int, int],
+    backend: str,
 ) -> tuple[np.ndarray, np.ndarray, bool, zbuffer.Scratch]:
     resolve_backend(backend)
     points = as_vertices(vertices)
     height, width = as_size(size)
     check_indices(atlas.mesh_faces, points.shape[1])
-    camera = cameras if isinstance(cameras, Camera) else _view_camera(cameras, size)
+    camera = cameras if isinstance(cameras, Camera) else _view_camera(cameras, height)
     scratch = zbuffer.Scratch.allocate(points.shape[1], height, width)
     return points, as_matrices(camera, len(points)), camera.orthographic, scratch
 

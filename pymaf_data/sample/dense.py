@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from pymaf_data.errors import RawDataCorrupt
-from pymaf_data.render import Atlas
-from pymaf_data.sample.engine.rectangles import rasterize_part
+from pymaf_data.render import Atlas, render_maps
+from pymaf_data.sample.engine.rectangles import window
 from pymaf_data.sample.view import View
 
 
@@ -28,21 +28,21 @@ def dense_truth(view: View, vertices: np.ndarray, atlas: Atlas) -> tuple[np.ndar
     Returns:
         (h, w, 3) uint8 part, 255·U, 255·V, and the picture's (column, row) of its first pixel.
     """
-    part = rasterize_part(view, vertices, atlas.mesh_faces)
+    part = window(view, vertices)
     if part is None:
         return np.zeros((1, 1, 3), np.uint8), (0, 0)
-    raster, mask = part.raster, part.raster.mask
-    face = raster.face[mask]
-    uv = np.einsum("pk,pkc->pc", raster.bary[mask].astype(np.float64), atlas.corner_uv[face])
-    image = np.zeros((*mask.shape, 3), np.uint8)
-    image[mask, 0] = atlas.face_part[face]
-    image[mask, 1:] = np.clip(uv, 0, 1) * 255.0 + 0.5
-    return image, (part.left, part.top)
+    low, size, camera = part
+    maps = render_maps(vertices[None], camera, atlas, size)[0]
+    return np.ascontiguousarray(maps.transpose(1, 2, 0)), (int(low[0]), int(low[1]))
 
 
 def encode_dense(image: np.ndarray) -> bytes:
     """The PNG of (h, w, 3) part, 255·U, 255·V."""
-    _, data = cv2.imencode(".png", image[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    _, data = cv2.imencode(
+        ".png",
+        image[:, :, ::-1],
+        [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE],
+    )
     return bytes(data)
 
 
@@ -54,7 +54,5 @@ def read_dense(path: Path) -> np.ndarray:
     """
     image = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
     if image is None:
-        raise RawDataCorrupt(
-            f"{path} cannot be read.", expected="a dense truth map.", action="make the sample again."
-        )
+        raise RawDataCorrupt(f"{path} cannot be read.", expected="a dense truth map.", action="make the sample again.")
     return image[:, :, ::-1]

@@ -126,9 +126,10 @@ def _draw(film: Film, one: Dressed) -> None:
     if part is None:
         return
     raster, canvas = part.raster, film.canvas
+    close = bool(raster.mask.sum() > _CLOSE_AREA)
     draw_person(
         raster.face, raster.bary, raster.depth, part.top, part.left, canvas.depth, canvas.albedo, canvas.normal,
-        canvas.gloss, one.faces, one.normals, one.rest, one.turns, one.regions, one.outfit.cut, one.outfit.cloth, bool(raster.mask.sum() > _CLOSE_AREA),
+        canvas.gloss, one.faces, one.normals, one.rest, one.turns, one.regions, one.outfit.cut, one.outfit.cloth, close,
     )  # fmt: skip
 
 

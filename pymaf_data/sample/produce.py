@@ -31,6 +31,9 @@ _J24 = slice(len(J49) - 24, len(J49))
 _ANNOTATING, _PAINTING = 1, 0  # streams of chance: how it is annotated does not change what is painted
 
 
+_EXACT = Annotator()
+
+
 @dataclass(frozen=True)
 class Job:
     """One picture to make; at most ``limit`` of its people may have all 12 body keypoints, where given."""
@@ -40,7 +43,7 @@ class Job:
     number: int
     size: tuple[int, int]
     limit: int | None = None
-    annotator: Annotator = Annotator()
+    annotator: Annotator = _EXACT
     backgrounds: Path | None = None
 
 

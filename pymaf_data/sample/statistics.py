@@ -34,7 +34,8 @@ class Statistics(StrictModel):
     def lines(self) -> list[str]:
         """For a reader."""
         families = ", ".join(
-            f"{name.replace('_', ' ')} {share:.0%}" for name, share in sorted(self.families.items(), key=lambda i: -i[1])
+            f"{name.replace('_', ' ')} {share:.0%}"
+            for name, share in sorted(self.families.items(), key=lambda i: -i[1])
         )
         return [
             f"families: {families}",

@@ -5,7 +5,8 @@ picture's resolution, wherever they are nearer than what is there; light is work
 visible. The empty place is lit at the picture's own resolution, and the two are mixed by coverage.
 
 Light on a point is sun · max(0, n·l) · shadow, plus sky and ground light by the normal's height, times the ambient
-occlusion of the pixel, plus a Blinn-Phong highlight of the sun, of exponent 24. Shadows come from a depth map seen from the sun.
+occlusion of the pixel, plus a Blinn-Phong highlight of the sun, of exponent 24. Shadows come from a depth map that
+the sun sees.
 
 All kernels are in this file, since numba's cache notices only changes of the file that the outermost one is in.
 Shapes: F faces, V vertices, h × w pixels of a mesh's rectangle, H × W pixels of the picture, S of the shadow map.
@@ -300,7 +301,11 @@ def gather_depth(canvas: Canvas, eye: Eye, forward: Array, point: Array, normal:
             d = canvas.depth[2 * i, 2 * j]
             if d < np.inf:
                 depth[r, c] = d
-                nx, ny, nz = canvas.normal[2 * i, 2 * j, 0], canvas.normal[2 * i, 2 * j, 1], canvas.normal[2 * i, 2 * j, 2]
+                nx, ny, nz = (
+                    canvas.normal[2 * i, 2 * j, 0],
+                    canvas.normal[2 * i, 2 * j, 1],
+                    canvas.normal[2 * i, 2 * j, 2],
+                )
                 scale = 1.0 / max(np.sqrt(nx * nx + ny * ny + nz * nz), 1e-9)
                 facing[r, c, 0], facing[r, c, 1], facing[r, c, 2] = nx * scale, ny * scale, nz * scale
             elif lit[i, j]:

@@ -144,9 +144,10 @@ def _on_head(x: float, y: float, z: float, cut: Cut) -> int:
 @njit(nogil=True, cache=True, error_model="numpy", inline="always")
 def _on_trunk(x: float, y: float, z: float, cut: Cut) -> int:
     """Material on torso and legs: outer over top over bottom."""
-    if y > cut.outer_hem and cut.outer_sleeve > 0 and (z < 0.03 or abs(x) > cut.outer_gap + 0.12 * max(y - 0.05, 0.0)):
-        if not (y > 0.2 and x * x + (z - 0.035) ** 2 < 0.066**2):
-            return OUTER
+    closed = z < 0.03 or abs(x) > cut.outer_gap + 0.12 * max(y - 0.05, 0.0)
+    around = y <= 0.2 or x * x + (z - 0.035) ** 2 >= 0.066**2
+    if y > cut.outer_hem and cut.outer_sleeve > 0 and closed and around:
+        return OUTER
     if cut.sleeve > 0 and y > cut.hem:
         axis = np.sqrt(x * x + (z - 0.035) ** 2)
         lowest = 0.195 + 0.055 * _ramp(0.06 - z, 0.0, 0.07)  # a collar stands higher at the back
@@ -300,9 +301,9 @@ def _face(
 ) -> tuple[float, float, float, float]:
     """The face's own colours over the skin's: cheeks, beard, lips, brows, eyes."""
     side = abs(x)
-    warm = cut.face[3] * (
-        np.exp(-(((side - 0.042) / 0.018) ** 2 + ((y - 0.378) / 0.020) ** 2)) + 0.8 * np.exp(-((x / 0.014) ** 2 + ((y - 0.378) / 0.012) ** 2))
-    )  # fmt: skip
+    cheek = np.exp(-(((side - 0.042) / 0.018) ** 2 + ((y - 0.378) / 0.020) ** 2))
+    tip = np.exp(-((x / 0.014) ** 2 + ((y - 0.378) / 0.012) ** 2))
+    warm = cut.face[3] * (cheek + 0.8 * tip)
     red, green, blue = red * (1 + 0.08 * warm), green * (1 - 0.16 * warm), blue * (1 - 0.14 * warm)
     hair = cloth.colour[HAIR]
     beard = cut.face[0] * _ramp(0.366 - y - 0.25 * max(0.0, 0.11 - z), 0.0, 0.012) * _ramp(y, 0.270, 0.295)

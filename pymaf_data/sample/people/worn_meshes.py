@@ -56,9 +56,7 @@ def skirt(rest: np.ndarray, top: float, hem: float, flare: float, material: int 
         depth, centre = (high - low) / 2 + off, (high + low) / 2
         wave = 1 + 0.035 * flare / 0.1 * np.sin(7 * angle) * (top - y) / (top - hem)
         points.append(
-            np.stack(
-                [half * np.sin(angle) * wave, np.full(_SECTORS, y), centre + depth * np.cos(angle) * wave], axis=1
-            )
+            np.stack([half * np.sin(angle) * wave, np.full(_SECTORS, y), centre + depth * np.cos(angle) * wave], axis=1)
         )
     vertices = np.concatenate(points)
     share = np.clip((-vertices[:, 1] - 0.2) / 0.28, 0, 1) * 0.9

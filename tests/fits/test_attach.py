@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -83,6 +84,30 @@ def test_derived_cameras_reproject(store: Store, truth: Path, known: Any, body: 
     root = np.sqrt(((found - view) ** 2).sum(-1).mean(1))
     stored = opened.array("fits/truth/weak_residual")[:]
     assert np.all(root < 3 * stored + 0.5)
+
+
+def noisy(known: Any) -> Any:
+    """The persons with keypoints that lie beside the joints as far as COCO's annotators disagree."""
+    sigma = 0.107 * known.persons.box[:, 2] / 1.35 * 0.5 / 2**0.5
+    moved = known.persons.keypoints.copy()
+    moved[..., :2] += np.random.default_rng(1).normal(size=moved[..., :2].shape) * sigma[:, None, None]
+    return replace(known.persons, keypoints=moved)
+
+
+def test_noisy_annotations_are_joined_where_the_truth_says_that_they_are(
+    tmp_path: Path, factory: ModuleType, known: Any, body: BodyModel
+) -> None:
+    store = factory.make_store(tmp_path / "sample-train.zarr", noisy(known))
+    said = {"annotation_noise": np.array(1.0)}
+    with pytest.raises(FitError, match="do not reproject"):
+        attach(store, f"truth:{factory.write_truth(tmp_path / 'silent.npz', known, body)}")
+    ids = np.roll(known.persons.annotation_id, 3)
+    with pytest.raises(FitError, match="do not reproject"):
+        wrong = factory.write_truth(tmp_path / "wrong.npz", known, body, annotation_id=ids, **said)
+        attach(store, f"truth:{wrong}")
+    report = attach(store, f"truth:{factory.write_truth(tmp_path / 'truth.npz', known, body, **said)}")
+    assert report.sources[0].valid == len(known.persons)
+    assert report.sources[0].reprojection.maximum > 3, "the test's noise is more than the tolerance of exact ones"
 
 
 @pytest.mark.parametrize("shift", [1, 7])

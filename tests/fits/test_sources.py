@@ -76,6 +76,32 @@ def test_truth_files_that_are_none(
         TruthSource(path)
 
 
+def test_the_tolerance_follows_the_noise_of_the_annotations(
+    tmp_path: Path, factory: ModuleType, known: Any, body: BodyModel
+) -> None:
+    def view(**changes: Any) -> float:
+        return TruthSource(factory.write_truth(tmp_path / "t.npz", known, body, **changes)).tolerance.view
+
+    assert view() == view(annotation_noise=np.array(0.0)) == 2.0
+    exact, half, whole = (view(annotation_noise=np.array(noise)) - 2 for noise in (0.0, 0.5, 1.0))
+    assert exact < half < whole < 100, "somebody else's keypoints are hundreds of pixels away"
+    assert whole == pytest.approx(2 * half)
+    # Nothing is beyond it of many persons who have all keypoints, or one hip alone, and fill their box as people do.
+    rng, side = np.random.default_rng(0), 224 / 1.2
+    distance = np.linalg.norm(rng.normal(size=(20_000, 2)), axis=1) / 2**0.5 * 0.107 * 0.6**0.5 * side
+    assert distance.max() < whole
+    assert distance.mean() > 0.1 * whole
+
+
+@pytest.mark.parametrize("noise", [-1.0, np.nan, np.inf, [1.0], "much"])
+def test_a_noise_that_is_none_is_refused(
+    tmp_path: Path, factory: ModuleType, known: Any, body: BodyModel, noise: Any
+) -> None:
+    path = factory.write_truth(tmp_path / "truth.npz", known, body, annotation_noise=np.array(noise))
+    with pytest.raises(FitError, match="annotation_noise"):
+        TruthSource(path)
+
+
 def test_a_missing_or_foreign_truth_file(tmp_path: Path) -> None:
     with pytest.raises(FitError, match="not there"):
         TruthSource(tmp_path / "none.npz")

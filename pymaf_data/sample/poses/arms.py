@@ -98,7 +98,6 @@ def folded(rng: Generator) -> Both:
     right = Arm(flex=u(rng, 34, 44), abduct=6, twist=u(rng, 46, 58), elbow=u(rng, 102, 112), pronate=-10, curl=30)
     goals: list[Goal] = [
         Touch("right_palm", "left_upper_arm", (0.0, -0.03, 0.012), 0.025),
-        Touch("left_wrist", "right_elbow", (-0.05, 0.0, -0.05), 0.05),
         Touch("right_forearm", "left_forearm_back", (0.0, 0.01, 0.03), 0.025),
     ]
     return (left, right), goals
@@ -116,12 +115,12 @@ def clasped(rng: Generator) -> Both:
 
 
 def behind_back(rng: Generator) -> Both:
-    """Hands at rest on each other behind the back, at the height of the belt or below."""
+    """The backs of both hands at rest on the small of the back."""
     arm = Arm(flex=-30, abduct=14, twist=u(rng, 55, 70), elbow=u(rng, 34, 55), pronate=u(rng, 0, 40), curl=30)
-    down = u(rng, -0.10, -0.04)
+    down = u(rng, -0.10, -0.02)
     goals: list[Goal] = [
-        Touch("right_knuckles", "low_back", (0.02, down, -0.015), 0.03),
-        Touch("left_knuckles", "low_back", (-0.01, down - 0.02, -0.05), 0.03),
+        Touch("right_knuckles", "low_back", (-0.045, down, -0.014), 0.02),
+        Touch("left_knuckles", "low_back", (0.045, down - 0.01, -0.014), 0.02),
     ]
     return (arm, arm), goals
 

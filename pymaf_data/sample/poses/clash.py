@@ -17,7 +17,7 @@ from numba import njit
 from pymaf_data.geometry.joints import SMPL24
 from pymaf_data.sample.poses.freedoms import SIDES
 
-LENGTHS, ANGLES = 12, 24
+LENGTHS, ANGLES = 10, 20
 _REACH = 0.30  # metres beyond which nothing belongs to a segment
 NEAR = 0.015  # metres outside a segment within which probes are still told
 
@@ -62,7 +62,7 @@ def _tolerance(part: str, same_side: bool, segment: str) -> float:
     """Metres that a probe of a limb's part may be inside a segment (segment without side); inf: not tested."""
     if part in _ARM:
         if segment in _TRUNK:
-            return {"upper_arm": 0.015, "forearm": 0.004}.get(part, 0.002)
+            return {"upper_arm": 0.02, "forearm": 0.004}.get(part, 0.002)
         if segment == "head":
             return 0.0
         if same_side and segment in _ARM:

@@ -36,7 +36,7 @@ def _off(plane: float, slope: float, *patches: str) -> list[Goal]:
     """Patches keep in front of a plane z = plane + slope · y."""
     normal = np.array([0.0, slope, -1.0]) / np.hypot(1.0, slope)
     at = -plane / float(np.hypot(1.0, slope))
-    return [Rest(patch, at, normal.tolist(), lower=True) for patch in patches]
+    return [Rest(patch, at, tuple(normal.tolist()), lower=True) for patch in patches]
 
 
 _FRONT = ("belly", "chest", "head", *(f"{s}_{p}" for s in _SIDES for p in ("knee", "shin", "thigh", "elbow")))

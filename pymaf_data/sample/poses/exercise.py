@@ -86,8 +86,8 @@ def push_up(rng: Generator, build: Build) -> Plan:
     bend = u(rng, 4, 80)
     legs = [Leg(flex=-2, abduct=u(rng, 1, 6), rotate=0, knee=3, ankle=12, toes=50) for _ in "lr"]
     arm = Arm(flex=86 - 0.4 * bend, abduct=10 + 0.35 * bend, twist=0, elbow=bend, wrist=58, pronate=40, curl=0)
-    goals: list[Goal] = [Rest(f"{s}_{p}") for s in _SIDES for p in ("toes", "palm")]
-    goals += [Aim(f"{s}_wrist", _PALM, (0, -1, 0), 10) for s in _SIDES] + [
+    goals: list[Goal] = [Rest(f"{s}_{p}") for s in _SIDES for p in ("toes", "hand")]
+    goals += [Aim(f"{s}_wrist", _PALM, (0, -0.95, 0.3), 25) for s in _SIDES] + [
         Rest(f"{s}_ball_in", spread=0.02) for s in _SIDES
     ]
     trunk = Trunk(pitch=76 + 0.12 * bend, bend=-u(rng, 0, 6), nod=-u(rng, 6, 30))
@@ -97,11 +97,11 @@ def push_up(rng: Generator, build: Build) -> Plan:
 
 def downward_dog(rng: Generator, build: Build) -> Plan:
     """Hands and feet on the ground, the hips high."""
-    legs = [Leg(flex=u(rng, 88, 100), abduct=u(rng, 3, 8), rotate=4, knee=u(rng, 3, 14), ankle=28) for _ in "lr"]
+    legs = [Leg(flex=u(rng, 90, 104), abduct=u(rng, 3, 8), rotate=4, knee=u(rng, 6, 22), ankle=30) for _ in "lr"]
     arm = Arm(flex=164, abduct=8, twist=-10, elbow=4, wrist=50, curl=0)
-    goals: list[Goal] = [Rest(f"{s}_{p}") for s in _SIDES for p in ("ball_in", "ball_out", "palm")]
-    goals += [Aim(f"{s}_wrist", _PALM, (0, -1, 0), 12) for s in _SIDES]
-    trunk = Trunk(pitch=122, bend=u(rng, 4, 16), nod=u(rng, 0, 10))
+    goals: list[Goal] = [Rest(f"{s}_{p}") for s in _SIDES for p in ("ball_in", "toes", "hand")]
+    goals += [Aim(f"{s}_wrist", _PALM, (0, -0.9, 0.4), 30) for s in _SIDES]
+    trunk = Trunk(pitch=116, bend=u(rng, 4, 16), nod=u(rng, 0, 10))
     return Plan(
         trunk,
         (arm, arm),
@@ -133,7 +133,8 @@ def carrying_box(rng: Generator, build: Build) -> Plan:
     half = u(rng, 0.13, 0.21)
     arm = Arm(flex=u(rng, 10, 26), abduct=u(rng, 8, 14), twist=8, elbow=u(rng, 68, 92), pronate=-10, curl=6)
     goals: list[Goal] = [
-        Touch("left_palm", "right_palm", (2 * half, 0.0, 0.0), 0.01), Aim("left_wrist", _PALM, (-1, 0, 0), 12, "spine1"),
+        Touch("left_palm", "right_palm", (2 * half, 0.0, 0.0), 0.01),
+        Aim("left_wrist", _PALM, (-1, 0, 0), 12, "spine1"),
         Aim("right_wrist", _PALM, (1, 0, 0), 12, "spine1"), Rest("left_palm", 0.0, lower=True),
     ]  # fmt: skip
 

@@ -20,7 +20,7 @@ from pymaf_data.sample.things import Thing
 
 SPLITS = ("train", "val")
 _HELD_OUT_SHARE = 0.5  # of the validation figures
-_DEEPEST = 0.009  # metres inside itself, beyond what soft parts allow
+_DEEPEST = 0.007  # metres inside itself, beyond what soft parts allow
 _WIDEST = 0.009  # metres between the body and what carries it
 _STRAIN = 1.6
 _TRIALS = 40

@@ -28,8 +28,8 @@ LIMITS: dict[str, tuple[float, float]] = {
     "shoulder.up": (-100, 95), "shoulder.forward": (-60, 120), "shoulder.inward": (-95, 85),
     "elbow.flex": (2, 145), "elbow.pronate": (-80, 80),
     "wrist.extend": (-55, 60), "wrist.deviate": (-25, 20), "fingers.curl": (0, 70),
-    "hip.flex": (-28, 125), "hip.abduct": (-28, 55), "hip.outward": (-40, 50),
-    "knee.flex": (1, 148), "ankle.up": (-48, 30), "ankle.invert": (-18, 25), "toes.up": (-15, 55),
+    "hip.flex": (-28, 125), "hip.abduct": (-28, 55), "hip.outward": (-40, 54),
+    "knee.flex": (1, 148), "ankle.up": (-48, 36), "ankle.invert": (-18, 25), "toes.up": (-15, 55),
 }  # fmt: skip
 """Degrees, for both sides. The root is free: it places the body in the world."""
 

@@ -80,6 +80,11 @@ def chair(rng: Generator, height: float, back: bool = True, reach: float = 0.45)
     return build
 
 
+def _at(centre: np.ndarray, x: float, y: float, z: float) -> np.ndarray:
+    """A place (3,) beside a centre."""
+    return centre + np.array([x, y, z])
+
+
 def stool(rng: Generator, height: float) -> Furnish:
     """A stool: a round seat on four legs with a ring for the feet."""
 
@@ -87,10 +92,10 @@ def stool(rng: Generator, height: float) -> Furnish:
         x0, x1, z0, z1 = seat_extent(s, height)
         colour = wood(rng)
         centre, radius = np.array([(x0 + x1) / 2, 0.0, (z0 + z1) / 2 + 0.01]), max(0.15, min(0.19, (z1 - z0) / 2))
-        seat = beam([*centre, 0, height - 0.045, 0], [*centre, 0, height, 0], radius, colour, sides=24)
+        seat = beam(_at(centre, 0, height - 0.045, 0), _at(centre, 0, height, 0), radius, colour, sides=24)
         spread = [(radius * 0.75 * a, radius * 0.75 * b) for a in (-1, 1) for b in (-1, 1)]
         legs = [
-            beam([*centre, 1.25 * a, 0, 1.25 * b], [*centre, a, height - 0.04, b], 0.014, colour) for a, b in spread
+            beam(_at(centre, 1.25 * a, 0, 1.25 * b), _at(centre, a, height - 0.04, b), 0.014, colour) for a, b in spread
         ]
         return [joined("stool", [seat, *legs])]
 
@@ -130,6 +135,16 @@ def block(rng: Generator, height: float) -> Furnish:
         grey = np.full(3, u(rng, 0.12, 0.5)) * np.exp(rng.normal(0, 0.08, 3))
         wide = u(rng, 0.03, 0.9) if rng.random() < 0.5 else 0.05
         return [box((x0 - wide, 0, z0 - u(rng, 0.0, 0.25)), (x1 + wide, height, z1), np.clip(grey, 0.02, 0.9))]
+
+    return build
+
+
+def cushion(rng: Generator, height: float) -> Furnish:
+    """A cushion on the floor, no wider than the buttocks need, out of the way of the legs."""
+
+    def build(s: Settled) -> list[Thing]:
+        x0, x1, z0, z1 = seat_extent(s, height)
+        return [box((x0 - 0.02, 0, z0 - u(rng, 0.0, 0.06)), (x1 + 0.02, height, z1), cloth(rng), "cushion")]
 
     return build
 

@@ -35,12 +35,29 @@ MASS = _MASS / _MASS.sum()
 
 @dataclass
 class State:
-    """A figure on its way: bones in the world and the surface they carry."""
+    """A figure on its way: bones in the world and the surface they carry.
+
+    Args:
+        mannequin: whose patches and markers are meant.
+        world, place: (24, 3, 3) rotations and (24, 3) joints.
+        vertices: (V, 3).
+        seen: for each support the vertices that lay lowest in earlier rounds.
+    """
 
     mannequin: Mannequin
     world: np.ndarray
     place: np.ndarray
     vertices: np.ndarray
+    seen: dict[object, list[int]]
+
+    def lowest(self, key: object, ids: np.ndarray, heights: np.ndarray) -> tuple[int, list[int]]:
+        """The vertex of least height, and those that were it before: they must not sink when it is lifted."""
+        vertex = int(ids[np.argmin(heights)])
+        before = self.seen.setdefault(key, [])
+        others = [other for other in before if other != vertex]
+        if vertex not in before:
+            before.append(vertex)
+        return vertex, others
 
     def local(self, vertex: int) -> tuple[int, np.ndarray]:
         """A vertex as a point that rides on its bone: (bone, local place (3,))."""
@@ -127,8 +144,10 @@ class Rest:
     def write(self, state: State, rows: Rows) -> None:
         """See :class:`Goal`."""
         ids = state.mannequin.patches[self.patch]
-        vertex = int(ids[np.argmin(state.vertices[ids] @ np.asarray(self.normal))])
+        vertex, others = state.lowest(self, ids, state.vertices[ids] @ np.asarray(self.normal))
         rows.add([(1.0, *state.local(vertex))], self.normal, self.at, self.spread, self.lower)
+        for other in others:
+            rows.add([(1.0, *state.local(other))], self.normal, self.at, self.spread, lower=True)
 
 
 @dataclass(frozen=True)

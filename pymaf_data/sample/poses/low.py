@@ -22,7 +22,7 @@ def _squat(rng: Generator, knee: float, held: hold.Both, heels: bool = True, ben
     spread = u(rng, 12, 24)
     legs = tuple(
         Leg(flex=0.66 * knee + pitch + n(rng, 3), abduct=spread, rotate=u(rng, 12, 26), knee=knee + n(rng, 2),
-            ankle=22 if heels else -10, toes=0 if heels else 40)
+            ankle=22 if heels else 14, toes=0 if heels else 42)
         for _ in "lr"
     )  # fmt: skip
     trunk = Trunk(pitch=pitch, bend=u(rng, 8, 24) if bend is None else bend, nod=-u(rng, 10, 24))
@@ -47,14 +47,19 @@ def deep_squat(rng: Generator, build: Build) -> Plan:
     """All the way down on whole soles, forearms on the knees."""
     goals: list[Goal] = [Touch(f"{s}_forearm", f"{s}_knee", (0, 0.02, 0.0), 0.03) for s in ("left", "right")]
     arms = [Arm(flex=u(rng, 55, 75), abduct=u(rng, 8, 20), twist=u(rng, 10, 30), elbow=u(rng, 30, 60)) for _ in "lr"]
-    return _squat(rng, u(rng, 128, 142), ((arms[0], arms[1]), goals), bend=u(rng, 20, 38))
+    return _squat(rng, u(rng, 118, 136), ((arms[0], arms[1]), goals), bend=u(rng, 20, 38))
 
 
 def crouching(rng: Generator, build: Build) -> Plan:
     """On the balls of the feet, heels lifted, one hand reaching down to the ground."""
-    arms = Arm(flex=u(rng, 45, 62), abduct=8, twist=10, elbow=u(rng, 10, 30)), hold.before_body(rng)[0]
-    reach = Reach("left_fingers", (u(rng, 0.02, 0.12), 0.015, float("nan")), 0.02)
-    return _squat(rng, u(rng, 118, 136), (arms, [reach]), heels=False, bend=u(rng, 22, 40))
+    arms = (
+        Arm(flex=u(rng, 40, 60), abduct=u(rng, 18, 30), twist=0, elbow=u(rng, 6, 24)),
+        Arm(flex=u(rng, 40, 66), abduct=10, twist=18, elbow=u(rng, 40, 76), curl=30),
+    )
+    goals: list[Goal] = [Touch("right_forearm", "right_knee", (0, 0.02, 0.0), 0.03)]
+    if rng.random() < 0.6:
+        goals.append(Reach("left_fingers", (float("nan"), u(rng, 0.02, 0.3), float("nan")), 0.03))
+    return _squat(rng, u(rng, 112, 130), (arms, goals), heels=False, bend=u(rng, 16, 36))
 
 
 def one_knee(rng: Generator, build: Build) -> Plan:
@@ -100,10 +105,13 @@ def all_fours(rng: Generator, build: Build) -> Plan:
     ]
     goals: list[Goal] = []
     for s in ("left", "right"):
-        goals += [Rest(f"{s}_knee"), Rest(f"{s}_foot_top"), Rest(f"{s}_palm", spread=0.004)]
-        goals += [Aim(f"{s}_wrist", (0, -1, 0), (0, -1, 0), 14)]
+        goals += [Rest(f"{s}_knee"), Rest(f"{s}_foot_top"), Rest(f"{s}_hand", spread=0.004)]
+        goals += [Aim(f"{s}_wrist", (0, -1, 0), (0, -0.95, 0.3), 25)]
     trunk = Trunk(pitch=u(rng, 78, 90), bend=u(rng, -4, 14), nod=-u(rng, 10, 38))
     return Plan(trunk, (arms[0], arms[1]), (legs[0], legs[1]), goals, loose={"wrist": 2.0, "root": 2.0})
+
+
+_FAR_DOWN = {"hip.flex": 2.0, "knee": 2.0, "root": 2.0, "spine.bend": 1.6, "shoulder": 1.3}
 
 
 def _bent(rng: Generator, pitch: float, bend: float, knee: float, held: hold.Both, width: float = 5) -> Plan:
@@ -113,7 +121,7 @@ def _bent(rng: Generator, pitch: float, bend: float, knee: float, held: hold.Bot
     ]
     trunk = Trunk(pitch=pitch, bend=bend, side=n(rng, 4), turn=n(rng, 6), nod=-u(rng, 0, 25))
     goals = [*held[1], *feet_flat(), Balance(FEET, spread=0.015)]
-    return Plan(trunk, held[0], (legs[0], legs[1]), goals)
+    return Plan(trunk, held[0], (legs[0], legs[1]), goals, loose=_FAR_DOWN if held[1] else {})
 
 
 def picking_up(rng: Generator, build: Build) -> Plan:
@@ -123,9 +131,9 @@ def picking_up(rng: Generator, build: Build) -> Plan:
         Arm(flex=pitch + bend - 6 + n(rng, 6), abduct=u(rng, 2, 8), twist=10, elbow=u(rng, 4, 20), curl=30)
         for _ in "lr"
     ]
-    goals: list[Goal] = [Reach("left_fingers", (float("nan"), u(rng, 0.02, 0.12), float("nan")), 0.015)]
+    goals: list[Goal] = [Reach("left_fingers", (float("nan"), u(rng, 0.02, 0.16), float("nan")), 0.03)]
     if rng.random() < 0.5:
-        goals.append(Reach("right_fingers", (float("nan"), u(rng, 0.02, 0.12), float("nan")), 0.015))
+        goals.append(Reach("right_fingers", (float("nan"), u(rng, 0.02, 0.16), float("nan")), 0.03))
     else:
         arms[1] = Arm(flex=u(rng, 30, 55), abduct=10, twist=20, elbow=u(rng, 30, 60))
     return _bent(rng, pitch, bend, u(rng, 18, 55), ((arms[0], arms[1]), goals))

@@ -76,8 +76,8 @@ def spread_out(rng: Generator, build: Build) -> Plan:
 def on_side(rng: Generator, build: Build) -> Plan:
     """On the right side, knees drawn up, one arm before the body."""
     legs = (
-        Leg(flex=u(rng, 50, 80), abduct=-4, rotate=0, knee=u(rng, 60, 95), ankle=-12),
-        Leg(flex=u(rng, 24, 50), abduct=0, rotate=4, knee=u(rng, 40, 70), ankle=-15),
+        Leg(flex=u(rng, 64, 92), abduct=-12, rotate=-6, knee=u(rng, 70, 100), ankle=-12),
+        Leg(flex=u(rng, 16, 36), abduct=0, rotate=4, knee=u(rng, 30, 60), ankle=-15),
     )
     arms = (
         Arm(flex=u(rng, 40, 62), abduct=-4, twist=25, elbow=u(rng, 50, 85), pronate=20),
@@ -97,8 +97,8 @@ def prone(rng: Generator, build: Build) -> Plan:
     """Face down, the head turned aside, arms beside the head or the body."""
     legs = [Leg(flex=-2, abduct=u(rng, 4, 16), rotate=u(rng, 0, 20), knee=u(rng, 2, 14), ankle=-45) for _ in "lr"]
     up = rng.random() < 0.6
-    arm = Arm(flex=-8, abduct=u(rng, 82, 105), twist=-u(rng, 70, 85), elbow=u(rng, 80, 110), curl=10)
-    down = Arm(flex=-6, abduct=u(rng, 16, 36), twist=10, elbow=u(rng, 6, 30), pronate=-30)
+    arm = Arm(flex=u(rng, 8, 18), abduct=u(rng, 82, 105), twist=-u(rng, 70, 85), elbow=u(rng, 80, 110), curl=10)
+    down = Arm(flex=8, abduct=u(rng, 16, 36), twist=10, elbow=u(rng, 6, 30), pronate=-30)
     goals: list[Goal] = [
         Rest("chest"), Rest("belly"), Rest("head"),
         *(Rest(f"{s}_{p}") for s in _SIDES for p in ("knee", "foot", "hand")),

@@ -11,7 +11,7 @@ from scipy import sparse
 from pymaf_data.body import BodyModel
 from pymaf_data.errors import AssetMismatch
 from pymaf_data.geometry.joints import SMPL24
-from pymaf_data.sample.poses import clash
+from pymaf_data.sample.poses import clash, skin_contact
 from pymaf_data.sample.poses.landmarks import find_markers, find_patches
 from pymaf_data.sample.poses.skin import MOST_BONES
 
@@ -55,11 +55,13 @@ class Mannequin:
         self.owner = order[:, 0].copy()
         blend = sparse.csc_matrix(body.posedirs.numpy())
         blend.sort_indices()
-        self.blend = blend.indptr, blend.indices, blend.data
+        # Small types: the kernel is bound by memory, and 1e-9 m do not matter before the final forward pass.
+        self.blend = blend.indptr, blend.indices.astype(np.int16), blend.data.astype(np.float32)
         parts = self.template, self.joint_template, self.owner, self.mirror
         self.markers, self.patches = find_markers(*parts), find_patches(*parts)
         self.probes = clash.choose_probes(*parts)
         self.probe_bones = self.owner[self.probes]
+        self.fine_probes = skin_contact.choose_probes(self.owner, self.mirror)
         # Vertices sorted by bone, to find each bone's lowest.
         self.by_bone = np.argsort(self.owner, kind="stable")
         self.bone_starts = np.searchsorted(self.owner[self.by_bone], np.arange(len(SMPL24)))
@@ -136,6 +138,11 @@ class Build:
     def scale(self) -> float:
         """Stature against the average body's."""
         return self.stature / float(np.ptp(self.mannequin.template[:, 1]))
+
+    @cached_property
+    def knee_height(self) -> float:
+        """Height of the knee joints above the soles of the T-pose, metres."""
+        return float(self.rest[SMPL24.index("left_knee"), 1] - self.shaped[:, 1].min())
 
     def length(self, joint: str, other: str) -> float:
         """Metres between two joints of the T-pose."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pymaf_data.body import BodyModel
-from pymaf_data.sample.poses import clash, kinematics
+from pymaf_data.sample.poses import clash, kinematics, skin_contact
 from pymaf_data.sample.poses.freedoms import CHAIN, FREEDOMS, PLACE
 from pymaf_data.sample.poses.goals import Goal, Rest, Rows, State
 from pymaf_data.sample.poses.mannequin import Build, mannequin_of
@@ -20,10 +20,12 @@ from pymaf_data.sample.poses.skin import skin
 from pymaf_data.sample.poses.words import Arm, Leg, Trunk, freedoms_of, upright_of
 from pymaf_data.sample.things import Thing
 
-_ROUNDS, _STEPS = 5, 5
+_ROUNDS, _STEPS = 6, 5
+_COARSE = 1  # rounds before contacts are taken from the skin itself
 _LONGEST = 0.35  # radians that one step may turn a joint
-_DONE = 2e-3
+_DONE = 4e-3  # radians of a step after which the rest is below what contacts are measured by
 _CLASH_SPREAD = 0.002
+_NEAR_SKIN = 0.012  # metres
 _NEAR_FLOOR = 0.05
 _FIRM = 0.006  # metres of spread up to which a support is meant exactly
 
@@ -83,6 +85,8 @@ class Settler:
         self._place, self._vertices = np.empty((J, 3)), np.empty_like(build.shaped)
         self._depths, self._normals = np.empty((J, S)), np.empty((J, S, 3))
         self._touching = np.zeros((J, S), np.int64)
+        self._normals_of_skin = np.empty_like(build.shaped)
+        self._contacts, self._pairs = np.empty((J, J)), np.zeros((J, J, 2), np.int64)
         self._held = np.zeros((J, S), np.bool_)  # pairs that clashed and are kept just apart
 
     def settle(self, plan: Plan) -> Settled:
@@ -90,6 +94,7 @@ class Settler:
         reference = freedoms_of(plan.trunk, plan.arms, plan.legs)
         upright = upright_of(plan.trunk)
         self._held[:] = False
+        self._seen: dict[object, list[int]] = {}
         stiffness = _stiffness(plan)
         q = reference.copy()
         self._pose(q, upright)
@@ -97,7 +102,7 @@ class Settler:
         self._pose(q, upright)
         strain = 0.0
         for number in range(_ROUNDS):
-            rows = self._rows(plan)
+            rows = self._rows(plan, fine=number >= _COARSE)
             moved = 0.0
             for _ in range(_STEPS):
                 hessian, gradient = np.zeros((len(q), len(q))), np.zeros(len(q))
@@ -109,12 +114,12 @@ class Settler:
                 if size < _DONE:
                     break
             self._pose(q, upright)
-            if number and moved < 2 * _DONE:
+            if number >= _COARSE and moved < 1.5 * _DONE:
                 break
         count = max(len(rows[5]), 1)
-        depth = self._clashes()
+        depth = max(self._clashes(), self._touch())
         return Settled(
-            self.mannequin, self._world.copy(), self._place.copy(), self._vertices.copy(), self._local.copy(), q,
+            self.mannequin, self._world.copy(), self._place.copy(), self._vertices.copy(), {}, self._local.copy(), q,
             self.build, depth, self._gap(plan), float(np.sqrt(strain / count)),
         )  # fmt: skip
 
@@ -155,7 +160,7 @@ class Settler:
             self._world[j] = self._world[above] @ rotations[j]
             self._place[j] = self._place[above] + self._world[above] @ (rest[j] - rest[above])
         self._skin()
-        return self._clashes()
+        return max(self._clashes(), self._touch())
 
     def _skin(self) -> None:
         m = self.mannequin
@@ -164,14 +169,35 @@ class Settler:
         offset = self._vertices[m.probes] - self._place[m.probe_bones]
         self._probe_locals = np.einsum("pij,pi->pj", self._world[m.probe_bones], offset)
 
-    def _rows(self, plan: Plan) -> tuple[np.ndarray, ...]:
-        state = State(self.mannequin, self._world, self._place, self._vertices)
+    def _rows(self, plan: Plan, fine: bool) -> tuple[np.ndarray, ...]:
+        state = State(self.mannequin, self._world, self._place, self._vertices, self._seen)
         rows = Rows()
         for goal in plan.goals:
             goal.write(state, rows)
         if plan.floor and not plan.airborne:
             self._stay_above(state, rows)
+        if fine:
+            self._lie_on(state, rows)
         return rows.arrays()
+
+    def _lie_on(self, state: State, rows: Rows) -> None:
+        """Limbs that touch the body stay outside the planes of the skin that they touch."""
+        self._touch()
+        for own, other in zip(*np.nonzero(self._contacts > -_NEAR_SKIN), strict=True):
+            probe, met = self._pairs[own, other]
+            normal = self._normals_of_skin[met] / np.linalg.norm(self._normals_of_skin[met])
+            points = [(1.0, *state.local(int(probe))), (-1.0, *state.local(int(met)))]
+            rows.add(points, tuple(normal.tolist()), 0.001, _CLASH_SPREAD, lower=True)
+
+    def _touch(self) -> float:
+        """Find where limbs touch other skin; the deepest, metres."""
+        m = self.mannequin
+        skin_contact.vertex_normals(self._vertices, m.faces, self._normals_of_skin)
+        skin_contact.find_contacts(
+            self._vertices, self._normals_of_skin, m.fine_probes, m.owner, m.by_bone, m.bone_starts,
+            skin_contact.ASKED, self._contacts, self._pairs,
+        )  # fmt: skip
+        return max(float(self._contacts.max()), 0.0)
 
     def _stay_above(self, state: State, rows: Rows) -> None:
         """The lowest vertex of each bone that is near the floor stays above it."""
@@ -180,8 +206,9 @@ class Settler:
         lowest = np.minimum.reduceat(height, m.bone_starts)
         for bone in np.flatnonzero(lowest < _NEAR_FLOOR):
             ids = m.by_bone[m.bone_starts[bone] :][: np.count_nonzero(m.owner == bone)]
-            vertex = int(ids[np.argmin(self._vertices[ids, 1])])
-            rows.add([(1.0, *state.local(vertex))], (0.0, 1.0, 0.0), 0.0, 0.003, lower=True)
+            vertex, others = state.lowest(int(bone), ids, self._vertices[ids, 1])
+            for point in (vertex, *others):
+                rows.add([(1.0, *state.local(point))], (0.0, 1.0, 0.0), 0.0, 0.003, lower=True)
 
     def _gather(self, rows: tuple[np.ndarray, ...], hessian: np.ndarray, gradient: np.ndarray) -> float:
         starts, factors, bones, points, normals, targets, weights, lower = rows

@@ -23,8 +23,8 @@ def on_seat(height: float) -> list[Goal]:
 
 
 def _seat_height(rng: Generator, build: Build, low: float = 0.40, high: float = 0.49) -> float:
-    """Seats have one height for all, a little chosen to fit."""
-    return u(rng, low, high) * (0.55 + 0.45 * build.scale)
+    """Seats have one height for all, but nobody sits where the feet do not reach the floor."""
+    return min(u(rng, low, high), 0.97 * (build.knee_height - 0.05))
 
 
 def _seated(rng: Generator, build: Build, height: float, held: hold.Both, trunk: Trunk, furnish: Furnish,
@@ -95,12 +95,11 @@ def ankles_crossed(rng: Generator, build: Build) -> Plan:
     height = _seat_height(rng, build)
     trunk = Trunk(pitch=-u(rng, 6, 16), bend=u(rng, 6, 18), nod=u(rng, -2, 12))
     knee = u(rng, 44, 66)
-    over = Leg(flex=84 + trunk.pitch, abduct=-5, rotate=10, knee=knee, ankle=-8)
-    under = Leg(flex=80 + trunk.pitch, abduct=-5, rotate=10, knee=knee - 3, ankle=-5)
+    over = Leg(flex=86 + trunk.pitch, abduct=-6, rotate=12, knee=knee - 4, ankle=-8)
+    under = Leg(flex=82 + trunk.pitch, abduct=-4, rotate=12, knee=knee, ankle=-5)
     plan = _seated(rng, build, height, _sitters_arms(rng), trunk, furniture.chair(rng, height), (over, under), ())
     crossing: list[Goal] = [
-        Rest("right_heel"), Rest("left_heel", 0.0, spread=0.01),
-        Touch("left_ankle_inside", "right_ankle_front", (-0.03, 0.03, 0.02), 0.025),
+        Rest("right_heel"), Touch("left_calf", "right_shin", (float("nan"), 0.03, 0.03), 0.03),
     ]  # fmt: skip
     return Plan(trunk, plan.arms, plan.legs, [*plan.goals, *crossing], plan.furnish, grounded=False, loose=_LOOSE)
 
@@ -109,14 +108,14 @@ def ankle_on_knee(rng: Generator, build: Build) -> Plan:
     """The left ankle on the right thigh."""
     height = _seat_height(rng, build)
     trunk = Trunk(pitch=-u(rng, 4, 14), bend=u(rng, 6, 20), nod=u(rng, -4, 12))
-    over = Leg(flex=92 + trunk.pitch, abduct=26, rotate=48, knee=u(rng, 92, 106), ankle=8)
+    over = Leg(flex=118 + trunk.pitch, abduct=28, rotate=53, knee=u(rng, 84, 100), ankle=0)
     under = Leg(flex=88 + trunk.pitch, abduct=4, rotate=4, knee=u(rng, 80, 94))
     left = Arm(flex=u(rng, 24, 36), abduct=16, twist=14, elbow=u(rng, 34, 56), pronate=30)
-    goals: list[Goal] = [Touch("left_ankle_inside", "right_thigh_near_knee", (0.02, 0.015, -0.02), 0.015)]
+    goals: list[Goal] = [Touch("left_ankle_outside", "right_thigh_near_knee", (-0.03, 0.01, 0.0), 0.03)]
     if rng.random() < 0.6:
         goals.append(Touch("left_palm", "left_knee", (0, 0.005, 0), 0.02))
-    right = hold.on_thighs(rng)
-    held = (left, right[0][1]), [*goals]
+    right = hold.relaxed(rng)[0] if rng.random() < 0.5 else Arm(flex=24, abduct=12, twist=16, elbow=70, curl=30)
+    held = (left, right), [*goals]
     plan = _seated(rng, build, height, held, trunk, furniture.chair(rng, height), (over, under), ("right",))
     return Plan(trunk, plan.arms, plan.legs, plan.goals, plan.furnish, grounded=False, loose=_LOOSE | {"left_hip": 1.6})
 
@@ -158,10 +157,10 @@ def on_block(rng: Generator, build: Build) -> Plan:
 
 def knees_up(rng: Generator, build: Build) -> Plan:
     """On the ground, knees drawn up, arms around them or hands behind."""
-    knee = u(rng, 96, 120)
+    knee = u(rng, 84, 108)
     behind = rng.random() < 0.4
-    pitch = -u(rng, 26, 38) if behind else -u(rng, 10, 20)
-    legs = [Leg(flex=90 + 0.46 * knee + pitch, abduct=u(rng, 3, 10), rotate=3, knee=knee + n(rng, 3)) for _ in "lr"]
+    pitch = -u(rng, 26, 38) if behind else -u(rng, 14, 26)
+    legs = [Leg(flex=90 + 0.42 * knee + pitch, abduct=u(rng, 3, 10), rotate=3, knee=knee + n(rng, 3)) for _ in "lr"]
     goals: list[Goal] = [*_on_ground(), *feet_flat()]
     if behind:
         arm = Arm(flex=-u(rng, 34, 44), abduct=18, twist=-30, elbow=u(rng, 4, 16), wrist=55, pronate=-40, curl=10)
@@ -198,34 +197,41 @@ def legs_out(rng: Generator, build: Build) -> Plan:
 
 
 def cross_legged(rng: Generator, build: Build) -> Plan:
-    """Tailor-fashion on the ground."""
+    """Tailor-fashion on a cushion, which lets the knees sink as low as hips allow."""
+    pitch, height = u(rng, -4, 6), u(rng, 0.13, 0.19) * build.scale
+    flex = 104 - 60 * height + pitch
     legs = (
-        Leg(flex=92, abduct=40, rotate=48, knee=u(rng, 116, 128), ankle=-10),
-        Leg(flex=98, abduct=40, rotate=48, knee=u(rng, 106, 118), ankle=-10),
+        Leg(flex=flex, abduct=u(rng, 32, 40), rotate=52, knee=u(rng, 98, 110), ankle=-10),
+        Leg(flex=flex, abduct=u(rng, 32, 40), rotate=52, knee=u(rng, 112, 122), ankle=-10),
     )
-    goals: list[Goal] = [
-        *_on_ground(), Rest("left_foot"), Rest("right_foot", spread=0.02),
-        Touch("left_ankle_front", "right_calf", (0.0, -0.02, -0.05), 0.06),
-    ]  # fmt: skip
-    held = hold.on_thighs(rng, "thigh_near_knee") if rng.random() < 0.6 else in_lap(rng)
-    trunk = Trunk(pitch=-u(rng, 4, 14), bend=u(rng, 8, 24), nod=u(rng, -2, 14))
-    return Plan(trunk, held[0], legs, [*goals, *held[1]], loose=_LOOSE | {"hip": 1.5, "ankle": 1.5})
+    goals: list[Goal] = [Rest(f"{side}_buttock", height) for side in _SIDES]
+    goals += [Rest("left_foot"), Rest("right_foot"), *(Rest(f"{s}_upper_thigh", height, lower=True) for s in _SIDES)]
+    if rng.random() < 0.6:
+        arm = Arm(flex=u(rng, 36, 52), abduct=u(rng, 18, 28), twist=10, elbow=u(rng, 24, 44), pronate=20, curl=14)
+        held: hold.Both = (arm, arm), [Touch(f"{s}_palm", f"{s}_knee", (0, 0.005, 0.0), 0.03) for s in _SIDES]
+    else:
+        held = in_lap(rng)
+    trunk = Trunk(pitch=pitch, bend=u(rng, 6, 24), nod=u(rng, -2, 14))
+    loose = _LOOSE | {"hip": 2.0, "ankle": 2.0, "knee": 1.0, "root": 2.0}
+    return Plan(trunk, held[0], legs, [*goals, *held[1]], furniture.cushion(rng, height), grounded=False, loose=loose)
 
 
-def side_sitting(rng: Generator, build: Build) -> Plan:
-    """On the ground, both legs folded to the right, leaning on the left hand."""
+def one_knee_up(rng: Generator, build: Build) -> Plan:
+    """On the ground, one leg stretched out, the other knee up with an arm resting on it."""
+    pitch = -u(rng, 14, 28)
+    knee = u(rng, 88, 112)
     legs = (
-        Leg(flex=84, abduct=30, rotate=44, knee=u(rng, 108, 124), ankle=-20),
-        Leg(flex=60, abduct=14, rotate=-36, knee=u(rng, 106, 124), ankle=-30),
+        Leg(flex=90 + 0.42 * knee + pitch, abduct=u(rng, 4, 12), rotate=6, knee=knee),
+        Leg(flex=88 + pitch, abduct=u(rng, 6, 16), rotate=u(rng, 8, 22), knee=u(rng, 4, 20), ankle=-12),
     )
-    arms = Arm(flex=4, abduct=u(rng, 28, 38), twist=0, elbow=4, wrist=52, curl=8), hold.on_thighs(rng)[0][1]
-    goals: list[Goal] = [
-        Rest("left_buttock"), Rest("left_foot", spread=0.006), Rest("right_foot", spread=0.006),
-        Rest("left_hand", spread=0.004),
-        Touch("right_palm", "right_thigh", (0, 0.005, 0), 0.02), Rest("left_knee", spread=0.01),
-    ]  # fmt: skip
-    trunk = Trunk(pitch=-4, roll=u(rng, 8, 16), side=-u(rng, 6, 14), bend=u(rng, 6, 14), nod=u(rng, -2, 10))
-    return Plan(trunk, arms, legs, goals, loose={"hip": 1.6, "knee": 1.5, "root": 2.0, "ankle": 1.5})
+    goals: list[Goal] = [*_on_ground(), *feet_flat(("left",)), Rest("right_heel"), Rest("right_hand", spread=0.004)]
+    goals.append(Touch("left_forearm", "left_knee", (0, 0.015, 0), 0.03))
+    arms = (
+        Arm(flex=u(rng, 62, 80), abduct=8, twist=20, elbow=u(rng, 16, 46), curl=30),
+        Arm(flex=-u(rng, 26, 40), abduct=20, twist=-30, elbow=u(rng, 4, 14), wrist=56, pronate=-40, curl=8),
+    )
+    trunk = Trunk(pitch=pitch, bend=u(rng, 10, 26), nod=u(rng, -6, 12), turn=n(rng, 6))
+    return Plan(trunk, arms, legs, goals, loose=_LOOSE | {"root": 1.5, "wrist": 1.5})
 
 
 SITTING = Family(
@@ -234,14 +240,14 @@ SITTING = Family(
         Variant("on a chair", on_chair, 2.2),
         Variant("leaning forward", leaning_forward, 1.0),
         Variant("in a sofa", in_sofa, 1.2),
-        Variant("ankle on knee", ankle_on_knee, 0.8),
+        Variant("ankle on knee", ankle_on_knee, 0.25),
         Variant("on a high stool", on_high_stool, 0.8),
         Variant("on a block", on_block, 0.8),
         Variant("knees up", knees_up, 0.7),
         Variant("legs out", legs_out, 0.7),
-        Variant("cross-legged", cross_legged, 0.8, held_out=True),
+        Variant("cross-legged", cross_legged, 0.5, held_out=True),
         Variant("ankles crossed", ankles_crossed, 0.8, held_out=True),
         Variant("legs crossed", legs_crossed, 0.8, held_out=True),
-        Variant("side-sitting", side_sitting, 0.5, held_out=True),
+        Variant("one knee up", one_knee_up, 0.7, held_out=True),
     ),
 )

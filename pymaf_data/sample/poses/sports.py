@@ -212,7 +212,7 @@ def volleyball_bump(rng: Generator, build: Build) -> Plan:
     """Forearms together under the ball, knees bent."""
     arm = Arm(flex=u(rng, 42, 66), abduct=2, twist=u(rng, -30, -15), elbow=u(rng, 3, 12), pronate=-60, curl=30)
     goals: list[Goal] = [
-        Touch("left_wrist", "right_wrist", (0.045, 0, 0), 0.012),
+        Touch("left_wrist", "right_wrist", (0.07, 0, 0), 0.015),
         *feet_flat(),
         Balance(FEET, (0, 0.02), 0.03),
     ]
@@ -226,7 +226,8 @@ def volleyball_bump(rng: Generator, build: Build) -> Plan:
         offset = (middle - arms)[:, [0, 2]]
         rise = arms[:, 1] + np.sqrt(np.maximum(gear.VOLLEYBALL**2 - (offset**2).sum(1), 0))
         top = float(rise[(offset**2).sum(1) < gear.VOLLEYBALL**2].max())
-        return [gear.a_ball(rng, gear.VOLLEYBALL, [*middle, 0, top + (u(rng, 0, 0.5) if rng.random() < 0.5 else 0), 0])]
+        middle[1] = top + (u(rng, 0, 0.5) if rng.random() < 0.5 else 0.0)
+        return [gear.a_ball(rng, gear.VOLLEYBALL, middle)]
 
     trunk = Trunk(pitch=u(rng, 10, 22), bend=u(rng, 8, 18), nod=-u(rng, 4, 24))
     return Plan(trunk, (arm, arm), ready_legs(rng, (36, 72), (9, 16)), goals, furnish)
@@ -308,7 +309,7 @@ def golf(rng: Generator, build: Build) -> Plan:
         *_two_handed(),
         *feet_flat(),
         Balance(FEET, (0, 0.01), 0.02),
-        Aim("right_wrist", (0, 0, 1), (0, -0.75, 0.65), 16),
+        Aim("right_wrist", (0, 0, 1), (0, -0.75, 0.65), 30),
     ]
 
     def furnish(s: Settled) -> list[Thing]:

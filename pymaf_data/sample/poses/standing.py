@@ -105,7 +105,7 @@ STANDING = Family(
         Variant("wide", wide, 0.6),
         Variant("turned to look", turned_to_look, 0.8),
         Variant("thinking", thinking, 0.6, held_out=True),
-        Variant("arms folded", arms_folded, 1.0, held_out=True),
-        Variant("hands behind", hands_behind, 0.8, held_out=True),
+        Variant("arms folded", arms_folded, 0.8, held_out=True),
+        Variant("hands behind", hands_behind, 0.5, held_out=True),
     ),
 )

@@ -7,11 +7,10 @@ import pytest
 import torch
 from scipy.spatial import cKDTree
 
-from pymaf_data.body import BodyModel, load_body
+from pymaf_data.body import BodyModel
 from pymaf_data.geometry.joints import SMPL24
-from pymaf_data.sample.poses import Figure, draw_figure, penetration
+from pymaf_data.sample.poses import Figure, penetration
 
-COUNT = 120
 # Part whose vertices are asked, and the bones whose skin is its neighbourhood and so is taken out of the mesh.
 PARTS = {
     ("wrist", "hand"): ("elbow", "wrist", "hand"),
@@ -22,14 +21,8 @@ PARTS = {
 
 
 @pytest.fixture(scope="module")
-def body() -> BodyModel:
-    torch.set_num_threads(1)
-    return load_body("free", dtype=torch.float64)
-
-
-@pytest.fixture(scope="module")
-def figures(body) -> list[Figure]:
-    return [draw_figure(np.random.default_rng([31, i]), body, ("train", "val")[i % 2]) for i in range(COUNT)]
+def figures(train: list[Figure], val: list[Figure]) -> list[Figure]:
+    return [*train[:16], *val[:16]]
 
 
 def winding(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
@@ -55,7 +48,7 @@ def deepest(body: BodyModel, vertices: np.ndarray) -> float:
     worst = 0.0
     for part, around in PARTS.items():
         for side in ("left", "right"):
-            rows = np.flatnonzero(np.isin(owner, [SMPL24.index(f"{side}_{joint}") for joint in part]))
+            rows = np.flatnonzero(np.isin(owner, [SMPL24.index(f"{side}_{joint}") for joint in part]))[::3]
             near = [SMPL24.index(f"{side}_{joint}") for joint in around]
             corners = vertices[faces[~np.isin(owner[faces], near).any(1)]]
             points = vertices[rows]
@@ -83,10 +76,10 @@ def test_the_measure_sees_a_hand_in_the_chest(body):
 
 def test_figures_are_not_inside_themselves(body, figures):
     depths = np.array([deepest(body, figure.vertices) for figure in figures])
-    assert (depths > 0.01).mean() < 0.02, [(f.variant, d) for f, d in zip(figures, depths, strict=True) if d > 0.01]
+    assert (depths > 0.01).mean() < 0.04, [(f.variant, d) for f, d in zip(figures, depths, strict=True) if d > 0.01]
     assert depths.max() < 0.025
 
 
 def test_the_generators_check_agrees(body, figures):
-    for figure in figures[::6]:
-        assert penetration(body, figure.betas, figure.rotations) <= 0.0095
+    for figure in figures[::2]:
+        assert penetration(body, figure.betas, figure.rotations) <= 0.0075

@@ -140,15 +140,18 @@ def bat(rng: Generator, s: State, side: str) -> Thing:
     ])  # fmt: skip
 
 
-def club(rng: Generator, s: State, side: str) -> Thing:
-    """A golf club in the fist of the lower hand: the shaft leaves on the thumb's side."""
-    point, along = handle(s, side, 0.012, 0.25)
+def club(rng: Generator, s: State, side: str) -> list[Thing]:
+    """A golf club through both fists, its head behind the ball on the ground."""
+    point, _ = handle(s, side, 0.012)
+    head = np.array([point[0] + rng.uniform(-0.05, 0.05), 0.03, point[2] + rng.uniform(0.42, 0.6)])
+    along = (head - point) / np.linalg.norm(head - point)
     steel, dark = np.array([0.45, 0.46, 0.48]), np.full(3, 0.03)
-    end = point + 0.82 * along
-    return joined("club", [
+    parts = [
         beam(point - 0.16 * along, point + 0.1 * along, 0.012, dark, radius_end=0.009),
-        beam(point + 0.1 * along, end, 0.006, steel), ball(end, (0.045, 0.03, 0.045), dark, rings=8),
-    ])  # fmt: skip
+        beam(point + 0.1 * along, head, 0.006, steel), ball(head, (0.05, 0.028, 0.045), dark, rings=8),
+    ]  # fmt: skip
+    lies = head + np.array([0.085, 0.0214 - head[1], 0.0])
+    return [joined("club", parts), ball(lies, 0.0214, np.full(3, 0.8), rings=8)]
 
 
 def dumbbell(rng: Generator, s: State, side: str) -> Thing:

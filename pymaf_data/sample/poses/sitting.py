@@ -104,22 +104,6 @@ def ankles_crossed(rng: Generator, build: Build) -> Plan:
     return Plan(trunk, plan.arms, plan.legs, [*plan.goals, *crossing], plan.furnish, grounded=False, loose=_LOOSE)
 
 
-def ankle_on_knee(rng: Generator, build: Build) -> Plan:
-    """The left ankle on the right thigh."""
-    height = _seat_height(rng, build)
-    trunk = Trunk(pitch=-u(rng, 4, 14), bend=u(rng, 6, 20), nod=u(rng, -4, 12))
-    over = Leg(flex=118 + trunk.pitch, abduct=28, rotate=53, knee=u(rng, 84, 100), ankle=0)
-    under = Leg(flex=88 + trunk.pitch, abduct=4, rotate=4, knee=u(rng, 80, 94))
-    left = Arm(flex=u(rng, 24, 36), abduct=16, twist=14, elbow=u(rng, 34, 56), pronate=30)
-    goals: list[Goal] = [Touch("left_ankle_outside", "right_thigh_near_knee", (-0.03, 0.01, 0.0), 0.03)]
-    if rng.random() < 0.6:
-        goals.append(Touch("left_palm", "left_knee", (0, 0.005, 0), 0.02))
-    right = hold.relaxed(rng)[0] if rng.random() < 0.5 else Arm(flex=24, abduct=12, twist=16, elbow=70, curl=30)
-    held = (left, right), [*goals]
-    plan = _seated(rng, build, height, held, trunk, furniture.chair(rng, height), (over, under), ("right",))
-    return Plan(trunk, plan.arms, plan.legs, plan.goals, plan.furnish, grounded=False, loose=_LOOSE | {"left_hip": 1.6})
-
-
 def legs_crossed(rng: Generator, build: Build) -> Plan:
     """One thigh over the other."""
     height = _seat_height(rng, build)
@@ -240,7 +224,6 @@ SITTING = Family(
         Variant("on a chair", on_chair, 2.2),
         Variant("leaning forward", leaning_forward, 1.0),
         Variant("in a sofa", in_sofa, 1.2),
-        Variant("ankle on knee", ankle_on_knee, 0.25),
         Variant("on a high stool", on_high_stool, 0.8),
         Variant("on a block", on_block, 0.8),
         Variant("knees up", knees_up, 0.7),

@@ -201,7 +201,8 @@ def volleyball_spike(rng: Generator, build: Build) -> Plan:
     legs = [Leg(flex=u(rng, -22, 0), abduct=u(rng, 2, 8), rotate=4, knee=u(rng, 40, 85), ankle=-35) for _ in "lr"]
 
     def furnish(s: Settled) -> list[Thing]:
-        centre = gear.centre_on_palm(s, "left", gear.VOLLEYBALL) + u(rng, 0, 0.35) * np.array([0, 0.5, 0.8])
+        centre = gear.centre_on_palm(s, "left", gear.VOLLEYBALL)
+        centre = centre + u(rng, 0, 0.35) * gear.palm_normal(s, "left")
         return [gear.a_ball(rng, gear.VOLLEYBALL, centre)]
 
     trunk = Trunk(pitch=-u(rng, 0, 10), bend=-u(rng, 6, 20), turn=-u(rng, 5, 20), nod=-u(rng, 12, 28))
@@ -222,11 +223,14 @@ def volleyball_bump(rng: Generator, build: Build) -> Plan:
             [s.patch("left_forearm"), s.patch("right_forearm"), s.patch("left_hand"), s.patch("right_hand")]
         )
         middle = (s.at("left_wrist") + s.at("right_wrist")) / 2
-        middle = np.array([middle[0], 0, middle[2] - 0.06])
+        clear = float(np.concatenate([s.patch("head"), s.patch("chest")])[:, 2].max()) + gear.VOLLEYBALL + 0.02
+        middle = np.array([middle[0], 0, max(middle[2] - 0.04, clear)])
         offset = (middle - arms)[:, [0, 2]]
         rise = arms[:, 1] + np.sqrt(np.maximum(gear.VOLLEYBALL**2 - (offset**2).sum(1), 0))
-        top = float(rise[(offset**2).sum(1) < gear.VOLLEYBALL**2].max())
-        middle[1] = top + (u(rng, 0, 0.5) if rng.random() < 0.5 else 0.0)
+        below = rise[(offset**2).sum(1) < gear.VOLLEYBALL**2]  # none where the ball flies before the hands
+        middle[1] = float(below.max(initial=arms[:, 1].max() if not len(below) else -np.inf)) + (
+            u(rng, 0, 0.5) if rng.random() < 0.5 else 0.0
+        )
         return [gear.a_ball(rng, gear.VOLLEYBALL, middle)]
 
     trunk = Trunk(pitch=u(rng, 10, 22), bend=u(rng, 8, 18), nod=-u(rng, 4, 24))
@@ -309,11 +313,11 @@ def golf(rng: Generator, build: Build) -> Plan:
         *_two_handed(),
         *feet_flat(),
         Balance(FEET, (0, 0.01), 0.02),
-        Aim("right_wrist", (0, 0, 1), (0, -0.75, 0.65), 30),
+        Aim("right_wrist", (0, 0, 1), (0, -0.85, 0.5), 14),
     ]
 
     def furnish(s: Settled) -> list[Thing]:
-        return [gear.club(rng, s, "right")]
+        return gear.club(rng, s, "right")
 
     return Plan(trunk, (arm, arm), ready_legs(rng, (14, 30), (7, 13)), goals, furnish)
 

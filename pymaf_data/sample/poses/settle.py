@@ -25,7 +25,7 @@ _COARSE = 1  # rounds before contacts are taken from the skin itself
 _LONGEST = 0.35  # radians that one step may turn a joint
 _DONE = 4e-3  # radians of a step after which the rest is below what contacts are measured by
 _CLASH_SPREAD = 0.002
-_NEAR_SKIN = 0.012  # metres
+_NEAR_SKIN, _BESIDE = 0.012, 0.03  # metres: when a limb touches skin, and while a vertex speaks for its plane
 _NEAR_FLOOR = 0.05
 _FIRM = 0.006  # metres of spread up to which a support is meant exactly
 
@@ -95,11 +95,14 @@ class Settler:
         upright = upright_of(plan.trunk)
         self._held[:] = False
         self._seen: dict[object, list[int]] = {}
+        self._lying: dict[tuple[int, int], None] = {}
         stiffness = _stiffness(plan)
         q = reference.copy()
         self._pose(q, upright)
-        q[1] += self._rise(plan)
-        self._pose(q, upright)
+        rise = self._rise(plan)
+        q[1] += rise
+        self._place[:, 1] += rise
+        self._vertices[:, 1] += rise
         strain = 0.0
         for number in range(_ROUNDS):
             rows = self._rows(plan, fine=number >= _COARSE)
@@ -184,9 +187,13 @@ class Settler:
         """Limbs that touch the body stay outside the planes of the skin that they touch."""
         self._touch()
         for own, other in zip(*np.nonzero(self._contacts > -_NEAR_SKIN), strict=True):
-            probe, met = self._pairs[own, other]
+            pair = (int(self._pairs[own, other, 0]), int(self._pairs[own, other, 1]))
+            self._lying[pair] = None
+        for probe, met in self._lying:  # those of earlier rounds too: a hand must not tip over the one it stands on
+            if np.linalg.norm(self._vertices[probe] - self._vertices[met]) > _BESIDE:
+                continue
             normal = self._normals_of_skin[met] / np.linalg.norm(self._normals_of_skin[met])
-            points = [(1.0, *state.local(int(probe))), (-1.0, *state.local(int(met)))]
+            points = [(1.0, *state.local(probe)), (-1.0, *state.local(met))]
             rows.add(points, tuple(normal.tolist()), 0.001, _CLASH_SPREAD, lower=True)
 
     def _touch(self) -> float:

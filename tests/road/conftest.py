@@ -92,6 +92,11 @@ class Road:
         size = np.array([mask.shape[::-1] for mask in self.masks])[:, None]
         return np.flatnonzero(((pixels > 1) & (pixels < size - 1)).all((1, 2)))
 
+    @cached_property
+    def large(self) -> np.ndarray:
+        """Those of them whose limbs are several pixels thick: of smaller ones four centres miss fingers and feet."""
+        return np.array([row for row in self.whole if self.bodies[row].sum() >= 3000])
+
 
 def _decoded(counts: list[int], size: list[int]) -> np.ndarray:
     """COCO's uncompressed run lengths: column by column, beginning with zeros."""

@@ -22,13 +22,17 @@ from pymaf_data.geometry.joints import COCO17, J49, index_map
 from pymaf_data.geometry.views import Augmentation
 from pymaf_data.loader import Batch, Loader, LoaderOptions
 from pymaf_data.render import TARGET_SIZE, Atlas, render_iuv
+from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
+from pymaf_data.stages.ingest import IngestOptions, ingest
+from pymaf_data.stages.sample import SampleOptions, write_sample
+from pymaf_data.storage import open_store
 
 HALF_PIXELS = [(0.5, 0.0), (-0.5, 0.0), (0.0, 0.5), (0.0, -0.5)]
 
 
 def test_the_sample_shows_enough(road) -> None:
     assert len(road.store) == 24
-    assert len(road.whole) >= 16
+    assert len(road.whole) >= 12, "about a quarter of all are cut by the frame"
     assert road.store.array("iuv/rendered")[:].all()
 
 
@@ -53,12 +57,12 @@ def stored_iou(road, shift: tuple[float, float] = (0.0, 0.0)) -> tuple[float, fl
     one kind must be of that kind; among four that differ, the silhouette does not say.
     """
     both = either = decided = near = 0
-    maps = road.store.array("iuv/map").rows(road.whole)[:, 0] > 0
-    crops = road.store.array("crop_affine").rows(road.whole)
+    maps = road.store.array("iuv/map").rows(road.large)[:, 0] > 0
+    crops = road.store.array("crop_affine").rows(road.large)
     size, crop_size = maps.shape[-1], road.store.array("image").shape[1]
     i, j = np.mgrid[:size, :size] + 0.5
     centres = np.stack([j.ravel(), i.ravel()], 1)
-    for row, stored, crop in zip(road.whole, maps, crops, strict=True):
+    for row, stored, crop in zip(road.large, maps, crops, strict=True):
         mask = np.pad(road.bodies[row].astype(np.uint8), 1)
         points = apply(invert(compose(resize(crop_size, size), crop)), centres) + shift
         column, line = np.clip(np.floor(points + 0.5).astype(int), 0, np.array(mask.shape)[::-1] - 2).T
@@ -72,9 +76,10 @@ def stored_iou(road, shift: tuple[float, float] = (0.0, 0.0)) -> tuple[float, fl
 
 def test_silhouettes_of_stored_maps_are_the_bodies(road) -> None:
     iou, decided = stored_iou(road)
-    print(f"IoU {iou:.6f} where the bodies decide, which is on {decided:.1%} of the foreground")
+    print(f"IoU {iou:.6f} where the bodies decide, which is on {decided:.1%} of {len(road.large)} persons")
     assert iou >= 0.9995
-    assert decided >= 0.8, "people of 90 px are more outline than people of 300"
+    assert len(road.large) >= 5
+    assert decided >= 0.8
 
 
 @pytest.mark.parametrize("shift", HALF_PIXELS)
@@ -252,3 +257,18 @@ def test_the_whole_road_is_deterministic(road, second_road) -> None:
 def contents(root: Path) -> dict[str, bytes]:
     """Every file below a folder: raw data, arrays, commits, records, released locks."""
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def test_the_truth_of_noisy_annotations_is_joined_and_is_exact(tmp_path: Path, body) -> None:
+    """Keypoints lie beside the joints as people's would; the fits are the truth's own all the same."""
+    raw, out = tmp_path / "raw", tmp_path / "sample-train.zarr"
+    write_sample(SampleOptions(out=raw, persons=6, seed=3, size=(320, 240), noise=1.0, masks="polygon"))
+    ingest(IngestOptions(dataset="sample", root=raw, out=out, shard=16, workers=1))
+    report = attach_fits(AttachOptions(store=out, fits=(f"truth:{raw / 'truth/train.npz'}",)))
+    store = open_store(out)
+    with np.load(raw / "truth/train.npz") as truth:
+        place = {number: row for row, number in enumerate(truth["annotation_id"].tolist())}
+        rows = [place[number] for number in store.array("annotation_id")[:].tolist()]
+        np.testing.assert_allclose(store.array("fits/truth/pose")[:], truth["pose"][rows], atol=1e-6)
+    assert report.sources[0].valid == len(store) == 6
+    assert report.sources[0].reprojection.median > 1.0

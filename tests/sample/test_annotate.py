@@ -112,8 +112,8 @@ def test_without_noise_keypoints_are_the_joints_to_a_hundredth(shots):
         assert entry["num_keypoints"] == there.sum()
         assert not points[~there].any()
         exact = view.project(person.coco)[there]
-        np.testing.assert_allclose(points[there, :2] + 0.5, exact, atol=0.0101)
-        assert (np.abs(points[there, :2] + 0.5 - exact) <= 0.00501).mean() > 0.99
+        last = exact > np.array(view.size) - 0.01  # would be rounded out of the picture
+        assert (np.abs(points[there, :2] + 0.5 - exact) <= np.where(last, 0.0101, 0.00501)).all()
         assert ((points[there, :2] >= -0.5) & (points[there, :2] + 0.5 < view.size)).all()
         seen += there.sum()
     assert seen > 300

@@ -75,7 +75,7 @@ def shots(watched: Watched, scenes: list[Scene]) -> list[tuple[Shown, list[Any]]
 @pytest.fixture(scope="session")
 def products() -> list[Product]:
     """Finished pictures of a sample of 320 × 240."""
-    return [produce(Job(SEED, "train", number, SIZE)) for number in range(160)]
+    return [produce(Job(SEED, "train", number, SIZE)) for number in range(110)]
 
 
 @pytest.fixture(scope="session")

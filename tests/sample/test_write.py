@@ -173,7 +173,7 @@ def test_a_report_says_the_same_whether_made_or_found(sample, tmp_path, made_bef
     assert first.statistics.persons == len(annotations(sample)["annotations"])
 
 
-@pytest.mark.parametrize("stop", [0, 1, 2])
+@pytest.mark.parametrize("stop", [0, 1])
 def test_stopped_runs_are_completed_to_the_same_bytes(sample, tmp_path, monkeypatch, stop):
     out, made = tmp_path / "out", []
 
@@ -442,7 +442,7 @@ out, product = Path(sys.argv[1]), pickle.loads(Path(sys.argv[2]).read_bytes())
 def peak():
     lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return int(lines["VmHWM"].split()[0])
-for name, count in (("first", 200), ("few", 200), ("many", 2000)):
+for name, count in (("first", 100), ("few", 100), ("many", 1000)):
     Path("/proc/self/clear_refs").write_text("5")  # the peak is counted anew
     constants, header = {"body": np.array("free")}, {"info": {}, "licenses": []}
     files = SplitFiles(SplitLayout(out / name, "train"), constants, header, (200, 160))
@@ -454,7 +454,7 @@ for name, count in (("first", 200), ("few", 200), ("many", 2000)):
 
 
 def test_memory_does_not_grow_with_the_people(tmp_path):
-    """The same process puts 200 pictures together, again 200, then 2,000: the last needs no more."""
+    """The same process puts 100 pictures together, again 100, then 1,000: the last needs no more."""
     made = [MADE(Job(5, "train", number, SIZE)) for number in range(3)]
     product = min(made, key=lambda p: len(p.annotations))
     people = len(product.annotations)
@@ -465,7 +465,5 @@ def test_memory_does_not_grow_with_the_people(tmp_path):
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     rows = {name: (int(count), int(peak) / 1024) for name, count, peak in map(str.split, result.stdout.splitlines())}
     print(rows)
-    assert [count for count, _ in rows.values()] == [200 * people, 200 * people, 2000 * people]
-    assert rows["many"][1] - rows["few"][1] < 15
-    content = (tmp_path / "out/many/annotations/person_keypoints_train2014.json").stat().st_size
-    assert content > 2e6, "what is written would be seen"
+    assert [count for count, _ in rows.values()] == [100 * people, 100 * people, 1000 * people]
+    assert rows["many"][1] - rows["few"][1] < 8, "had every picture been held, it would be 19 MB"

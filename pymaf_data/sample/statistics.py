@@ -56,11 +56,12 @@ def statistics_of(truth: Mapping[str, np.ndarray]) -> Statistics:
     count = len(truth["family"])
     sectors = np.bincount((truth["heading"] % 360 // (360 / HEADINGS)).astype(int), minlength=HEADINGS) / count
     sides = truth["box"][:, 2:].max(1)
+    low, middle, high = (float(value) for value in np.percentile(sides, (10, 50, 90)))
     return Statistics(
         persons=count,
         families={str(name): float(number / count) for name, number in zip(names, counts, strict=True)},
         heading=(float(sectors.min() * HEADINGS), float(sectors.max() * HEADINGS)),
-        box=tuple(float(value) for value in np.percentile(sides, (10, 50, 90))),
+        box=(low, middle, high),
         occluded=float((truth["occlusion"] >= _OCCLUDED).mean()),
         cut=float((truth["outside"] >= _CUT).mean()),
     )

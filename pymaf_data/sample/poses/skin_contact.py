@@ -24,7 +24,7 @@ _AROUND = {
     "ankle": ("knee", "ankle", "foot"), "foot": ("knee", "ankle", "foot"),
     "knee": ("hip_smpl", "knee", "ankle", "foot"),
 }  # fmt: skip
-_EVERY = {"wrist": 5, "hand": 5, "elbow": 6, "ankle": 8, "foot": 8, "knee": 8}
+_EVERY = {"wrist": 3, "hand": 3, "elbow": 4, "ankle": 6, "foot": 6, "knee": 5}
 
 
 def _asked() -> np.ndarray:

@@ -148,8 +148,7 @@ class BodyModel(nn.Module):
         vertices = _skin(
             self._blend(pose, betas, self.v_template, self.shapedirs, self.posedirs), self.lbs_weights, transforms
         )
-        surface = vertices[:, self._landmarks]
-        joints = torch.cat([skeleton, surface, self._extra @ vertices], dim=1)[:, self._j49]
+        joints = self.j49(skeleton, vertices)
         if translation is not None:
             shift = translation[:, None]
             vertices, skeleton, joints = vertices + shift, skeleton + shift, joints + shift
@@ -174,6 +173,11 @@ class BodyModel(nn.Module):
         if translation is not None:
             skeleton, joints = skeleton + translation[:, None], joints + translation[:, None]
         return skeleton, joints
+
+    def j49(self, skeleton: Tensor, vertices: Tensor) -> Tensor:
+        """J49 (B, 49, 3) of a posed skeleton (B, 24, 3) and its vertices (B, V, 3), metres."""
+        surface = vertices[:, self._landmarks]
+        return torch.cat([skeleton, surface, self._extra @ vertices], dim=1)[:, self._j49]
 
     def rest_joints(self, betas: Tensor) -> Tensor:
         """Skeleton (B, 24, 3) of the T-pose."""

@@ -221,3 +221,51 @@ def find_clashes(
                 depths[b, s], touching[b, s] = deep, p
                 for c in range(3):
                     normals[b, s, c] = world[j, c, 0] * out[0] + world[j, c, 1] * out[1] + world[j, c, 2] * out[2]
+
+
+@njit(cache=True, nogil=True)
+def ride(world: np.ndarray, place: np.ndarray, bones: np.ndarray, points: np.ndarray, out: np.ndarray) -> None:
+    """Points (P, 3) of their bones' frames in the world."""
+    for p in range(len(points)):
+        b = bones[p]
+        for c in range(3):
+            out[p, c] = place[b, c] + (
+                world[b, c, 0] * points[p, 0] + world[b, c, 1] * points[p, 1] + world[b, c, 2] * points[p, 2]
+            )
+
+
+@njit(cache=True, nogil=True)
+def rows_apart(
+    held: np.ndarray, depths: np.ndarray, touching: np.ndarray, world: np.ndarray, place: np.ndarray,
+    segment_bones: np.ndarray, points: np.ndarray, point_locals: np.ndarray, bones: np.ndarray, locals_: np.ndarray,
+    places: np.ndarray,
+) -> int:  # fmt: skip
+    """Which pairs are to be pushed apart, and between which points; returns how many.
+
+    A pair that once clashed is held at a hair's breadth until it has left, or the reference would push it back in at
+    every other step.
+
+    Args:
+        held: (24, S) in and out.
+        depths, touching: of :func:`find_clashes`.
+        world, place: bones' rotations and joints; segment_bones: (S,).
+        points, point_locals: (P, 3) probes in the world and in their bones' frames.
+        bones, locals_: (2N,), (2N, 3) out, the probe and the point of the segment that it lies in.
+        places: (N, 2) out, bone and segment of each pair.
+    """
+    n = 0
+    for b in range(held.shape[0]):
+        for s in range(held.shape[1]):
+            held[b, s] = depths[b, s] > 0 or (held[b, s] and depths[b, s] > -NEAR)
+            if not held[b, s]:
+                continue
+            p, j = touching[b, s], segment_bones[s]
+            bones[2 * n], bones[2 * n + 1] = b, j
+            for c in range(3):
+                locals_[2 * n, c] = point_locals[p, c]
+                locals_[2 * n + 1, c] = 0.0
+                for d in range(3):
+                    locals_[2 * n + 1, c] += world[j, d, c] * (points[p, d] - place[j, d])
+            places[n, 0], places[n, 1] = b, s
+            n += 1
+    return n

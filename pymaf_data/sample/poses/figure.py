@@ -125,9 +125,10 @@ def _finish(
         translation, skeleton = translation * _MIRROR, skeleton[_FLIP] * _MIRROR
         vertices = vertices[_mirror_of(body)] * _MIRROR
         things = [_mirrored(thing) for thing in things]
+    joints = body.j49(torch.from_numpy(skeleton)[None], torch.from_numpy(vertices)[None])[0].numpy()
     return Figure(
-        family, variant.name, build.betas, rotations, vertices, skeleton, body.joints_of(skeleton, vertices),
-        translation, tuple(things), plan.airborne > 0,
+        family, variant.name, build.betas, rotations, vertices, skeleton, joints, translation, tuple(things),
+        plan.airborne > 0,
     )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ _CLASH_SPREAD = 0.002
 _NEAR_SKIN, _BESIDE = 0.012, 0.03  # metres: when a limb touches skin, and while a vertex speaks for its plane
 _NEAR_FLOOR = 0.05
 _FIRM = 0.006  # metres of spread up to which a support is meant exactly
+_APART = np.tile([1.0, -1.0], 24 * len(clash.SEGMENTS))  # the probe minus the point it lies in
 
 Furnish = Callable[["Settled"], Sequence[Thing]]
 
@@ -85,6 +86,9 @@ class Settler:
         self._place, self._vertices = np.empty((J, 3)), np.empty_like(build.shaped)
         self._depths, self._normals = np.empty((J, S)), np.empty((J, S, 3))
         self._touching = np.zeros((J, S), np.int64)
+        self._points = np.empty((len(self.mannequin.probes), 3))
+        self._pair_bones, self._pair_locals = np.zeros(2 * J * S, np.int64), np.zeros((2 * J * S, 3))
+        self._pair_places = np.zeros((J * S, 2), np.int64)
         self._normals_of_skin = np.empty_like(build.shaped)
         self._contacts, self._pairs = np.empty((J, J)), np.zeros((J, J, 2), np.int64)
         self._held = np.zeros((J, S), np.bool_)  # pairs that clashed and are kept just apart
@@ -230,7 +234,7 @@ class Settler:
         """Find where the body is inside itself; the deepest, metres."""
         m = self.mannequin
         bones = m.probe_bones
-        self._points = self._place[bones] + np.einsum("pij,pj->pi", self._world[bones], self._probe_locals)
+        clash.ride(self._world, self._place, bones, self._probe_locals, self._points)
         origins, axes, first, second, lengths, radii = self.build.segments
         clash.find_clashes(
             self._points, bones, self._world, self._place, clash.SEGMENT_BONES, origins, axes, first, second, lengths,
@@ -241,20 +245,16 @@ class Settler:
     def _push_apart(self, hessian: np.ndarray, gradient: np.ndarray) -> None:
         """Rows that lead clashing parts out of each other."""
         self._clashes()
-        # A pair that once clashed is held at a hair's breadth, or the reference would push it back at every other step.
-        self._held = (self._held & (self._depths > -clash.NEAR)) | (self._depths > 0)
-        hit, segment = np.nonzero(self._held)
-        if not len(hit):
+        n = clash.rows_apart(
+            self._held, self._depths, self._touching, self._world, self._place, clash.SEGMENT_BONES, self._points,
+            self._probe_locals, self._pair_bones, self._pair_locals, self._pair_places,
+        )  # fmt: skip
+        if not n:
             return
-        probes = self._touching[hit, segment]
-        others = clash.SEGMENT_BONES[segment]
-        points = self._points[probes]
-        inside = np.einsum("nij,ni->nj", self._world[others], points - self._place[others])
-        n = len(hit)
+        own, segment = self._pair_places[:n, 0], self._pair_places[:n, 1]
         rows = (
-            2 * np.arange(n + 1), np.tile([1.0, -1.0], n), np.stack([hit, others], 1).reshape(-1),
-            np.stack([self._probe_locals[probes], inside], 1).reshape(-1, 3), self._normals[hit, segment],
-            self._depths[hit, segment] + 0.001, np.full(n, 1 / _CLASH_SPREAD), np.zeros(n, np.int64),
+            2 * np.arange(n + 1), _APART[: 2 * n], self._pair_bones, self._pair_locals, self._normals[own, segment],
+            self._depths[own, segment] + 0.001, np.full(n, 1 / _CLASH_SPREAD), np.zeros(n, np.int64),
         )  # fmt: skip
         self._gather(rows, hessian, gradient)
 

@@ -24,6 +24,7 @@ _ROUNDS, _STEPS = 6, 5
 _COARSE = 1  # rounds before contacts are taken from the skin itself
 _LONGEST = 0.35  # radians that one step may turn a joint
 _DONE = 4e-3  # radians of a step after which the rest is below what contacts are measured by
+_STILL, _CALM, _CLEAN = 6e-3, 0.06, 0.002  # radians turned in a round that ends it; or metres of what is left
 _CLASH_SPREAD = 0.002
 _NEAR_SKIN, _BESIDE = 0.012, 0.03  # metres: when a limb touches skin, and while a vertex speaks for its plane
 _NEAR_FLOOR = 0.05
@@ -107,28 +108,41 @@ class Settler:
         q[1] += rise
         self._place[:, 1] += rise
         self._vertices[:, 1] += rise
-        strain = 0.0
+        strain = depth = gap = 0.0
         for number in range(_ROUNDS):
             rows = self._rows(plan, fine=number >= _COARSE)
-            moved = 0.0
-            for _ in range(_STEPS):
-                hessian, gradient = np.zeros((len(q), len(q))), np.zeros(len(q))
-                strain = self._gather(rows, hessian, gradient)
-                self._push_apart(hessian, gradient)
-                size = kinematics.step(q, reference, stiffness, CHAIN.low, CHAIN.high, hessian, gradient, _LONGEST)
-                moved += size
-                self._move(q, upright)
-                if size < _DONE:
-                    break
+            error, moved = self._descend(q, reference, upright, stiffness, rows)
             self._pose(q, upright)
-            if number >= _COARSE and moved < 1.5 * _DONE:
+            strain = float(np.sqrt(error / max(len(rows[5]), 1)))
+            depth, gap = max(self._clashes(), self._touch()), self._gap(plan)
+            settled = moved < _STILL or (moved < _CALM and max(depth, gap) < _CLEAN)
+            if number >= _COARSE and settled:
                 break
-        count = max(len(rows[5]), 1)
-        depth = max(self._clashes(), self._touch())
         return Settled(
             self.mannequin, self._world.copy(), self._place.copy(), self._vertices.copy(), {}, self._local.copy(), q,
-            self.build, depth, self._gap(plan), float(np.sqrt(strain / count)),
+            self.build, depth, gap, strain,
         )  # fmt: skip
+
+    def _descend(
+        self,
+        q: np.ndarray,
+        reference: np.ndarray,
+        upright: np.ndarray,
+        stiffness: np.ndarray,
+        rows: tuple[np.ndarray, ...],
+    ) -> tuple[float, float]:  # fmt: skip
+        """Steps of one round; q changes in place. The rows' last cost, and by how many radians joints turned at most."""
+        error = moved = 0.0
+        for _ in range(_STEPS):
+            hessian, gradient = np.zeros((len(q), len(q))), np.zeros(len(q))
+            error = self._gather(rows, hessian, gradient)
+            self._push_apart(hessian, gradient)
+            size = kinematics.step(q, reference, stiffness, CHAIN.low, CHAIN.high, hessian, gradient, _LONGEST)
+            moved += size
+            self._move(q, upright)
+            if size < _DONE:
+                break
+        return error, moved
 
     def _rise(self, plan: Plan) -> float:
         """Metres by which the drawn posture is lifted to start near what carries it."""
@@ -189,7 +203,6 @@ class Settler:
 
     def _lie_on(self, state: State, rows: Rows) -> None:
         """Limbs that touch the body stay outside the planes of the skin that they touch."""
-        self._touch()
         for own, other in zip(*np.nonzero(self._contacts > -_NEAR_SKIN), strict=True):
             pair = (int(self._pairs[own, other, 0]), int(self._pairs[own, other, 1]))
             self._lying[pair] = None

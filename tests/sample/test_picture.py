@@ -80,7 +80,6 @@ def test_masks_are_of_dressed_people_and_hidden_shares_are_right(shots):
     assert partly >= 5
 
 
-@pytest.mark.xfail(strict=True, reason="people/dress.py: smoothed shoes and hats lie inside the foot and the skull")
 def test_masks_of_people_whom_nothing_hides_contain_their_bodies(shots, workshop):
     lost = covered = 0
     for shown, number, person, _ in everybody(shots):

@@ -31,6 +31,8 @@ _SMOOTHED = {k.TOP: 8, k.BOTTOM: 6, k.OUTER: 14, k.SHOE: 26, k.SOLE: 26, k.SOCK:
 _LOOSE_FIT = (k.SHOE, k.SOLE, k.HAIR)
 """Materials that do not show where on the body they lie, so that they may slip along it."""
 
+_STIFF = (k.SHOE, k.SOLE, k.SOCK, k.HAIR, k.HAT)
+_LEAST = 0.4  # of their thickness that these lie off the skin everywhere
 _HAIR_EDGE = 3  # edges of the mesh over which hair grows to its thickness
 
 
@@ -153,7 +155,10 @@ class Tailor:
             if kind not in _LOOSE_FIT:  # along the normal alone: prints and hems stay where they are cut
                 off = np.einsum("vc,vc->v", off, self._normals[own])[:, None] * self._normals[own]
             shift[own] += off
-        return shift
+        # Smoothing shrinks toes, heels and the crown by more than shoes and hats are thick.
+        outward = np.einsum("vc,vc->v", shift, self._normals)
+        lacking = np.clip(_LEAST * thick - outward, 0, None) * np.isin(material, _STIFF)
+        return shift + lacking[:, None] * self._normals
 
     def _pose(
         self, mesh: WornMesh, turned: np.ndarray, betas: np.ndarray, skeleton: np.ndarray

@@ -31,6 +31,7 @@ _NEAR_FLOOR = 0.05
 _FIRM = 0.006  # metres of spread up to which a support is meant exactly
 _APART = np.tile([1.0, -1.0], 24 * len(clash.SEGMENTS))  # the probe minus the point it lies in
 
+_Rows = tuple[np.ndarray, ...]  # as Rows.arrays gives them
 Furnish = Callable[["Settled"], Sequence[Thing]]
 
 
@@ -124,13 +125,8 @@ class Settler:
         )  # fmt: skip
 
     def _descend(
-        self,
-        q: np.ndarray,
-        reference: np.ndarray,
-        upright: np.ndarray,
-        stiffness: np.ndarray,
-        rows: tuple[np.ndarray, ...],
-    ) -> tuple[float, float]:  # fmt: skip
+        self, q: np.ndarray, reference: np.ndarray, upright: np.ndarray, stiffness: np.ndarray, rows: _Rows
+    ) -> tuple[float, float]:
         """Steps of one round; q changes in place. The rows' last cost, and by how many radians joints turned at most."""
         error = moved = 0.0
         for _ in range(_STEPS):
@@ -190,7 +186,7 @@ class Settler:
         offset = self._vertices[m.probes] - self._place[m.probe_bones]
         self._probe_locals = np.einsum("pij,pi->pj", self._world[m.probe_bones], offset)
 
-    def _rows(self, plan: Plan, fine: bool) -> tuple[np.ndarray, ...]:
+    def _rows(self, plan: Plan, fine: bool) -> _Rows:
         state = State(self.mannequin, self._world, self._place, self._vertices, self._seen)
         rows = Rows()
         for goal in plan.goals:
@@ -234,7 +230,7 @@ class Settler:
             for point in (vertex, *others):
                 rows.add([(1.0, *state.local(point))], (0.0, 1.0, 0.0), 0.0, 0.003, lower=True)
 
-    def _gather(self, rows: tuple[np.ndarray, ...], hessian: np.ndarray, gradient: np.ndarray) -> float:
+    def _gather(self, rows: _Rows, hessian: np.ndarray, gradient: np.ndarray) -> float:
         starts, factors, bones, points, normals, targets, weights, lower = rows
         return float(
             kinematics.gather(

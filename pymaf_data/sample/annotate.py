@@ -31,7 +31,8 @@ def _by_joint(values: dict[str, float]) -> np.ndarray:
     return np.array([values[name.removeprefix("left_").removeprefix("right_")] for name in COCO17.joints])
 
 
-_FLESH, _SIGMA = _by_joint(_DEPTH_OF), _by_joint(_SIGMA_OF)
+_CLOTH = 0.02  # metres that clothes or hair lie before it
+_FLESH, _SIGMA = _by_joint(_DEPTH_OF) + _CLOTH, _by_joint(_SIGMA_OF)
 
 
 @dataclass(frozen=True)

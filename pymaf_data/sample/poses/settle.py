@@ -127,7 +127,7 @@ class Settler:
     def _descend(
         self, q: np.ndarray, reference: np.ndarray, upright: np.ndarray, stiffness: np.ndarray, rows: _Rows
     ) -> tuple[float, float]:
-        """Steps of one round; q changes in place. The rows' last cost, and by how many radians joints turned at most."""
+        """Steps of one round; q changes in place. The rows' last cost, and how many radians joints turned at most."""
         error = moved = 0.0
         for _ in range(_STEPS):
             hessian, gradient = np.zeros((len(q), len(q))), np.zeros(len(q))

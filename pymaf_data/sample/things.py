@@ -77,7 +77,7 @@ def beam(start: Point, end: Point, radius: float, colour: np.ndarray, sides: int
     return Thing(kind, vertices, faces, _painted(colour, len(faces)), smooth=sides > 6)
 
 
-def ball(centre: np.ndarray, radius: float | Sequence[float], colour: np.ndarray, rings: int = 12,
+def ball(centre: Sequence[float] | np.ndarray, radius: float | Sequence[float], colour: np.ndarray, rings: int = 12,
          kind: str = "ball") -> Thing:  # fmt: skip
     """A sphere, or an ellipsoid with three radii; ``rings`` bands of latitude, twice as many of longitude."""
     sectors = 2 * rings

@@ -24,12 +24,29 @@ _AO_REACH = 24  # pixels around meshes in which occlusion is worked out
 class Ground(Protocol):
     """What an empty place shows, see :class:`pymaf_data.sample.scenery.Surfaces`."""
 
-    albedo: np.ndarray
-    normal: np.ndarray
-    point: np.ndarray
-    emission: np.ndarray
-    lit: np.ndarray
-    catches: np.ndarray | None
+    @property
+    def albedo(self) -> np.ndarray:
+        """(H, W, 3) linear."""
+
+    @property
+    def normal(self) -> np.ndarray:
+        """(H, W, 3) world."""
+
+    @property
+    def point(self) -> np.ndarray:
+        """(H, W, 3) world metres."""
+
+    @property
+    def emission(self) -> np.ndarray:
+        """(H, W, 3) radiance added unlit."""
+
+    @property
+    def lit(self) -> np.ndarray:
+        """(H, W) whether light falls on it."""
+
+    @property
+    def catches(self) -> np.ndarray | None:
+        """(H, W) where a photograph catches shadows."""
 
 
 def _taps() -> np.ndarray:

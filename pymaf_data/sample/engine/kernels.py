@@ -59,7 +59,7 @@ class Sun(NamedTuple):
 @njit(nogil=True, cache=True, error_model="numpy")
 def vertex_normals(points: Array, faces: Array) -> Array:
     """Area-weighted unit normals (V, 3) of a mesh that winds counter-clockwise seen from outside."""
-    normals = np.zeros(points.shape, np.float32)
+    normals = np.zeros((points.shape[0], 3), np.float32)
     for f in range(faces.shape[0]):
         i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
         ax, ay, az = points[j, 0] - points[i, 0], points[j, 1] - points[i, 1], points[j, 2] - points[i, 2]

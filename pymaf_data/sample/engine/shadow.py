@@ -53,8 +53,8 @@ def cast_shadows(light: Light, meshes: Sequence[Mesh], centre: np.ndarray) -> Su
     least = cv2.erode(least, np.ones((3, 3), np.uint8))
     coarse = np.ascontiguousarray(least.reshape(SIZE // 8, 8, SIZE // 8, 8).min((1, 3)))
     bias = 0.012 + 1.2 / scale
-    values = (np.asarray(value, np.float64) for value in (light.sun, light.sky, light.bounce))
-    return Sun(-down, *values, to_map, depth, coarse, bias)
+    sun, sky, bounce = (np.asarray(value, np.float64) for value in (light.sun, light.sky, light.bounce))
+    return Sun(-down, sun, sky, bounce, to_map, depth, coarse, bias)
 
 
 def _cast(depth: np.ndarray, texels: np.ndarray, along: np.ndarray, faces: np.ndarray) -> None:

@@ -24,7 +24,7 @@ BODY12 = tuple(COCO17.joints[5:])
 
 _WORLD_TO_CAMERA = np.diag([1.0, -1.0, -1.0])
 _COUNT_SHARES = (0.18, 0.24, 0.24, 0.19, 0.15)  # of pictures with 1 … 5 people drawn
-_TALL = (78.0, 860.0)  # pixels that a person of full height shows, at 480 px
+_TALL = (58.0, 980.0)  # pixels that a person of full height shows, at 480 px
 _NEAREST, _FARTHEST = 0.55, 24.0  # metres
 _CUT_SHARE = 0.20  # of people who may be cut by the frame
 _CUT_LEFT = 0.45  # of whom at least this share stays inside
@@ -159,8 +159,9 @@ def _draw_view(rng: Generator, size: tuple[int, int], figure: Figure) -> View:
 
 
 def _tall(rng: Generator) -> float:
-    """Pixels at 480 px of picture that a standing person shows, spread evenly over magnitudes."""
-    return float(np.exp(rng.uniform(*np.log(_TALL))))
+    """Pixels at 480 px of picture that a standing person shows: over magnitudes, the larger the likelier."""
+    low, high = np.log(_TALL)
+    return float(np.exp(low + (high - low) * rng.random() ** 0.66))
 
 
 def _find_place(

@@ -16,11 +16,9 @@ class Light:
         sun: (3,) linear RGB of the direct light on a surface that faces it.
         sky: (3,) linear RGB of the ambient light on a surface that faces up.
         bounce: (3,) the same on a surface that faces down: what the ground throws back.
-        softness: metres by which a shadow's edge is blurred per metre of height of what casts it.
     """
 
     direction: np.ndarray
     sun: np.ndarray
     sky: np.ndarray
     bounce: np.ndarray
-    softness: float = 0.03

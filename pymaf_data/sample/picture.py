@@ -23,7 +23,7 @@ from pymaf_data.sample.engine.rectangles import Rectangle, rasterize_part
 from pymaf_data.sample.engine.shadow import cast_shadows
 from pymaf_data.sample.people import Dressed, Tailor, draw_outfit
 from pymaf_data.sample.people.kernels import draw_person
-from pymaf_data.sample.scene import Person, Scene
+from pymaf_data.sample.scene import Person, Scene, only
 from pymaf_data.sample.scenery import Photographs, Place, draw_place, paint
 from pymaf_data.sample.things import Thing
 from pymaf_data.sample.view import View
@@ -100,7 +100,7 @@ class Studio:
         exposure = draw_exposure(rng, place.kind)
         picture = develop(rng, radiance, exposure)
         masks = np.stack([owner == number for number in kept])
-        return Shown(Scene(scene.view, tuple(people)), place, picture, exposure, masks, hidden, depth)
+        return Shown(only(scene, people), place, picture, exposure, masks, hidden, depth)
 
     def _dress(self, rng: Generator, person: Person) -> Dressed:
         rotations, figure = person.rotations, person.figure

@@ -24,7 +24,7 @@ from pymaf_data.sample.dense import dense_truth, encode_dense
 from pymaf_data.sample.develop import encode
 from pymaf_data.sample.layout import SPLITS
 from pymaf_data.sample.picture import Shown, Studio
-from pymaf_data.sample.scene import Person, Scene, draw_scene
+from pymaf_data.sample.scene import Person, Scene, draw_scene, only
 from pymaf_data.sample.scenery import Photographs, open_backgrounds
 
 _J24 = slice(len(J49) - 24, len(J49))
@@ -130,10 +130,10 @@ def _limited(scene: Scene, limit: int | None) -> Scene:
     """The scene without the people who would count beyond the limit."""
     people: list[Person] = []
     for person, complete in zip(scene.people, scene.complete(), strict=True):
-        counted = sum(Scene(scene.view, tuple(people)).complete())
+        counted = sum(only(scene, people).complete())
         if not complete or limit is None or counted < limit:
             people.append(person)
-    return Scene(scene.view, tuple(people))
+    return only(scene, people)
 
 
 def _truth(shown: Shown) -> tuple[dict[str, np.ndarray], tuple[bytes, ...]]:

@@ -54,7 +54,7 @@ class Cut(NamedTuple):
     glasses: float  # 0 none, 1 rims, 2 dark
     belt: float  # 1: a belt at the waist
     bends: np.ndarray  # (4,) f8 how much left and right elbow, left and right knee are bent, 0 … 1
-    face: np.ndarray  # (6,) f8 beard 0 … 1, brow, lips 0 … 1, blush, stubble's fineness, iris' size
+    face: np.ndarray  # (5,) f8 beard, brow, lips, blush, each 0 … 1, and the iris' size, 1 is usual
 
 
 class Cloth(NamedTuple):
@@ -332,7 +332,7 @@ def _face(
         iris = np.sqrt(u * u + (v - 0.0004) ** 2)
         if iris < 0.0026:
             return 0.01, 0.01, 0.01, 0.5
-        if iris < 0.0058 * cut.face[5]:
+        if iris < 0.0058 * cut.face[4]:
             eye = cloth.colour[GLASSES]
             return eye[1, 0], eye[1, 1], eye[1, 2], 0.5
         shade = 0.30 - 0.15 * opening

@@ -89,7 +89,7 @@ def draw_outfit(rng: Generator, rest: np.ndarray, sporty: bool, skirts: bool, be
     face = np.array(
         [
             rng.uniform(0.3, 0.95) if rng.random() < 0.28 else 0.0, rng.uniform(0.55, 0.95), rng.uniform(0.2, 1.0),
-            rng.uniform(0.2, 1.0), 0.0, rng.uniform(0.95, 1.15),
+            rng.uniform(0.2, 1.0), rng.uniform(0.95, 1.15),
         ]
     )  # fmt: skip
     cut = Cut(**draft.cut, bends=np.asarray(bends, np.float64), face=face)

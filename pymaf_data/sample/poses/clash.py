@@ -22,10 +22,6 @@ _REACH = 0.30  # metres beyond which nothing belongs to a segment
 NEAR = 0.015  # metres outside a segment within which probes are still told
 
 
-def _both(text: str) -> tuple[str, ...]:
-    return tuple(f"{side}_{text}" for side in SIDES)
-
-
 # Segment: bone, then its ends as weighted joints.
 _ENDS: dict[str, tuple[str, dict[str, float], dict[str, float]]] = {
     "head": ("head", {"head": 1.2, "neck": -0.2}, {"head": 2.9, "neck": -1.9}),

@@ -84,10 +84,6 @@ class State:
         """World rotation (3, 3) of a bone."""
         return self.world[SMPL24.index(name)]
 
-    def mass_centre(self) -> np.ndarray:
-        """World place (3,) of the centre of mass."""
-        return MASS @ self.place
-
 
 @dataclass
 class Rows:

@@ -44,7 +44,7 @@ def draw_weather(rng: Generator, ground: np.ndarray, town: float = 0.2) -> Weath
     ambient = blue * (rng.uniform(0.65, 0.8) if overcast else rng.uniform(0.24, 0.36))
     sun = colour * strength
     bounce = np.asarray(ground) * (sun * to_sun[1] + ambient) * 0.8
-    light = Light(-to_sun, sun, ambient, bounce, softness=0.25 if overcast else rng.uniform(0.015, 0.05))
+    light = Light(-to_sun, sun, ambient, bounce)
     haze = mixed(np.array([0.62, 0.72, 0.85]), np.array([0.78, 0.8, 0.82]), min(1.0, 1.1 * cover))
     haze = mixed(haze, haze * colour, 0.6 * low) * rng.uniform(0.85, 1.1)
     zenith = mixed(_BLUE * rng.uniform(0.8, 1.3), np.array([0.5, 0.54, 0.6]), cover**2)
@@ -93,7 +93,7 @@ def room_light(rng: Generator, toward_window: np.ndarray | None, wall: np.ndarra
     to_sun = np.array([flat[0] * np.cos(height), np.sin(height), flat[1] * np.cos(height)])
     tint = mixed(colour, wall / max(float(wall.mean()), 1e-3), 0.35)
     sky = tint * ambient
-    return Light(-to_sun, colour * strength, sky, sky * rng.uniform(0.55, 0.75), softness=rng.uniform(0.12, 0.35))
+    return Light(-to_sun, colour * strength, sky, sky * rng.uniform(0.55, 0.75))
 
 
 def no_sky() -> Sky:

@@ -11,6 +11,8 @@ Source: PyMAF section 3.2; the point-wise MLP follows PIFu (Saito et al., ICCV 2
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -49,6 +51,9 @@ class PointFeatures(nn.Module):
         self.conv0 = nn.Conv1d(WIDTH, _HIDDEN[0], 1)
         self.conv1 = nn.Conv1d(_HIDDEN[0] + WIDTH, _HIDDEN[1], 1)
         self.conv2 = nn.Conv1d(_HIDDEN[1] + WIDTH, POINT_CHANNELS, 1)
+        for layer in (self.conv0, self.conv1, self.conv2):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(cast(Tensor, layer.bias))
 
     def forward(self, feature_map: Tensor, points: Tensor) -> Tensor:
         """(B, 256, S, S), (B, N, 2) → (B, 5·N), channel-major."""

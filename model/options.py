@@ -51,6 +51,12 @@ class OptimizerOptions(StrictModel):
     schedule: Literal["constant", "cosine"] = "constant"
     """Cosine falls to a hundredth at the last step; a departure, for short runs."""
     warmup_steps: int = Field(default=0, ge=0)
+    trunk_factor: float = Field(default=1.0, gt=0.0)
+    """Times the rate, for backbone, deconvolutions and auxiliary head. Released training gives one rate to a
+    pre-trained trunk and the loop; a trunk from He initialisation learns sooner at 8 to 16: see docs/training.md."""
+    beta2: float = Field(default=0.999, ge=0.0, lt=1.0)
+    """Adam's memory of squared gradients. Short runs from He initialisation want 0.99: the first gradients are a
+    hundred times those that follow."""
     clip_gradient: float | None = Field(default=None, gt=0.0)
     """Largest total gradient norm; released training does not clip."""
     fixed_statistics: bool = False

@@ -72,9 +72,12 @@ class ResNet50(nn.Module):
 
     def _initialise(self) -> None:
         # He initialisation over the outputs, as torchvision's: what training starts from without ImageNet weights.
+        # Every block starts as the identity (Goyal et al., "Accurate, Large Minibatch SGD", 2017).
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            elif isinstance(module, Bottleneck):
+                nn.init.zeros_(module.bn3.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         """Feature map of the last stage, stride 32."""

@@ -36,7 +36,7 @@ from .images import normalise
 from .interrupt import StopRequest
 from .losses import pymaf_losses
 from .measures import iteration_errors
-from .optimisation import freeze_statistics, learning_rate, make_optimizer, measure_statistics
+from .optimisation import freeze_statistics, learning_rate, make_optimizer, measure_statistics, set_rate
 from .options import TrainOptions
 from .precision import autocast_dtype, channels_last
 from .pymaf import PyMAF, PyMAFOutput
@@ -196,8 +196,7 @@ class Trainer:
         if self.options.optimizer.fixed_statistics:
             freeze_statistics(self.model)
         rate = learning_rate(self.step, self.total, self.options.optimizer)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(self.optimizer, rate)
         output = self.model(normalise(batch.image))
         terms = pymaf_losses(output, batch, self.options.loss)
         loss = torch.stack(list(terms.values())).sum()

@@ -52,7 +52,7 @@ def known_assets() -> tuple[Asset, ...]:
 
 def diagnose(root: DataRoot) -> list[Check]:
     """Look at everything; never fails because something is absent."""
-    return [*_packages(), _accelerator(), *_assets(root.assets), *_data(root)]
+    return [*_packages(), _accelerator(), *_renderers(), *_assets(root.assets), *_data(root)]
 
 
 def _packages() -> list[Check]:
@@ -85,6 +85,23 @@ def _accelerator() -> Check:
     built = "this torch is built with CUDA, no device answers" if torch.version.cuda else "this torch is a CPU build"
     advice = "training on the CPU works and is slow: install a CUDA build of torch on a machine with an NVIDIA GPU."
     return Check(group="machine", name="GPU", present=False, required=False, detail=f"{built}; {cores}", advice=advice)
+
+
+def _renderers() -> list[Check]:
+    """Rasterizer backends: which are here, and why the others are not."""
+    from pymaf_data.render.backends import presences
+
+    return [
+        Check(
+            group="renderers",
+            name=found.name,
+            present=found.present,
+            required=found.name == "numba",
+            detail=found.detail,
+            advice=found.lacking,
+        )
+        for found in presences()
+    ]
 
 
 def _assets(folder: Path) -> list[Check]:

@@ -13,16 +13,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pymaf_data.render.atlas import COARSE_OF_PART, Atlas, atlas_of_body, load_atlas
+    from pymaf_data.render.atlas import COARSE_OF_PART, LIMB_OF_PART, LIMBS, Atlas, atlas_of_body, load_atlas
+    from pymaf_data.render.backends import BACKENDS
     from pymaf_data.render.iuv import IUV, MAP_SIZE, TARGET_SIZE, render_iuv, render_maps
-    from pymaf_data.render.raster import BACKENDS, NEAR, Raster, rasterize
+    from pymaf_data.render.raster import NEAR, Raster, rasterize
     from pymaf_data.render.shading import PART_COLOURS, overlay, part_picture, shade
     from pymaf_data.render.warp import flip_map, warp_maps
 
 _HOMES = {
-    "atlas": ("COARSE_OF_PART", "Atlas", "atlas_of_body", "load_atlas"),
+    "atlas": ("COARSE_OF_PART", "LIMBS", "LIMB_OF_PART", "Atlas", "atlas_of_body", "load_atlas"),
     "iuv": ("IUV", "MAP_SIZE", "TARGET_SIZE", "render_iuv", "render_maps"),
-    "raster": ("BACKENDS", "NEAR", "Raster", "rasterize"),
+    "backends": ("BACKENDS",),
+    "raster": ("NEAR", "Raster", "rasterize"),
     "shading": ("PART_COLOURS", "overlay", "part_picture", "shade"),
     "warp": ("flip_map", "warp_maps"),
 }
@@ -32,6 +34,8 @@ __all__ = [
     "BACKENDS",
     "COARSE_OF_PART",
     "IUV",
+    "LIMBS",
+    "LIMB_OF_PART",
     "MAP_SIZE",
     "NEAR",
     "PART_COLOURS",

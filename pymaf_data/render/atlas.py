@@ -41,6 +41,16 @@ COARSE_PARTS = (
 )  # fmt: skip
 """The 24 parts joined to 14 body parts without front and back, behind the background."""
 
+LIMBS = {
+    "head": (23, 24),
+    "torso": (1, 2),
+    "right_arm": (3, 16, 18, 20, 22),
+    "left_arm": (4, 15, 17, 19, 21),
+    "right_leg": (6, 7, 9, 11, 13),
+    "left_leg": (5, 8, 10, 12, 14),
+}
+"""The 24 parts joined to six body parts, numbered from 1 in this order; hands and feet belong to their limbs."""
+
 _LIMB_PAIRS = (
     (3, 4), (5, 6), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16), (17, 18), (19, 20), (21, 22), (23, 24),
 )  # fmt: skip
@@ -56,6 +66,13 @@ def _coarse_of_part() -> np.ndarray:
     return table
 
 
+def _limb_of_part() -> np.ndarray:
+    table = np.zeros(PARTS, np.uint8)
+    for limb, parts in enumerate(LIMBS.values(), start=1):
+        table[list(parts)] = limb
+    return table
+
+
 def _part_mirror() -> np.ndarray:
     table = np.arange(PARTS, dtype=np.uint8)
     for right, left in _LIMB_PAIRS:
@@ -65,6 +82,9 @@ def _part_mirror() -> np.ndarray:
 
 COARSE_OF_PART = _coarse_of_part()
 """(25,) uint8: the coarse part, 0 … 14, of each part."""
+
+LIMB_OF_PART = _limb_of_part()
+"""(25,) uint8: the body part of :data:`LIMBS`, 1 … 6, of each part; 0 for the background."""
 
 
 @dataclass(frozen=True)

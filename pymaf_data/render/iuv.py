@@ -20,15 +20,19 @@ from pymaf_data.errors import ShapeError
 from pymaf_data.geometry.affines import VIEW_SIZE, resize
 from pymaf_data.geometry.cameras import Camera, weak_to_camera
 from pymaf_data.render import zbuffer
-from pymaf_data.render.atlas import COARSE_OF_PART, Atlas
+from pymaf_data.render.atlas import COARSE_OF_PART, LIMB_OF_PART, Atlas
+from pymaf_data.render.backends import resolve_backend
 from pymaf_data.render.raster import (
     NEAR,
+    Pixels,
     as_matrices,
     as_size,
+    as_tensor_scene,
     as_vertices,
+    backend_module,
     check_indices,
+    placed,
     refuse_non_finite,
-    resolve_backend,
 )
 
 MAP_SIZE = 256
@@ -40,23 +44,28 @@ TARGET_SIZE = 56
 
 @dataclass(frozen=True)
 class IUV:
-    """Dense correspondences of B bodies.
+    """Dense correspondences of B bodies, as NumPy arrays, or as tensors on the GPU where the vertices are.
 
     Attributes:
         part: (B, S, S) uint8, 0 … 24; 0 is the background.
         uv: (B, 2, S, S) float32 in [0, 1]; 0 on the background.
     """
 
-    part: np.ndarray
-    uv: np.ndarray
+    part: Pixels
+    uv: Pixels
 
     @property
-    def coarse(self) -> np.ndarray:
+    def coarse(self) -> Pixels:
         """(B, S, S) uint8, the 15 coarse classes 0 … 14."""
-        return COARSE_OF_PART[self.part]
+        return _looked_up(COARSE_OF_PART, self.part)
 
     @property
-    def mask(self) -> np.ndarray:
+    def limbs(self) -> Pixels:
+        """(B, S, S) uint8, the six body parts of :data:`~pymaf_data.render.atlas.LIMBS`, 1 … 6."""
+        return _looked_up(LIMB_OF_PART, self.part)
+
+    @property
+    def mask(self) -> Pixels:
         """Silhouettes, (B, S, S) bool."""
         return self.part > 0
 
@@ -79,20 +88,36 @@ def render_iuv(
         backend: as for :func:`~pymaf_data.render.raster.rasterize`.
 
     Returns:
-        The maps, as NumPy arrays.
+        The maps: NumPy arrays, or tensors where the vertices are on a GPU.
 
     Raises:
         RenderError: a body has a coordinate that is NaN or infinite.
         ShapeError: arguments that do not fit together.
     """
-    points, matrices, orthographic, scratch = _prepare(vertices, cameras, atlas, size, backend)
+    name = resolve_backend(backend, vertices)
+    camera = cameras if isinstance(cameras, Camera) else _view_camera(cameras, size)
+    if name == "numba":
+        found = _paint_here(vertices, camera, atlas, size)
+    else:
+        scene = as_tensor_scene(vertices, atlas.mesh_faces, camera)
+        charts = (torch.from_numpy(values).to(scene.vertices.device) for values in (atlas.face_part, atlas.corner_uv))
+        found, bad = backend_module(name).paint(*scene, camera.orthographic, NEAR, as_size(size), *charts)
+        refuse_non_finite(bad)
+    return IUV(*(placed(values, vertices) for values in found))
+
+
+def _paint_here(
+    vertices: torch.Tensor | np.ndarray, camera: Camera, atlas: Atlas, size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Part and U, V by the embedded kernels."""
+    points, matrices, orthographic, scratch = _prepare(vertices, camera, atlas, size)
     part = np.empty((len(points), size, size), np.uint8)
     uv = np.empty((len(points), 2, size, size), np.float32)
     bad = zbuffer.fill_targets(
         points, atlas.mesh_faces, atlas.face_part, atlas.corner_uv, matrices, orthographic, NEAR, scratch, part, uv
     )
     refuse_non_finite(bad)
-    return IUV(part, uv)
+    return part, uv
 
 
 def render_maps(
@@ -106,7 +131,7 @@ def render_maps(
 
     With a :class:`~pymaf_data.geometry.cameras.Camera`, ``size`` may be (height, width).
     """
-    points, matrices, orthographic, scratch = _prepare(vertices, cameras, atlas, size, backend)
+    points, matrices, orthographic, scratch = _prepare(vertices, cameras, atlas, size)
     maps = np.empty((len(points), 3, *as_size(size)), np.uint8)
     bad = zbuffer.fill_stored(
         points, atlas.mesh_faces, atlas.face_part, atlas.corner_uv, matrices, orthographic, NEAR, scratch, maps
@@ -120,15 +145,19 @@ def _prepare(
     cameras: Camera | torch.Tensor,
     atlas: Atlas,
     size: int | tuple[int, int],
-    backend: str,
 ) -> tuple[np.ndarray, np.ndarray, bool, zbuffer.Scratch]:
-    resolve_backend(backend)
     points = as_vertices(vertices)
     height, width = as_size(size)
     check_indices(atlas.mesh_faces, points.shape[1])
     camera = cameras if isinstance(cameras, Camera) else _view_camera(cameras, height)
     scratch = zbuffer.Scratch.allocate(points.shape[1], height, width)
     return points, as_matrices(camera, len(points)), camera.orthographic, scratch
+
+
+def _looked_up(table: np.ndarray, part: Pixels) -> Pixels:
+    if isinstance(part, torch.Tensor):
+        return torch.from_numpy(table).to(part.device)[part.long()]
+    return table[part]
 
 
 def _view_camera(pi: torch.Tensor, size: int) -> Camera:

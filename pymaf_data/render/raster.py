@@ -1,40 +1,40 @@
 """Rasterization: which face each pixel of a picture shows, where on it, and how far away.
 
-One contract for every backend. Samples lie at pixel centres (j + ½, i + ½); a camera maps camera-space metres
-(y down, z forward) to continuous pixels *of the raster*. Both windings are drawn. Faces that cross the near plane
-are clipped there, degenerate faces have no inside, and of surfaces at equal depth the face of the lower index shows.
+One contract for every backend of :mod:`pymaf_data.render.backends`. Samples lie at pixel centres (j + ½, i + ½); a
+camera maps camera-space metres (y down, z forward) to continuous pixels *of the raster*. Both windings are drawn. Faces
+that cross the near plane are clipped there, degenerate faces have no inside, and of surfaces at equal depth the face of
+the lower index shows.
 
 Shapes: B meshes, V vertices, F faces, H × W pixels.
 """
 
 from __future__ import annotations
 
-import logging
+import importlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pymaf_data.errors import RenderError, ShapeError, UsageError
+from pymaf_data.errors import RenderError, ShapeError
 from pymaf_data.render import zbuffer
+from pymaf_data.render.backends import resolve_backend
 
 if TYPE_CHECKING:
     import torch
 
     from pymaf_data.geometry.cameras import Camera
 
-logger = logging.getLogger(__name__)
+Pixels = Any
+"""A NumPy array, or a tensor on a GPU."""
 
 NEAR = 0.01
 """Metres: surfaces nearer to the camera plane than this are clipped (perspective cameras only)."""
 
-BACKENDS = ("auto", "numba")
-"""What ``backend`` may name. ``auto`` takes the fastest that is present."""
-
 
 @dataclass(frozen=True)
 class Raster:
-    """What every pixel shows.
+    """What every pixel shows, as NumPy arrays, or as tensors on the GPU where the vertices are.
 
     Attributes:
         face: (B, H, W) int32, index of the visible face, −1 where there is none.
@@ -42,12 +42,12 @@ class Raster:
         depth: (B, H, W) float32, metres along the camera's z; +inf on the background.
     """
 
-    face: np.ndarray
-    bary: np.ndarray
-    depth: np.ndarray
+    face: Pixels
+    bary: Pixels
+    depth: Pixels
 
     @property
-    def mask(self) -> np.ndarray:
+    def mask(self) -> Pixels:
         """Silhouettes, (B, H, W) bool."""
         return self.face >= 0
 
@@ -73,20 +73,31 @@ def rasterize(
         faces: (F, 3) integer vertex indices, shared by the batch.
         camera: one camera per mesh, in pixels of this raster; a camera of batch 1 serves all meshes.
         size: side of a square raster, or (H, W), in pixels.
-        backend: one of :data:`BACKENDS`.
+        backend: one of :data:`~pymaf_data.render.backends.BACKENDS`.
 
     Returns:
-        A :class:`Raster` of NumPy arrays.
+        A :class:`Raster`: NumPy arrays, or tensors where the vertices are on a GPU.
 
     Raises:
         RenderError: a mesh has a coordinate that is NaN or infinite; the message names the item.
         ShapeError: an argument has another shape, or a face names a vertex that is not there.
-        UsageError: the backend is unknown.
+        UsageError: the backend is unknown or not here.
     """
-    resolve_backend(backend)
-    points, triangles = as_vertices(vertices), as_faces(faces)
-    height, width = as_size(size)
-    B, V, _ = points.shape
+    name = resolve_backend(backend, vertices)
+    triangles = as_faces(faces)
+    found: tuple[Pixels, Pixels, Pixels]
+    if name == "numba":
+        found = _rasterize_here(as_vertices(vertices), triangles, camera, as_size(size))
+    else:
+        found = _rasterize_there(name, as_tensor_scene(vertices, triangles, camera), camera.orthographic, as_size(size))
+    return Raster(*(placed(values, vertices) for values in found))
+
+
+def _rasterize_here(
+    points: np.ndarray, triangles: np.ndarray, camera: Camera, size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """By the embedded kernels."""
+    (B, V, _), (height, width) = points.shape, size
     check_indices(triangles, V)
     matrices = as_matrices(camera, B)
     face = np.empty((B, height, width), np.int32)
@@ -95,20 +106,60 @@ def rasterize(
     scratch = zbuffer.Scratch.allocate(V, height, width)
     bad = zbuffer.fill_surfaces(points, triangles, matrices, camera.orthographic, NEAR, scratch, face, bary, depth)
     refuse_non_finite(bad)
-    return Raster(face, bary, depth)
+    return face, bary, depth
 
 
-def resolve_backend(name: str) -> str:
-    """The backend that ``name`` stands for.
+def _rasterize_there(
+    name: str, scene: TensorScene, orthographic: bool, size: tuple[int, int]
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """By another backend, on the vertices' device."""
+    found, bad = backend_module(name).rasterize(*scene, orthographic, NEAR, size)
+    refuse_non_finite(bad)
+    return found
+
+
+class TensorScene(NamedTuple):
+    """What backends of torch tensors draw, all on the vertices' device."""
+
+    vertices: torch.Tensor
+    """(B, V, 3) float32 or float64, contiguous."""
+    faces: torch.Tensor
+    """(F, 3) int32."""
+    matrices: torch.Tensor
+    """(B, 3, 4) float64."""
+
+
+def as_tensor_scene(vertices: torch.Tensor | np.ndarray, triangles: np.ndarray, camera: Camera) -> TensorScene:
+    """Checked as the embedded backend checks; a float tensor's memory is taken as it is.
 
     Raises:
-        UsageError: no such backend.
+        ShapeError: as :func:`rasterize`.
     """
-    if name not in BACKENDS:
-        raise UsageError(
-            f"unknown renderer {name!r}", expected=f"one of {', '.join(BACKENDS)}", action="choose one of these."
-        )
-    return "numba" if name == "auto" else name
+    import torch
+
+    points = torch.as_tensor(vertices).detach()
+    if points.ndim != 3 or points.shape[-1] != 3:
+        raise ShapeError(f"vertices of shape {tuple(points.shape)}", expected="(B, V, 3) metres in camera space")
+    if points.dtype != torch.float64:
+        points = points.float()
+    check_indices(triangles, points.shape[1])
+    matrices = torch.from_numpy(as_matrices(camera, len(points)))
+    device = points.device
+    return TensorScene(points.contiguous(), torch.from_numpy(triangles).to(device), matrices.to(device))
+
+
+def placed(values: Pixels, vertices: Any) -> Pixels:
+    """Pixels where their vertices are: a tensor on the vertices' GPU, else a NumPy array."""
+    import torch
+
+    if getattr(vertices, "is_cuda", False):
+        return torch.as_tensor(values, device=vertices.device)
+    return as_numpy(values)
+
+
+def backend_module(name: str) -> Any:
+    """The module of a backend other than the embedded one; imports what it needs."""
+    return importlib.import_module(f"pymaf_data.render.backends.{name}_backend")
 
 
 def as_vertices(vertices: torch.Tensor | np.ndarray) -> np.ndarray:

@@ -30,7 +30,7 @@ from pymaf_data.fits.chosen import ChosenReader
 from pymaf_data.paths import DataRoot
 from pymaf_data.progress import Progress
 from pymaf_data.render import MAP_SIZE, atlas_of_body
-from pymaf_data.render.raster import resolve_backend
+from pymaf_data.render.backends import resolve_backend
 from pymaf_data.stages.ingest import available_cores
 from pymaf_data.stages.iuv_shard import FitSource, ShardRenderer, map_specs
 from pymaf_data.stages.shard_choice import choose_shards

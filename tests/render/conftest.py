@@ -9,6 +9,26 @@ import torch
 from pymaf_data.body import BodyModel, load_body
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.render import Atlas, load_atlas
+from pymaf_data.render.backends import presences
+
+
+def _present(name: str) -> str:
+    found = next(presence for presence in presences() if presence.name == name)
+    if not found.present:
+        pytest.skip(f"{name}: {found.detail}")
+    return name
+
+
+@pytest.fixture(params=["numba", "warp", "pytorch3d"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """Every rasterizer; one that this machine lacks is skipped with the reason."""
+    return _present(request.param)
+
+
+@pytest.fixture(params=["numba", "warp"])
+def own_backend(request: pytest.FixtureRequest) -> str:
+    """The rasterizers that are ours, which keep the fill rule to the last bit."""
+    return _present(request.param)
 
 
 @pytest.fixture(scope="session")

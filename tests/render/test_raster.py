@@ -68,10 +68,10 @@ CAMERAS = {
 
 @pytest.mark.parametrize("name", CAMERAS)
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_agrees_with_ray_casting(name: str, mirrored: bool, bodies: np.ndarray, body) -> None:
+def test_agrees_with_ray_casting(name: str, mirrored: bool, backend: str, bodies: np.ndarray, body) -> None:
     camera, faces = CAMERAS[name], body.faces.numpy()
     meshes = bodies[:2] * ([-1, 1, 1] if mirrored else [1, 1, 1])
-    found = rasterize(meshes, faces, camera, 28)
+    found = rasterize(meshes, faces, camera, 28, backend)
     agreeing = foreground = 0
     for b, vertices in enumerate(meshes):
         face, bary, depth = cast_rays(vertices, faces, camera, 28)
@@ -86,9 +86,9 @@ def test_agrees_with_ray_casting(name: str, mirrored: bool, bodies: np.ndarray, 
     assert agreeing >= 0.9999 * foreground
 
 
-def test_barycentrics_reproduce_the_pixel_centre(bodies: np.ndarray, body) -> None:
+def test_barycentrics_reproduce_the_pixel_centre(bodies: np.ndarray, body, backend: str) -> None:
     camera, faces = CAMERAS["wide angle"], body.faces.numpy()
-    found = rasterize(bodies[:1], faces, camera, 28)[0]
+    found = rasterize(bodies[:1], faces, camera, 28, backend)[0]
     row, column = np.nonzero(found.mask)
     surface = np.einsum("pk,pkc->pc", found.bary[found.mask], bodies[0][faces[found.face[found.mask]]])
     pixels = camera.project(torch.as_tensor(surface)[None])[0].numpy()
@@ -100,9 +100,9 @@ def flat(points: list[tuple[float, float]], depth: float = 1.0) -> np.ndarray:
     return np.array([[(x, y, depth) for x, y in points]])
 
 
-def test_samples_lie_at_pixel_centres() -> None:
+def test_samples_lie_at_pixel_centres(own_backend: str) -> None:
     square = flat([(1.4, 2.4), (3.6, 2.4), (3.6, 4.6), (1.4, 4.6)])
-    mask = rasterize(square, np.array([[0, 1, 2], [0, 2, 3]]), PLANE, (6, 5)).mask[0]
+    mask = rasterize(square, np.array([[0, 1, 2], [0, 2, 3]]), PLANE, (6, 5), own_backend).mask[0]
     assert mask.shape == (6, 5)
     expected = np.zeros((6, 5), bool)
     expected[2:5, 1:4] = True
@@ -129,57 +129,59 @@ def test_a_tiling_covers_every_pixel_exactly_once(seed: int, grid: int) -> None:
     assert np.array_equal(drawn, np.ones((10, 10)))
 
 
-def test_of_equal_depths_the_lower_index_shows() -> None:
+def test_of_equal_depths_the_lower_index_shows(own_backend: str) -> None:
     triangle = flat([(0, 0), (8, 0), (0, 8)])
     faces = np.array([[0, 1, 2], [1, 2, 0], [2, 1, 0]])
-    assert set(np.unique(rasterize(triangle, faces, PLANE, 8).face)) == {-1, 0}
+    assert set(np.unique(rasterize(triangle, faces, PLANE, 8, own_backend).face)) == {-1, 0}
 
 
-def test_the_nearer_surface_shows_whatever_the_order() -> None:
+def test_the_nearer_surface_shows_whatever_the_order(backend: str) -> None:
     far, near = flat([(0, 0), (8, 0), (0, 8)], 2.0), flat([(0, 0), (8, 0), (0, 8)], 1.0)
     both = np.concatenate([far, near], axis=1)
     for faces in ([[0, 1, 2], [3, 4, 5]], [[3, 4, 5], [0, 1, 2]]):
-        found = rasterize(both, np.array(faces), PLANE, 8)
+        found = rasterize(both, np.array(faces), PLANE, 8, backend)
         assert np.unique(found.depth[found.mask]).tolist() == [1.0]
         assert (found.depth[~found.mask] == np.inf).all()
 
 
-def test_behind_the_camera_nothing_shows(bodies: np.ndarray, body) -> None:
-    assert not rasterize(bodies[:1], body.faces, pinhole(30, 28, (0, 0, -5.0)), 28).mask.any()
+def test_behind_the_camera_nothing_shows(bodies: np.ndarray, body, backend: str) -> None:
+    assert not rasterize(bodies[:1], body.faces, pinhole(30, 28, (0, 0, -5.0)), 28, backend).mask.any()
 
 
-def test_outside_the_view_nothing_shows(bodies: np.ndarray, body) -> None:
-    assert not rasterize(bodies[:1] + 50.0, body.faces, CAMERAS["far"], 28).mask.any()
+def test_outside_the_view_nothing_shows(bodies: np.ndarray, body, backend: str) -> None:
+    assert not rasterize(bodies[:1] + 50.0, body.faces, CAMERAS["far"], 28, backend).mask.any()
 
 
-def test_degenerate_faces_are_skipped() -> None:
+def test_degenerate_faces_are_skipped(backend: str) -> None:
     triangle = flat([(0, 0), (8, 0), (0, 8), (4, 4)])
     lines = np.array([[0, 0, 1], [1, 2, 3], [2, 2, 2]])
-    assert not rasterize(triangle, lines, PLANE, 8).mask.any()
+    assert not rasterize(triangle, lines, PLANE, 8, backend).mask.any()
 
 
-def test_empty_batch_and_no_faces(body) -> None:
-    empty = rasterize(np.zeros((0, 6890, 3)), body.faces, CAMERAS["far"], (5, 7))
+def test_empty_batch_and_no_faces(body, backend: str) -> None:
+    empty = rasterize(np.zeros((0, 6890, 3)), body.faces, CAMERAS["far"], (5, 7), backend)
     assert len(empty) == 0
     assert empty.bary.shape == (0, 5, 7, 3)
-    assert not rasterize(flat([(0, 0), (8, 0), (0, 8)]), np.zeros((0, 3), int), PLANE, 8).mask.any()
+    assert not rasterize(flat([(0, 0), (8, 0), (0, 8)]), np.zeros((0, 3), int), PLANE, 8, backend).mask.any()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_a_vertex_that_is_not_finite_is_refused_by_name(value: float, axis: int, bodies: np.ndarray, body) -> None:
+def test_a_vertex_that_is_not_finite_is_refused_by_name(
+    value: float, axis: int, bodies: np.ndarray, body, backend: str
+) -> None:
     broken = bodies[:3].astype(np.float32)
     broken[1, 4000, axis] = value
     with pytest.raises(RenderError, match="mesh 1 of the batch"):
-        rasterize(broken, body.faces, CAMERAS["far"], 28)
+        rasterize(broken, body.faces, CAMERAS["far"], 28, backend)
 
 
-def test_tensors_and_arrays_of_either_precision_agree(bodies: np.ndarray, body) -> None:
+def test_tensors_and_arrays_of_either_precision_agree(bodies: np.ndarray, body, own_backend: str) -> None:
     camera = CAMERAS["far"]
-    double = rasterize(torch.as_tensor(bodies), body.faces, camera, 28)
-    single = rasterize(bodies.astype(np.float32), body.faces.numpy(), camera, 28)
+    double = rasterize(torch.as_tensor(bodies), body.faces, camera, 28, own_backend)
+    single = rasterize(bodies.astype(np.float32), body.faces.numpy(), camera, 28, own_backend)
     assert (double.face != single.face).mean() < 1e-3
-    alone = rasterize(bodies[5:6], body.faces, camera, 28)
+    alone = rasterize(bodies[5:6], body.faces, camera, 28, own_backend)
     assert np.array_equal(alone.face[0], double.face[5]), "an item must not depend on its batch"
 
 

@@ -106,6 +106,8 @@ class TrainOptions(StrictModel):
     workers: int = Field(default=2, ge=0)
     """Loader threads; 0 makes batches when they are asked for."""
     augmentation: AugmentationOptions = AugmentationOptions()
+    targets: Literal["stored", "rendered"] = "stored"
+    """Dense targets: stored maps, warped, or maps rendered from the fits for every view, which are exact."""
     allow_partial: bool = False
     """Train on stores that lack fits, maps or whole shards; what is missing is not supervised."""
     overwrite: bool = False

@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -85,6 +85,7 @@ class Trainer:
         precision: ``fp32`` or ``bf16``.
         provenance: ``stores``, ``licences`` and ``versions`` for the checkpoint.
         watchers: what looks at the network while it trains.
+        prepare: what a batch passes through on the training device.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Trainer:
         precision: str = "fp32",
         provenance: dict[str, Any] | None = None,
         watchers: Sequence[Watcher] = (),
+        prepare: Callable[[Batch], Batch] | None = None,
     ) -> None:
         self.model = channels_last(model)
         self.model.autocast = autocast_dtype(precision)
@@ -104,6 +106,7 @@ class Trainer:
         self.optimizer = make_optimizer(model, options.optimizer)
         self.total = options.steps if options.steps is not None else options.epochs * len(feed)
         self.step = 0
+        self._prepare_batch = prepare or (lambda batch: batch)
         self._provenance, self._watchers = provenance or {}, tuple(watchers)
         self._losses: dict[str, float] = {}
         self._errors: dict[str, dict[str, float]] = {}
@@ -127,7 +130,7 @@ class Trainer:
                 self._prepare()
                 self._begin_watch(logs, history)
                 for batch in self._batches():
-                    self._advance(batch.to(self.device), logs, history)
+                    self._advance(self._prepare_batch(batch.to(self.device)), logs, history)
                     self._watch(logs, history)
                     self._tell(progress, start, begun)
                     if stop.requested or self._due(self.options.checkpoint_every):

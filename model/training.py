@@ -40,6 +40,7 @@ from .options import TrainOptions
 from .precision import choose_device, choose_precision
 from .pymaf import PyMAF
 from .run_lock import sole_writer
+from .targets import render_targets
 from .trainer import Trainer, TrainReport
 from .watchers import HeldOut, Snapshots, Watcher, plain_batches
 
@@ -96,6 +97,7 @@ def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot) -> 
         precision=precision,
         provenance=provenance,
         watchers=_watchers(options, loader, body, atlas, folder),
+        prepare=(lambda batch: render_targets(batch, model.body, atlas)) if _renders(options) else None,
     )
     if saved is not None:
         trainer.restore(saved)
@@ -157,14 +159,15 @@ def require_supervision(stores: Sequence[Store], options: TrainOptions) -> None:
         # Fits that nothing was chosen from are unproved: the loader shows none of them.
         if not store.has("choice"):
             lacking, command = "chosen fits", "attach-fits"
-        elif options.model.auxiliary == "iuv" and not store.has("iuv"):
+        elif _wants_maps(options) and not store.has("iuv"):
             lacking, command = "IUV maps", "render-iuv"
         else:
             continue
         raise StoreIncomplete(
             f"{store.path} has no {lacking}",
             expected="a store with proved fits and IUV maps",
-            action=f"run `pymaf-data {command}` on it, or pass --allow-partial to train without.",
+            action=f"run `pymaf-data {command}` on it, or pass --allow-partial to train without."
+            + (" Targets that are rendered while training need no maps." if command == "render-iuv" else ""),
         )
 
 
@@ -184,12 +187,20 @@ def body_of(stores: Sequence[Store]) -> str:
     return names[0] if names else _DEFAULT_BODY
 
 
+def _wants_maps(options: TrainOptions) -> bool:
+    return options.model.auxiliary == "iuv" and options.targets == "stored"
+
+
+def _renders(options: TrainOptions) -> bool:
+    return options.model.auxiliary == "iuv" and options.targets == "rendered"
+
+
 def _loader_options(options: TrainOptions) -> LoaderOptions:
     return LoaderOptions(
         batch_size=options.batch_size,
         augmentation=options.augmentation,
         seed=options.seed,
-        maps=options.model.auxiliary == "iuv",
+        maps=_wants_maps(options),
         workers=options.workers,
         allow_partial=options.allow_partial,
     )

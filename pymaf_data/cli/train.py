@@ -53,6 +53,10 @@ def command(
     validate_persons: Annotated[
         int | None, typer.Option(min=1, help="Persons to measure, evenly spread.", show_default="256")
     ] = None,
+    targets: Annotated[
+        Literal["stored", "rendered"] | None,
+        typer.Option(help="Dense targets: stored maps, or rendered for every view.", show_default="stored"),
+    ] = None,
     no_augment: Annotated[bool, typer.Option("--no-augment", help="Plain views, as stored.")] = False,
     allow_partial: Annotated[
         bool, typer.Option("--allow-partial", help="Train on stores that lack fits, maps or shards.")
@@ -83,6 +87,7 @@ def command(
         "precision": precision,
         "workers": workers,
         "backbone": backbone,
+        "targets": targets,
         "augmentation": AugmentationOptions.none() if no_augment else None,
         "allow_partial": allow_partial or None,
         "overwrite": overwrite or None,

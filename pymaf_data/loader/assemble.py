@@ -18,6 +18,7 @@ from torch import Tensor
 
 from pymaf_data.geometry import affines
 from pymaf_data.geometry.affines import VIEW_SIZE, Floats
+from pymaf_data.geometry.cameras import Camera
 from pymaf_data.geometry.joints import J24, J49
 from pymaf_data.geometry.views import Augmentation, augment_joints3d, augment_pose, move_keypoints
 from pymaf_data.geometry.weak_fit import fit_weak_camera
@@ -90,6 +91,7 @@ class Assembler:
             row=torch.from_numpy(rows),
             **self._annotations(rows, drawn.view, keypoints),
             **self._fits(rows, drawn.view, keypoints),
+            **self._drawn(rows, drawn.view),
         )
 
     def _pictures(self, rows: Rows, drawn: Draw) -> Tensor:
@@ -150,6 +152,17 @@ class Assembler:
             "has_fit": has_fit,
             "camera": camera.pi,
             "has_camera": camera.valid,
+        }
+
+    def _drawn(self, rows: Rows, view: Augmentation) -> dict[str, Tensor]:
+        """What an exact map of the view is rendered from."""
+        to_map = affines.compose(affines.resize(VIEW_SIZE, self.options.map_size), view.affine())
+        seen = Camera(torch.from_numpy(self.labels.fit_camera[rows])).warped(to_map)
+        return {
+            "drawn_pose": torch.from_numpy(self.labels.pose[rows]),
+            "drawn_camera": seen.matrix,
+            "drawn_parallel": torch.from_numpy(self.labels.fit_parallel[rows]),
+            "flip": torch.from_numpy(np.broadcast_to(view.flip, len(rows)).copy()),
         }
 
     def _view_keypoints(self, rows: Rows, view: Augmentation) -> Floats:

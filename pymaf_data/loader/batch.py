@@ -25,6 +25,11 @@ class Batch:
         part: (B, Z, Z) uint8 parts 0 … 24; 0 without a map.
         uv: (B, 2, Z, Z) float32 in [0, 1]; 0 on the background.
         has_iuv: (B,) bool.
+        drawn_pose: (B, 24, 3, 3) float32, the fit before it was augmented; identity without a fit. With the next three
+            it is what an exact map is rendered from: a view of a picture is the same body under another camera.
+        drawn_camera: (B, 3, 4) float64: that body's metres → pixels of the augmented map, mirrored where ``flip`` is.
+        drawn_parallel: (B,) bool, whether that camera is orthographic.
+        flip: (B,) bool, whether the view is mirrored.
         row: (B,) int64, row of the loader, counted through its stores.
     """
 
@@ -39,6 +44,10 @@ class Batch:
     part: Tensor
     uv: Tensor
     has_iuv: Tensor
+    drawn_pose: Tensor
+    drawn_camera: Tensor
+    drawn_parallel: Tensor
+    flip: Tensor
     row: Tensor
 
     def __len__(self) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from pymaf_data.body import BodyModel
 from pymaf_data.errors import AssetMismatch, StoreChanged, StoreIncomplete
 from pymaf_data.fits.chosen import ChosenReader
+from pymaf_data.geometry.affines import view_affine
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.render.atlas import Atlas
 from pymaf_data.storage import StageInfo, Store
@@ -40,6 +42,8 @@ class Labels:
         betas: (N, 10) float32.
         fit_joints: (N, 49, 3) float32 metres: the fit's J49 without translation.
         fit_root: (N, 3) float32 metres: its root joint, about which it turns.
+        fit_camera: (N, 3, 4) float64: the fit's metres → pixels of the 224 px view, by its native camera, else by π.
+        fit_parallel: (N,) bool, whether that camera is orthographic.
         has_fit: (N,) bool.
         has_iuv: (N,) bool, whether a map of the chosen fit is stored.
     """
@@ -52,6 +56,8 @@ class Labels:
     betas: NDArray[np.float32]
     fit_joints: NDArray[np.float32]
     fit_root: NDArray[np.float32]
+    fit_camera: NDArray[np.float64]
+    fit_parallel: Flags
     has_fit: Flags
     has_iuv: Flags
 
@@ -82,42 +88,61 @@ def read_labels(store: Store, body: BodyModel, atlas: Atlas, maps: bool, allow_p
     ingest = store.current("ingest")
     stored = _stored(store, ingest, allow_partial)
     present = _read(store, ingest, "present", stored).astype(bool)
-    axis_angle, betas, has_fit = _read_fits(store, body, present, allow_partial)
-    pose = axis_angle_to_matrix(torch.from_numpy(axis_angle)).numpy()
-    joints, root = _pose_bodies(body, pose, betas, has_fit)
+    box = _read(store, ingest, "box", stored)
+    fits = _read_fits(store, body, box, present, allow_partial)
+    pose = axis_angle_to_matrix(torch.from_numpy(fits.axis_angle)).numpy()
+    joints, root = _pose_bodies(body, pose, fits.betas, fits.usable)
     labels = Labels(
-        box=_read(store, ingest, "box", stored),
+        box=box,
         keypoints=_cleared(_read(store, ingest, "keypoints", stored)),
         joints3d=_cleared(_read(store, ingest, "joints3d", stored)),
         present=present,
         pose=pose,
-        betas=betas,
+        betas=fits.betas,
         fit_joints=joints,
         fit_root=root,
-        has_fit=has_fit,
-        has_iuv=_has_map(store, atlas, allow_partial) & has_fit if maps else np.zeros(len(store), bool),
+        fit_camera=fits.camera,
+        fit_parallel=fits.parallel,
+        has_fit=fits.usable,
+        has_iuv=_has_map(store, atlas, allow_partial) & fits.usable if maps else np.zeros(len(store), bool),
     )
     counts = [int(flags.sum()) for flags in (labels.present, labels.has_fit, labels.has_iuv)]
     logger.info("%s: of %d persons %d have a picture, %d a fit, %d an IUV map", store.path.name, len(store), *counts)
     return labels
 
 
-def _read_fits(
-    store: Store, body: BodyModel, present: Flags, allow_partial: bool
-) -> tuple[NDArray[np.float32], NDArray[np.float32], Flags]:
-    """Pose (N, 24, 3), betas (N, 10) and validity (N,) of each row's chosen fit, zeros without one.
+class _Fits(NamedTuple):
+    """The chosen fits of N rows, zeros where a row has none that can be used."""
 
-    Without a choice no fit is proved: none.
-    """
+    axis_angle: NDArray[np.float32]  # (N, 24, 3)
+    betas: NDArray[np.float32]  # (N, 10)
+    camera: NDArray[np.float64]  # (N, 3, 4), to the 224 px view
+    parallel: Flags  # (N,)
+    usable: Flags  # (N,)
+
+    @classmethod
+    def none(cls, N: int) -> _Fits:
+        pose, betas = np.zeros((N, 24, 3), np.float32), np.zeros((N, 10), np.float32)
+        return cls(pose, betas, np.zeros((N, 3, 4)), np.zeros(N, bool), np.zeros(N, bool))
+
+
+def _read_fits(store: Store, body: BodyModel, box: NDArray[np.float64], present: Flags, allow_partial: bool) -> _Fits:
+    """The chosen fits that belong to persons with a picture. Without a choice no fit is proved: none."""
     N = len(store)
+    found = _Fits.none(N)
     if not store.has("choice"):
-        return np.zeros((N, 24, 3), np.float32), np.zeros((N, 10), np.float32), np.zeros(N, bool)
+        return found
     chosen = ChosenReader(store)
     fits = chosen.read(np.arange(N), allow_partial)
-    usable = fits.valid & present
-    for index in np.unique(fits.source[usable]).tolist():
+    found.usable[:] = fits.valid & present
+    for index in np.unique(fits.source[found.usable]).tolist():
         _check_body(chosen.source(index), body)
-    return (fits.pose * usable[:, None]).reshape(N, 24, 3), fits.betas * usable[:, None], usable
+        mine, kind = np.flatnonzero(found.usable & (fits.source == index)), chosen.native_kind(index)
+        camera = fits[mine].cameras(kind, box[mine], view_affine(box[mine]))
+        found.axis_angle[mine] = fits.pose[mine].reshape(-1, 24, 3)
+        found.betas[mine] = fits.betas[mine]
+        found.camera[mine], found.parallel[mine] = camera.matrix.numpy(), camera.orthographic
+    return found
 
 
 def _pose_bodies(

@@ -91,6 +91,7 @@ def free_body() -> Any:
 @pytest.fixture(scope="session")
 def make_batch(free_body: Any) -> Callable[..., Any]:
     """``make_batch(B, seed=0)``: B fully labelled persons; pictures are noise, everything else agrees."""
+    from pymaf_data.geometry.affines import resize
     from pymaf_data.geometry.cameras import weak_to_camera
     from pymaf_data.geometry.rotations import axis_angle_to_matrix
     from pymaf_data.loader import Batch
@@ -120,6 +121,10 @@ def make_batch(free_body: Any) -> Callable[..., Any]:
             part=torch.from_numpy(iuv.part),
             uv=torch.from_numpy(iuv.uv),
             has_iuv=yes,
+            drawn_pose=pose,
+            drawn_camera=weak_to_camera(camera.double()).warped(resize(224, iuv.part.shape[-1])).matrix,
+            drawn_parallel=~yes,
+            flip=~yes,
             row=torch.arange(B),
         )
 

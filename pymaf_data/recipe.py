@@ -31,7 +31,8 @@ _RESOURCE = "pymaf_data.manifests.recipes"
 class SampleSection(StrictModel):
     """A generated raw data set, for machines without a licensed one."""
 
-    persons: int = Field(default=200, ge=1)
+    persons: int = Field(default=200, ge=1, description="of each split")
+    held_out_persons: int | None = Field(default=None, ge=1, description="of a held-out split, where it is to differ")
     seed: int = Field(default=0, ge=0)
     workers: int = Field(default=1, ge=1)
 
@@ -47,7 +48,7 @@ class IngestSection(StrictModel):
 
 
 class FitsSection(StrictModel):
-    """Sources of fits, [NAME=]FORMAT[:PATH] each; ``{raw}`` in a path is the raw data set's folder."""
+    """Sources, [NAME=]FORMAT[:PATH] each; in a path ``{raw}`` is the raw data's folder, ``{split}`` the split."""
 
     sources: tuple[str, ...] = Field(min_length=1)
     prefer: str | None = None
@@ -142,21 +143,31 @@ def _data_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
 
     if recipe.sample is not None:
         # One sample per split that the recipe ingests: they are independent.
-        splits = sorted({part.split for part in recipe.ingest if part.dataset == "sample"})
-        split = splits[0] if len(splits) == 1 else "both"
-        values = recipe.sample.model_dump() | {"out": root.raw("sample"), "split": split}
-        yield Step("sample", "generate a sample", SampleOptions.parse(values, recipe.name))
+        shared = recipe.sample.model_dump(exclude={"held_out_persons"}) | {"out": root.raw("sample")}
+        for split, held_out in sorted(
+            {(part.split, part.held_out) for part in recipe.ingest if part.dataset == "sample"}
+        ):
+            fewer = recipe.sample.held_out_persons if held_out else None
+            values = shared | {"split": split, "persons": fewer or recipe.sample.persons}
+            yield Step("sample", f"generate the sample's {split} split", SampleOptions.parse(values, recipe.name))
     for part in recipe.ingest:
         store, raw = root.store(part.dataset, part.split), root.raw(part.dataset)
         values = part.model_dump(exclude={"held_out"}) | {"root": raw, "out": store}
         yield Step("ingest", f"ingest {part.dataset} {part.split}", IngestOptions.parse(values, recipe.name))
         if recipe.fits is not None:
-            sources = tuple(source.replace("{raw}", str(raw)) for source in recipe.fits.sources)
+            places = {"{raw}": str(raw), "{split}": part.split}
+            sources = tuple(_placed(source, places) for source in recipe.fits.sources)
             values = {"store": store, "fits": sources, "prefer": recipe.fits.prefer}
             yield Step("attach-fits", f"fit {store.name}", AttachOptions.parse(values, recipe.name))
     if recipe.render is not None:
         values = recipe.render.model_dump() | {"stores": stores_of(recipe, root), "shard": "all"}
         yield Step("render-iuv", "render IUV maps", RenderOptions.parse(values, recipe.name))
+
+
+def _placed(source: str, places: dict[str, str]) -> str:
+    for name, value in places.items():
+        source = source.replace(name, value)
+    return source
 
 
 def _learning_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:

@@ -48,6 +48,18 @@ def test_a_held_out_split_is_measured_and_not_learned_from(tmp_path: Path) -> No
     assert len([step for step in road(recipe, root) if step.stage == "ingest"]) == 2
 
 
+def test_splits_of_the_sample_have_their_own_size_and_truth(tmp_path: Path) -> None:
+    root = DataRoot(tmp_path)
+    steps = road(load_recipe("world"), root)
+    samples = {step.options.split: step.options.persons for step in steps if step.stage == "sample"}
+    assert samples == {"train": 5000, "val": 400}
+    truths = [step.options.fits for step in steps if step.stage == "attach-fits"]
+    assert truths == [(f"truth:{root.raw('sample')}/truth/{split}.npz",) for split in ("train", "val")]
+    parts = [{"dataset": "sample"}, {"dataset": "sample", "split": "val", "held_out": True}]
+    alike = Recipe.parse(MINIMAL | {"ingest": parts, "sample": {"persons": 7}}, "test")
+    assert {step.options.persons for step in road(alike, root) if step.stage == "sample"} == {7}
+
+
 def test_reports_are_of_every_store_and_of_the_run(tmp_path: Path) -> None:
     root = DataRoot(tmp_path)
     paths = [step.options.path for step in road(load_recipe("demo"), root) if step.stage == "report"]

@@ -32,10 +32,10 @@ from pymaf_data.geometry import affines
 from pymaf_data.geometry.cameras import weak_to_camera
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.loader import Loader, LoaderOptions
-from pymaf_data.render import load_atlas, render_maps, warp_maps
+from pymaf_data.render import MAP_SIZE, StoredMaps, load_atlas, render_stored, warp_maps
 from pymaf_data.storage import ArraySpec, Plan, Provenance, Store, create_store, encode_jpeg, open_store
 
-CROP, MAP, BATCH = 400, 256, 64
+CROP, BATCH = 400, 64
 
 
 def photograph(rng: np.random.Generator) -> np.ndarray:
@@ -67,7 +67,7 @@ def make_store(path: Path, persons: int) -> Store:
     native = camera.warped(affines.invert(affines.view_affine(box)))
     keypoints = np.ones((persons, 49, 3), np.float32)
     keypoints[..., :2] = native.project(out.joints).numpy()
-    maps = render_maps(out.vertices, camera.warped(affines.invert(affines.crop_to_view(MAP))), atlas, MAP)
+    maps = render_stored(out.vertices, camera.warped(affines.invert(affines.crop_to_view(MAP_SIZE))), atlas)
     everyone = np.ones(persons, bool)
     ingest = {"box": box, "keypoints": keypoints, "joints3d": np.zeros((persons, 24, 4), np.float32)}
     stages = {
@@ -87,7 +87,7 @@ def make_store(path: Path, persons: int) -> Store:
             {"sources": ["truth"], "generations": {"truth": digest_json("fits/truth")}},
         ),
         "iuv": (
-            {"map": maps, "rendered": everyone},
+            {"part": maps.part, "uv": maps.uv, "rendered": everyone},
             {"atlas_digest": atlas.digest, "choice": digest_json("choice")},
         ),
     }
@@ -111,7 +111,7 @@ def make_store(path: Path, persons: int) -> Store:
 def specs(arrays: dict[str, np.ndarray], with_pictures: bool) -> list[ArraySpec]:
     """The arrays of a stage; pictures and maps one row per inner chunk."""
     pictures = [ArraySpec("image", (CROP, CROP, 3), "u1", 1, "jpeg")] if with_pictures else []
-    inner = {"map": 1}
+    inner = {"part": 1, "uv": 1}
     return pictures + [ArraySpec(n, v.shape[1:], v.dtype.str, inner.get(n, 64)) for n, v in arrays.items()]
 
 
@@ -133,17 +133,18 @@ def bare(store: Store) -> Callable[[slice], int]:
 
 def bare_with_maps(store: Store) -> Callable[[], int]:
     """Decode and warp of pictures and of maps, and nothing else."""
-    pictures, array, atlas = bare(store), store.array("iuv/map"), load_atlas("free")
-    encoded = [bytes(array.encoded(row)) for row in range(len(store))]
+    pictures, arrays, atlas = bare(store), [store.array(f"iuv/{name}") for name in ("part", "uv")], load_atlas("free")
+    encoded = [[bytes(array.encoded(row)) for array in arrays] for row in range(len(store))]
     to_target = affines.compose(affines.resize(224, 56), affines.augmentation_affine(1.0, 0.3, True))
-    moved = np.tile(affines.compose(to_target, affines.crop_to_view(MAP)), (BATCH, 1, 1))
+    moved = np.tile(affines.compose(to_target, affines.crop_to_view(MAP_SIZE)), (BATCH, 1, 1))
 
     def work() -> int:
-        stored = np.empty((BATCH, 3, MAP, MAP), np.uint8)
+        stored = StoredMaps(*(np.empty((BATCH, *array.shape[1:]), np.uint8) for array in arrays))
         for start in range(0, len(encoded), BATCH):
             block = encoded[start : start + BATCH]
-            for place, data in enumerate(block):
-                stored[place].reshape(-1)[:] = np.frombuffer(zstd.decompress(data), np.uint8)
+            for place, chunks in enumerate(block):
+                for planes, data in zip((stored.part, stored.uv), chunks, strict=True):
+                    planes[place].reshape(-1)[:] = np.frombuffer(zstd.decompress(data), np.uint8)
             warp_maps(stored[: len(block)], moved[: len(block)], np.ones(len(block), bool), atlas)
         return pictures()
 

@@ -7,8 +7,8 @@ both windings, since nothing is culled. Rates are per second of one core (proces
 *two threads*, which is by the clock and only means something where two cores are free. Goals: 3,000 maps a second at
 56 px; later 4,500, and 1,400 at 224 px.
 
-*56 px*, *224 px*: `render_iuv`, from vertices to part and U, V. *stored 256 px*: `render_maps` in the crop's frame,
-from vertices to bytes. *body*, *encode*: the two other steps of the stage, forward pass and zstd. *fit to chunk*: all
+*56 px*, *224 px*: `render_iuv`, from vertices to part and U, V. *stored*: `render_stored` in the crop's frame, from
+vertices to bytes. *body*, *encode*: the two other steps of the stage, forward pass and zstd. *fit to chunk*: all
 three. *warp*: a stored map into a 56 px target under an augmentation.
 """
 
@@ -29,7 +29,16 @@ from pymaf_data.geometry.affines import CROP_SIZE, compose, crop_to_view, invert
 from pymaf_data.geometry.cameras import Camera, weak_to_camera
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.geometry.views import Augmentation
-from pymaf_data.render import MAP_SIZE, TARGET_SIZE, load_atlas, rasterize, render_iuv, render_maps, warp_maps
+from pymaf_data.render import (
+    MAP_SIZE,
+    TARGET_SIZE,
+    StoredMaps,
+    load_atlas,
+    rasterize,
+    render_iuv,
+    render_stored,
+    warp_maps,
+)
 from pymaf_data.stages.iuv_shard import BLOCK, map_specs
 from pymaf_data.storage.specs import encode_rows
 
@@ -62,8 +71,7 @@ def candidates(count: int) -> dict[str, Callable[[], int]]:
     with torch.no_grad():
         vertices = body(pose, betas).vertices
     mirrored = vertices * torch.tensor([-1.0, 1.0, 1.0])
-    maps = render_maps(vertices, cameras, atlas, MAP_SIZE)
-    spec = map_specs(MAP_SIZE, 512)[0]
+    maps = render_stored(vertices, cameras, atlas)
     blocks = [slice(first, first + BLOCK) for first in range(0, count, BLOCK)]
     turned = compose(resize(224, TARGET_SIZE), Augmentation.of(1.1, 0.4).affine())
     to_target = compose(turned, crop_to_view(MAP_SIZE))
@@ -78,7 +86,7 @@ def candidates(count: int) -> dict[str, Callable[[], int]]:
 
     @torch.no_grad()
     def fit_to_chunk(rows: slice) -> None:
-        encode_rows(spec, render_maps(body(pose[rows], betas[rows]).vertices, cameras[rows], atlas, MAP_SIZE))
+        encode(render_stored(body(pose[rows], betas[rows]).vertices, cameras[rows], atlas))
 
     return {
         "56 px": over_blocks(lambda rows: render_iuv(vertices[rows], pi[rows], atlas, 56)),
@@ -88,12 +96,18 @@ def candidates(count: int) -> dict[str, Callable[[], int]]:
         "224 px raster": over_blocks(
             lambda rows: rasterize(vertices[rows], atlas.mesh_faces, weak_to_camera(pi[rows]), 224)
         ),
-        "stored 256 px": over_blocks(lambda rows: render_maps(vertices[rows], cameras[rows], atlas, MAP_SIZE)),
+        "stored": over_blocks(lambda rows: render_stored(vertices[rows], cameras[rows], atlas)),
         "body": over_blocks(torch.no_grad()(lambda rows: body(pose[rows], betas[rows]))),
-        "encode": over_blocks(lambda rows: encode_rows(spec, maps[rows])),
+        "encode": over_blocks(lambda rows: encode(maps[rows])),
         "fit to chunk": over_blocks(fit_to_chunk),
         "warp": over_blocks(lambda rows: warp_maps(maps[rows], to_target, False, atlas)),
     }
+
+
+def encode(maps: StoredMaps) -> tuple[list[bytes], list[bytes]]:
+    """The chunks of both arrays."""
+    part, uv, _ = map_specs(MAP_SIZE, 512)
+    return encode_rows(part, maps.part), encode_rows(uv, maps.uv)
 
 
 def two_threads(work: Callable[[], int]) -> Callable[[], int]:
@@ -112,8 +126,8 @@ def main() -> None:
     rates = rounds_of(work, arguments.rounds, clock=time.process_time)
     pairs = {"one thread": work["224 px"], "two threads": two_threads(work["224 px"])}
     by_clock = rounds_of(pairs, arguments.rounds)
-    spent = {step: 1 / summary(rates[step])["median"] for step in ("body", "stored 256 px", "encode")}
-    sizes = np.array([len(chunk) for chunk in _chunks(arguments.bodies)])
+    spent = {step: 1 / summary(rates[step])["median"] for step in ("body", "stored", "encode")}
+    sizes = np.array(_sizes(arguments.bodies))
     write(
         "render",
         {
@@ -126,18 +140,21 @@ def main() -> None:
             "mirrored_of_upright_56": ratio(rates, "56 px mirrored", "56 px"),
             "two_threads_of_one_by_clock": ratio(by_clock, "two threads", "one thread"),
             "share_of_stage": {step: round(seconds / sum(spent.values()), 3) for step, seconds in spent.items()},
-            "stored_bytes_per_map": {"median": int(np.median(sizes)), "max": int(sizes.max())},
+            "stored_bytes_per_map": {
+                name: {"median": int(np.median(bytes_)), "max": int(bytes_.max())}
+                for name, bytes_ in zip(("part", "uv", "both"), (*sizes.T, sizes.sum(1)), strict=True)
+            },
             "peer": "PyTorch3D is in no package index and was not built for this run",
         },
     )
 
 
-def _chunks(count: int) -> list[bytes]:
+def _sizes(count: int) -> list[tuple[int, int]]:
     pi = torch.tensor([[0.85, 0.0, 0.0]]).repeat(count, 1)
     with torch.no_grad():
         vertices = load_body("free")(poses(count), torch.zeros(count, 10)).vertices
-    maps = render_maps(vertices, crop_cameras(pi), load_atlas("free"), MAP_SIZE)
-    return encode_rows(map_specs(MAP_SIZE, 512)[0], maps)
+    chunks = encode(render_stored(vertices, crop_cameras(pi), load_atlas("free")))
+    return [(len(part), len(uv)) for part, uv in zip(*chunks, strict=True)]
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ class FitsSection(StrictModel):
 class RenderSection(StrictModel):
     """The dense-correspondence maps."""
 
-    size: int = Field(default=256, ge=16, le=1024)
+    size: int = Field(default=576, ge=16, le=1024, multiple_of=3)
     renderer: str = "auto"
 
 

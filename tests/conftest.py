@@ -40,3 +40,9 @@ def coco() -> ModuleType:
 def warps() -> ModuleType:
     """Measures of warped maps against rendered ones, ``tests/measures/warps.py``."""
     return load_module(REPOSITORY / "tests" / "measures" / "warps.py")
+
+
+@pytest.fixture(scope="session")
+def independent() -> ModuleType:
+    """The reader that knows stores from ``schemas/store.md`` alone, ``tests/storage/independent_reader.py``."""
+    return load_module(REPOSITORY / "tests" / "storage" / "independent_reader.py")

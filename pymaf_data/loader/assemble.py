@@ -28,13 +28,14 @@ from pymaf_data.loader.labels import Labels
 from pymaf_data.loader.options import LoaderOptions
 from pymaf_data.loader.pictures import gain_rows, reductions, scale_channels, warp_view
 from pymaf_data.render.atlas import Atlas
+from pymaf_data.render.stored import StoredMaps
 from pymaf_data.render.warp import warp_maps
 from pymaf_data.storage import Array, Store
 from pymaf_data.storage.specs import decode_chunk_into
 
 Rows = NDArray[np.int64]
 
-_MAPS = 8  # read before they are warped: they stay in the cache, and the calls are few
+_MAPS = 4  # read before they are warped: they stay in the cache, and the calls are few
 
 
 @dataclass
@@ -58,10 +59,10 @@ class Source:
         return self.store.array("image")
 
     @cached_property
-    def maps(self) -> Array | None:
-        """Stored IUV maps (N, 3, Z, Z)."""
+    def maps(self) -> tuple[Array, Array] | None:
+        """Stored IUV maps, parts (N, Z, Z) and U, V (N, 2, Z/K, Z/K), one row per inner chunk."""
         has_maps = self.with_maps and self.store.has("iuv")
-        return self.store.array("iuv/map") if has_maps else None
+        return (self.store.array("iuv/part"), self.store.array("iuv/uv")) if has_maps else None
 
 
 class Assembler:
@@ -117,12 +118,13 @@ class Assembler:
             mapped = self.labels.has_iuv[rows[places]]
             if source.maps is None or not mapped.any():
                 continue
-            moved = affines.compose(from_view, affines.crop_to_view(source.maps.shape[-1]))
-            stored = np.empty((_MAPS, *source.maps.shape[1:]), np.uint8)
+            moved = affines.compose(from_view, affines.crop_to_view(source.maps[0].shape[-1]))
+            stored = StoredMaps(*(np.empty((_MAPS, *array.shape[1:]), np.uint8) for array in source.maps))
             for start in range(0, int(mapped.sum()), _MAPS):
                 block = places[mapped][start : start + _MAPS]
                 for number, row in enumerate(local[mapped][start : start + _MAPS].tolist()):
-                    _read_row(source.maps, row, stored[number])
+                    for array, planes in zip(source.maps, (stored.part, stored.uv), strict=True):
+                        _read_row(array, row, planes[number])
                 targets = warp_maps(stored[: len(block)], moved[block], view.flip[block], self._atlas, size)
                 part[block], uv[block] = targets.part, targets.uv
         return torch.from_numpy(part), torch.from_numpy(uv)

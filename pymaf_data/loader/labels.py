@@ -167,6 +167,12 @@ def _has_map(store: Store, atlas: Atlas, allow_partial: bool) -> Flags:
     if not store.has("iuv"):
         return np.zeros(len(store), bool)
     maps = store.current("iuv")
+    if "part" not in maps.record.specs:
+        raise StoreChanged(
+            f"the IUV maps of {store.path} have the form of format 1.0: {', '.join(maps.record.specs)}",
+            expected="the arrays part and uv",
+            action="run `pymaf-data render-iuv` on it; it renders them anew beside the old.",
+        )
     if maps.attributes["atlas_digest"] != atlas.digest:
         raise AssetMismatch(
             f"the IUV maps of {store.path} show the charts of another atlas",

@@ -2,6 +2,7 @@
 
 rasterize      which face each pixel shows, where on it, how far away
 render_iuv     part and U, V of each pixel: the dense targets of PyMAF
+render_stored  the same in the form that a store keeps
 load_atlas     the chart that gives them their meaning, tied to one mesh
 warp_maps      moves stored maps under an augmentation
 shade, overlay pictures for eyes
@@ -15,18 +16,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pymaf_data.render.atlas import COARSE_OF_PART, LIMB_OF_PART, LIMBS, Atlas, atlas_of_body, load_atlas
     from pymaf_data.render.backends import BACKENDS
-    from pymaf_data.render.iuv import IUV, MAP_SIZE, TARGET_SIZE, render_iuv, render_maps
+    from pymaf_data.render.iuv import IUV, TARGET_SIZE, render_iuv
     from pymaf_data.render.raster import NEAR, Raster, rasterize
     from pymaf_data.render.shading import PART_COLOURS, overlay, part_picture, shade
-    from pymaf_data.render.warp import flip_map, warp_maps
+    from pymaf_data.render.stored import MAP_SIZE, StoredMaps, render_stored
+    from pymaf_data.render.warp import warp_maps
 
 _HOMES = {
     "atlas": ("COARSE_OF_PART", "LIMBS", "LIMB_OF_PART", "Atlas", "atlas_of_body", "load_atlas"),
-    "iuv": ("IUV", "MAP_SIZE", "TARGET_SIZE", "render_iuv", "render_maps"),
+    "iuv": ("IUV", "TARGET_SIZE", "render_iuv"),
     "backends": ("BACKENDS",),
     "raster": ("NEAR", "Raster", "rasterize"),
     "shading": ("PART_COLOURS", "overlay", "part_picture", "shade"),
-    "warp": ("flip_map", "warp_maps"),
+    "stored": ("MAP_SIZE", "StoredMaps", "render_stored"),
+    "warp": ("warp_maps",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -42,14 +45,14 @@ __all__ = [
     "TARGET_SIZE",
     "Atlas",
     "Raster",
+    "StoredMaps",
     "atlas_of_body",
-    "flip_map",
     "load_atlas",
     "overlay",
     "part_picture",
     "rasterize",
     "render_iuv",
-    "render_maps",
+    "render_stored",
     "shade",
     "warp_maps",
 ]

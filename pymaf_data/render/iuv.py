@@ -3,10 +3,10 @@
     vertices ─ project ─ z-buffer ─ face ─┬─ part of the face          (0 = background)
                                           └─ U, V at the pixel centre  (perspective-correct)
 
-Two forms. Targets for a loss: part uint8 and U, V float32. Stored maps: uint8 (3, Z, Z) holding part, 255·U and
-255·V, rounded, in the frame of the stored crop; :mod:`pymaf_data.render.warp` moves those under an augmentation.
+These are targets for a loss: part uint8 and U, V float32. What a store keeps of them is another form,
+:mod:`pymaf_data.render.stored`.
 
-Shapes: B bodies, V vertices, S and Z pixels per side.
+Shapes: B bodies, V vertices, S pixels per side.
 """
 
 from __future__ import annotations
@@ -34,9 +34,6 @@ from pymaf_data.render.raster import (
     placed,
     refuse_non_finite,
 )
-
-MAP_SIZE = 256
-"""Default side Z of stored maps, in pixels of the stored crop's frame."""
 
 TARGET_SIZE = 56
 """Side of the maps that the network learns from, over the 224 px view."""
@@ -74,7 +71,7 @@ def render_iuv(
     vertices: torch.Tensor | np.ndarray,
     cameras: Camera | torch.Tensor,
     atlas: Atlas,
-    size: int = TARGET_SIZE,
+    size: int | tuple[int, int] = TARGET_SIZE,
     backend: str = "auto",
 ) -> IUV:
     """Render dense correspondences.
@@ -84,7 +81,7 @@ def render_iuv(
         cameras: weak cameras π (B, 3) of the 224 px view, which is rendered at ``size``; or a
             :class:`~pymaf_data.geometry.cameras.Camera` in pixels of a ``size`` × ``size`` raster.
         atlas: the charts of this mesh.
-        size: side of the maps in pixels.
+        size: side of the maps in pixels; with a Camera, or (height, width).
         backend: as for :func:`~pymaf_data.render.raster.rasterize`.
 
     Returns:
@@ -95,7 +92,7 @@ def render_iuv(
         ShapeError: arguments that do not fit together.
     """
     name = resolve_backend(backend, vertices)
-    camera = cameras if isinstance(cameras, Camera) else _view_camera(cameras, size)
+    camera = cameras if isinstance(cameras, Camera) else _view_camera(cameras, as_size(size)[0])
     if name == "numba":
         found = _paint_here(vertices, camera, atlas, size)
     else:
@@ -107,12 +104,12 @@ def render_iuv(
 
 
 def _paint_here(
-    vertices: torch.Tensor | np.ndarray, camera: Camera, atlas: Atlas, size: int
+    vertices: torch.Tensor | np.ndarray, camera: Camera, atlas: Atlas, size: int | tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Part and U, V by the embedded kernels."""
-    points, matrices, orthographic, scratch = _prepare(vertices, camera, atlas, size)
-    part = np.empty((len(points), size, size), np.uint8)
-    uv = np.empty((len(points), 2, size, size), np.float32)
+    points, matrices, orthographic, scratch = prepare(vertices, camera, atlas, size)
+    part = np.empty((len(points), *scratch.face.shape), np.uint8)
+    uv = np.empty((len(points), 2, *scratch.face.shape), np.float32)
     bad = zbuffer.fill_targets(
         points, atlas.mesh_faces, atlas.face_part, atlas.corner_uv, matrices, orthographic, NEAR, scratch, part, uv
     )
@@ -120,32 +117,13 @@ def _paint_here(
     return part, uv
 
 
-def render_maps(
-    vertices: torch.Tensor | np.ndarray,
-    cameras: Camera | torch.Tensor,
-    atlas: Atlas,
-    size: int | tuple[int, int] = MAP_SIZE,
-    backend: str = "auto",
-) -> np.ndarray:
-    """Render maps in the stored form, (B, 3, Z, Z) uint8; arguments and errors as for :func:`render_iuv`.
-
-    With a :class:`~pymaf_data.geometry.cameras.Camera`, ``size`` may be (height, width).
-    """
-    points, matrices, orthographic, scratch = _prepare(vertices, cameras, atlas, size)
-    maps = np.empty((len(points), 3, *as_size(size)), np.uint8)
-    bad = zbuffer.fill_stored(
-        points, atlas.mesh_faces, atlas.face_part, atlas.corner_uv, matrices, orthographic, NEAR, scratch, maps
-    )
-    refuse_non_finite(bad)
-    return maps
-
-
-def _prepare(
+def prepare(
     vertices: torch.Tensor | np.ndarray,
     cameras: Camera | torch.Tensor,
     atlas: Atlas,
     size: int | tuple[int, int],
 ) -> tuple[np.ndarray, np.ndarray, bool, zbuffer.Scratch]:
+    """What the embedded kernels take: vertices, projection matrices, whether they are orthographic, buffers."""
     points = as_vertices(vertices)
     height, width = as_size(size)
     check_indices(atlas.mesh_faces, points.shape[1])

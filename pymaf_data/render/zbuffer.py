@@ -50,7 +50,7 @@ _INCLUSIVE = -2.2250738585072014e-308
 
 
 class Scratch(NamedTuple):
-    """Buffers of one thread: projected vertices, the nearest surface per pixel, and the pixels that show one."""
+    """Buffers of one thread: projected vertices, the nearest surface per pixel, and points on it."""
 
     x: np.ndarray  # (V,) f8
     y: np.ndarray  # (V,) f8
@@ -58,7 +58,7 @@ class Scratch(NamedTuple):
     cell: np.ndarray  # (V,) i4
     key: np.ndarray  # (H, W) f8
     face: np.ndarray  # (H, W) i4
-    pixel: np.ndarray  # (H·W,) i4 flat indices of covered pixels
+    pixel: np.ndarray  # (H·W,) i4 the pixels whose face is asked for, packed as cells are
     weight: np.ndarray  # (H·W, 3) f8 their barycentrics
 
     @classmethod
@@ -90,14 +90,13 @@ def fill_surfaces(
 ) -> int:
     """Fill ``face`` (B,H,W), ``bary`` (B,H,W,3), ``depth`` (B,H,W); returns −1 or the first item that is not finite."""
     nearest, keys, pixel, weight = scratch.face, scratch.key, scratch.pixel, scratch.weight
-    width = nearest.shape[1]
     for item in range(vertices.shape[0]):
         count = _find_visible(vertices[item], faces, matrices[item], orthographic, near, scratch)
         if count < 0:
             return item
         face[item], bary[item], depth[item] = -1, 0.0, np.inf
         for n in range(count):
-            row, column = pixel[n] // width, pixel[n] % width
+            row, column = pixel[n] >> 16, pixel[n] & 0xFFFF
             face[item, row, column] = nearest[row, column]
             depth[item, row, column] = -keys[row, column] if orthographic else 1.0 / keys[row, column]
             for k in range(3):
@@ -126,14 +125,13 @@ def fill_targets(
 ) -> int:
     """Fill ``part`` (B,S,S) and ``uv`` (B,2,S,S); returns −1 or the first item that is not finite."""
     nearest, pixel, weight = scratch.face, scratch.pixel, scratch.weight
-    width = nearest.shape[1]
     for item in range(vertices.shape[0]):
         count = _find_visible(vertices[item], faces, matrices[item], orthographic, near, scratch)
         if count < 0:
             return item
         part[item], uv[item] = 0, 0.0
         for n in range(count):
-            row, column = pixel[n] // width, pixel[n] % width
+            row, column = pixel[n] >> 16, pixel[n] & 0xFFFF
             f = nearest[row, column]
             part[item, row, column] = face_part[f]
             for k in range(2):
@@ -155,27 +153,35 @@ def fill_stored(
     orthographic: bool,
     near: float,
     scratch: Scratch,
-    maps: Array,
+    part: Array,
+    uv: Array,
 ) -> int:
-    """Fill ``maps`` (B,3,Z,Z) with part, 255·U, 255·V; returns −1 or the first item that is not finite."""
+    """Fill ``part`` (B,Z,Z) and, for one pixel of each block, ``uv`` (B,2,Z/K,Z/K) with 255·U, 255·V.
+
+    Returns:
+        −1 or the first item that is not finite.
+    """
     nearest, pixel, weight = scratch.face, scratch.pixel, scratch.weight
-    width = nearest.shape[1]
+    block = part.shape[1] // uv.shape[2]
     for item in range(vertices.shape[0]):
-        count = _find_visible(vertices[item], faces, matrices[item], orthographic, near, scratch)
-        if count < 0:
+        bounds, finite = _project(vertices[item], matrices[item], orthographic, near, scratch)
+        if not finite:
             return item
-        maps[item] = 0
+        part[item], uv[item] = 0, 0
+        _draw(faces, bounds, near, scratch)
+        _show_parts(bounds, face_part, scratch, part[item])
+        count = _list_samples(bounds, block, scratch, part[item])
+        _weigh(count, faces, orthographic, scratch)
         for n in range(count):
-            row, column = pixel[n] // width, pixel[n] % width
+            row, column = pixel[n] >> 16, pixel[n] & 0xFFFF
             f = nearest[row, column]
-            maps[item, 0, row, column] = face_part[f]
             for k in range(2):
                 value = _unit(
                     weight[n, 0] * corner_uv[f, 0, k]
                     + weight[n, 1] * corner_uv[f, 1, k]
                     + weight[n, 2] * corner_uv[f, 2, k]
                 )
-                maps[item, 1 + k, row, column] = np.uint8(value * 255.0 + 0.5)
+                uv[item, k, row // block, column // block] = np.uint8(value * 255.0 + 0.5)
     return -1
 
 
@@ -185,8 +191,8 @@ def _find_visible(
 ) -> int:
     """Find the visible surface of one mesh: which pixels show it, which face, and where on the face.
 
-    Afterwards the first ``count`` entries of ``scratch.pixel`` (in reading order) and ``scratch.weight`` describe the
-    covered pixels; ``scratch.face`` and ``scratch.key`` hold their face and depth key, and are undefined elsewhere.
+    Afterwards the first ``count`` entries of ``scratch.pixel`` and ``scratch.weight`` describe the covered pixels;
+    ``scratch.face`` and ``scratch.key`` hold their face and depth key, and are undefined elsewhere.
 
     Returns:
         ``count``, or −1 where a projected coordinate is not finite.
@@ -195,7 +201,9 @@ def _find_visible(
     if not finite:
         return -1
     _draw(faces, bounds, near, scratch)
-    return _weigh(faces, bounds, orthographic, scratch)
+    count = _list_covered(bounds, scratch)
+    _weigh(count, faces, orthographic, scratch)
+    return count
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -295,31 +303,67 @@ def _draw(faces: Array, bounds: Bounds, near: float, scratch: Scratch) -> None:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _weigh(faces: Array, bounds: Bounds, orthographic: bool, scratch: Scratch) -> int:
-    """List the covered pixels with their perspective-correct barycentrics; returns how many there are."""
-    x, y, q, cell, face = scratch.x, scratch.y, scratch.q, scratch.cell, scratch.face
-    pixel, weight, width = scratch.pixel, scratch.weight, scratch.face.shape[1]
+def _list_covered(bounds: Bounds, scratch: Scratch) -> int:
+    """List the pixels that show a face, in reading order; returns how many there are."""
+    face, pixel = scratch.face, scratch.pixel
     count = 0
     for row in range(bounds[0], bounds[1]):
-        py = row + 0.5
         for column in range(bounds[2], bounds[3]):
-            f = face[row, column]
-            if f < 0:
-                continue
-            px = column + 0.5
-            i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
-            if (cell[i0] | cell[i1] | cell[i2]) < 0:
-                e0, e1, e2, _ = _crossing_edges(i0, i1, i2, px, py, scratch)
-            else:
-                x0, y0, x1, y1, x2, y2 = x[i0] - px, y[i0] - py, x[i1] - px, y[i1] - py, x[i2] - px, y[i2] - py
-                e0, e1, e2 = x1 * y2 - y1 * x2, x2 * y0 - y2 * x0, x0 * y1 - y0 * x1
-                if not orthographic:
-                    e0, e1, e2 = e0 * q[i0], e1 * q[i1], e2 * q[i2]
-            scale = 1.0 / (e0 + e1 + e2)
-            pixel[count] = row * width + column
-            weight[count, 0], weight[count, 1], weight[count, 2] = e0 * scale, e1 * scale, e2 * scale
-            count += 1
+            if face[row, column] >= 0:
+                pixel[count] = (row << 16) | column
+                count += 1
     return count
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _show_parts(bounds: Bounds, face_part: Array, scratch: Scratch, part: Array) -> None:
+    """Parts of the visible faces into ``part`` (H,W), which is zero."""
+    face = scratch.face
+    for row in range(bounds[0], bounds[1]):
+        for column in range(bounds[2], bounds[3]):
+            if face[row, column] >= 0:
+                part[row, column] = face_part[face[row, column]]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _list_samples(bounds: Bounds, block: int, scratch: Scratch, part: Array) -> int:
+    """List one pixel of each block that shows a part: its centre, else the first in reading order; returns how many."""
+    pixel, centre = scratch.pixel, block // 2
+    count = 0
+    for top in range(bounds[0] // block * block, bounds[1], block):
+        for left in range(bounds[2] // block * block, bounds[3], block):
+            if part[top + centre, left + centre]:
+                pixel[count] = ((top + centre) << 16) | (left + centre)
+                count += 1
+                continue
+            for n in range(block * block):
+                row, column = top + n // block, left + n % block
+                if part[row, column]:
+                    pixel[count] = (row << 16) | column
+                    count += 1
+                    break
+    return count
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _weigh(count: int, faces: Array, orthographic: bool, scratch: Scratch) -> None:
+    """Perspective-correct barycentrics of the first ``count`` listed pixels on the faces that they show."""
+    x, y, q, cell, face = scratch.x, scratch.y, scratch.q, scratch.cell, scratch.face
+    pixel, weight = scratch.pixel, scratch.weight
+    for n in range(count):
+        row, column = pixel[n] >> 16, pixel[n] & 0xFFFF
+        px, py = column + 0.5, row + 0.5
+        f = face[row, column]
+        i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
+        if (cell[i0] | cell[i1] | cell[i2]) < 0:
+            e0, e1, e2, _ = _crossing_edges(i0, i1, i2, px, py, scratch)
+        else:
+            x0, y0, x1, y1, x2, y2 = x[i0] - px, y[i0] - py, x[i1] - px, y[i1] - py, x[i2] - px, y[i2] - py
+            e0, e1, e2 = x1 * y2 - y1 * x2, x2 * y0 - y2 * x0, x0 * y1 - y0 * x1
+            if not orthographic:
+                e0, e1, e2 = e0 * q[i0], e1 * q[i1], e2 * q[i2]
+        scale = 1.0 / (e0 + e1 + e2)
+        weight[n, 0], weight[n, 1], weight[n, 2] = e0 * scale, e1 * scale, e2 * scale
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

@@ -37,10 +37,10 @@ def fit_into_panel(picture: Picture) -> tuple[Picture, NDArray[np.float64]]:
     return panel, np.array([[size[0] / width, 0, left], [0, size[1] / height, top]], np.float64)
 
 
-def resize_panel(picture: Picture, exact: bool = False) -> Picture:
-    """A square picture at the panel's size; ``exact`` keeps the values of maps (nearest neighbour)."""
+def resize_panel(picture: Picture) -> Picture:
+    """A square picture at the panel's size."""
     smooth = cv2.INTER_AREA if picture.shape[0] > PANEL else cv2.INTER_LINEAR
-    resized = cv2.resize(picture, (PANEL, PANEL), interpolation=cv2.INTER_NEAREST if exact else smooth)
+    resized = cv2.resize(picture, (PANEL, PANEL), interpolation=smooth)
     return np.asarray(resized, np.uint8)
 
 

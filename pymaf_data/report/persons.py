@@ -152,7 +152,9 @@ def _add_fits(
 def _add_maps(result: list[SheetRow], store: Store, rows: NDArray[np.int64]) -> None:
     if not store.has("iuv"):
         return
-    maps, rendered = store.array("iuv/map").rows(rows), store.array("iuv/rendered").rows(rows)
+    part, uv, rendered = (store.array(f"iuv/{name}").rows(rows) for name in ("part", "uv", "rendered"))
+    block = part.shape[1] // uv.shape[2]
     for k, entry in enumerate(result):
         if rendered[k]:
-            entry.panels[IUV] = resize_panel(part_picture(maps[k, 0], maps[k, 1:].astype(np.float32) / 255), exact=True)
+            every_pixel = np.repeat(np.repeat(uv[k], block, axis=1), block, axis=2)
+            entry.panels[IUV] = resize_panel(part_picture(part[k], every_pixel.astype(np.float32) / 255))

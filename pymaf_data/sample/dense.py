@@ -1,7 +1,7 @@
 """The dense truth: part, U, V of the bare body at every pixel of the picture that it would cover alone.
 
 *Amodal*: nothing hides it but the frame. What is visible of it is where the annotation's mask is set.
-One PNG per person, cropped to what it covers: (h, w, 3) uint8 RGB of part, 255·U, 255·V, as stored maps are.
+One PNG per person, cropped to what it covers: (h, w, 3) uint8 RGB of part, 255·U, 255·V.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from pymaf_data.errors import RawDataCorrupt
-from pymaf_data.render import Atlas, render_maps
+from pymaf_data.render import Atlas, render_stored
 from pymaf_data.sample.engine.rectangles import window
 from pymaf_data.sample.view import View
 
@@ -32,8 +32,9 @@ def dense_truth(view: View, vertices: np.ndarray, atlas: Atlas) -> tuple[np.ndar
     if part is None:
         return np.zeros((1, 1, 3), np.uint8), (0, 0)
     low, size, camera = part
-    maps = render_maps(vertices[None], camera, atlas, size)[0]
-    return np.ascontiguousarray(maps.transpose(1, 2, 0)), (int(low[0]), int(low[1]))
+    maps = render_stored(vertices[None], camera, atlas, size, block=1)
+    image = np.concatenate([maps.part, maps.uv[0]]).transpose(1, 2, 0)
+    return np.ascontiguousarray(image), (int(low[0]), int(low[1]))
 
 
 def encode_dense(image: np.ndarray) -> bytes:

@@ -21,7 +21,8 @@ from pymaf_data.digest import digest_arrays
 from pymaf_data.fits.chosen import ChosenFits, ChosenReader
 from pymaf_data.geometry.affines import compose, resize
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
-from pymaf_data.render import Atlas, render_maps
+from pymaf_data.render import Atlas, StoredMaps, render_stored
+from pymaf_data.render.stored import UV_BLOCK
 from pymaf_data.storage import ArraySpec, StageInfo, Store
 from pymaf_data.storage.specs import encode_rows
 
@@ -29,10 +30,13 @@ BLOCK = 32
 """Rows rendered at a time."""
 
 
-def map_specs(size: int, shard: int) -> tuple[ArraySpec, ArraySpec]:
+def map_specs(size: int, shard: int) -> tuple[ArraySpec, ArraySpec, ArraySpec]:
     """The arrays of a generation of ``iuv``. One map per inner chunk: training reads them at random."""
-    flags = ArraySpec("rendered", (), "bool", inner_chunk=math.gcd(64, shard))
-    return ArraySpec("map", (3, size, size), "u1", inner_chunk=1), flags
+    return (
+        ArraySpec("part", (size, size), "u1", inner_chunk=1),
+        ArraySpec("uv", (2, size // UV_BLOCK, size // UV_BLOCK), "u1", inner_chunk=1),
+        ArraySpec("rendered", (), "bool", inner_chunk=math.gcd(64, shard)),
+    )
 
 
 @dataclass(frozen=True)
@@ -104,21 +108,26 @@ class ShardRenderer:
         self, rows: Rows, pool: ThreadPoolExecutor, advance: Callable[[int], None]
     ) -> dict[str, np.ndarray | list[bytes]]:
         """The arrays of a shard, maps encoded; ``advance`` is told how many rows are done."""
-        spec = map_specs(self.size, self.store.shard)[0]
+        part_spec, uv_spec, _ = map_specs(self.size, self.store.shard)
 
-        def block(first: int) -> list[bytes]:
-            return encode_rows(spec, self.render(rows[first : first + BLOCK]))
+        def block(first: int) -> tuple[list[bytes], list[bytes]]:
+            maps = self.render(rows[first : first + BLOCK])
+            return encode_rows(part_spec, maps.part), encode_rows(uv_spec, maps.uv)
 
-        chunks: list[bytes] = []
-        for encoded in pool.map(block, range(0, len(rows), BLOCK)):
-            chunks += encoded
-            advance(len(encoded))
-        return {"map": chunks, "rendered": rows.fits.valid}
+        parts: list[bytes] = []
+        uvs: list[bytes] = []
+        for part, uv in pool.map(block, range(0, len(rows), BLOCK)):
+            parts += part
+            uvs += uv
+            advance(len(part))
+        return {"part": parts, "uv": uvs, "rendered": rows.fits.valid}
 
     @torch.no_grad()
-    def render(self, rows: Rows) -> np.ndarray:
-        """Maps (R, 3, Z, Z) uint8; rows without a fit are background."""
-        maps = np.zeros((len(rows), 3, self.size, self.size), np.uint8)
+    def render(self, rows: Rows) -> StoredMaps:
+        """Maps of R rows; those without a fit are background."""
+        samples = self.size // UV_BLOCK
+        part = np.zeros((len(rows), self.size, self.size), np.uint8)
+        uv = np.zeros((len(rows), 2, samples, samples), np.uint8)
         for index, origin in self.sources.items():
             mine = np.flatnonzero(rows.fits.source == index)
             if mine.size:
@@ -127,8 +136,9 @@ class ShardRenderer:
                 vertices = origin.body(pose, torch.from_numpy(chosen.fits.betas)).vertices
                 map_of_image = compose(resize(self.crop_size, self.size), chosen.crop_affine)
                 camera = chosen.fits.cameras(origin.native_kind, chosen.box, map_of_image)
-                maps[mine] = render_maps(vertices, camera, origin.atlas, self.size, self.backend)
-        return maps
+                maps = render_stored(vertices, camera, origin.atlas, self.size, backend=self.backend)
+                part[mine], uv[mine] = maps.part, maps.uv
+        return StoredMaps(part, uv)
 
     @property
     def crop_size(self) -> int:

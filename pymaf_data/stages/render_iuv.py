@@ -24,13 +24,14 @@ from pydantic import Field
 from pymaf_data.body import load_body
 from pymaf_data.config import StrictModel
 from pymaf_data.digest import digest_json
-from pymaf_data.errors import AssetMismatch, FitError, StoreIncomplete
+from pymaf_data.errors import AssetMismatch, FitError, StoreIncomplete, UsageError
 from pymaf_data.fits.choice import NONE
 from pymaf_data.fits.chosen import ChosenReader
 from pymaf_data.paths import DataRoot
 from pymaf_data.progress import Progress
 from pymaf_data.render import MAP_SIZE, atlas_of_body
 from pymaf_data.render.backends import resolve_backend
+from pymaf_data.render.stored import UV_BLOCK
 from pymaf_data.stages.ingest import available_cores
 from pymaf_data.stages.iuv_shard import FitSource, ShardRenderer, map_specs
 from pymaf_data.stages.shard_choice import choose_shards
@@ -40,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 STAGE = "iuv"
 # Part of every generation's digest: raise it when the same inputs render to other pixels.
-_RENDERING = 1
+_RENDERING = 2
 
 
 class RenderOptions(StrictModel):
@@ -49,7 +50,9 @@ class RenderOptions(StrictModel):
     stores: tuple[Path, ...] = Field(default=(), description="by default every store below the data root")
     shard: str = Field(default="all", description="all, missing, 0-3 (both ends), 7,9")
     renderer: str = Field(default="auto", description="auto, or a backend of pymaf_data.render")
-    size: int = Field(default=MAP_SIZE, ge=16, le=1024, description="side of the maps, Z px")
+    size: int = Field(
+        default=MAP_SIZE, ge=16, le=1024, description=f"side Z of the maps in px, a multiple of {UV_BLOCK}"
+    )
     workers: int = Field(default_factory=available_cores, ge=1, description="threads; their number leaves no trace")
     assets: Path | None = Field(default=None, description="licensed files; by default assets/ of the data root")
     break_lock: bool = False
@@ -88,10 +91,16 @@ def render_iuv_stage(options: RenderOptions, progress: Progress | None = None) -
         NotAStore: there is no store to render.
         FitError: a store has no fits, or no fit that can be shown; the message says what to attach.
         AssetMissing, AssetMismatch: a body or atlas is not there, or not the one that the fits belong to.
-        UsageError: no such shard or renderer.
+        UsageError: no such shard, renderer or size.
         StoreIncomplete, StoreLocked, StoreDamaged, DiskFull: see :mod:`pymaf_data.storage`.
     """
     backend = resolve_backend(options.renderer)
+    if options.size % UV_BLOCK:
+        raise UsageError(
+            f"maps of {options.size} px",
+            expected=f"a multiple of {UV_BLOCK} px: U and V are kept for blocks of {UV_BLOCK} × {UV_BLOCK} pixels",
+            action=f"take --size {options.size // UV_BLOCK * UV_BLOCK}.",
+        )
     paths = DataRoot.default().require_stores(options.stores)
     # All stores are prepared before the first is rendered, so that what is wrong with the last is told at once.
     renderers = [_prepare(open_store(path), options, backend) for path in paths]

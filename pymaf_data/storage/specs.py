@@ -18,7 +18,7 @@ from pymaf_data.storage.shard import Bytes, Grid, damaged
 Codec = Literal["zstd", "jpeg"]
 ZSTD_LEVEL = 1
 # Bytes on disk per byte of array, for the estimate of free space: generous, measured on COCO crops and rendered maps.
-_JPEG_RATIO, _MAP_RATIO = 0.13, 0.10
+_JPEG_RATIO, _MAP_RATIO = 0.13, 0.03
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TYPES = ["bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float32", "float64"]
 
@@ -79,7 +79,8 @@ class ArraySpec:
         raw = math.prod(self.shape_per_row) * self.stored_dtype.itemsize
         if self.codecs == "jpeg":
             return raw * _JPEG_RATIO
-        return raw * _MAP_RATIO if len(self.shape_per_row) >= 3 else float(raw)
+        is_map = len(self.shape_per_row) >= 2 and self.dtype == "uint8"
+        return raw * _MAP_RATIO if is_map else float(raw)
 
     def grid(self, rows: int, shard: int) -> Grid:
         """The array's rows, shards and inner chunks."""

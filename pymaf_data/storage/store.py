@@ -129,9 +129,9 @@ class Store:
         )
 
     def array(self, name: str) -> Array:
-        """A row array: ``"image"``, ``"fits/<name>/pose"``, ``"choice/source"``, ``"iuv/map"``.
+        """A row array: ``"image"``, ``"fits/<name>/pose"``, ``"choice/source"``, ``"iuv/part"``.
 
-        A generation other than the current one is named by the first 16 digits of its digest: ``"iuv/<digest>/map"``.
+        A generation other than the current one is named by the first 16 digits of its digest: ``"iuv/<digest>/part"``.
 
         Raises:
             StoreIncomplete: the stage is not there.

@@ -21,7 +21,7 @@ from pymaf_data.stages.ingest_shard import array_specs
 from pymaf_data.stages.iuv_shard import map_specs
 from pymaf_data.storage import Plan, Provenance, Store, create_store, encode_jpeg, open_store
 
-CROP, MAP, SIZE = 96, 32, (640, 480)
+CROP, MAP, SIZE = 96, 36, (640, 480)
 HOSTILE = "</script><script>document.title='hacked'</script><img src=x onerror=\"document.title='hacked'\">&amp;.jpg"
 COCO = [J49.index(name) for name in COCO17.joints]
 
@@ -57,8 +57,8 @@ def invented_store(path: Path, body: BodyModel, persons: int, shard: int = 512, 
     chosen = {"source": np.where(people["valid"], 0, -1)}
     generation = rule.generation({"invented": fits})
     _write(store, "choice", generation, choice_specs(shard), chosen, rule.attributes({"invented": fits}))
-    maps = {"map": np.zeros((persons, 3, MAP, MAP), np.uint8), "rendered": people["valid"]}
-    maps["map"][:, 0, 8:24, 12:20] = 2
+    maps = {"part": np.zeros((persons, MAP, MAP), np.uint8), "rendered": people["valid"]}
+    maps["part"][:, 8:26, 14:22] = 2
     _write(store, "iuv", digest_json("maps"), map_specs(MAP, shard), maps, {"choice": generation})
     return open_store(path)
 

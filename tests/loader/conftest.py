@@ -17,10 +17,10 @@ from pymaf_data.digest import digest_json
 from pymaf_data.geometry.affines import crop_to_view, invert, view_affine
 from pymaf_data.geometry.cameras import weak_to_camera
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
-from pymaf_data.render import Atlas, load_atlas, render_maps
+from pymaf_data.render import MAP_SIZE, Atlas, StoredMaps, load_atlas, render_stored
 from pymaf_data.storage import ArraySpec, Plan, Provenance, Store, create_store, encode_jpeg, open_store
 
-CROP, MAP, SHARD = 400, 256, 8
+CROP, SHARD = 400, 8
 WIDTH, HEIGHT = 640, 427
 
 
@@ -102,7 +102,8 @@ def make_store(
             choice,
             {"sources": ["truth"], "generations": {"truth": digest_json("fits")}},
         )
-        maps = {"map": stored_maps(persons, atlas), "rendered": fits["valid"] & ingest["present"]}
+        shown_maps = stored_maps(persons, atlas)
+        maps = {"part": shown_maps.part, "uv": shown_maps.uv, "rendered": fits["valid"] & ingest["present"]}
         shown = {"atlas_digest": atlas.digest, "choice": digest_json("choice")}
         _write(open_store(path), "iuv", digest_json("iuv"), maps, shown, shards=iuv_shards)
         return open_store(path)
@@ -121,15 +122,15 @@ def picture(seed: int) -> np.ndarray:
     return cv2.resize(noise, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC).clip(0, 255).astype(np.uint8)
 
 
-def stored_maps(persons: Persons, atlas: Atlas) -> np.ndarray:
-    """(N, 3, Z, Z) maps in the crop's frame."""
-    camera = weak_to_camera(torch.from_numpy(persons.pi)).warped(invert(crop_to_view(MAP)))
-    return render_maps(persons.vertices, camera.to(dtype=torch.float32), atlas, MAP)
+def stored_maps(persons: Persons, atlas: Atlas) -> StoredMaps:
+    """N maps in the crop's frame."""
+    camera = weak_to_camera(torch.from_numpy(persons.pi)).warped(invert(crop_to_view(MAP_SIZE)))
+    return render_stored(persons.vertices, camera.to(dtype=torch.float32), atlas)
 
 
 def _specs(arrays: dict[str, np.ndarray], pictures: bool) -> list[ArraySpec]:
     specs = [
-        ArraySpec(name, values.shape[1:], values.dtype.str, inner_chunk=1 if name == "map" else 4)
+        ArraySpec(name, values.shape[1:], values.dtype.str, inner_chunk=1 if name in ("part", "uv") else 4)
         for name, values in arrays.items()
     ]
     return [ArraySpec("image", (CROP, CROP, 3), "u1", 1, "jpeg"), *specs] if pictures else specs

@@ -13,7 +13,7 @@ from pymaf_data.body import BodyModel
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import AssetMismatch, StoreChanged, StoreDamaged, StoreIncomplete, UsageError
 from pymaf_data.loader import AugmentationOptions, Batch, Loader, LoaderOptions
-from pymaf_data.storage import open_store
+from pymaf_data.storage import ArraySpec, open_store
 
 
 def batches(store, body, atlas, epoch: int = 1, **options) -> list[Batch]:
@@ -122,6 +122,21 @@ def test_maps_of_a_former_choice_are_refused(make_store, body, atlas) -> None:
             writer.write_shard(shard, {"source": np.zeros(rows.stop - rows.start, np.int16)}, digest_json(shard))
         writer.finish()
     with pytest.raises(StoreChanged, match="no longer the chosen"):
+        Loader([open_store(store.path)], body, atlas, LoaderOptions())
+
+
+def test_maps_of_the_former_form_are_refused(make_store, body, atlas) -> None:
+    store = make_store()
+    N = len(store)
+    with store.lock("iuv"):
+        specs = (ArraySpec("map", (3, 8, 8), "u1", 1), ArraySpec("rendered", (), "bool", 4))
+        writer = store.stage("iuv", digest_json("format 1.0"), specs, store.current("iuv").attributes)
+        arrays = {"map": np.zeros((N, 3, 8, 8), np.uint8), "rendered": np.ones(N, bool)}
+        for shard in writer.missing():
+            rows = writer.rows(shard)
+            writer.write_shard(shard, {name: a[rows] for name, a in arrays.items()}, digest_json(shard))
+        writer.finish()
+    with pytest.raises(StoreChanged, match=r"format 1\.0: map, rendered(?s:.)*render-iuv"):
         Loader([open_store(store.path)], body, atlas, LoaderOptions())
 
 

@@ -13,7 +13,7 @@ from pymaf_data.body import BodyModel
 from pymaf_data.geometry.affines import VIEW_SIZE, apply, compose, crop_to_view, invert, resize
 from pymaf_data.geometry.cameras import Camera
 from pymaf_data.geometry.views import Augmentation, augment_pose
-from pymaf_data.render import IUV, TARGET_SIZE, Atlas, render_iuv, warp_maps
+from pymaf_data.render import IUV, TARGET_SIZE, Atlas, StoredMaps, render_iuv, warp_maps
 
 
 class Comparison(NamedTuple):
@@ -29,29 +29,29 @@ def compare(
     pose: torch.Tensor,
     betas: torch.Tensor,
     view: Camera,
-    stored: np.ndarray,
+    stored: StoredMaps,
     augmentation: Augmentation,
     atlas: Atlas,
 ) -> Comparison:
-    """Warp stored maps (B, 3, Z, Z) and render the bodies, by cameras of the 224 view, under one augmentation."""
+    """Warp stored maps and render the bodies, by cameras of the 224 view, under one augmentation."""
     target_of_view = compose(resize(VIEW_SIZE, TARGET_SIZE), augmentation.affine())
-    affine = compose(target_of_view, crop_to_view(stored.shape[-1]))
+    affine = compose(target_of_view, crop_to_view(stored.part.shape[-1]))
     flip = bool(augmentation.flip)
     matrix = view.warped(target_of_view).matrix
     if flip:  # the mirrored body stands where the camera sees the reflection of the body
         pose = augment_pose(pose, Augmentation.of(flip=True))
         matrix = matrix * matrix.new_tensor([-1.0, 1, 1, 1])
     exact = render_iuv(body(pose, betas).vertices, Camera(matrix, view.orthographic), atlas, TARGET_SIZE)
-    return Comparison(warp_maps(stored, affine, flip, atlas), exact, _nearby(stored, affine, flip, atlas))
+    return Comparison(warp_maps(stored, affine, flip, atlas), exact, _nearby(stored.part, affine, flip, atlas))
 
 
-def _nearby(stored: np.ndarray, affine: np.ndarray, flip: bool, atlas: Atlas) -> np.ndarray:
+def _nearby(part: np.ndarray, affine: np.ndarray, flip: bool, atlas: Atlas) -> np.ndarray:
     i, j = np.mgrid[:TARGET_SIZE, :TARGET_SIZE] + 0.5
     landing = apply(invert(affine), np.stack([j.ravel(), i.ravel()], 1)).reshape(TARGET_SIZE, TARGET_SIZE, 2)
     column, row = np.floor(landing).astype(int).transpose(2, 0, 1)
-    padded = np.pad(stored[:, 0], ((0, 0), (200, 200), (200, 200)))
+    padded = np.pad(part, ((0, 0), (400, 400), (400, 400)))
     steps = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
-    parts = np.stack([padded[:, row + dy + 200, column + dx + 200] for dy, dx in steps], axis=1)
+    parts = np.stack([padded[:, row + dy + 400, column + dx + 400] for dy, dx in steps], axis=1)
     return atlas.part_mirror[parts] if flip else parts
 
 
@@ -64,6 +64,15 @@ def agreement(comparisons: Sequence[Comparison]) -> tuple[float, float]:
         exact += ((c.warped.part == c.exact.part) & foreground).sum()
         union += foreground.sum()
     return near / union, exact / union
+
+
+def chart_errors(comparisons: Sequence[Comparison]) -> np.ndarray:
+    """The larger error of U and V at every pixel whose part is right."""
+    errors = []
+    for c in comparisons:
+        same = (c.warped.part == c.exact.part) & c.exact.mask
+        errors.append(np.abs(c.warped.uv - c.exact.uv).max(axis=1)[same])
+    return np.concatenate(errors)
 
 
 def bias(comparisons: Sequence[Comparison], map_size: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from pymaf_data.errors import RenderError, ShapeError
 from pymaf_data.geometry.affines import resize
 from pymaf_data.geometry.cameras import full_frame, orthographic_view, weak_to_camera
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
-from pymaf_data.render import COARSE_OF_PART, Atlas, rasterize, render_iuv, render_maps
+from pymaf_data.render import COARSE_OF_PART, Atlas, rasterize, render_iuv
 
 PI = torch.tensor([[0.85, 0.0, 0.0]], dtype=torch.float64)
 
@@ -73,18 +73,6 @@ def test_weak_perspective_is_close_to_orthographic(bodies: np.ndarray, atlas: At
     assert (far.part == parallel.part)[far.mask | parallel.mask].mean() > 0.95
 
 
-def test_stored_maps_are_the_targets_in_bytes(bodies: np.ndarray, atlas: Atlas) -> None:
-    pi = PI.repeat(len(bodies), 1)
-    maps, targets = render_maps(bodies, pi, atlas, 96), render_iuv(bodies, pi, atlas, 96)
-    assert maps.dtype == np.uint8
-    assert np.array_equal(maps[:, 0], targets.part)
-    np.testing.assert_allclose(maps[:, 1:] / 255.0, targets.uv, atol=0.5 / 255 + 1e-6)
-    assert np.array_equal(maps, render_maps(bodies, pi, atlas, 96, backend="numba"))
-    assert np.array_equal(maps[3:4], render_maps(bodies[3:4], pi[:1], atlas, 96)), (
-        "an item must not depend on its batch"
-    )
-
-
 def test_arguments_that_do_not_fit_are_refused(bodies: np.ndarray, atlas: Atlas) -> None:
     with pytest.raises(ShapeError, match="cameras"):
         render_iuv(bodies, torch.zeros(8, 2), atlas)
@@ -92,7 +80,6 @@ def test_arguments_that_do_not_fit_are_refused(bodies: np.ndarray, atlas: Atlas)
         render_iuv(bodies[:, :100], PI, atlas)
     broken = bodies.copy()
     broken[6, 0, 0] = np.nan
-    for render in (render_iuv, render_maps):
-        with pytest.raises(RenderError, match="mesh 6"):
-            render(broken, PI, atlas)
+    with pytest.raises(RenderError, match="mesh 6"):
+        render_iuv(broken, PI, atlas)
     assert render_iuv(bodies[:0], PI[:0], atlas).uv.shape == (0, 2, 56, 56)

@@ -11,7 +11,7 @@ import pytest
 from pymaf_data.geometry.affines import apply
 from pymaf_data.geometry.joints import J49
 from pymaf_data.report import SheetRow, compose_sheet, save_sheet
-from pymaf_data.report.panels import PANEL, draw_box, draw_keypoints, fit_into_panel, resize_panel
+from pymaf_data.report.panels import PANEL, draw_box, draw_keypoints, fit_into_panel
 
 
 @pytest.mark.parametrize("shape", [(480, 640), (640, 480), (50, 30), (256, 256)])
@@ -46,11 +46,6 @@ def test_sides_have_their_colours_and_the_unlabelled_is_not_drawn() -> None:
     assert left[2] > left[0]  # blue: the person's left
     assert right[0] > right[2]  # orange: the person's right
     assert not drawn[190:210, 110:130].any()
-
-
-def test_exact_resizing_invents_no_values() -> None:
-    parts = np.random.default_rng(0).integers(0, 25, (56, 56, 3)).astype(np.uint8)
-    assert set(np.unique(resize_panel(parts, exact=True))) <= set(np.unique(parts))
 
 
 def test_a_sheet_shows_every_panel_and_says_where_none_is(tmp_path: Path) -> None:

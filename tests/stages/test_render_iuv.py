@@ -29,7 +29,7 @@ from pymaf_data.render import load_atlas, rasterize
 from pymaf_data.stages.render_iuv import RenderOptions, RenderReport, StoreMaps, render_iuv_stage
 from pymaf_data.storage import ArraySpec, Plan, Provenance, Store, create_store, encode_jpeg, open_store
 
-N, SHARD, CROP, SIZE = 18, 8, 400, 64
+N, SHARD, CROP, SIZE = 18, 8, 400, 63
 WIDTH, HEIGHT = 640, 480
 KINDS = ("perspective", "orthographic", "none")
 BODY = load_body("free")
@@ -149,11 +149,11 @@ def content(store: Path) -> dict[str, bytes]:
 
 def test_maps_show_the_chosen_fit_in_the_frame_of_the_crop(fitted: Path) -> None:
     """Every camera is applied in the picture, at four samples a pixel, and looked up where the map's centres land."""
-    render(fitted, size=128)
+    render(fitted, size=129)
     store, made, atlas = open_store(fitted), persons(), load_atlas("free")
     pose = axis_angle_to_matrix(torch.from_numpy(made["pose"].reshape(N, 24, 3)))
     vertices = BODY(pose, torch.from_numpy(made["betas"])).vertices.detach()
-    i, j = np.mgrid[:128, :128]
+    i, j = np.mgrid[:129, :129]
     for kind in range(3):
         agree = foreground = 0
         for row in range(kind, N, 3):
@@ -162,11 +162,11 @@ def test_maps_show_the_chosen_fit_in_the_frame_of_the_crop(fitted: Path) -> None
             native = native_cameras(KINDS[kind], made)[row].warped([[4.0, 0, 0], [0, 4, 0]])
             face = rasterize(vertices[row : row + 1], BODY.faces, native, (HEIGHT * 4, WIDTH * 4)).face[0]
             part = np.append(atlas.face_part, 0)[face]
-            image_of_map = affines.invert(affines.crop_affine(made["box"][row], 128))
-            landing = affines.apply(image_of_map, np.stack([j + 0.5, i + 0.5], -1).reshape(-1, 2)).reshape(128, 128, 2)
+            image_of_map = affines.invert(affines.crop_affine(made["box"][row], 129))
+            landing = affines.apply(image_of_map, np.stack([j + 0.5, i + 0.5], -1).reshape(-1, 2)).reshape(129, 129, 2)
             expected = cv2.remap(part, *(landing * 4 - 0.5).astype(np.float32).transpose(2, 0, 1), cv2.INTER_NEAREST)
             inside = ((landing > 0) & (landing < [WIDTH, HEIGHT])).all(-1)
-            shown = store.array("iuv/map")[row][0]
+            shown = store.array("iuv/part")[row]
             union = ((shown > 0) | (expected > 0)) & inside
             agree += (shown == expected)[union].sum()
             foreground += union.sum()
@@ -180,9 +180,11 @@ def test_rows_without_a_usable_fit_are_holes(fitted: Path) -> None:
     store = open_store(fitted)
     rendered = store.array("iuv/rendered")[:]
     assert np.flatnonzero(~rendered).tolist() == sorted(HOLES.values())
-    maps = store.array("iuv/map")[:]
-    assert not maps[~rendered].any()
-    assert (maps[rendered][:, 0].reshape(-1, SIZE * SIZE).max(1) > 0).all()
+    part, uv = store.array("iuv/part")[:], store.array("iuv/uv")[:]
+    assert not part[~rendered].any()
+    assert not uv[~rendered].any()
+    assert part[rendered].any((1, 2)).all()
+    assert uv[rendered].any((1, 2, 3)).all()
     assert (report.persons, report.rendered, report.maps_written) == (N, N - 3, N - 3)
 
 
@@ -213,7 +215,8 @@ def test_what_changes_the_maps_changes_the_generation(fitted: Path) -> None:
     assert len(set(generations)) == 3
     store = open_store(fitted)
     assert store.current("iuv").generation == generations[-1]
-    assert store.array("iuv/map").shape == (N, 3, SIZE, SIZE)
+    assert store.array("iuv/part").shape == (N, SIZE, SIZE)
+    assert store.array("iuv/uv").shape == (N, 2, SIZE // 3, SIZE // 3)
     attributes = store.current("iuv").attributes
     assert attributes["atlas_digest"] == load_atlas("free").digest
     assert attributes["choice"] == store.current("choice").generation
@@ -248,6 +251,11 @@ def test_shards_and_renderers_that_are_not_there_are_refused(fitted: Path) -> No
         render(fitted, shard="0-3")
     with pytest.raises(UsageError, match="renderer"):
         render(fitted, renderer="voodoo")
+
+
+def test_a_size_that_is_not_made_of_whole_blocks_is_refused(fitted: Path) -> None:
+    with pytest.raises(UsageError, match=r"(?s)64 px.*take --size 63"):
+        render(fitted, size=64)
 
 
 def test_by_default_every_store_of_the_data_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,10 +318,10 @@ def test_killed_at_random_moments_and_run_again(tmp_path: Path) -> None:
 def test_the_command(fitted: Path, bare: Path) -> None:
     app = typer.Typer()
     app.command()(command)
-    run = CliRunner().invoke(app, [str(fitted), "--direct", "--size", "64", "--shard", "0"])
+    run = CliRunner().invoke(app, [str(fitted), "--direct", "--size", "63", "--shard", "0"])
     assert run.exit_code == 0, run.output
-    assert "7 maps of 64 px for 8 persons" in run.output
+    assert "7 maps of 63 px for 8 persons" in run.output
     assert "2 shards are still missing" in run.output
-    run = CliRunner().invoke(app, [str(fitted), "--direct", "--size", "64", "--json"])
+    run = CliRunner().invoke(app, [str(fitted), "--direct", "--size", "63", "--json"])
     assert json.loads(run.stdout)["stores"][0]["rendered"] == N - 3
-    assert "nothing to do" in CliRunner().invoke(app, [str(fitted), "--direct", "--size", "64"]).output
+    assert "nothing to do" in CliRunner().invoke(app, [str(fitted), "--direct", "--size", "63"]).output

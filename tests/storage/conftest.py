@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -25,7 +23,7 @@ INGEST = (
 )
 FITS = (ArraySpec("pose", (72,), "f4", 4), ArraySpec("valid", (), "bool", 4))
 CHOICE = (ArraySpec("source", (), "i2", 4),)
-IUV = (ArraySpec("map", (3, 8, 8), "u1", 1), ArraySpec("rendered", (), "bool", 4))
+IUV = (ArraySpec("uv", (2, 8, 8), "u1", 1), ArraySpec("rendered", (), "bool", 4))
 
 
 @dataclass(frozen=True)
@@ -150,14 +148,3 @@ def memory(tmp_path: Path) -> Iterator[Path]:
 def whole(kit: Kit, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A complete store; tests do not change it."""
     return kit.everything(tmp_path_factory.mktemp("whole") / "coco-train.zarr", kit.recipe)
-
-
-@pytest.fixture(scope="session")
-def independent() -> ModuleType:
-    """The reader that knows only the specification."""
-    path = Path(__file__).with_name("independent_reader.py")
-    spec = importlib.util.spec_from_file_location("independent_reader", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

@@ -47,6 +47,14 @@ def sealed(path: Path) -> dict[str, Any]:
     return dict(content)
 
 
+def sampled_pixel(block: np.ndarray) -> tuple[int, int] | None:
+    """Which pixel (row, column) of a 3 × 3 block of parts has U, V (section 3)."""
+    if block[1, 1]:
+        return 1, 1
+    shown = np.argwhere(block)
+    return (int(shown[0, 0]), int(shown[0, 1])) if len(shown) else None
+
+
 class Reader:
     """Sections 1 to 6: plan, records, commits, shards."""
 

@@ -143,7 +143,7 @@ def test_two_commands_at_once_lose_nothing(kit: Any, tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert not failures
-    assert (open_store(path).array("iuv/map")[:] == kit.recipe.values(kit.iuv[0])).all()
+    assert (open_store(path).array("iuv/uv")[:] == kit.recipe.values(kit.iuv[0])).all()
 
 
 def test_a_store_at_work_is_not_swapped_away(kit: Any, tmp_path: Path) -> None:

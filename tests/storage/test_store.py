@@ -19,7 +19,7 @@ from pymaf_data.errors import NotAStore, ShapeError, StoreChanged, StoreIncomple
 from pymaf_data.storage import ArraySpec, create_store, encode_jpeg, open_store
 
 INGEST = ("image", "box", "annotation_id", "present", "reason")
-LATER = ("fits/truth/pose", "fits/truth/valid", "choice/source", "iuv/map", "iuv/rendered")
+LATER = ("fits/truth/pose", "fits/truth/valid", "choice/source", "iuv/uv", "iuv/rendered")
 
 
 def expected(kit: Any, name: str) -> np.ndarray:
@@ -45,7 +45,7 @@ def test_three_readers_agree(kit: Any, whole: Path, independent: ModuleType, nam
 
 def test_tensorstore_reads_core_codecs(whole: Path) -> None:
     tensorstore = pytest.importorskip("tensorstore")
-    for name in ("box", "present", "fits/truth/pose", "iuv/map"):
+    for name in ("box", "present", "fits/truth/pose", "iuv/uv"):
         ours = open_store(whole).array(name)
         spec = {"driver": "zarr3", "kvstore": {"driver": "file", "path": str(whole / ours.name)}}
         assert np.array_equal(tensorstore.open(spec).result().read().result(), ours[:])
@@ -60,7 +60,7 @@ def test_zarr_python_walks_the_hierarchy(whole: Path) -> None:
 
 def test_rows_in_any_order(kit: Any, whole: Path) -> None:
     store = open_store(whole)
-    for name in ("box", "iuv/map", "annotation_id"):
+    for name in ("box", "iuv/uv", "annotation_id"):
         array, values = store.array(name), expected(kit, name)
         for wanted in ([10, 0, 3, 3, 7], np.array([4]), range(2, 9, 3), []):
             assert np.array_equal(array.rows(wanted), values[np.asarray(wanted, dtype=int)])
@@ -200,11 +200,11 @@ def test_a_reader_pins_what_it_opened(kit: Any, tmp_path: Path) -> None:
     boxes, old = store.array("box"), store.array("box")[:]
     newer = kit.replace(kit.recipe, seed=1)
     kit.write(store, "iuv", digest_json("other"), newer, kit.iuv)
-    assert store.array("iuv/map").name != open_store(path).array("iuv/map").name
+    assert store.array("iuv/uv").name != open_store(path).array("iuv/uv").name
     kit.ingest(path, newer, overwrite=True)
     assert np.array_equal(boxes[:], old), "mapped before the swap: unchanged"
     with pytest.raises(StoreChanged, match="open the store again"):
-        store.array("iuv/map")
+        store.array("iuv/uv")
     assert not np.array_equal(open_store(path).array("box")[:], old)
 
 
@@ -235,8 +235,8 @@ def test_generations_stand_side_by_side_until_collected(kit: Any, tmp_path: Path
     first = open_store(path).current("iuv").record.key
     newer = kit.replace(kit.recipe, seed=1)
     kit.write(open_store(path), "iuv", digest_json("other"), newer, kit.iuv)
-    assert np.array_equal(open_store(path).array("iuv/map")[:], newer.values(kit.iuv[0]))
-    old = open_store(path).array(f"iuv/{first.short}/map")
+    assert np.array_equal(open_store(path).array("iuv/uv")[:], newer.values(kit.iuv[0]))
+    old = open_store(path).array(f"iuv/{first.short}/uv")
     assert collect_garbage(path, dry_run=True) == [first]
     assert collect_garbage(path) == [first] and collect_garbage(path) == []
     assert np.array_equal(old[:], kit.recipe.values(kit.iuv[0])), "mapped before: still readable"
@@ -268,8 +268,8 @@ def test_a_generation_begun_otherwise_is_refused(kit: Any, tmp_path: Path) -> No
         pytest.raises(StoreChanged, match=r'attributes.body: the store has "free", this run has "x"'),
     ):
         store.stage("iuv", digest, kit.iuv, {"body": "x"})
-    other = (ArraySpec("map", (3, 4, 4), "u1", 1), kit.iuv[1])
-    with store.lock("iuv"), pytest.raises(StoreChanged, match=r"arrays.map.shape_per_row"):
+    other = (ArraySpec("uv", (2, 4, 4), "u1", 1), kit.iuv[1])
+    with store.lock("iuv"), pytest.raises(StoreChanged, match=r"arrays.uv.shape_per_row"):
         store.stage("iuv", digest, other, {"body": "free"})
 
 

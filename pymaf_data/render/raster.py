@@ -204,7 +204,7 @@ def as_matrices(camera: Camera, count: int) -> np.ndarray:
         raise ShapeError(
             f"camera matrices of shape {matrices.shape} for {count} meshes", expected=f"({count}, 3, 4) or (1, 3, 4)"
         )
-    return np.ascontiguousarray(np.broadcast_to(matrices, (count, 3, 4)))
+    return np.array(np.broadcast_to(matrices, (count, 3, 4)))
 
 
 def as_numpy(values: Any) -> np.ndarray:

@@ -44,11 +44,14 @@ def test_every_backend_shows_the_same_pixels(
     theirs = rasterize(meshes, faces, camera, SIZE, backend)
     covered, same = ours.mask | theirs.mask, ours.face == theirs.face
     assert covered.sum() > 500, "the camera must show the bodies"
-    # PyTorch3D computes in float32; in a raster of 16,640 pixels one may fall on the other side of an edge.
-    assert (~same).sum() <= (0 if backend != "pytorch3d" else 1)
+    # PyTorch3D computes in float32: of 16,640 pixels one may fall on the other side of an edge. Where weights are not
+    # made perspective-correct they sum to less than 1, and its depths err by up to a thousandth (see its module).
+    foreign = backend == "pytorch3d"
+    assert (~same).sum() <= (0 if not foreign else 4 if camera.orthographic else 1)
     shown = same & ours.mask
-    np.testing.assert_allclose(theirs.bary[shown], ours.bary[shown], atol=2e-3 if backend == "pytorch3d" else 0)
-    np.testing.assert_allclose(theirs.depth[shown], ours.depth[shown], rtol=1e-5 if backend == "pytorch3d" else 0)
+    np.testing.assert_allclose(theirs.bary[shown], ours.bary[shown], atol=2e-3 if foreign else 0)
+    depths = theirs.depth[shown], ours.depth[shown]
+    np.testing.assert_allclose(*depths, rtol=2e-5 if foreign else 0, atol=1e-6 if foreign else 0)
     assert (theirs.face[~theirs.mask] == -1).all()
     assert (theirs.bary[~theirs.mask] == 0).all()
     assert np.isinf(theirs.depth[~theirs.mask]).all()

@@ -21,7 +21,7 @@ def command(
     """Compare every byte of a store with what was committed, and every file with what belongs there.
 
     Says for each finding what, where, and which command mends it. Exit code 1 when something is damaged, missing or
-    foreign; unfinished stages are only mentioned.
+    foreign; unfinished stages, and maps of fits, bodies or charts that have since changed, are only mentioned.
 
     Example: pymaf-data verify data/stores/coco-train.zarr
     """
@@ -29,20 +29,29 @@ def command(
 
     from pymaf_data.cli.progress import progress
     from pymaf_data.paths import DataRoot
-    from pymaf_data.storage import verify
+    from pymaf_data.stages.iuv_plan import stale_maps
+    from pymaf_data.storage import open_store, verify
 
     results: dict[str, list[Finding]] = {}
     for path in DataRoot.default().require_stores(stores or []):
         with progress(f"verifying {path.name}") as report:
-            results[str(path)] = verify(path, report)
+            found = verify(path, report)
+        # What lies in a damaged store is not asked for its meaning.
+        damaged = any(finding.is_damage for finding in found)
+        results[str(path)] = found if damaged else [*found, *stale_maps(open_store(path))]
     if as_json:
-        found = {path: [finding.model_dump() for finding in findings] for path, findings in results.items()}
-        typer.echo(json.dumps(found, indent=2))
+        dumped = {path: [finding.model_dump() for finding in findings] for path, findings in results.items()}
+        typer.echo(json.dumps(dumped, indent=2))
     else:
         for name, findings in results.items():
             _print(name, findings)
     if any(finding.is_damage for findings in results.values() for finding in findings):
         raise typer.Exit(1)
+
+
+def _remark(findings: list[Finding]) -> str:
+    kinds = {finding.kind for finding in findings}
+    return "".join([", not complete" if kinds - {"stale"} else "", ", stale" if "stale" in kinds else ""])
 
 
 def _print(path: str, findings: list[Finding]) -> None:
@@ -54,4 +63,4 @@ def _print(path: str, findings: list[Finding]) -> None:
     if damage:
         typer.secho(f"{path}: {damage} finding{'s' if damage > 1 else ''} of damage", fg="red")
     else:
-        typer.secho(f"{path}: whole{', not complete' if findings else ''}", fg="green")
+        typer.secho(f"{path}: whole{_remark(findings)}", fg="green")

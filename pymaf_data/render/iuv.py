@@ -91,7 +91,7 @@ def render_iuv(
         RenderError: a body has a coordinate that is NaN or infinite.
         ShapeError: arguments that do not fit together.
     """
-    name = resolve_backend(backend, vertices)
+    name = resolve_backend(backend, on_gpu=getattr(vertices, "is_cuda", False))
     camera = cameras if isinstance(cameras, Camera) else _view_camera(cameras, as_size(size)[0])
     if name == "numba":
         found = _paint_here(vertices, camera, atlas, size)

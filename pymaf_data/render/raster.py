@@ -83,7 +83,7 @@ def rasterize(
         ShapeError: an argument has another shape, or a face names a vertex that is not there.
         UsageError: the backend is unknown or not here.
     """
-    name = resolve_backend(backend, vertices)
+    name = resolve_backend(backend, on_gpu=getattr(vertices, "is_cuda", False))
     triangles = as_faces(faces)
     found: tuple[Pixels, Pixels, Pixels]
     if name == "numba":

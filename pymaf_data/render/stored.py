@@ -112,7 +112,7 @@ def render_stored(
     height, width = as_size(size)
     _require_blocks(height, block)
     _require_blocks(width, block)
-    name = resolve_backend(backend, vertices)
+    name = resolve_backend(backend, on_gpu=getattr(vertices, "is_cuda", False))
     if name != "numba":
         full = render_iuv(vertices, cameras, atlas, size, name)
         uv = _sampled(torch.as_tensor(full.part), torch.as_tensor(full.uv), block)

@@ -22,6 +22,7 @@ from pymaf_data.fits.chosen import ChosenFits, ChosenReader
 from pymaf_data.geometry.affines import compose, resize
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.render import Atlas, StoredMaps, render_stored
+from pymaf_data.render.raster import as_numpy
 from pymaf_data.render.stored import UV_BLOCK
 from pymaf_data.storage import ArraySpec, StageInfo, Store
 from pymaf_data.storage.specs import encode_rows
@@ -133,12 +134,18 @@ class ShardRenderer:
             if mine.size:
                 chosen = rows[mine]
                 pose = axis_angle_to_matrix(torch.from_numpy(chosen.fits.pose.reshape(-1, 24, 3)))
-                vertices = origin.body(pose, torch.from_numpy(chosen.fits.betas)).vertices
+                # Posed on the CPU whoever draws: the same machine or another, the same bytes.
+                vertices = origin.body(pose, torch.from_numpy(chosen.fits.betas)).vertices.to(self.device)
                 map_of_image = compose(resize(self.crop_size, self.size), chosen.crop_affine)
                 camera = chosen.fits.cameras(origin.native_kind, chosen.box, map_of_image)
                 maps = render_stored(vertices, camera, origin.atlas, self.size, backend=self.backend)
-                part[mine], uv[mine] = maps.part, maps.uv
+                part[mine], uv[mine] = as_numpy(maps.part), as_numpy(maps.uv)
         return StoredMaps(part, uv)
+
+    @property
+    def device(self) -> str:
+        """Where bodies are drawn: a GPU, for backends that can and where there is one."""
+        return "cuda" if self.backend != "numba" and torch.cuda.is_available() else "cpu"
 
     @property
     def crop_size(self) -> int:

@@ -15,33 +15,25 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from pydantic import Field
 
-from pymaf_data.body import load_body
 from pymaf_data.config import StrictModel
 from pymaf_data.digest import digest_json
-from pymaf_data.errors import AssetMismatch, FitError, StoreIncomplete, UsageError
-from pymaf_data.fits.choice import NONE
-from pymaf_data.fits.chosen import ChosenReader
+from pymaf_data.errors import UsageError
 from pymaf_data.paths import DataRoot
 from pymaf_data.progress import Progress
-from pymaf_data.render import MAP_SIZE, atlas_of_body
+from pymaf_data.render import MAP_SIZE
 from pymaf_data.render.backends import resolve_backend
 from pymaf_data.render.stored import UV_BLOCK
 from pymaf_data.stages.ingest import available_cores
-from pymaf_data.stages.iuv_shard import FitSource, ShardRenderer, map_specs
+from pymaf_data.stages.iuv_plan import STAGE, attributes_of, prepare
+from pymaf_data.stages.iuv_shard import ShardRenderer, map_specs
 from pymaf_data.stages.shard_choice import choose_shards
-from pymaf_data.storage import StageInfo, StageWriter, Store, open_store
+from pymaf_data.storage import StageWriter, open_store
 
 logger = logging.getLogger(__name__)
-
-STAGE = "iuv"
-# Part of every generation's digest: raise it when the same inputs render to other pixels.
-_RENDERING = 2
 
 
 class RenderOptions(StrictModel):
@@ -94,7 +86,7 @@ def render_iuv_stage(options: RenderOptions, progress: Progress | None = None) -
         UsageError: no such shard, renderer or size.
         StoreIncomplete, StoreLocked, StoreDamaged, DiskFull: see :mod:`pymaf_data.storage`.
     """
-    backend = resolve_backend(options.renderer)
+    backend = resolve_backend(options.renderer, on_gpu=torch.cuda.is_available())
     if options.size % UV_BLOCK:
         raise UsageError(
             f"maps of {options.size} px",
@@ -103,88 +95,13 @@ def render_iuv_stage(options: RenderOptions, progress: Progress | None = None) -
         )
     paths = DataRoot.default().require_stores(options.stores)
     # All stores are prepared before the first is rendered, so that what is wrong with the last is told at once.
-    renderers = [_prepare(open_store(path), options, backend) for path in paths]
+    renderers = [prepare(open_store(path), options.size, backend, options.assets) for path in paths]
     reports = tuple(_render_store(renderer, options, progress) for renderer in renderers)
     return RenderReport(renderer=backend, size=options.size, stores=reports)
 
 
-def _prepare(store: Store, options: RenderOptions, backend: str) -> ShardRenderer:
-    """Find the chosen fits of a store, their bodies and the atlas."""
-    if not store.has("choice"):
-        raise FitError(
-            f"{store.path} has no fits, so there is nothing to render",
-            expected="pseudo-SMPL fits and a choice among them",
-            action=f"attach some: `pymaf-data attach-fits {store.path} --fits keypoints` fits the body to the "
-            "keypoints; --fits NAME=FORMAT:PATH takes published ones.",
-        )
-    _require_complete(store, store.current("ingest"))
-    chosen = ChosenReader(store)
-    _require_complete(store, chosen.choice)
-    used = [index for index in np.unique(chosen.sources_of(np.arange(len(store)))).tolist() if index != NONE]
-    if not used:
-        raise FitError(
-            f"{store.path} has fits, but none was valid for any person, so there is nothing to render",
-            expected="at least one chosen fit",
-            action="attach better ones; `pymaf-data inspect` tells why these were refused.",
-        )
-    sources = {index: _source(store, chosen, index, options.assets) for index in used}
-    _require_one_atlas(store, list(sources.values()))
-    return ShardRenderer(store, chosen, sources, options.size, backend)
-
-
-def _require_complete(store: Store, info: StageInfo) -> None:
-    if not info.complete:
-        raise StoreIncomplete(
-            f"stage {info.stage} of {store.path} lacks {len(info.missing)} of {info.record.shards} shards",
-            expected="all of them",
-            action="run the command that makes it again; it goes on where it stopped.",
-        )
-
-
-def _source(store: Store, chosen: ChosenReader, index: int, assets: Path | None) -> FitSource:
-    """A source of fits with its own body and that body's atlas."""
-    info, kind = chosen.source(index), chosen.native_kind(index)
-    _require_complete(store, info)
-    body = load_body(info.attributes["body"], assets)
-    if body.digest != info.attributes["body_digest"]:
-        raise AssetMismatch(
-            f"{info.stage} belongs to another version of body {body.name} ({info.attributes['body_digest'][:12]})",
-            expected=f"the body at hand, {body.digest[:12]}",
-            action="attach the fits again, or bring back the body file that they were made with.",
-        )
-    atlas = atlas_of_body(body.name, assets)
-    atlas.check_mesh(body.faces.numpy(), len(body.v_template), f"body {body.name}")
-    return FitSource(info, kind, body, atlas)
-
-
-def _require_one_atlas(store: Store, sources: list[FitSource]) -> None:
-    """Maps of one generation share their charts, or a part number would mean two things."""
-    if len({source.atlas.digest for source in sources}) > 1:
-        told = ", ".join(f"{source.info.stage} of body {source.body.name}" for source in sources)
-        raise FitError(
-            f"the chosen fits of {store.path} belong to bodies with different charts: {told}",
-            expected="fits of bodies that share one atlas",
-            action="choose again among fits of one body.",
-        )
-
-
-def _attributes(renderer: ShardRenderer) -> dict[str, Any]:
-    """What a generation of maps shows, as it stands in the store; its digest names the generation."""
-    store, sources = renderer.store, list(renderer.sources.values())
-    return {
-        "rendering": _RENDERING,
-        "ingest": store.current("ingest").generation,
-        "choice": renderer.chosen.choice.generation,
-        "fits": {source.info.stage.removeprefix("fits/"): source.info.generation for source in sources},
-        "bodies": {source.body.name: source.body.digest for source in sources},
-        "atlas": sources[0].atlas.name,
-        "atlas_digest": sources[0].atlas.digest,
-        "size": renderer.size,
-    }
-
-
 def _render_store(renderer: ShardRenderer, options: RenderOptions, progress: Progress | None) -> StoreMaps:
-    store, attributes = renderer.store, _attributes(renderer)
+    store, attributes = renderer.store, attributes_of(renderer)
     generation = digest_json(attributes)
     with store.lock(STAGE, options.break_lock):
         writer = store.stage(STAGE, generation, map_specs(options.size, store.shard), attributes)

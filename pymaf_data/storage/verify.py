@@ -22,8 +22,8 @@ from pymaf_data.storage.files import LocalFiles
 from pymaf_data.storage.shard import decode_index, open_chunk
 from pymaf_data.storage.store import require_store
 
-Kind = Literal["damaged", "missing", "foreign", "incomplete", "leftover"]
-_HARMLESS = ("incomplete", "leftover")
+Kind = Literal["damaged", "missing", "foreign", "incomplete", "leftover", "stale"]
+_HARMLESS = ("incomplete", "leftover", "stale")
 
 
 class Finding(StrictModel):
@@ -36,7 +36,7 @@ class Finding(StrictModel):
 
     @property
     def is_damage(self) -> bool:
-        """False for what an interrupted or partial run leaves, which harms nobody."""
+        """False for what an interrupted or partial run leaves, and for what was made from something since replaced."""
         return self.kind not in _HARMLESS
 
     def __str__(self) -> str:

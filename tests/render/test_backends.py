@@ -109,8 +109,9 @@ def test_six_body_parts_lie_on_their_sides(body, atlas: Atlas) -> None:
 
 
 def test_auto_is_the_embedded_one_for_arrays() -> None:
-    assert resolve_backend("auto", np.zeros((1, 3, 3))) == "numba"
     assert resolve_backend("auto") == "numba"
+    has_warp = next(found for found in presences() if found.name == "warp").present
+    assert resolve_backend("auto", on_gpu=True) == ("warp" if has_warp else "numba")
 
 
 def test_a_backend_that_is_not_here_is_refused_with_advice() -> None:

@@ -8,6 +8,7 @@ import random
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -20,14 +21,16 @@ from typer.testing import CliRunner
 
 from pymaf_data.body import load_body
 from pymaf_data.cli.render_iuv import command
+from pymaf_data.cli.verify import command as verify_command
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import AssetMismatch, FitError, NotAStore, StoreIncomplete, StoreLocked, UsageError
 from pymaf_data.geometry import affines
 from pymaf_data.geometry.cameras import Camera, full_frame, orthographic_view, weak_to_camera
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.render import load_atlas, rasterize
+from pymaf_data.stages.iuv_plan import stale_maps
 from pymaf_data.stages.render_iuv import RenderOptions, RenderReport, StoreMaps, render_iuv_stage
-from pymaf_data.storage import ArraySpec, Plan, Provenance, Store, create_store, encode_jpeg, open_store
+from pymaf_data.storage import ArraySpec, Plan, Provenance, Store, create_store, encode_jpeg, open_store, verify
 
 N, SHARD, CROP, SIZE = 18, 8, 400, 63
 WIDTH, HEIGHT = 640, 480
@@ -221,6 +224,30 @@ def test_what_changes_the_maps_changes_the_generation(fitted: Path) -> None:
     assert attributes["atlas_digest"] == load_atlas("free").digest
     assert attributes["choice"] == store.current("choice").generation
     assert attributes["size"] == SIZE
+
+
+def test_maps_of_what_has_since_changed_are_stale_until_rendered_anew(
+    fitted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert stale_maps(open_store(fitted)) == []
+    render(fitted)
+    assert stale_maps(open_store(fitted)) == []
+    add_fits(fitted, version=1)
+    (found,) = stale_maps(open_store(fitted))
+    assert (found.kind, found.is_damage) == ("stale", False)
+    assert "choice of fits, fits" in found.problem
+    assert verify(fitted) == []
+    app = typer.Typer()
+    app.command()(verify_command)
+    said = CliRunner().invoke(app, [str(fitted)])
+    assert said.exit_code == 0
+    assert "stale" in said.output
+    render(fitted, shard="missing")
+    assert stale_maps(open_store(fitted)) == []
+    charts = replace(load_atlas("free"), uv=load_atlas("free").uv[::-1])
+    monkeypatch.setattr("pymaf_data.stages.iuv_plan.atlas_of_body", lambda *_: charts)
+    (found,) = stale_maps(open_store(fitted))
+    assert found.problem == "its maps show another atlas"
 
 
 def test_without_fits_it_says_what_to_attach(bare: Path) -> None:

@@ -13,7 +13,6 @@ import importlib
 import importlib.util
 import logging
 from dataclasses import dataclass
-from typing import Any
 
 from pymaf_data.errors import UsageError
 
@@ -54,13 +53,13 @@ def presences() -> tuple[Presence, ...]:
     )
 
 
-def resolve_backend(name: str, vertices: Any = None) -> str:
+def resolve_backend(name: str, on_gpu: bool = False) -> str:
     """The backend that ``name`` stands for.
 
     Args:
         name: one of :data:`BACKENDS`.
-        vertices: what is to be drawn. ``auto`` keeps tensors of a GPU there where ``warp`` is installed, else takes
-            ``numba``.
+        on_gpu: whether vertices are on a GPU, or there is one to bring them to: ``auto`` then takes ``warp`` where it
+            is installed, else ``numba``.
 
     Raises:
         UsageError: no such backend, or this machine lacks it; the message says what to do.
@@ -70,7 +69,7 @@ def resolve_backend(name: str, vertices: Any = None) -> str:
             f"unknown renderer {name!r}", expected=f"one of {', '.join(BACKENDS)}", action="choose one of these."
         )
     if name == "auto":
-        return "warp" if getattr(vertices, "is_cuda", False) and _installed("warp") else "numba"
+        return "warp" if on_gpu and _installed("warp") else "numba"
     if name != "numba":
         found = next(presence for presence in presences() if presence.name == name)
         if not found.present:

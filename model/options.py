@@ -21,6 +21,9 @@ class ModelOptions(StrictModel):
     """Dense-correspondence supervision of the finest feature map, or none (Table 5's first row)."""
     dropout: float = Field(default=0.5, ge=0.0, lt=1.0)
     """Before and after the second fully connected layer of each regressor."""
+    view_size: int = Field(default=224, ge=64, le=512, multiple_of=32)
+    """Side of the pictures that the network reads, in pixels; maps are a quarter of it. What it predicts refers to the
+    224 px view whatever this is. A step at 128 costs a third of one at 224."""
 
 
 class LossOptions(StrictModel):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from pymaf_data.geometry.affines import VIEW_SIZE, crop_to_view, invert, to_cv2
+from pymaf_data.geometry.affines import crop_to_view, invert, to_cv2
 from pymaf_data.geometry.cameras import weak_to_camera
 from pymaf_data.loader.pictures import reductions, warp_view
 from pymaf_data.report.persons import Predictions
@@ -21,7 +21,7 @@ _BATCH = 16
 
 @torch.no_grad()
 def predict_rows(model: PyMAF, store: Store, rows: Sequence[int]) -> Predictions:
-    """Predict from the plain 224 view of each row's crop.
+    """Predict from the plain view of each row's crop.
 
     Args:
         model: in any mode; it is used in evaluation mode and left as it was.
@@ -33,7 +33,7 @@ def predict_rows(model: PyMAF, store: Store, rows: Sequence[int]) -> Predictions
     """
     was_training, device = model.training, next(model.parameters()).device
     model.eval()
-    views = _views(store, rows)
+    views = _views(store, rows, model.view_size)
     vertices, cameras = [], []
     for start in range(0, len(rows), _BATCH):
         batch = normalise(torch.from_numpy(views[start : start + _BATCH]).to(device))
@@ -46,12 +46,12 @@ def predict_rows(model: PyMAF, store: Store, rows: Sequence[int]) -> Predictions
     return Predictions(np.concatenate(vertices), of_view.warped(invert(crop_to_view(crop_size))))
 
 
-def _views(store: Store, rows: Sequence[int]) -> np.ndarray:
-    """(K, 3, 224, 224) uint8, channels first as the network reads them."""
+def _views(store: Store, rows: Sequence[int], size: int) -> np.ndarray:
+    """(K, 3, W, W) uint8, channels first as the network reads them."""
     crops = store.array("image").rows(np.asarray(rows))
-    affine = crop_to_view(crops.shape[1])
+    affine = crop_to_view(crops.shape[1], size)
     matrix, reduction = to_cv2(affine), float(reductions(affine))
-    views = np.empty((len(rows), VIEW_SIZE, VIEW_SIZE, 3), np.uint8)
+    views = np.empty((len(rows), size, size, 3), np.uint8)
     scratch = np.empty_like(crops[0])
     for crop, view in zip(crops, views, strict=True):
         warp_view(crop, matrix, reduction, view, scratch)

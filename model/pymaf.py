@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from pymaf_data.body import BodyModel
 
 MESH_POINTS = 431
-_IMAGE = (3, VIEW_SIZE, VIEW_SIZE)
 
 
 class Prediction(NamedTuple):
@@ -82,7 +81,7 @@ class PyMAF(nn.Module):
 
     Args:
         body: a :class:`~pymaf_data.body.BodyModel`; not part of the state dict.
-        options: dropout and whether the auxiliary head exists.
+        options: dropout, whether the auxiliary head exists, the size of pictures.
 
     Attributes:
         autocast: dtype in which the picture-plane part runs (``torch.bfloat16``), or None for float32. Points,
@@ -96,7 +95,7 @@ class PyMAF(nn.Module):
         options = options or ModelOptions()
         mean = Parameters(body.mean_pose6d.float(), body.mean_betas.float(), body.mean_camera.float())
         points = [GRID_SIDE**2] + [MESH_POINTS] * (LEVELS - 1)
-        self.body = body
+        self.body, self.view_size = body, options.view_size
         self.feature_extractor = ResNet50()
         self.deconv_layers = deconvolutions()
         self.maf_extractor = nn.ModuleList(PointFeatures() for _ in range(LEVELS))
@@ -109,17 +108,18 @@ class PyMAF(nn.Module):
         """Fit the body to each picture.
 
         Args:
-            image: (B, 3, 224, 224) float, ImageNet-normalised RGB.
+            image: (B, 3, W, W) float, ImageNet-normalised RGB, W the network's ``view_size``, by default 224.
             auxiliary: whether to run the IUV head; None runs it where it exists and the module trains.
 
         Raises:
             ShapeError: the image has another shape.
         """
-        if image.ndim != 4 or tuple(image.shape[1:]) != _IMAGE:
+        W = self.view_size
+        if image.ndim != 4 or tuple(image.shape[1:]) != (3, W, W):
             raise ShapeError(
                 f"image of shape {tuple(image.shape)}",
-                expected="(B, 3, 224, 224), ImageNet-normalised",
-                action="crop to the 224 px view first.",
+                expected=f"(B, 3, {W}, {W}), ImageNet-normalised",
+                action=f"crop to the view at {W} px first.",
             )
         wanted = self.training if auxiliary is None else auxiliary
         maps, iuv = self._picture_plane(image, wanted)

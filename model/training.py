@@ -39,6 +39,7 @@ from .checkpoint import Checkpoint
 from .options import TrainOptions
 from .precision import choose_device, choose_precision
 from .pymaf import PyMAF
+from .pyramid import REDUCTION
 from .run_lock import sole_writer
 from .targets import render_targets
 from .trainer import Trainer, TrainReport
@@ -131,7 +132,8 @@ def _watchers(options: TrainOptions, loader: Loader, body: BodyModel, atlas: Atl
     found: list[Watcher] = []
     source = loader.plain()
     if held_out:
-        wanted = LoaderOptions(maps=False, allow_partial=options.allow_partial)
+        size = options.model.view_size
+        wanted = LoaderOptions(maps=False, view_size=size, allow_partial=options.allow_partial)
         source = Loader(held_out, body, atlas, wanted).plain()
         batches = plain_batches(source, options.validation.persons)
         if not batches:
@@ -200,6 +202,8 @@ def _loader_options(options: TrainOptions) -> LoaderOptions:
         batch_size=options.batch_size,
         augmentation=options.augmentation,
         seed=options.seed,
+        view_size=options.model.view_size,
+        map_size=options.model.view_size // REDUCTION,
         maps=_wants_maps(options),
         workers=options.workers,
         allow_partial=options.allow_partial,

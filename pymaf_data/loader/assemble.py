@@ -96,9 +96,11 @@ class Assembler:
         )
 
     def _pictures(self, rows: Rows, drawn: Draw) -> Tensor:
-        """(B, 3, 224, 224) uint8, channels last in memory: no transposition, and the layout that GPUs like."""
-        pictures = np.empty((len(rows), VIEW_SIZE, VIEW_SIZE, 3), np.uint8)
-        affine, gain = drawn.view.affine(), gain_rows(drawn.gain, VIEW_SIZE)
+        """(B, 3, W, W) uint8, channels last in memory: no transposition, and the layout that GPUs like."""
+        size = self.options.view_size
+        pictures = np.empty((len(rows), size, size, 3), np.uint8)
+        affine = affines.compose(affines.resize(VIEW_SIZE, size), drawn.view.affine())
+        gain = gain_rows(drawn.gain, size)
         for source, places, local in self._by_source(rows):
             to_view = affines.compose(affine, affines.crop_to_view(source.image.shape[1]))
             matrix, reduction = affines.to_cv2(to_view), reductions(to_view)

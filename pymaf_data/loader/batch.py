@@ -14,7 +14,7 @@ class Batch:
     """B persons in their augmented 224 px views; everything has moved by the one transform of its row.
 
     Attributes:
-        image: (B, 3, 224, 224) uint8 RGB, in channels-last memory. Normalise on the training device.
+        image: (B, 3, W, W) uint8 RGB, W = 224 by default, in channels-last memory. Normalise on the training device.
         keypoints: (B, 49, 3) float32, J49: normalised coordinates x = v/112 − 1 and confidence; 0 where it is 0.
         joints3d: (B, 24, 4) float32, J24: metres and flag; 0 where the flag is 0.
         pose: (B, 24, 3, 3) float32 rotation matrices; identity without a fit.

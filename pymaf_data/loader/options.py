@@ -57,6 +57,9 @@ class LoaderOptions(StrictModel):
     maps: bool = True
     """Read IUV maps, where there are any."""
 
+    view_size: int = Field(default=224, ge=1)
+    """Side of the pictures in pixels. Everything else goes on referring to the view at 224 px."""
+
     map_size: int = Field(default=56, ge=1)
     """Side of the IUV targets in pixels."""
 

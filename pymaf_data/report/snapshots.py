@@ -30,7 +30,7 @@ class SnapshotPersons:
     """K persons.
 
     Attributes:
-        view: (K, 224, 224, 3) uint8 RGB.
+        view: (K, W, W, 3) uint8 RGB, the view at the network's size.
         rotation: (K, 24, 3, 3) of the fit that is the target.
         betas: (K, 10).
         camera: (K, 3) π that projects that fit onto the keypoints best.

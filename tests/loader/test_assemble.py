@@ -46,6 +46,25 @@ def test_shapes_and_types_are_the_documented_ones(store, body, atlas) -> None:
     assert len(batch.to("cpu")) == 20
 
 
+def test_a_smaller_view_shows_the_same_and_says_the_same(store, body, atlas) -> None:
+    """Pictures and maps change their size; numbers go on speaking of the view at 224 px."""
+    shared = LoaderOptions(workers=0)
+    whole, half = (
+        Loader([store], body, atlas, shared.model_copy(update=sizes)).batch(ROWS)
+        for sizes in ({}, {"view_size": 112, "map_size": 28})
+    )
+    assert half.image.shape == (20, 3, 112, 112)
+    assert half.part.shape == (20, 28, 28)
+    reduced = torch.nn.functional.avg_pool2d(whole.image.float(), 2)
+    # A shift of half a pixel would show as several levels at the pictures' slopes; resampling differs by less.
+    assert (half.image.float() - reduced).abs().mean() < 1.0
+    assert (half.image.float() - reduced).mean().abs() < 0.2
+    for name in ("keypoints", "pose", "betas", "camera", "drawn_pose"):
+        assert torch.equal(getattr(half, name), getattr(whole, name)), name
+    borders = (whole.part[:, ::2, ::2] != whole.part[:, 1::2, 1::2]).float().mean()
+    assert (half.part != whole.part[:, 1::2, 1::2]).float().mean() <= borders
+
+
 def test_the_posed_body_projects_onto_the_keypoints(store, body, atlas) -> None:
     """The body model is the oracle: augmented pose, shape and camera against augmented keypoints."""
     for epoch in range(3):

@@ -7,12 +7,46 @@ import pytest
 import torch
 
 from pymaf_data.errors import ConfigError, ShapeError, UsageError
-from pymaf_data.model import OptimizerOptions, PyMAF, TrainOptions, normalise
+from pymaf_data.model import ModelOptions, OptimizerOptions, PyMAF, TrainOptions, normalise
 from pymaf_data.model.maf import PointFeatures, sample_points, sampling_grid
-from pymaf_data.model.optimisation import learning_rate
+from pymaf_data.model.optimisation import learning_rate, make_optimizer, set_rate
 from pymaf_data.model.precision import choose_device, choose_precision
 from pymaf_data.model.pymaf import project_to_view
-from pymaf_data.model.resnet import ResNet50
+from pymaf_data.model.resnet import Bottleneck, ResNet50
+
+
+def test_a_network_reads_pictures_of_its_own_size(free_body) -> None:
+    torch.manual_seed(0)
+    model = PyMAF(free_body, ModelOptions(view_size=64)).eval()
+    with torch.no_grad():
+        output = model(torch.zeros(2, 3, 64, 64), auxiliary=True)
+        assert output.iuv is not None
+        assert output.iuv.part.shape == (2, 25, 16, 16)
+        assert output.predictions[-1].vertices.shape[0] == 2
+        with pytest.raises(ShapeError, match="64"):
+            model(torch.zeros(2, 3, 224, 224))
+    with pytest.raises(ConfigError, match="view_size"):
+        TrainOptions.parse({"model": {"view_size": 100}}, "test")
+
+
+def test_every_block_of_an_untrained_backbone_is_the_identity() -> None:
+    blocks = [module for module in ResNet50().modules() if isinstance(module, Bottleneck)]
+    assert len(blocks) == 16
+    x = torch.rand(1, 256, 7, 7)
+    torch.testing.assert_close(blocks[1].eval()(x), x)
+
+
+def test_the_loop_learns_at_the_rate_and_the_trunk_at_its_own(free_body) -> None:
+    model = PyMAF(free_body, ModelOptions(view_size=64))
+    optimizer = make_optimizer(model, OptimizerOptions(trunk_factor=16, beta2=0.9))
+    set_rate(optimizer, 1e-4)
+    rate_of = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    rates = {name: rate_of[id(value)] for name, value in model.named_parameters()}
+    assert len(rates) == len(rate_of)
+    for name, rate in rates.items():
+        in_loop = name.split(".")[0] in ("maf_extractor", "regressor")
+        assert rate == pytest.approx(1e-4 if in_loop else 16e-4), name
+    assert optimizer.defaults["betas"] == (0.9, 0.9)
 
 
 def test_x_varies_slowest_over_the_grid() -> None:

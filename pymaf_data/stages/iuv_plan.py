@@ -42,6 +42,8 @@ def stale_maps(store: Store, assets: Path | None = None) -> list[Finding]:
     if not store.has(STAGE) or not store.has("choice"):
         return []
     info = store.current(STAGE)
+    if "rendering" not in info.attributes:  # another writer's: they do not say what they show
+        return []
     try:
         wanted = attributes_of(prepare(store, int(info.attributes.get("size", MAP_SIZE)), "numba", assets))
         differing = sorted({_NAMES[key] for key in wanted if info.attributes.get(key) != wanted[key]})

@@ -16,7 +16,7 @@ name: tiny
 sample: {persons: 3, seed: 5}
 ingest: [{dataset: sample}]
 fits: {sources: ["truth:{raw}/truth/train.npz"]}
-render: {size: 64}
+render: {size: 63}
 sheet: {persons: 2}
 report: {}
 """

@@ -39,9 +39,11 @@ from pymaf_data.render import (
     render_stored,
     warp_maps,
 )
+from pymaf_data.render.backends import presence
 from pymaf_data.stages.iuv_shard import BLOCK, map_specs
 from pymaf_data.storage.specs import encode_rows
 
+_PEER = "pytorch3d"
 GOAL = {"56 px": 3000, "later 56 px": 4500, "later 224 px": 1400}
 
 
@@ -104,6 +106,25 @@ def candidates(count: int) -> dict[str, Callable[[], int]]:
     }
 
 
+def peers() -> dict[str, Callable[[], int]]:
+    """PyTorch3D on the same CPU, two bodies at a time: it takes seconds for each. Nothing where it is not built."""
+    if not presence("pytorch3d").present:
+        return {}
+    body, atlas, pi = load_body("free"), load_atlas("free"), torch.tensor([[0.85, 0.0, 0.0]]).repeat(2, 1)
+    with torch.no_grad():
+        vertices = body(poses(2), torch.zeros(2, 10)).vertices
+    return {
+        f"{size} px {_PEER}": lambda size=size: len(render_iuv(vertices, pi, atlas, size, "pytorch3d").part)
+        for size in (56, 224)
+    }
+
+
+def peer_ratios(rates: dict[str, list[float]]) -> dict[str, dict[str, float]]:
+    """Of ours to PyTorch3D's, within each round."""
+    sizes = [name.removesuffix(f" {_PEER}") for name in rates if name.endswith(_PEER)]
+    return {size: ratio(rates, size, f"{size} {_PEER}") for size in sizes}
+
+
 def encode(maps: StoredMaps) -> tuple[list[bytes], list[bytes]]:
     """The chunks of both arrays."""
     part, uv, _ = map_specs(MAP_SIZE, 512)
@@ -123,7 +144,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     work = candidates(arguments.bodies)
-    rates = rounds_of(work, arguments.rounds, clock=time.process_time)
+    rates = rounds_of(work | peers(), arguments.rounds, clock=time.process_time)
     pairs = {"one thread": work["224 px"], "two threads": two_threads(work["224 px"])}
     by_clock = rounds_of(pairs, arguments.rounds)
     spent = {step: 1 / summary(rates[step])["median"] for step in ("body", "stored", "encode")}
@@ -144,7 +165,7 @@ def main() -> None:
                 name: {"median": int(np.median(bytes_)), "max": int(bytes_.max())}
                 for name, bytes_ in zip(("part", "uv", "both"), (*sizes.T, sizes.sum(1)), strict=True)
             },
-            "peer": "PyTorch3D is in no package index and was not built for this run",
+            "ratio_to_pytorch3d": peer_ratios(rates) or presence("pytorch3d").lacking,
         },
     )
 

@@ -44,6 +44,8 @@ class PointFeatures(nn.Module):
 
     MLP 256 → 128 → 64 → 5 as 1×1 convolutions; the sampled feature is concatenated again before the second and
     third layer (384 and 320 inputs); leaky ReLU between, ReLU last.
+
+    He initialisation without biases: torch's default shrinks what tells pictures apart at every layer.
     """
 
     def __init__(self) -> None:

@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from pymaf_data.config import StrictModel
-from pymaf_data.errors import TrainingError
+from pymaf_data.errors import CheckpointError, TrainingError
 from pymaf_data.loader.batch import Batch
 from pymaf_data.progress import Progress
 from pymaf_data.report.history import Errors, History, HistoryLine
@@ -167,10 +167,16 @@ class Trainer:
         """Go on from a checkpoint of this run.
 
         Raises:
-            CheckpointError: it belongs to another network or body.
+            CheckpointError: it belongs to another network or body, or to a version with another optimizer.
         """
         checkpoints.check_body(saved, self.model.body)
         checkpoints.load_state(self.model, saved.model, str(self.folder))
+        if len(saved.optimizer["param_groups"]) != len(self.optimizer.param_groups):
+            raise CheckpointError(
+                f"the optimizer in {self.folder} has {len(saved.optimizer['param_groups'])} groups of parameters",
+                expected=f"{len(self.optimizer.param_groups)}, as this version of pymaf-data makes them",
+                action="begin the run anew with --overwrite, or go on with the version that began it.",
+            )
         self.optimizer.load_state_dict(saved.optimizer)
         torch.set_rng_state(saved.rng["cpu"])
         if self.device.type == "cuda" and saved.rng["cuda"]:

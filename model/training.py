@@ -169,7 +169,7 @@ def require_supervision(stores: Sequence[Store], options: TrainOptions) -> None:
             f"{store.path} has no {lacking}",
             expected="a store with proved fits and IUV maps",
             action=f"run `pymaf-data {command}` on it, or pass --allow-partial to train without."
-            + (" Targets that are rendered while training need no maps." if command == "render-iuv" else ""),
+            + (" --targets rendered needs no maps." if command == "render-iuv" else ""),
         )
 
 

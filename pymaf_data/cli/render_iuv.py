@@ -20,7 +20,9 @@ def command(
     shard: Annotated[
         str, typer.Option(help="Shards to render: all, missing, 0-3 (both ends included), 7,9 or 0-3,7.")
     ] = "all",
-    renderer: Annotated[str, typer.Option(help="Renderer: auto (the fastest that is there) or numba.")] = "auto",
+    renderer: Annotated[
+        str, typer.Option(help="Renderer: auto (the fastest that is there), numba, warp or pytorch3d; see doctor.")
+    ] = "auto",
     size: Annotated[int, typer.Option(min=16, max=1024, help="Side of the maps in pixels, a multiple of 3.")] = 576,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Threads; the result does not depend on them.", show_default="all cores")

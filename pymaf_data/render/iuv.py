@@ -96,9 +96,9 @@ def render_iuv(
     if name == "numba":
         found = _paint_here(vertices, camera, atlas, size)
     else:
-        scene = as_tensor_scene(vertices, atlas.mesh_faces, camera)
+        scene = as_tensor_scene(vertices, atlas.mesh_faces, camera, as_size(size))
         charts = (torch.from_numpy(values).to(scene.vertices.device) for values in (atlas.face_part, atlas.corner_uv))
-        found, bad = backend_module(name).paint(*scene, camera.orthographic, NEAR, as_size(size), *charts)
+        found, bad = backend_module(name).paint(scene, *charts)
         refuse_non_finite(bad)
     return IUV(*(placed(values, vertices) for values in found))
 

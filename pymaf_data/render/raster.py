@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pymaf_data.errors import RenderError, ShapeError
 from pymaf_data.render import zbuffer
-from pymaf_data.render.backends import resolve_backend
+from pymaf_data.render.backends import TensorScene, resolve_backend
 
 if TYPE_CHECKING:
     import torch
@@ -89,7 +89,8 @@ def rasterize(
     if name == "numba":
         found = _rasterize_here(as_vertices(vertices), triangles, camera, as_size(size))
     else:
-        found = _rasterize_there(name, as_tensor_scene(vertices, triangles, camera), camera.orthographic, as_size(size))
+        found, bad = backend_module(name).rasterize(as_tensor_scene(vertices, triangles, camera, as_size(size)))
+        refuse_non_finite(bad)
     return Raster(*(placed(values, vertices) for values in found))
 
 
@@ -109,27 +110,9 @@ def _rasterize_here(
     return face, bary, depth
 
 
-def _rasterize_there(
-    name: str, scene: TensorScene, orthographic: bool, size: tuple[int, int]
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """By another backend, on the vertices' device."""
-    found, bad = backend_module(name).rasterize(*scene, orthographic, NEAR, size)
-    refuse_non_finite(bad)
-    return found
-
-
-class TensorScene(NamedTuple):
-    """What backends of torch tensors draw, all on the vertices' device."""
-
-    vertices: torch.Tensor
-    """(B, V, 3) float32 or float64, contiguous."""
-    faces: torch.Tensor
-    """(F, 3) int32."""
-    matrices: torch.Tensor
-    """(B, 3, 4) float64."""
-
-
-def as_tensor_scene(vertices: torch.Tensor | np.ndarray, triangles: np.ndarray, camera: Camera) -> TensorScene:
+def as_tensor_scene(
+    vertices: torch.Tensor | np.ndarray, triangles: np.ndarray, camera: Camera, size: tuple[int, int]
+) -> TensorScene:
     """Checked as the embedded backend checks; a float tensor's memory is taken as it is.
 
     Raises:
@@ -145,7 +128,8 @@ def as_tensor_scene(vertices: torch.Tensor | np.ndarray, triangles: np.ndarray, 
     check_indices(triangles, points.shape[1])
     matrices = torch.from_numpy(as_matrices(camera, len(points)))
     device = points.device
-    return TensorScene(points.contiguous(), torch.from_numpy(triangles).to(device), matrices.to(device))
+    faces = torch.from_numpy(triangles).to(device)
+    return TensorScene(points.contiguous(), faces, matrices.to(device), camera.orthographic, NEAR, size)
 
 
 def placed(values: Pixels, vertices: Any) -> Pixels:

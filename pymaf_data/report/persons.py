@@ -6,6 +6,7 @@ the chosen fit over the crop and turned by 90°, the stored IUV map, and, where 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,8 @@ from pymaf_data.report.panels import (
 from pymaf_data.report.sheet import SheetRow
 from pymaf_data.sources.pictures import Hole, Pictures
 from pymaf_data.storage import Store
+
+logger = logging.getLogger(__name__)
 
 PICTURE, KEYPOINTS, FIT, SIDE, IUV, PREDICTION = (
     "picture and box",
@@ -151,6 +154,9 @@ def _add_fits(
 
 def _add_maps(result: list[SheetRow], store: Store, rows: NDArray[np.int64]) -> None:
     if not store.has("iuv"):
+        return
+    if "part" not in store.current("iuv").record.specs:
+        logger.warning("%s: its maps have the form of format 1.0 and are not shown; run render-iuv anew", store.path)
         return
     part, uv, rendered = (store.array(f"iuv/{name}").rows(rows) for name in ("part", "uv", "rendered"))
     block = part.shape[1] // uv.shape[2]

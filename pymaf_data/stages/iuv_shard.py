@@ -144,8 +144,8 @@ class ShardRenderer:
 
     @property
     def device(self) -> str:
-        """Where bodies are drawn: a GPU, for backends that can and where there is one."""
-        return "cuda" if self.backend != "numba" and torch.cuda.is_available() else "cpu"
+        """Where bodies are drawn: a GPU where there is one, for the backend that surely can: PyTorch3D may lack it."""
+        return "cuda" if self.backend == "warp" and torch.cuda.is_available() else "cpu"
 
     @property
     def crop_size(self) -> int:

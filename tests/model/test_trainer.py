@@ -165,6 +165,16 @@ def test_another_body_is_refused(four_steps: Trainer, tmp_path: Path) -> None:
         checkpoints.check_body(other, four_steps.model.body)
 
 
+def test_an_optimizer_of_another_version_is_refused(
+    trainer_for: Callable[..., Trainer], four_steps: Trainer, tmp_path: Path
+) -> None:
+    saved = checkpoints.read(four_steps.folder / checkpoints.FILE)
+    older = replace(saved, optimizer=saved.optimizer | {"param_groups": saved.optimizer["param_groups"][:1]})
+    with pytest.raises(CheckpointError, match="1 groups of parameters") as refused:
+        trainer_for(tmp_path, 4).restore(older)
+    assert "--overwrite" in str(refused.value)
+
+
 def test_what_is_no_checkpoint_is_refused_without_running_it(tmp_path: Path) -> None:
     class Evil:
         def __reduce__(self) -> tuple[Any, ...]:

@@ -63,6 +63,10 @@ def refusals(root: Path) -> list[PymafDataError]:
     ask()
     attach_fits(AttachOptions(store=store, fits=(f"truth:{truth}",)))
     ask()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, str(root))
+        rendered = {"targets": "rendered", "name": "rendered", "steps": 1, "model": {"view_size": 64}}
+        train(TrainOptions.parse(QUICK | rendered, "test"))
     render_iuv_stage(RenderOptions(stores=(store,)))
     return said
 
@@ -99,6 +103,16 @@ def test_the_command_trains_goes_on_and_stops_when_done(root: Path, refusals: li
     assert {"pymaf-data", "torch"} <= set(saved.versions)
     options = json.loads((root / "runs" / "cli" / OPTIONS).read_text())
     assert (options["batch_size"], options["optimizer"]["learning_rate"]) == (2, 5e-5)
+
+
+def test_rendered_targets_need_no_maps_and_teach_parts(root: Path, refusals: list[PymafDataError]) -> None:
+    """The run was made before there were maps; its views are of 64 px."""
+    (first,) = [line for line in read_history(root / "runs" / "rendered") if line.kind == "train"]
+    assert first.scalars["part"] > 0
+    saved = checkpoints.read(root / "runs" / "rendered" / checkpoints.FILE)
+    assert "iuv" not in saved.stores[0]["generations"]
+    persons = SnapshotFolder(root / "runs" / "rendered").persons()
+    assert persons.view.shape[1:] == (64, 64, 3)
 
 
 def test_other_options_are_refused_until_overwritten(root: Path, refusals: list[PymafDataError]) -> None:

@@ -9,11 +9,11 @@ import torch
 from pymaf_data.body import BodyModel, load_body
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.render import Atlas, load_atlas
-from pymaf_data.render.backends import presences
+from pymaf_data.render.backends import presence
 
 
 def _present(name: str) -> str:
-    found = next(presence for presence in presences() if presence.name == name)
+    found = presence(name)
     if not found.present:
         pytest.skip(f"{name}: {found.detail}")
     return name

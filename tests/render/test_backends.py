@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pymaf_data.errors import ShapeError, UsageError
 from pymaf_data.geometry.cameras import Camera, full_frame, orthographic_view, weak_to_camera
 from pymaf_data.render import LIMB_OF_PART, LIMBS, Atlas, rasterize, render_iuv
-from pymaf_data.render.backends import BACKENDS, presences, resolve_backend
+from pymaf_data.render.backends import BACKENDS, presence, presences, resolve_backend
 
 SIZE = (40, 52)  # a rectangle: x and y must not be confused
 COUNT = 8
@@ -72,7 +72,7 @@ def test_every_backend_paints_the_same_charts(backend: str, bodies: np.ndarray, 
 @given(st.integers(0, 2**31))
 def test_the_gpu_kernels_agree_to_the_last_bit_on_any_triangles(seed: int) -> None:
     """Random triangles through each other and the camera, corners on pixel centres among them."""
-    if not next(found for found in presences() if found.name == "warp").present:
+    if not presence("warp").present:
         pytest.skip("warp is not installed")
     random = np.random.default_rng(seed)
     vertices = random.normal(0, 1, (2, 12, 3)) + np.array([0, 0, 1.5])
@@ -110,8 +110,7 @@ def test_six_body_parts_lie_on_their_sides(body, atlas: Atlas) -> None:
 
 def test_auto_is_the_embedded_one_for_arrays() -> None:
     assert resolve_backend("auto") == "numba"
-    has_warp = next(found for found in presences() if found.name == "warp").present
-    assert resolve_backend("auto", on_gpu=True) == ("warp" if has_warp else "numba")
+    assert resolve_backend("auto", on_gpu=True) == ("warp" if presence("warp").present else "numba")
 
 
 def test_a_backend_that_is_not_here_is_refused_with_advice() -> None:

@@ -11,15 +11,40 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import logging
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from pymaf_data.errors import UsageError
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from torch import Tensor
+
 
 BACKENDS = ("auto", "numba", "warp", "pytorch3d")
 """What ``backend`` may name. ``auto`` takes the fastest that is present where the vertices are."""
+
+# The module whose import proves a backend, and what to do where it fails.
+_NEEDS = {
+    "numba": ("numba", "reinstall pymaf-data."),
+    "warp": ("warp", "install the extra: pip install 'pymaf-data[gpu]'."),
+    "pytorch3d": ("pytorch3d._C", "no index carries it; docs/pytorch3d.md says how to build it."),
+}
+
+
+class TensorScene(NamedTuple):
+    """What a backend of torch tensors draws: B meshes of V vertices and F faces; tensors on one device."""
+
+    vertices: Tensor
+    """(B, V, 3) float32 or float64 metres in camera space, contiguous."""
+    faces: Tensor
+    """(F, 3) int32."""
+    matrices: Tensor
+    """(B, 3, 4) float64, homogeneous metres to homogeneous pixels of the raster."""
+    orthographic: bool
+    near: float
+    """Metres; perspective cameras clip there."""
+    size: tuple[int, int]
+    """(H, W)."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +69,21 @@ class Presence:
 
 def presences() -> tuple[Presence, ...]:
     """Every backend in order of :data:`BACKENDS`; imports what is installed, which can take a second."""
-    import numba
+    return tuple(presence(name) for name in BACKENDS if name != "auto")
 
-    return (
-        Presence("numba", "", f"numba {numba.__version__}, CPU"),
-        _presence("warp", "warp", "install the extra: pip install 'pymaf-data[gpu]'."),
-        _presence("pytorch3d", "pytorch3d._C", "no index carries it; docs/pytorch3d.md says how to build it."),
-    )
+
+def presence(name: str) -> Presence:
+    """Import a backend's package: a build for another torch is found by that and by nothing else."""
+    module, advice = _NEEDS[name]
+    package = module.partition(".")[0]
+    if not _installed(package):
+        return Presence(name, advice, "absent")
+    try:
+        importlib.import_module(module)
+        version = importlib.import_module(package).__version__
+    except (ImportError, OSError) as error:
+        return Presence(name, advice, f"{package} does not import: {str(error).splitlines()[0]}")
+    return Presence(name, "", f"{package} {version}")
 
 
 def resolve_backend(name: str, on_gpu: bool = False) -> str:
@@ -71,7 +104,7 @@ def resolve_backend(name: str, on_gpu: bool = False) -> str:
     if name == "auto":
         return "warp" if on_gpu and _installed("warp") else "numba"
     if name != "numba":
-        found = next(presence for presence in presences() if presence.name == name)
+        found = presence(name)
         if not found.present:
             raise UsageError(
                 f"renderer {name!r} is not here: {found.detail}",
@@ -83,16 +116,3 @@ def resolve_backend(name: str, on_gpu: bool = False) -> str:
 
 def _installed(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
-
-
-def _presence(name: str, module: str, advice: str) -> Presence:
-    """Import a backend's package: a build for another torch is found by that and by nothing else."""
-    package = module.partition(".")[0]
-    if not _installed(package):
-        return Presence(name, advice, "absent")
-    try:
-        importlib.import_module(module)
-        version = importlib.import_module(package).__version__
-    except (ImportError, OSError) as error:
-        return Presence(name, advice, f"{package} does not import: {str(error).splitlines()[0]}")
-    return Presence(name, "", f"{package} {version}")

@@ -15,23 +15,16 @@ from pytorch3d.renderer.mesh.rasterize_meshes import rasterize_meshes
 from pytorch3d.structures import Meshes
 from torch import Tensor
 
+from pymaf_data.render.backends import TensorScene
 
-def rasterize(
-    vertices: Tensor, faces: Tensor, matrices: Tensor, orthographic: bool, near: float, size: tuple[int, int]
-) -> tuple[tuple[Tensor, Tensor, Tensor], int]:
-    """Face (B, H, W) int32, barycentrics (B, H, W, 3) float32 and depth (B, H, W) float32, on the vertices' device.
 
-    Args:
-        vertices: (B, V, 3) metres in camera space.
-        faces: (F, 3) on the same device.
-        matrices: (B, 3, 4) float64 on the same device.
-        orthographic: of the cameras.
-        near: metres.
-        size: (H, W).
+def rasterize(scene: TensorScene) -> tuple[tuple[Tensor, Tensor, Tensor], int]:
+    """Face (B, H, W) int32, barycentrics (B, H, W, 3) float32 and depth (B, H, W) float32, on the scene's device.
 
     Returns:
         These three, and −1 or the first mesh that is not finite.
     """
+    vertices, faces, matrices, orthographic, near, size = scene
     B, device = len(vertices), vertices.device
     homogeneous = vertices.double() @ matrices[..., :3].transpose(-1, -2) + matrices[..., None, :, 3]
     broken = (~torch.isfinite(homogeneous)).flatten(1).any(1) | (~torch.isfinite(vertices)).flatten(1).any(1)
@@ -69,18 +62,9 @@ def rasterize(
     ), -1
 
 
-def paint(
-    vertices: Tensor,
-    faces: Tensor,
-    matrices: Tensor,
-    orthographic: bool,
-    near: float,
-    size: tuple[int, int],
-    face_part: Tensor,
-    corner_uv: Tensor,
-) -> tuple[tuple[Tensor, Tensor], int]:
+def paint(scene: TensorScene, face_part: Tensor, corner_uv: Tensor) -> tuple[tuple[Tensor, Tensor], int]:
     """Part (B, H, W) uint8 and U, V (B, 2, H, W) float32 of charts (F,) and (F, 3, 2); else as :func:`rasterize`."""
-    (face, bary, _), bad = rasterize(vertices, faces, matrices, orthographic, near, size)
+    (face, bary, _), bad = rasterize(scene)
     shown, index = face >= 0, face.clamp_min(0).long()
     uv = (bary[..., None] * corner_uv[index]).sum(-2).clamp(0, 1) * shown[..., None]
     return (face_part[index] * shown, uv.permute(0, 3, 1, 2).contiguous()), bad

@@ -5,6 +5,7 @@ Meshes go through in groups, so that projected vertices and depth keys stay with
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,10 +15,12 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from pymaf_data.render.backends import TensorScene
 from pymaf_data.render.backends import warp_kernels as kernels
 
 _SCRATCH_BYTES = 1 << 28
 _VERTEX_BYTES, _PIXEL_BYTES = 28, 12
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -39,70 +42,43 @@ class Drawn:
     nearest: Tensor
 
 
-def rasterize(
-    vertices: Tensor, faces: Tensor, matrices: Tensor, orthographic: bool, near: float, size: tuple[int, int]
-) -> tuple[tuple[Tensor, Tensor, Tensor], int]:
-    """Face (B, H, W) int32, barycentrics (B, H, W, 3) float32 and depth (B, H, W) float32, on the vertices' device.
-
-    Args:
-        vertices: (B, V, 3) float32 or float64, contiguous.
-        faces: (F, 3) int32 on the same device.
-        matrices: (B, 3, 4) float64 on the same device.
-        orthographic: of the cameras.
-        near: metres.
-        size: (H, W).
+def rasterize(scene: TensorScene) -> tuple[tuple[Tensor, Tensor, Tensor], int]:
+    """Face (B, H, W) int32, barycentrics (B, H, W, 3) float32 and depth (B, H, W) float32, on the scene's device.
 
     Returns:
         These three, and −1 or the first mesh that is not finite.
     """
-    B, device = len(vertices), vertices.device
-    face = torch.empty((B, *size), dtype=torch.int32, device=device)
-    bary = torch.zeros((B, *size, 3), device=device)
-    depth = torch.full((B, *size), torch.inf, device=device)
+    B, device = len(scene.vertices), scene.vertices.device
+    face = torch.empty((B, *scene.size), dtype=torch.int32, device=device)
+    bary = torch.zeros((B, *scene.size, 3), device=device)
+    depth = torch.full((B, *scene.size), torch.inf, device=device)
     broken = torch.zeros(B, dtype=torch.int32, device=device)
-    with _launcher(vertices) as launch:
-        for drawn in _groups(launch, vertices, faces, matrices, orthographic, near, size, broken):
+    with _launcher(scene) as launch:
+        for drawn in _groups(launch, scene, broken):
             rows = drawn.rows
-            inputs = [int(orthographic), faces, drawn.place, drawn.cell, drawn.key, drawn.nearest]
+            inputs = [int(scene.orthographic), scene.faces, drawn.place, drawn.cell, drawn.key, drawn.nearest]
             launch(kernels.weigh, drawn.nearest.shape, [*inputs, bary[rows], depth[rows]])
             face[rows] = drawn.nearest
     return (face, bary, depth), _first(broken)
 
 
-def paint(
-    vertices: Tensor,
-    faces: Tensor,
-    matrices: Tensor,
-    orthographic: bool,
-    near: float,
-    size: tuple[int, int],
-    face_part: Tensor,
-    corner_uv: Tensor,
-) -> tuple[tuple[Tensor, Tensor], int]:
-    """Part (B, H, W) uint8 and U, V (B, 2, H, W) float32; otherwise as :func:`rasterize`."""
-    B, device = len(vertices), vertices.device
-    part = torch.zeros((B, *size), dtype=torch.uint8, device=device)
-    uv = torch.zeros((B, 2, *size), device=device)
+def paint(scene: TensorScene, face_part: Tensor, corner_uv: Tensor) -> tuple[tuple[Tensor, Tensor], int]:
+    """Part (B, H, W) uint8 and U, V (B, 2, H, W) float32 of charts (F,) and (F, 3, 2); else as :func:`rasterize`."""
+    B, device = len(scene.vertices), scene.vertices.device
+    part = torch.zeros((B, *scene.size), dtype=torch.uint8, device=device)
+    uv = torch.zeros((B, 2, *scene.size), device=device)
     broken = torch.zeros(B, dtype=torch.int32, device=device)
-    with _launcher(vertices) as launch:
-        for drawn in _groups(launch, vertices, faces, matrices, orthographic, near, size, broken):
+    with _launcher(scene) as launch:
+        for drawn in _groups(launch, scene, broken):
             rows = drawn.rows
-            inputs = [int(orthographic), faces, drawn.place, drawn.cell, drawn.nearest, face_part, corner_uv]
-            launch(kernels.paint, drawn.nearest.shape, [*inputs, part[rows], uv[rows]])
+            inputs = [int(scene.orthographic), scene.faces, drawn.place, drawn.cell, drawn.nearest]
+            launch(kernels.paint, drawn.nearest.shape, [*inputs, face_part, corner_uv, part[rows], uv[rows]])
     return (part, uv), _first(broken)
 
 
-def _groups(
-    launch: Any,
-    vertices: Tensor,
-    faces: Tensor,
-    matrices: Tensor,
-    orthographic: bool,
-    near: float,
-    size: tuple[int, int],
-    broken: Tensor,
-) -> Iterator[Drawn]:
-    """Project and draw the meshes, a group at a time."""
+def _groups(launch: Any, scene: TensorScene, broken: Tensor) -> Iterator[Drawn]:
+    """Project and draw the meshes, a group at a time; ``broken`` (B,) marks those that are not finite."""
+    vertices, faces, matrices, orthographic, near, size = scene
     B, V, _ = vertices.shape
     device = vertices.device
     at_once = max(1, _SCRATCH_BYTES // (_VERTEX_BYTES * max(V, 1) + _PIXEL_BYTES * size[0] * size[1]))
@@ -121,21 +97,25 @@ def _groups(
 
 
 @contextmanager
-def _launcher(vertices: Tensor) -> Iterator[Any]:
-    """A function (kernel, threads, inputs) that launches on the vertices' device, in torch's own stream there."""
-    wp.config.quiet = True  # or it greets on standard output
-    wp.init()
-    device = wp.device_from_torch(vertices.device)
+def _launcher(scene: TensorScene) -> Iterator[Any]:
+    """A function (kernel, threads, inputs) that launches on the scene's device, in torch's own stream there.
 
-    def launch(kernel: Any, threads: tuple[int, ...], inputs: list[Any]) -> None:
-        given = [wp.from_torch(value) if isinstance(value, Tensor) else value for value in inputs]
-        wp.launch(kernel, dim=tuple(threads), inputs=given, device=device)
+    One thread at a time: warp keeps the current stream, and the modules it is compiling, per process.
+    """
+    with _ONE_AT_A_TIME:
+        wp.config.quiet = True  # or it greets on standard output
+        wp.init()
+        device = wp.device_from_torch(scene.vertices.device)
 
-    if vertices.is_cuda:
-        with wp.ScopedStream(wp.stream_from_torch(torch.cuda.current_stream(vertices.device))):
+        def launch(kernel: Any, threads: tuple[int, ...], inputs: list[Any]) -> None:
+            given = [wp.from_torch(value) if isinstance(value, Tensor) else value for value in inputs]
+            wp.launch(kernel, dim=tuple(threads), inputs=given, device=device)
+
+        if scene.vertices.is_cuda:
+            with wp.ScopedStream(wp.stream_from_torch(torch.cuda.current_stream(scene.vertices.device))):
+                yield launch
+        else:
             yield launch
-    else:
-        yield launch
 
 
 def _first(broken: Tensor) -> int:

@@ -12,12 +12,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from pymaf_data.body import BodyModel
 from pymaf_data.geometry.cameras import Camera
 from pymaf_data.loader.batch import Batch
 from pymaf_data.render import Atlas, render_iuv
+from pymaf_data.render.sides import change_sides
 
 
 @torch.no_grad()
@@ -41,15 +41,5 @@ def render_targets(batch: Batch, body: BodyModel, atlas: Atlas) -> Batch:
         seen = render_iuv(vertices, Camera(batch.drawn_camera[rows], parallel), atlas, batch.part.shape[-1])
         part[rows] = torch.as_tensor(seen.part, device=part.device)
         uv[rows] = torch.as_tensor(seen.uv, device=uv.device)
-    part, uv = _change_sides(part, uv, batch.flip, atlas)
-    return replace(batch, part=part, uv=uv, has_iuv=batch.has_fit)
-
-
-def _change_sides(part: Tensor, uv: Tensor, flip: Tensor, atlas: Atlas) -> tuple[Tensor, Tensor]:
-    """Rename the parts of mirrored maps; charts that are their own partners mirror U."""
-    partner = torch.from_numpy(atlas.part_mirror).to(part.device)
-    mirrors_u = torch.from_numpy(atlas.u_mirror).to(part.device)
-    index = part.long()
-    turned = mirrors_u[index] & flip[:, None, None]
-    u = torch.where(turned, 1 - uv[:, 0], uv[:, 0])
-    return torch.where(flip[:, None, None], partner[index], part), torch.stack([u, uv[:, 1]], 1)
+    part, u, v = change_sides(part, uv[:, 0], uv[:, 1], batch.flip[:, None, None], atlas)
+    return replace(batch, part=part, uv=torch.stack([u, v], 1), has_iuv=batch.has_fit)

@@ -8,7 +8,9 @@ DensePose's convention: 24 parts, each a chart with U, V in [0, 1]; 0 is the bac
 
 An atlas cuts the mesh along the borders of its charts, so its vertices are copies of the mesh's; ``vertex`` says of
 which. It belongs to one mesh and is refused with any other. In a mirrored picture a part becomes its partner on the
-other side with U, V unchanged, except on the two torso charts, which are their own partners and mirror U.
+other side with U, V unchanged, except on the two torso charts, which are their own partners and mirror U. DensePose's
+charts are not mirror images to the last digit; where its tables of what each U, V becomes lie beside its atlas, they
+decide instead. :mod:`pymaf_data.render.sides` applies either.
 
 Shapes: V mesh vertices, A atlas vertices, F faces.
 """
@@ -16,7 +18,7 @@ Shapes: V mesh vertices, A atlas vertices, F faces.
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -31,6 +33,9 @@ from pymaf_data.errors import AssetMismatch, AssetMissing
 
 DENSEPOSE_FILE = "UV_data/UV_Processed.mat"
 """Where DensePose's atlas lies below the assets folder."""
+
+SYMMETRY_FILE = "UV_symmetry_transforms.mat"
+"""DensePose's tables for mirrored pictures, beside its atlas."""
 
 PARTS = 25
 """Classes of a part map: background and 24 parts."""
@@ -100,6 +105,8 @@ class Atlas:
         part_mirror: (25,) uint8, partner of each part in a mirrored picture.
         u_mirror: (25,) bool, whether U becomes 1 − U as well.
         mesh_fingerprint: topology fingerprint of the only mesh it belongs to; empty where the file does not tell.
+        uv_mirror: (24, 2, n, n) float32, the U, V that part 1 … 24 at V = row/(n − 1), U = column/(n − 1) has in a
+            mirrored picture; None where ``u_mirror`` is the whole rule.
     """
 
     name: str
@@ -110,6 +117,7 @@ class Atlas:
     part_mirror: np.ndarray
     u_mirror: np.ndarray
     mesh_fingerprint: str = ""
+    uv_mirror: np.ndarray | None = None
 
     @cached_property
     def mesh_faces(self) -> np.ndarray:
@@ -122,8 +130,20 @@ class Atlas:
         return np.ascontiguousarray(self.uv[self.faces])
 
     @cached_property
+    def vertex_part(self) -> np.ndarray:
+        """(A,) uint8: the part of each atlas vertex, that of the first face which has it; 0 where no face has it.
+
+        Released PyMAF colours vertices so and interpolates; maps here show the face's own part, which is the same
+        wherever charts do not share vertices.
+        """
+        table = np.zeros(len(self.vertex), np.uint8)
+        found, first = np.unique(self.faces, return_index=True)
+        table[found] = self.face_part[first // 3]
+        return table
+
+    @cached_property
     def digest(self) -> str:
-        """SHA-256 of everything that decides what a map shows."""
+        """SHA-256 of everything that decides what a map shows; tables for mirrored pictures do not."""
         return digest_arrays(
             self.vertex, self.faces, self.face_part, self.uv, self.part_mirror, self.u_mirror.astype(np.uint8)
         )
@@ -159,11 +179,12 @@ def load_atlas(source: str | Path = "free") -> Atlas:
     """Load an atlas.
 
     Args:
-        source: ``"free"`` for the atlas of the free body, or the path of DensePose's ``UV_Processed.mat``.
+        source: ``"free"`` for the atlas of the free body, or the path of DensePose's ``UV_Processed.mat``. Its
+            ``UV_symmetry_transforms.mat`` is read from the same folder where it is there.
 
     Raises:
         AssetMissing: there is no such file.
-        AssetMismatch: the file is not an atlas of 24 charts.
+        AssetMismatch: the file is not an atlas of 24 charts, or the tables beside it are not those of 24 parts.
     """
     return _load_free() if str(source) == "free" else _load_densepose(Path(source))
 
@@ -189,28 +210,65 @@ def _load_free() -> Atlas:
 
 
 def _load_densepose(path: Path) -> Atlas:
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
     if not path.is_file():
         raise AssetMissing(
             f"no atlas at {path}",
             expected="'free', or the path of DensePose's UV_Processed.mat",
             action="put UV_data/UV_Processed.mat into the assets folder, or use the free body.",
         )
+    names = ("All_vertices", "All_Faces", "All_FaceIndices", "All_U_norm", "All_V_norm")
+    try:
+        vertex, triangles, part, u, v = (_matrix(path, names)[name] for name in names)
+        uv = np.stack([u.ravel(), v.ravel()], axis=1).astype(np.float32)
+        first = vertex.ravel().astype(np.int64) - 1, triangles.astype(np.int64) - 1  # Matlab counts from 1
+    except (ValueError, TypeError) as error:
+        raise _unreadable(path, names, error) from None
+    return replace(_atlas(path.name, *first, part.ravel(), uv, ""), uv_mirror=_load_symmetry(path.parent))
+
+
+def _load_symmetry(folder: Path) -> np.ndarray | None:
+    """DensePose's tables (24, 2, n, n) for mirrored pictures; None where they are not in the folder."""
+    path, names = folder / SYMMETRY_FILE, ("U_transforms", "V_transforms")
+    if not path.is_file():
+        return None
+    try:
+        found = _matrix(path, names)
+        cells = [np.stack([np.asarray(cell, np.float32) for cell in found[name].ravel()]) for name in names]
+        tables = np.ascontiguousarray(np.stack(cells, axis=1))
+    except (ValueError, TypeError) as error:
+        raise _unreadable(path, names, error) from None
+    square = tables.ndim == 4 and tables.shape[0] == PARTS - 1 and tables.shape[2] == tables.shape[3] >= 2
+    if not square or not bool((tables >= 0).all() and (tables <= 1).all()):
+        raise AssetMismatch(
+            f"{path} holds tables of shape {tables.shape}, or values outside [0, 1]",
+            expected="24 square tables of U and 24 of V, with values in [0, 1]",
+            action="fetch UV_symmetry_transforms.mat again, or take it away: parts are then mirrored by rule.",
+        )
+    return tables
+
+
+def _matrix(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """The named arrays of a Matlab file.
+
+    Raises:
+        AssetMismatch: it cannot be read or lacks one.
+    """
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
     try:
         mat = loadmat(str(path))
-        vertex = mat["All_vertices"].ravel().astype(np.int64) - 1
-        triangles = mat["All_Faces"].astype(np.int64) - 1
-        face_part = mat["All_FaceIndices"].ravel()
-        uv = np.stack([mat["All_U_norm"].ravel(), mat["All_V_norm"].ravel()], axis=1).astype(np.float32)
+        return {name: mat[name] for name in names}
     except (MatReadError, KeyError, ValueError, TypeError, NotImplementedError, OSError, zlib.error) as error:
-        raise AssetMismatch(
-            f"{path} cannot be read as an atlas: {error!r}",
-            expected="All_vertices, All_Faces, All_FaceIndices, All_U_norm and All_V_norm, as DensePose writes them",
-            action="fetch UV_Processed.mat again.",
-        ) from None
-    return _atlas(path.name, vertex, triangles, face_part, uv, "")
+        raise _unreadable(path, names, error) from None
+
+
+def _unreadable(path: Path, names: tuple[str, ...], error: Exception) -> AssetMismatch:
+    return AssetMismatch(
+        f"{path} cannot be read: {error!r}",
+        expected=f"{', '.join(names)}, as DensePose writes them",
+        action=f"fetch {path.name} again.",
+    )
 
 
 def _atlas(

@@ -11,7 +11,7 @@ U, V. Only samples that show that part are asked: charts do not mix, and the bac
 
 Limbs are thin at 56 px, so a quarter of the foreground is of the second kind. The plane, rather than a mean of the
 neighbours, takes a third off the 95th percentile of the error; figures are in :mod:`pymaf_data.render.stored`.
-A flip renames the parts to their partners and mirrors U where the atlas says so.
+A flip renames the parts to their partners and changes U, V as the atlas says (:mod:`pymaf_data.render.sides`).
 
 Arrays are warped one by one by numba. Tensors are warped on their device, all at once, by
 :mod:`pymaf_data.render.warp_tensors`. Both take float64 coordinates by the same steps, so they choose the same parts.
@@ -40,6 +40,8 @@ SOFTNESS = 0.1
 
 RIDGE = 1e-3
 """Variance of the places of samples, in square blocks, below which they tell no slope."""
+
+_NO_TABLES = np.zeros((0, 2, 0, 0), np.float32)
 
 
 def warp_maps(
@@ -73,19 +75,20 @@ def warp_maps(
             "the affine mirrors where flip is not set, or the reverse",
             expected="a negative determinant exactly where flip is true",
         )
-    part_of, u_mirrored = _flip_tables(atlas)
     inverse = invert(forward)  # of all at once: one by one it would cost as much as the warps
     if isinstance(stored.part, torch.Tensor):
         from pymaf_data.render.warp_tensors import warp_tensors
 
-        table = flips.astype(int)
-        return IUV(*warp_tensors(stored.part, stored.uv, inverse, part_of[table], u_mirrored[table], size))
+        return IUV(*warp_tensors(stored.part, stored.uv, inverse, flips, atlas, size))
+    part_of, u_mirrored = _flip_tables(atlas)
+    tables = atlas.uv_mirror if atlas.uv_mirror is not None else _NO_TABLES
     part = np.empty((B, size, size), np.uint8)
     uv = np.empty((B, 2, size, size), np.float32)
     for b in range(B):
         flipped = int(flips[b])
         planes = np.ascontiguousarray(stored.part[b]), np.ascontiguousarray(stored.uv[b])
-        _warp(*planes, inverse[b], part_of[flipped], u_mirrored[flipped], part[b], uv[b])
+        rule = part_of[flipped], u_mirrored[flipped], tables if flipped else _NO_TABLES
+        _warp(*planes, inverse[b], *rule, part[b], uv[b])
     return IUV(part, uv)
 
 
@@ -102,10 +105,14 @@ def _warp(
     inverse: np.ndarray,
     part_of: np.ndarray,
     u_mirrored: np.ndarray,
+    tables: np.ndarray,
     part: np.ndarray,
     uv: np.ndarray,
 ) -> None:
-    """A map, ``parts`` (Z,Z) and ``samples`` (2,Z/K,Z/K), into ``part`` (S,S) and ``uv`` (2,S,S) by target → stored."""
+    """A map, ``parts`` (Z,Z) and ``samples`` (2,Z/K,Z/K), into ``part`` (S,S) and ``uv`` (2,S,S) by target → stored.
+
+    ``tables`` (24,2,n,n) say what U and V become in a mirrored picture; where there are none, ``u_mirrored`` does.
+    """
     K = parts.shape[0] // samples.shape[1]
     for i in range(part.shape[0]):
         for j in range(part.shape[1]):
@@ -129,9 +136,13 @@ def _warp(
             else:
                 shown, u, v = _fit(parts, samples, x, y, shown)
             u, v = u / 255, v / 255
-            part[i, j] = part_of[shown]
-            uv[0, i, j] = 1.0 - u if u_mirrored[shown] else u
-            uv[1, i, j] = v
+            if shown > 0 and len(tables) > 0:
+                last = tables.shape[2] - 1
+                a, b = int(v * last + 0.5), int(u * last + 0.5)
+                u, v = float(tables[shown - 1, 0, a, b]), float(tables[shown - 1, 1, a, b])
+            elif u_mirrored[shown]:
+                u = 1.0 - u
+            part[i, j], uv[0, i, j], uv[1, i, j] = part_of[shown], u, v
 
 
 @njit(nogil=True, cache=True, error_model="numpy", inline="always")

@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pymaf_data.render.atlas import Atlas
+from pymaf_data.render.sides import change_sides
 from pymaf_data.render.stored import blocks, sample_pixels
 from pymaf_data.render.warp import RIDGE, SOFTNESS
 
@@ -44,7 +46,7 @@ class _Points(NamedTuple):
 
 
 def warp_tensors(
-    parts: Tensor, uv: Tensor, inverse: np.ndarray, part_of: np.ndarray, u_mirrored: np.ndarray, size: int
+    parts: Tensor, uv: Tensor, inverse: np.ndarray, flips: np.ndarray, atlas: Atlas, size: int
 ) -> tuple[Tensor, Tensor]:
     """Warp stored maps.
 
@@ -52,8 +54,8 @@ def warp_tensors(
         parts: (B, Z, Z) uint8.
         uv: (B, 2, R, R) uint8 on the same device.
         inverse: (B, 2, 3) target pixels → stored pixels.
-        part_of: (B, 25) uint8 what each part is called in the target.
-        u_mirrored: (B, 25) bool whether its U is mirrored.
+        flips: (B,) bool, whether the target is mirrored.
+        atlas: whose charts the maps show.
         size: S.
 
     Returns:
@@ -64,13 +66,12 @@ def warp_tensors(
     batch, i, j, shown, x, y = _landings(parts, torch.from_numpy(inverse).to(device), size)
     points = _Points(batch, x / K - 0.5, y / K - 0.5)
     shown, values = _interpolate(_samples(parts, uv), points, shown)
-    values = values / 255
-    mirrored = torch.from_numpy(u_mirrored).to(device)[batch, shown]
-    values[0] = torch.where(mirrored, 1 - values[0], values[0])
+    flipped = torch.from_numpy(flips).to(device)[batch]
+    shown, u, v = change_sides(shown, *(values / 255), flipped, atlas)
     part = torch.zeros((B, size, size), dtype=torch.uint8, device=device)
-    part[batch, i, j] = torch.from_numpy(part_of).to(device)[batch, shown]
+    part[batch, i, j] = shown.to(torch.uint8)
     target = torch.zeros((B, 2, size, size), device=device)
-    target[batch, :, i, j] = values.T.float()
+    target[batch, :, i, j] = torch.stack([u, v], 1).float()
     return part, target
 
 

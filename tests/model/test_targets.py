@@ -98,3 +98,19 @@ def test_a_batch_may_mix_cameras() -> None:
     for k, batch in enumerate(mixed):
         alone = render_targets(batch, BODY, ATLAS)
         assert torch.equal(found.part[k * B : (k + 1) * B], alone.part)
+
+
+def test_mirrored_targets_follow_tables_where_there_are_some() -> None:
+    pose, betas, camera = fits(False)
+    batch = batch_of(pose, betas, camera, Augmentation.of(flip=True))
+    v, u = np.mgrid[:512, :512].astype(np.float32) / 511
+    tables = np.broadcast_to(np.stack([1 - v, u]), (24, 2, 512, 512)).copy()
+    plain = render_targets(batch, BODY, ATLAS)
+    found = render_targets(batch, BODY, replace(ATLAS, uv_mirror=tables))
+    assert torch.equal(found.part, plain.part)
+    shown = plain.part > 0
+    turned = torch.from_numpy(ATLAS.u_mirror)[plain.part.long()]
+    u = torch.where(turned, 1 - plain.uv[:, 0], plain.uv[:, 0])
+    torch.testing.assert_close(found.uv[:, 0][shown], 1 - plain.uv[:, 1][shown], atol=0.5 / 511 + 1e-6, rtol=0)
+    torch.testing.assert_close(found.uv[:, 1][shown], u[shown], atol=0.5 / 511 + 1e-6, rtol=0)
+    assert not found.uv.permute(0, 2, 3, 1)[~shown].any()

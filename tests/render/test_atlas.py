@@ -139,3 +139,54 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     savemat(path, {"something": np.zeros(3)})
     with pytest.raises(AssetMismatch, match="cannot be read"):
         load_atlas(path)
+
+
+def test_a_vertex_takes_the_part_of_its_first_face(tmp_path: Path, atlas: Atlas) -> None:
+    two = mat(
+        All_vertices=np.array([[1, 2, 3, 4, 5]]),
+        All_Faces=np.array([[1, 2, 3], [3, 2, 4]]),
+        All_FaceIndices=np.array([[7], [9]]),
+        All_U_norm=np.zeros((5, 1)),
+        All_V_norm=np.zeros((5, 1)),
+    )
+    savemat(tmp_path / "UV_Processed.mat", two)
+    assert load_atlas(tmp_path / "UV_Processed.mat").vertex_part.tolist() == [7, 7, 7, 9, 0]
+    # Where charts share no vertices, it is the part of every face around it.
+    assert np.array_equal(atlas.vertex_part[atlas.faces], np.repeat(atlas.face_part[:, None], 3, 1))
+
+
+def symmetry(value: float = 0.5, side: int = 4, parts: int = 24) -> dict[str, np.ndarray]:
+    cells = np.empty((1, parts), object)
+    for part in range(parts):
+        cells[0, part] = np.full((side, side), value)
+    return {"U_transforms": cells, "V_transforms": cells}
+
+
+def test_tables_for_mirrored_pictures_are_read_from_beside_the_atlas(tmp_path: Path) -> None:
+    path = tmp_path / "UV_Processed.mat"
+    savemat(path, mat())
+    without = load_atlas(path)
+    assert without.uv_mirror is None
+    random = np.random.default_rng(3)
+    content = symmetry(side=256)
+    for name in content:
+        content[name] = content[name].copy()
+        for part in range(24):
+            content[name][0, part] = random.random((256, 256))
+    savemat(tmp_path / "UV_symmetry_transforms.mat", content)
+    found = load_atlas(path)
+    assert found.uv_mirror is not None and found.uv_mirror.shape == (24, 2, 256, 256)
+    assert found.uv_mirror[6, 0, 10, 20] == np.float32(content["U_transforms"][0, 6][10, 20])
+    assert found.uv_mirror[6, 1, 10, 20] == np.float32(content["V_transforms"][0, 6][10, 20])
+    assert found.digest == without.digest, "stored maps do not depend on how mirrored pictures are read"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [symmetry(1.5), symmetry(np.nan), symmetry(side=1), symmetry(parts=23), {"U_transforms": np.zeros((2, 2))}],
+)
+def test_other_tables_are_refused(tmp_path: Path, content: dict) -> None:
+    savemat(tmp_path / "UV_Processed.mat", mat())
+    savemat(tmp_path / "UV_symmetry_transforms.mat", content)
+    with pytest.raises(AssetMismatch, match="UV_symmetry_transforms"):
+        load_atlas(tmp_path / "UV_Processed.mat")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -14,7 +15,7 @@ from pymaf_data.errors import ShapeError
 from pymaf_data.geometry.affines import CROP_SIZE, apply, compose, crop_to_view, invert, resize
 from pymaf_data.geometry.cameras import Camera, weak_to_camera
 from pymaf_data.geometry.views import Augmentation, augment_pose
-from pymaf_data.render import IUV, MAP_SIZE, StoredMaps, load_atlas, render_iuv, render_stored, warp_maps
+from pymaf_data.render import IUV, MAP_SIZE, Atlas, StoredMaps, load_atlas, render_iuv, render_stored, warp_maps
 from pymaf_data.stages.iuv_shard import map_specs
 from pymaf_data.storage.specs import encode_rows
 
@@ -31,12 +32,12 @@ def device(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-def warped(maps: StoredMaps, affine: object, flip: object, size: int, device: str) -> IUV:
+def warped(maps: StoredMaps, affine: object, flip: object, size: int, device: str, atlas: Atlas = ATLAS) -> IUV:
     """The warp in NumPy arrays, or in tensors of a device."""
     if device == "numpy":
-        return warp_maps(maps, affine, flip, ATLAS, size)
+        return warp_maps(maps, affine, flip, atlas, size)
     tensors = StoredMaps(*(torch.from_numpy(np.ascontiguousarray(x)).to(device) for x in (maps.part, maps.uv)))
-    found = warp_maps(tensors, affine, flip, ATLAS, size)
+    found = warp_maps(tensors, affine, flip, atlas, size)
     assert found.part.device.type == found.uv.device.type == device
     assert (found.part.dtype, found.uv.dtype) == (torch.uint8, torch.float32)
     return IUV(found.part.cpu().numpy(), found.uv.cpu().numpy())
@@ -203,6 +204,41 @@ def test_tensors_of_bodies_are_warped_as_arrays_are(stored: StoredMaps, device: 
     ours, theirs = (warped(stored, affine, view.flip, 56, kind) for kind in ("numpy", device))
     assert np.array_equal(theirs.part, ours.part)
     np.testing.assert_allclose(theirs.uv, ours.uv, atol=1e-5)
+
+
+def tabled(side: int, of_u: str = "1 - u") -> Atlas:
+    """The free atlas with DensePose's kind of tables: the torso mirrors U, or every part changes U and V."""
+    v, u = np.mgrid[:side, :side].astype(np.float32) / (side - 1)
+    tables = np.stack([np.stack([u, v])] * 24)
+    if of_u == "swap":
+        tables[:] = np.stack([v, 1 - u])
+    else:
+        tables[:2, 0] = 1 - u
+    return replace(ATLAS, uv_mirror=tables)
+
+
+def test_tables_that_say_what_the_rule_says_change_nothing(stored: StoredMaps, device: str) -> None:
+    mirror = np.array([[-1.0, 0, MAP_SIZE], [0, 1, 0]])
+    by_rule = warped(stored[:3], mirror, True, MAP_SIZE, device)
+    by_table = warped(stored[:3], mirror, True, MAP_SIZE, device, tabled(256))
+    assert np.array_equal(by_rule.part, by_table.part)
+    np.testing.assert_allclose(by_rule.uv, by_table.uv, atol=0.5 / 255 + 1e-6)
+
+
+@pytest.mark.parametrize("flips", [[True, True], [True, False]])
+def test_tables_decide_where_the_picture_is_mirrored_and_nowhere_else(
+    stored: StoredMaps, device: str, flips: list[bool]
+) -> None:
+    affine = np.array([[[-1.0 if flip else 1.0, 0, MAP_SIZE if flip else 0], [0, 1, 0]] for flip in flips])
+    plain = warped(stored[:2], affine, flips, MAP_SIZE, device)
+    found = warped(stored[:2], affine, flips, MAP_SIZE, device, tabled(1024, "swap"))
+    assert np.array_equal(found.part, plain.part)
+    for flip, part, (u, v), ours in zip(flips, plain.part, plain.uv, found.uv, strict=True):
+        shown = part > 0
+        own = np.where(ATLAS.u_mirror[part], 1 - u, u) if flip else u
+        wanted = np.stack([v, 1 - own]) if flip else np.stack([u, v])
+        np.testing.assert_allclose(ours[:, shown], wanted[:, shown], atol=0.5 / 1023 + 1e-6)
+        assert not ours[:, ~shown].any()
 
 
 def test_charts_do_not_mix_across_parts(device: str) -> None:

@@ -1,0 +1,49 @@
+"""What a mirrored picture does to dense maps: parts change sides, U and V become those of the partner's chart.
+
+Two rules, and the atlas knows which: U of the torso's charts is mirrored and the rest stays (charts that are mirror
+images of each other, as the free body's are), or DensePose's tables say what each U, V becomes. Tables are read at the
+nearest entry. Rendered maps of mirrored views and warped tensors come through here; the warp of arrays follows the same
+steps inside its kernel.
+
+Source: ``UV_symmetry_transforms.mat`` of DensePose (Güler et al., CVPR 2018), which looks up at 255·V, 255·U cut to
+whole numbers. Rounding instead takes away half an entry of bias.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pymaf_data.render.atlas import Atlas
+
+
+def change_sides(part: Tensor, u: Tensor, v: Tensor, flip: Tensor, atlas: Atlas) -> tuple[Tensor, Tensor, Tensor]:
+    """Parts, U and V as a mirrored picture shows them, element by element, on one device.
+
+    Args:
+        part: (...) integers 0 … 24.
+        u: (...) float in [0, 1].
+        v: (...) float in [0, 1].
+        flip: bool, broadcast against them: where the picture is mirrored.
+        atlas: whose charts they are.
+
+    Returns:
+        ``part``, ``u`` and ``v`` where ``flip`` is not set, their mirrored values where it is; dtypes stay.
+    """
+    index = part.long()
+    partner = torch.from_numpy(atlas.part_mirror).to(part.device)[index].to(part.dtype)
+    if atlas.uv_mirror is None:
+        mirrors = torch.from_numpy(atlas.u_mirror).to(part.device)[index]
+        mirrored = torch.where(mirrors, 1 - u, u), v
+    else:
+        mirrored = _look_up(torch.from_numpy(atlas.uv_mirror).to(part.device), index, u, v)
+    return tuple(torch.where(flip, new, old) for new, old in zip((partner, *mirrored), (part, u, v), strict=True))
+
+
+def _look_up(tables: Tensor, index: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """U and V by tables (24, 2, n, n); the background keeps its own."""
+    last = tables.shape[-1] - 1
+    row, column = ((value * last + 0.5).floor().long() for value in (v, u))
+    chart = (index - 1).clamp_min(0)
+    found = (tables[chart, axis, row, column].to(u.dtype) for axis in (0, 1))
+    return tuple(torch.where(index > 0, new, old) for new, old in zip(found, (u, v), strict=True))

@@ -111,6 +111,9 @@ class TrainOptions(StrictModel):
     augmentation: AugmentationOptions = AugmentationOptions()
     targets: Literal["stored", "rendered"] = "stored"
     """Dense targets: stored maps, warped, or maps rendered from the fits for every view, which are exact."""
+    joints3d: Literal["measured", "fitted"] = "measured"
+    """What 3D joints teach: those that the data set measured, as released, or the fit's where it measured none. Pose
+    alone tells the network little of which way a body faces: that is one of 24 rotations."""
     allow_partial: bool = False
     """Train on stores that lack fits, maps or whole shards; what is missing is not supervised."""
     overwrite: bool = False

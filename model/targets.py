@@ -37,7 +37,7 @@ def render_targets(batch: Batch, body: BodyModel, atlas: Atlas) -> Batch:
         rows = torch.nonzero(batch.has_fit & (batch.drawn_parallel == parallel))[:, 0]
         if not len(rows):
             continue
-        vertices = body(batch.drawn_pose[rows], batch.betas[rows]).vertices
+        vertices = body.mesh(batch.drawn_pose[rows], batch.betas[rows])
         seen = render_iuv(vertices, Camera(batch.drawn_camera[rows], parallel), atlas, batch.part.shape[-1])
         part[rows] = torch.as_tensor(seen.part, device=part.device)
         uv[rows] = torch.as_tensor(seen.uv, device=uv.device)

@@ -205,6 +205,7 @@ def _loader_options(options: TrainOptions) -> LoaderOptions:
         view_size=options.model.view_size,
         map_size=options.model.view_size // REDUCTION,
         maps=_wants_maps(options),
+        joints3d=options.joints3d,
         workers=options.workers,
         allow_partial=options.allow_partial,
     )

@@ -57,6 +57,10 @@ def command(
         Literal["stored", "rendered"] | None,
         typer.Option(help="Dense targets: stored maps, or rendered for every view.", show_default="stored"),
     ] = None,
+    joints3d: Annotated[
+        Literal["measured", "fitted"] | None,
+        typer.Option(help="3D joints: the data set's, or the fit's where it has none.", show_default="measured"),
+    ] = None,
     no_augment: Annotated[bool, typer.Option("--no-augment", help="Plain views, as stored.")] = False,
     allow_partial: Annotated[
         bool, typer.Option("--allow-partial", help="Train on stores that lack fits, maps or shards.")
@@ -88,6 +92,7 @@ def command(
         "workers": workers,
         "backbone": backbone,
         "targets": targets,
+        "joints3d": joints3d,
         "augmentation": AugmentationOptions.none() if no_augment else None,
         "allow_partial": allow_partial or None,
         "overwrite": overwrite or None,

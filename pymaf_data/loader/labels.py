@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from pymaf_data.body import BodyModel
 from pymaf_data.errors import AssetMismatch, StoreChanged, StoreIncomplete
 from pymaf_data.fits.chosen import ChosenReader
 from pymaf_data.geometry.affines import view_affine
+from pymaf_data.geometry.joints import J24
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.render.atlas import Atlas
 from pymaf_data.storage import StageInfo, Store
@@ -68,6 +69,13 @@ class Labels:
     def join(cls, parts: Sequence[Labels]) -> Labels:
         """The rows of several stores, one after the other."""
         return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+    def with_fitted_joints(self) -> Labels:
+        """The same, with the J24 of the fit for persons who have a fit and no measured 3D joint."""
+        lacking = self.has_fit & ~(self.joints3d[..., 3] > 0).any(axis=1)
+        joints = self.joints3d.copy()
+        joints[lacking, :, :3], joints[lacking, :, 3] = self.fit_joints[lacking, -len(J24) :], 1
+        return replace(self, joints3d=joints)
 
 
 def read_labels(store: Store, body: BodyModel, atlas: Atlas, maps: bool, allow_partial: bool) -> Labels:

@@ -56,7 +56,8 @@ class Loader:
         if not stores:
             raise UsageError("a loader without a store", action="name at least one store.")
         self.stores, self.options, self._atlas = tuple(stores), options, atlas
-        self.labels = Labels.join([read_labels(s, body, atlas, options.maps, options.allow_partial) for s in stores])
+        labels = Labels.join([read_labels(s, body, atlas, options.maps, options.allow_partial) for s in stores])
+        self.labels = labels.with_fitted_joints() if options.joints3d == "fitted" else labels
         self.rows: Rows = np.flatnonzero(self.labels.present)
         if not len(self.rows):
             raise StoreIncomplete(

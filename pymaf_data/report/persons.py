@@ -139,7 +139,7 @@ def _add_fits(
     fits, boxes = chosen.read(rows), store.array("box").rows(rows)
     with torch.no_grad():
         pose = axis_angle_to_matrix(torch.from_numpy(fits.pose).float().reshape(-1, 24, 3))
-        vertices = body(pose, torch.from_numpy(fits.betas).float()).vertices.numpy()
+        vertices = body.mesh(pose, torch.from_numpy(fits.betas).float()).numpy()
     faces = body.faces.numpy()
     for k, entry in enumerate(result):
         if not fits.valid[k] or FIT not in entry.panels:

@@ -135,7 +135,7 @@ class ShardRenderer:
                 chosen = rows[mine]
                 pose = axis_angle_to_matrix(torch.from_numpy(chosen.fits.pose.reshape(-1, 24, 3)))
                 # Posed on the CPU whoever draws: the same machine or another, the same bytes.
-                vertices = origin.body(pose, torch.from_numpy(chosen.fits.betas)).vertices.to(self.device)
+                vertices = origin.body.mesh(pose, torch.from_numpy(chosen.fits.betas)).to(self.device)
                 map_of_image = compose(resize(self.crop_size, self.size), chosen.crop_affine)
                 camera = chosen.fits.cameras(origin.native_kind, chosen.box, map_of_image)
                 maps = render_stored(vertices, camera, origin.atlas, self.size, backend=self.backend)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -115,6 +117,32 @@ def test_flipping_twice_is_identity_on_a_batch(store, body, atlas) -> None:
     twice = _mirrored(_mirrored(batch, atlas), atlas)
     for name, value in vars(batch).items():
         torch.testing.assert_close(getattr(twice, name), value, rtol=0, atol=1e-6)
+
+
+def test_fitted_joints_are_those_of_the_augmented_body(make_store, body, atlas) -> None:
+    """Under flips and rotations too, about the hips; persons without a fit have none."""
+    options = LoaderOptions(workers=0, joints3d="fitted")
+    loader = Loader([make_store(unfitted=(3, 5))], body, atlas, options)
+    batch = loader.batch(ROWS)
+    assert batch.flip.any() and not batch.flip.all()
+    flags = batch.joints3d[..., 3]
+    assert torch.equal(flags, batch.has_fit[:, None].expand(-1, 24).float())
+    wanted = body(batch.pose, batch.betas).joints[:, 25:]
+    hips = [J24.index("right_hip"), J24.index("left_hip")]
+    shown, wanted = (joints - joints[:, hips].mean(1, keepdim=True) for joints in (batch.joints3d[..., :3], wanted))
+    torch.testing.assert_close(shown[batch.has_fit], wanted[batch.has_fit], rtol=0, atol=1e-5)
+    assert not batch.joints3d[~batch.has_fit].any()
+    measured = Loader([make_store()], body, atlas, LoaderOptions(workers=0)).batch(ROWS)
+    assert not measured.joints3d.any(), "without being asked, nothing takes the place of what was not measured"
+
+
+def test_measured_joints_stay_beside_fitted_ones(store, body, atlas) -> None:
+    labels = Loader([store], body, atlas, LoaderOptions(workers=0)).labels
+    joints = labels.joints3d.copy()
+    joints[4, 7] = (0.1, 0.2, 0.3, 1)  # one joint of one person was measured: the fit adds none
+    found = replace(labels, joints3d=joints).with_fitted_joints().joints3d
+    assert np.array_equal(found[4], joints[4])
+    assert np.array_equal(found[3, :, :3], labels.fit_joints[3, 25:])
 
 
 def test_missing_is_missing(make_store, body, atlas) -> None:

@@ -18,25 +18,34 @@ def save_curves(
     x: Sequence[float],
     curves: Mapping[str, Sequence[float]],
     goals: Sequence[float],
+    steps: Sequence[float] | None = None,
 ) -> None:
-    """Draw curves over a common logarithmic axis, each with its goal as a dashed line of the same colour."""
+    """Draw curves over a common axis, each with its goal as a dashed line of the same colour.
+
+    The axis is linear from the first to the last of ``steps``, its ticks; without them it is logarithmic.
+    """
     positive = [value for values in (*curves.values(), goals) for value in values if value > 0]
     low, high = math.floor(math.log10(min(positive))), math.ceil(math.log10(max(positive)))
+    ticks = steps or [10.0**power for power in range(low, high + 1)]
+
+    def share(b: float) -> float:
+        if steps:
+            return (b - steps[0]) / (steps[-1] - steps[0])
+        return (math.log10(max(b, 10.0**low)) - low) / (high - low)
 
     def place(a: float, b: float) -> str:
         across = MARGIN + (WIDTH - 2 * MARGIN) * a / max(x)
-        up = (math.log10(max(b, 10.0**low)) - low) / (high - low)
-        return f"{across:.1f},{HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * up:.1f}"
+        return f"{across:.1f},{HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * share(b):.1f}"
 
     parts = [f"<text x='{WIDTH / 2}' y='24' text-anchor='middle' {_STYLE}>{title}</text>"]
     parts.append(f"<text x='{WIDTH / 2}' y='{HEIGHT - 16}' text-anchor='middle' {_STYLE}>{xlabel}</text>")
-    for power in range(low, high + 1):
-        left, y = place(0, 10.0**power).split(",")
+    for tick in ticks:
+        left, y = place(0, tick).split(",")
         parts.append(f"<path d='M{left},{y} H{WIDTH - MARGIN}' stroke='#ddd'/>")
-        parts.append(f"<text x='{MARGIN - 8}' y='{float(y) + 4}' text-anchor='end' {_STYLE}>{10.0**power:g}</text>")
+        parts.append(f"<text x='{MARGIN - 8}' y='{float(y) + 4}' text-anchor='end' {_STYLE}>{tick:g}</text>")
     for number in range(5):
         value = max(x) * number / 4
-        left = place(value, 1).split(",")[0]
+        left = place(value, ticks[0]).split(",")[0]
         parts.append(f"<text x='{left}' y='{HEIGHT - MARGIN + 18}' text-anchor='middle' {_STYLE}>{value:.0f}</text>")
     for number, ((name, values), goal) in enumerate(zip(curves.items(), goals, strict=True)):
         colour, y = COLOURS[number], 46 + 18 * number

@@ -4,9 +4,10 @@
 
 Bare is the least that any loader must do to a picture: ``simplejpeg`` into memory that is there already, then one
 ``cv2.warpAffine`` to 224 px; no checksum, colours, labels or maps. Bare with maps decompresses and warps the map too,
-which is the least that a loader of IUV targets must do. First on one core, in turns, by processor time; then
+which is the least that a loader of IUV targets must do. *Rendered* targets are drawn from the fits for every view
+instead. First on one core, in turns, by processor time; then
 two workers of either kind against bare on two threads, by the wall's clock, which other work on the machine disturbs.
-The store is made here: bodies over pictures with the spectrum of photographs.
+The store is made for it (``_store.py``).
 """
 
 from __future__ import annotations
@@ -24,95 +25,17 @@ import numpy as np
 import simplejpeg
 import torch
 from _measure import machine, ratio, rounds_of, summary, write
+from _store import CROP, make_store
 from numcodecs import zstd
 
 from pymaf_data.body import load_body
-from pymaf_data.digest import digest_json
 from pymaf_data.geometry import affines
-from pymaf_data.geometry.cameras import weak_to_camera
-from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.loader import Loader, LoaderOptions
-from pymaf_data.render import MAP_SIZE, StoredMaps, load_atlas, render_stored, warp_maps
-from pymaf_data.storage import ArraySpec, Plan, Provenance, Store, create_store, encode_jpeg, open_store
+from pymaf_data.model.targets import render_targets
+from pymaf_data.render import MAP_SIZE, StoredMaps, load_atlas, warp_maps
+from pymaf_data.storage import Store
 
-CROP, BATCH = 400, 64
-
-
-def photograph(rng: np.random.Generator) -> np.ndarray:
-    """A crop (S, S, 3) uint8 with the 1/f spectrum of photographs; its JPEG is about as large as a COCO person's."""
-    frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(CROP), np.fft.rfftfreq(CROP), indexing="ij"))
-    frequency[0, 0] = 1
-    colour = []
-    for _ in range(3):
-        phase = rng.normal(size=frequency.shape) + 1j * rng.normal(size=frequency.shape)
-        plane = np.fft.irfft2(phase / frequency**1.6, (CROP, CROP))
-        colour.append(plane / plane.std())
-    grey = colour[0]
-    planes = [128 + 50 * (0.85 * grey + 0.3 * plane) for plane in colour]
-    return np.stack(planes, -1).clip(0, 255).astype(np.uint8)
-
-
-def make_store(path: Path, persons: int) -> Store:
-    """Persons with picture, fit and map."""
-    rng = np.random.default_rng(0)
-    body, atlas = load_body("free"), load_atlas("free")
-    pose = rng.normal(0, 0.2, (persons, 24, 3)).astype(np.float32)
-    pose[:, 0] = [np.pi, 0, 0]
-    betas = rng.normal(0, 1, (persons, 10)).astype(np.float32)
-    pi = torch.tensor([[0.9, 0.0, 0.0]]).expand(persons, 3)
-    camera = weak_to_camera(pi)
-    with torch.no_grad():
-        out = body(axis_angle_to_matrix(torch.from_numpy(pose)), torch.from_numpy(betas))
-    box = np.tile([320.0, 213.5, 300.0], (persons, 1))
-    native = camera.warped(affines.invert(affines.view_affine(box)))
-    keypoints = np.ones((persons, 49, 3), np.float32)
-    keypoints[..., :2] = native.project(out.joints).numpy()
-    maps = render_stored(out.vertices, camera.warped(affines.invert(affines.crop_to_view(MAP_SIZE))), atlas)
-    everyone = np.ones(persons, bool)
-    ingest = {"box": box, "keypoints": keypoints, "joints3d": np.zeros((persons, 24, 4), np.float32)}
-    stages = {
-        "ingest": (ingest | {"present": everyone}, {}),
-        "fits/truth": (
-            {
-                "pose": pose.reshape(persons, 72),
-                "betas": betas,
-                "native": native.matrix.double().numpy(),
-                "weak_camera": pi.numpy(),
-                "valid": everyone,
-            },
-            {"body": body.name, "body_digest": body.digest, "native_kind": "perspective"},
-        ),
-        "choice": (
-            {"source": np.zeros(persons, np.int16)},
-            {"sources": ["truth"], "generations": {"truth": digest_json("fits/truth")}},
-        ),
-        "iuv": (
-            {"part": maps.part, "uv": maps.uv, "rendered": everyone},
-            {"atlas_digest": atlas.digest, "choice": digest_json("choice")},
-        ),
-    }
-    plan = Plan(dataset="benchmark", split="train", rows=tuple((f"{i:06d}", i) for i in range(persons)))
-    pictures = [encode_jpeg(photograph(rng)) for _ in range(persons)]
-    store = create_store(path, plan, specs(stages["ingest"][0], True), Provenance())
-    for stage, (arrays, attributes) in stages.items():
-        with store.lock(stage):
-            first = stage == "ingest"
-            digest = plan.digest if first else digest_json(stage)
-            writer = store.stage(stage, digest, specs(arrays, first), attributes or None)
-            for shard in writer.missing():
-                rows = writer.rows(shard)
-                content = {name: values[rows] for name, values in arrays.items()}
-                writer.write_shard(shard, content | ({"image": pictures[rows]} if first else {}), digest_json(shard))
-            writer.finish()
-        store = open_store(path)
-    return store
-
-
-def specs(arrays: dict[str, np.ndarray], with_pictures: bool) -> list[ArraySpec]:
-    """The arrays of a stage; pictures and maps one row per inner chunk."""
-    pictures = [ArraySpec("image", (CROP, CROP, 3), "u1", 1, "jpeg")] if with_pictures else []
-    inner = {"part": 1, "uv": 1}
-    return pictures + [ArraySpec(n, v.shape[1:], v.dtype.str, inner.get(n, 64)) for n, v in arrays.items()]
+BATCH = 64
 
 
 def bare(store: Store) -> Callable[[slice], int]:
@@ -151,11 +74,18 @@ def bare_with_maps(store: Store) -> Callable[[], int]:
     return work
 
 
-def epochs(store: Store, **options: object) -> Callable[[], int]:
+def epochs(store: Store, rendered: bool = False, **options: object) -> Callable[[], int]:
     """An epoch of a loader; each call is the next one, so augmentations vary as in training."""
-    loader = Loader([store], load_body("free"), load_atlas("free"), LoaderOptions(batch_size=BATCH, **options))
+    body, atlas = load_body("free"), load_atlas("free")
+    loader = Loader([store], body, atlas, LoaderOptions(batch_size=BATCH, **options))
     numbers = iter(range(10**6))
-    return lambda: sum(len(batch) for batch in loader.epoch(next(numbers)))
+    finish = (lambda batch: render_targets(batch, body, atlas)) if rendered else (lambda batch: batch)
+    return lambda: sum(len(finish(batch)) for batch in loader.epoch(next(numbers)))
+
+
+def milliseconds(rates: dict[str, list[float]], name: str, without: str) -> dict[str, float]:
+    """What targets add to an item, the difference taken within each round."""
+    return summary([1e3 / a - 1e3 / b for a, b in zip(rates[name], rates[without], strict=True)])
 
 
 def main() -> None:
@@ -175,6 +105,7 @@ def main() -> None:
             "bare with maps": bare_with_maps(store),
             "items": epochs(store, workers=0, maps=False),
             "items with IUV targets": epochs(store, workers=0),
+            "items with rendered targets": epochs(store, rendered=True, workers=0, maps=False),
         }
         one_core = rounds_of(alone, arguments.rounds, clock=time.process_time)
         with ThreadPoolExecutor(2) as pool:
@@ -197,6 +128,10 @@ def main() -> None:
             "mean_jpeg_bytes": size,
             "one_core_by_processor_time": report(one_core),
             "iuv_items_to_bare_with_maps": ratio(one_core, "items with IUV targets", "bare with maps"),
+            "milliseconds_of_targets_per_item": {
+                kind: milliseconds(one_core, f"items with {name} targets", "items")
+                for kind, name in (("stored", "IUV"), ("rendered", "rendered"))
+            },
             "two_workers_by_wall_clock": report(two_workers),
         },
     )

@@ -43,6 +43,12 @@ def warps() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def scenes() -> ModuleType:
+    """Bodies and cameras on which two rasterizers are compared, ``benchmarks/_scenes.py``."""
+    return load_module(REPOSITORY / "benchmarks" / "_scenes.py")
+
+
+@pytest.fixture(scope="session")
 def independent() -> ModuleType:
     """The reader that knows stores from ``schemas/store.md`` alone, ``tests/storage/independent_reader.py``."""
     return load_module(REPOSITORY / "tests" / "storage" / "independent_reader.py")

@@ -123,24 +123,31 @@ class ShardRenderer:
             advance(len(part))
         return {"part": parts, "uv": uvs, "rendered": rows.fits.valid}
 
-    @torch.no_grad()
     def render(self, rows: Rows) -> StoredMaps:
         """Maps of R rows; those without a fit are background."""
+        mine = {index: np.flatnonzero(rows.fits.source == index) for index in self.sources}
+        for index, where in mine.items():
+            if len(where) == len(rows) > 0:  # as almost always: nothing to put together
+                return self._draw(rows, self.sources[index])
         samples = self.size // UV_BLOCK
         part = np.zeros((len(rows), self.size, self.size), np.uint8)
         uv = np.zeros((len(rows), 2, samples, samples), np.uint8)
-        for index, origin in self.sources.items():
-            mine = np.flatnonzero(rows.fits.source == index)
-            if mine.size:
-                chosen = rows[mine]
-                pose = axis_angle_to_matrix(torch.from_numpy(chosen.fits.pose.reshape(-1, 24, 3)))
-                # Posed on the CPU whoever draws: the same machine or another, the same bytes.
-                vertices = origin.body.mesh(pose, torch.from_numpy(chosen.fits.betas)).to(self.device)
-                map_of_image = compose(resize(self.crop_size, self.size), chosen.crop_affine)
-                camera = chosen.fits.cameras(origin.native_kind, chosen.box, map_of_image)
-                maps = render_stored(vertices, camera, origin.atlas, self.size, backend=self.backend)
-                part[mine], uv[mine] = as_numpy(maps.part), as_numpy(maps.uv)
+        for index, where in mine.items():
+            if where.size:
+                maps = self._draw(rows[where], self.sources[index])
+                part[where], uv[where] = maps.part, maps.uv
         return StoredMaps(part, uv)
+
+    @torch.no_grad()
+    def _draw(self, rows: Rows, origin: FitSource) -> StoredMaps:
+        """Maps, as arrays, of rows that all have a fit of one source."""
+        pose = axis_angle_to_matrix(torch.from_numpy(rows.fits.pose.reshape(-1, 24, 3)))
+        # Posed on the CPU whoever draws: the same machine or another, the same bytes.
+        vertices = origin.body.mesh(pose, torch.from_numpy(rows.fits.betas)).to(self.device)
+        map_of_image = compose(resize(self.crop_size, self.size), rows.crop_affine)
+        camera = rows.fits.cameras(origin.native_kind, rows.box, map_of_image)
+        maps = render_stored(vertices, camera, origin.atlas, self.size, backend=self.backend)
+        return StoredMaps(as_numpy(maps.part), as_numpy(maps.uv))
 
     @property
     def device(self) -> str:

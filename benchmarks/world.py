@@ -1,0 +1,101 @@
+"""What the recipe `world` teaches: errors of a run's last checkpoint on all held-out persons, and its course.
+
+    pymaf-data run world
+    .venv/bin/python benchmarks/world.py [--run data/runs/world] [--store data/stores/sample-val.zarr …]
+
+M0 is the mean body, the same for everybody; M1 … M3 are the network's iterations. MPJPE and PA-MPJPE are those of J24
+about the middle of the hips against the true body, in millimetres, plain views, evaluation mode. *Heading*: the angle
+on the ground between where the predicted and the true body face; of guesses a quarter lies within 45°.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from _curve import save_curves
+from _measure import RESULTS, machine, write
+
+from pymaf_data.body import BodyModel, load_body
+from pymaf_data.loader import Batch, Loader, LoaderOptions
+from pymaf_data.model import load_checkpoint
+from pymaf_data.model.images import normalise
+from pymaf_data.model.measures import Distances, iteration_distances, means
+from pymaf_data.model.pymaf import PyMAF
+from pymaf_data.model.watchers import plain_batches
+from pymaf_data.render import load_atlas
+from pymaf_data.report.history import read_history
+from pymaf_data.storage import open_store
+
+PERSONS = 400
+
+
+def headings(rotation: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
+    """(B,) degrees between where two bodies (B, 3, 3) face, seen from above."""
+    facing, wanted = (torch.atan2(root[:, 0, 2], root[:, 2, 2]) for root in (rotation, true))
+    turn = torch.remainder(facing - wanted + torch.pi, 2 * torch.pi) - torch.pi
+    return torch.rad2deg(turn.abs())
+
+
+@torch.no_grad()
+def evaluate(model: PyMAF, body: BodyModel, batches: list[Batch]) -> dict[str, Any]:
+    """Errors of every iteration on the persons of a store who have a fit."""
+    distances: list[Distances] = []
+    turns: dict[str, list[torch.Tensor]] = {}
+    for batch in batches:
+        output = model(normalise(batch.image))
+        distances.append(iteration_distances(output, batch, body))
+        for number, prediction in enumerate(output.predictions):
+            turns.setdefault(f"M{number}", []).append(headings(prediction.rotation[:, 0], batch.pose[:, 0]))
+    found: dict[str, Any] = {}
+    for name, errors in means(distances).items():
+        angle = torch.cat(turns[name])
+        found[name] = {key: round(value, 1) for key, value in errors.items()} | {
+            "heading_median_degrees": round(float(angle.median()), 1),
+            "heading_within_45": round(float((angle <= 45).float().mean()), 3),
+        }
+    persons = torch.cat([distance["M3"]["mpjpe"] - distance["M0"]["mpjpe"] for distance in distances])
+    return {"persons": len(persons), "better_than_mean_body": round(float((persons < 0).float().mean()), 3), **found}
+
+
+def course(run: Path) -> list[dict[str, float]]:
+    """The held-out measurements of the run, one per line."""
+    lines = [line for line in read_history(run) if line.kind == "held_out"]
+    return [{"step": line.step} | {name: round(e["mpjpe"], 1) for name, e in line.errors.items()} for line in lines]
+
+
+def main() -> None:
+    """Measure and keep."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", type=Path, default=Path("data/runs/world"))
+    parser.add_argument("--store", type=Path, nargs="+", default=[Path("data/stores/sample-val.zarr")])
+    arguments = parser.parse_args()
+    body, atlas = load_body("free"), load_atlas("free")
+    model = load_checkpoint(arguments.run / "checkpoint.pt")
+    model.eval()
+    options = LoaderOptions(maps=False, view_size=model.view_size)
+    results = {}
+    for path in arguments.store:
+        batches = plain_batches(Loader([open_store(path)], body, atlas, options).plain(), PERSONS)
+        results[path.stem] = evaluate(model, body, batches)
+        print(path.stem, json.dumps(results[path.stem], indent=2), flush=True)
+    points = course(arguments.run)
+    write("world", {"machine": machine(), "stores": results, "held_out_course": points})
+    curves = {f"{name}, mm": [point[name] for point in points] for name in ("M1", "M3")}
+    mean_body = points[0]["M0"]
+    save_curves(
+        RESULTS / "world.svg",
+        "Held-out MPJPE while learning from nothing; dashed: the mean body",
+        "steps",
+        [point["step"] for point in points],
+        curves,
+        [mean_body, mean_body],
+        steps=list(range(0, 351, 50)),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -27,8 +28,8 @@ from pymaf_data.render.stored import UV_BLOCK
 from pymaf_data.storage import ArraySpec, StageInfo, Store
 from pymaf_data.storage.specs import encode_rows
 
-BLOCK = 32
-"""Rows rendered at a time."""
+BLOCK = 64
+"""Rows rendered at a time: the body's correctives, 17 MB, are read once for all of them."""
 
 
 def map_specs(size: int, shard: int) -> tuple[ArraySpec, ArraySpec, ArraySpec]:
@@ -154,7 +155,7 @@ class ShardRenderer:
         """Where bodies are drawn: a GPU where there is one, for the backend that surely can: PyTorch3D may lack it."""
         return "cuda" if self.backend == "warp" and torch.cuda.is_available() else "cpu"
 
-    @property
+    @cached_property
     def crop_size(self) -> int:
         """S, side of the stored crop in pixels."""
         return int(self.store.array("image").shape[1])

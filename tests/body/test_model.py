@@ -62,6 +62,14 @@ def test_keypoints_equal_the_full_forward(free64: BodyModel, random_bodies):
     torch.testing.assert_close(joints, full.joints, atol=1e-12, rtol=0)
 
 
+@pytest.mark.parametrize("count", [0, 1, 8, 11])
+def test_the_mesh_alone_is_that_of_the_full_forward(free64: BodyModel, random_bodies, count: int):
+    pose, _, betas, _ = random_bodies(count)
+    full = free64(pose, betas)
+    torch.testing.assert_close(free64.mesh(pose, betas), full.vertices, atol=1e-13, rtol=0)
+    assert full.joints.shape == (count, 49, 3)
+
+
 def test_batch_rows_are_independent(free64: BodyModel, random_bodies):
     pose, _, betas, _ = random_bodies(3)
     alone = free64(pose[1:2], betas[1:2]).vertices

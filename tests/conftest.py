@@ -37,6 +37,12 @@ def coco() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def kill() -> ModuleType:
+    """SIGKILL at a chosen file operation, ``tests/measures/kill.py``."""
+    return load_module(REPOSITORY / "tests" / "measures" / "kill.py")
+
+
+@pytest.fixture(scope="session")
 def warps() -> ModuleType:
     """Measures of warped maps against rendered ones, ``tests/measures/warps.py``."""
     return load_module(REPOSITORY / "tests" / "measures" / "warps.py")

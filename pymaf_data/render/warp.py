@@ -69,7 +69,7 @@ def warp_maps(
     """
     B = len(stored)
     forward = np.broadcast_to(np.asarray(as_numpy(affine), np.float64), (B, 2, 3))
-    flips = np.broadcast_to(np.asarray(as_numpy(flip), bool), (B,))
+    flips = np.broadcast_to(np.asarray(as_numpy(flip), bool), (B,)).copy()
     if not np.array_equal(np.linalg.det(forward[..., :2]) < 0, flips):
         raise ShapeError(
             "the affine mirrors where flip is not set, or the reverse",

@@ -5,14 +5,10 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
 import pickle
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,8 +28,6 @@ from pymaf_data.stages.sample import SampleOptions, write_sample
 
 SIZE = (200, 160)
 MADE = cache(produce)
-# Every call after which the state of the disk may differ.
-OPERATIONS = ((os, "fsync"), (os, "mkdir"), (os, "replace"), (os, "unlink"), (os, "rmdir"), (tempfile, "mkstemp"))
 
 
 def options(out: Path, **changes: Any) -> SampleOptions:
@@ -220,42 +214,14 @@ def test_damaged_remains_are_made_again(sample, tmp_path, monkeypatch, made_befo
     assert contents(out) == contents(sample)
 
 
-def killed_at(step: int, work: Callable[[], object]) -> bool:
-    """Run `work` in a forked process that is killed before its `step`-th file operation; False when it ended before."""
-    child = os.fork()
-    if child:
-        _, status = os.waitpid(child, 0)
-        if os.WIFEXITED(status):
-            assert os.WEXITSTATUS(status) == 0, "the child failed instead of being killed"
-        return os.WIFSIGNALED(status)
-    code = 1
-    try:
-        remaining = iter(range(step, -1, -1))
-        for module, name in OPERATIONS:
-            setattr(module, name, _deadly(getattr(module, name), remaining))
-        work()
-        code = 0
-    finally:
-        os._exit(code)
-
-
-def _deadly(operation: Callable[..., Any], remaining: Iterator[int]) -> Callable[..., Any]:
-    def run(*arguments: Any, **named: Any) -> Any:
-        if next(remaining) == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return operation(*arguments, **named)
-
-    return run
-
-
-def test_killed_at_every_step_and_run_again(sample, tmp_path, monkeypatch, made_before):
+def test_killed_at_every_step_and_run_again(kill, sample, tmp_path, monkeypatch, made_before):
     """Two pictures a batch, so that batches, the end and the clearing up are all interrupted."""
     monkeypatch.setattr(sample_files, "_BATCH", 2)
     monkeypatch.setattr("pymaf_data.storage.files._sync_all", lambda _: None)  # threads do not survive a fork
     whole, step = contents(sample), 0
     while True:
         out = tmp_path / f"{step}"
-        if not killed_at(step, lambda out=out: write_sample(options(out))):
+        if not kill.killed_at(step, lambda out=out: write_sample(options(out))):
             break
         write_sample(options(out))
         assert contents(out) == whole, f"killed before operation {step}"

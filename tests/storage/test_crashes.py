@@ -5,11 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import signal
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -17,58 +16,25 @@ import pytest
 from pymaf_data.errors import DiskFull, NotWritable, PymafDataError
 from pymaf_data.storage import files, inspect, open_store, verify
 
-# Every call after which the state of the disk may differ.
-OPERATIONS = ((os, "fsync"), (os, "mkdir"), (os, "replace"), (os, "rename"), (os, "unlink"), (os, "rmdir"))
-
-
-def killed_at(step: int, work: Callable[[], object]) -> bool:
-    """Run `work` in a forked process that is killed before its `step`-th file operation; False when it ended before."""
-    child = os.fork()
-    if child:
-        _, status = os.waitpid(child, 0)
-        if os.WIFEXITED(status):
-            assert os.WEXITSTATUS(status) == 0, "the child failed instead of being killed"
-        return os.WIFSIGNALED(status)
-    code = 1
-    try:
-        remaining = iter(range(step, -1, -1))
-        for module, name in OPERATIONS:
-            setattr(module, name, _deadly(getattr(module, name), remaining))
-        mkstemp = tempfile.mkstemp
-        tempfile.mkstemp = _deadly(mkstemp, remaining)
-        work()
-        code = 0
-    finally:
-        os._exit(code)
-
-
-def _deadly(operation: Callable[..., Any], remaining: Iterator[int]) -> Callable[..., Any]:
-    def run(*arguments: Any, **options: Any) -> Any:
-        if next(remaining) == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return operation(*arguments, **options)
-
-    return run
-
 
 @pytest.fixture
 def small(kit: Any) -> Any:
     return kit.replace(kit.recipe, persons=5, specs=kit.recipe.specs[:2])
 
 
-def test_killed_at_every_step_of_an_ingest(kit: Any, small: Any, memory: Path) -> None:
+def test_killed_at_every_step_of_an_ingest(kill: ModuleType, kit: Any, small: Any, memory: Path) -> None:
     reference = kit.tree(kit.ingest(memory / "reference.zarr", small))
     step = 0
     while True:
         path = memory / f"{step}.zarr"
-        if not killed_at(step, lambda path=path: kit.ingest(path, small)):
+        if not kill.killed_at(step, lambda path=path: kit.ingest(path, small)):
             break
         assert kit.tree(kit.ingest(path, small)) == reference, f"killed before operation {step}"
         step += 1
     assert step > 40, "the work was really interrupted at every operation"
 
 
-def test_killed_at_every_step_of_a_later_stage(kit: Any, small: Any, memory: Path) -> None:
+def test_killed_at_every_step_of_a_later_stage(kill: ModuleType, kit: Any, small: Any, memory: Path) -> None:
     """And a reader that comes between sees a whole store, less what is not committed."""
 
     def iuv(path: Path) -> None:
@@ -80,7 +46,7 @@ def test_killed_at_every_step_of_a_later_stage(kit: Any, small: Any, memory: Pat
     step = 0
     while True:
         path = Path(shutil.copytree(ingested, memory / f"{step}.zarr"))
-        if not killed_at(step, lambda path=path: iuv(path)):
+        if not kill.killed_at(step, lambda path=path: iuv(path)):
             break
         assert not [finding for finding in verify(path) if finding.is_damage and finding.kind != "foreign"]
         assert open_store(path).array("box")[:].any()
@@ -90,7 +56,7 @@ def test_killed_at_every_step_of_a_later_stage(kit: Any, small: Any, memory: Pat
     assert step > 30
 
 
-def test_killed_at_every_step_of_an_overwrite(kit: Any, small: Any, memory: Path) -> None:
+def test_killed_at_every_step_of_an_overwrite(kill: ModuleType, kit: Any, small: Any, memory: Path) -> None:
     newer = kit.replace(small, seed=1)
     reference = kit.tree(kit.ingest(memory / "reference.zarr", newer))
     ingested = kit.ingest(memory / "ingested.zarr", small)
@@ -98,7 +64,7 @@ def test_killed_at_every_step_of_an_overwrite(kit: Any, small: Any, memory: Path
     while True:
         folder = memory / str(step)
         path = Path(shutil.copytree(ingested, folder / "a.zarr"))
-        if not killed_at(step, lambda path=path: kit.ingest(path, newer, overwrite=True)):
+        if not kill.killed_at(step, lambda path=path: kit.ingest(path, newer, overwrite=True)):
             break
         assert not path.exists() or kit.tree(path) in (old, reference), "never a mixture"
         assert kit.tree(kit.ingest(path, newer, overwrite=True)) == reference, f"killed before operation {step}"

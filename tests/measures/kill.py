@@ -1,0 +1,42 @@
+"""SIGKILL at a chosen file operation: what is left on disk when a process ends between any two of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+# Every call after which the state of the disk may differ.
+_OPERATIONS = (
+    (os, "fsync"), (os, "mkdir"), (os, "replace"), (os, "rename"), (os, "unlink"), (os, "rmdir"), (tempfile, "mkstemp"),
+)  # fmt: skip
+
+
+def killed_at(step: int, work: Callable[[], object]) -> bool:
+    """Run `work` in a forked process that is killed before its `step`-th operation; False when it ended before."""
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        if os.WIFEXITED(status):
+            assert os.WEXITSTATUS(status) == 0, "the child failed instead of being killed"
+        return os.WIFSIGNALED(status)
+    code = 1
+    try:
+        remaining = iter(range(step, -1, -1))
+        for module, name in _OPERATIONS:
+            setattr(module, name, _deadly(getattr(module, name), remaining))
+        work()
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _deadly(operation: Callable[..., Any], remaining: Iterator[int]) -> Callable[..., Any]:
+    def run(*arguments: Any, **named: Any) -> Any:
+        if next(remaining) == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return operation(*arguments, **named)
+
+    return run

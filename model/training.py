@@ -66,6 +66,7 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
         StoreIncomplete: a store lacks fits or maps and ``allow_partial`` is not set.
         TrainingError: the run was begun with other options or data, another process trains it, or the loss stopped
             being finite.
+        ConfigError: a later version of pymaf-data began the run.
         KeyboardInterrupt: Ctrl-C, after a checkpoint was written.
     """
     root = DataRoot.default()
@@ -215,6 +216,7 @@ def _previous(folder: Path, options: TrainOptions, stores: Sequence[Store]) -> C
     """The run's checkpoint to go on from; none for a new run.
 
     Raises:
+        ConfigError: a later version began it, with options that this one does not know.
         TrainingError: the run was begun with other options or data.
     """
     path = folder / checkpoints.FILE
@@ -223,16 +225,17 @@ def _previous(folder: Path, options: TrainOptions, stores: Sequence[Store]) -> C
     if not path.exists():
         return None
     saved = checkpoints.read(path)
-    wanted = options.model_dump(mode="json")
+    # What a run was begun with, by today's names: an option that came since had its default.
+    begun, wanted = (each.model_dump(mode="json") for each in (TrainOptions.parse(saved.options, str(path)), options))
     free = _FREE_TO_CHANGE - ({"steps", "epochs"} if options.optimizer.schedule == "cosine" else set())
-    changed = [key for key in wanted if key not in free and wanted[key] != saved.options.get(key)]
+    changed = [key for key in wanted if key not in free and wanted[key] != begun[key]]
     if saved.stores != _describe(stores):
         changed.append("stores")
     if changed:
         key = changed[0]
         raise TrainingError(
             f"run {folder} was begun with other {', '.join(changed)}"
-            + (f" ({key}: {saved.options.get(key)} then, {wanted[key]} now)" if key != "stores" else ""),
+            + (f" ({key}: {begun[key]} then, {wanted[key]} now)" if key != "stores" else ""),
             expected="the options and data that it was begun with",
             action="give another --name, or --overwrite to begin it anew.",
         )

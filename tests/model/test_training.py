@@ -13,7 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 from pymaf_data.cli import train as train_command
-from pymaf_data.errors import NotAStore, PymafDataError, StoreIncomplete, TrainingError
+from pymaf_data.errors import ConfigError, NotAStore, PymafDataError, StoreIncomplete, TrainingError
 from pymaf_data.model import TrainOptions, train
 from pymaf_data.model import checkpoint as checkpoints
 from pymaf_data.model.training import training_paths
@@ -123,6 +123,23 @@ def test_other_options_are_refused_until_overwritten(root: Path, refusals: list[
         train(changed)
     report = train(changed.model_copy(update={"overwrite": True}))
     assert (report.resumed_from, report.step) == (0, 1)
+
+
+def test_a_run_of_an_earlier_version_goes_on(root: Path, refusals: list[PymafDataError]) -> None:
+    """Its checkpoint does not know the options that came since: they had their defaults."""
+    folder = root / "runs" / "earlier"
+    options = TrainOptions.parse(QUICK | {"name": "earlier", "steps": 1}, "test")
+    train(options)
+    saved = checkpoints.read(folder / checkpoints.FILE)
+    del saved.options["joints3d"], saved.options["model"]["view_size"]
+    checkpoints.save(saved, folder)
+    assert train(options.model_copy(update={"steps": 2})).resumed_from == 1
+    with pytest.raises(TrainingError, match="joints3d: measured then, fitted now"):
+        train(options.model_copy(update={"steps": 3, "joints3d": "fitted"}))
+    saved.options["unheard_of"] = 1
+    checkpoints.save(saved, folder)
+    with pytest.raises(ConfigError, match="unheard_of"):
+        train(options)
 
 
 def test_a_begun_run_keeps_its_precision_unless_another_is_named(root: Path, refusals: list[PymafDataError]) -> None:

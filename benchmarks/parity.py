@@ -3,7 +3,8 @@
     .venv/bin/python benchmarks/parity.py [--bodies 204] [--sizes 56 192 224] [--golden]
 
 Needs PyTorch3D (docs/pytorch3d.md); on a CPU it draws a mesh at 224 px in about four seconds, so the default takes
-half an hour; ``--sizes`` and ``--cameras`` renew a part of the figures. Bodies and cameras are those of ``_scenes.py``, the cameras in turn.
+half an hour; ``--sizes`` and ``--cameras`` renew a part of the figures. Bodies and cameras, in turn, are those of
+``_scenes.py``.
 
 A pixel on which the two differ is *explained* when PyTorch3D's arithmetic says why: its centre lies within a
 hundred-thousandth of the picture's side of an edge of one of the two faces, or the two surfaces are equally far there,

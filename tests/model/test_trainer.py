@@ -112,7 +112,7 @@ def test_a_checkpoint_loads_without_the_trainer_and_holds_no_body(four_steps: Tr
 
 
 def test_ctrl_c_leaves_a_whole_step(trainer_for: Callable[..., Trainer], tmp_path: Path) -> None:
-    trainer = trainer_for(tmp_path, 50)
+    trainer, before = trainer_for(tmp_path, 50), signal.getsignal(signal.SIGINT)
 
     def press(done: int, total: int, text: str) -> None:
         os.kill(os.getpid(), signal.SIGINT)
@@ -122,7 +122,7 @@ def test_ctrl_c_leaves_a_whole_step(trainer_for: Callable[..., Trainer], tmp_pat
     saved = checkpoints.read(tmp_path / checkpoints.FILE)
     assert saved.step == trainer.step == 1
     assert all(torch.equal(saved.model[name], value) for name, value in state_of(trainer).items())
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_loss_that_is_not_finite_stops_and_is_named(

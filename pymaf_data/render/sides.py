@@ -37,7 +37,8 @@ def change_sides(part: Tensor, u: Tensor, v: Tensor, flip: Tensor, atlas: Atlas)
         mirrored = torch.where(mirrors, 1 - u, u), v
     else:
         mirrored = _look_up(torch.from_numpy(atlas.uv_mirror).to(part.device), index, u, v)
-    return tuple(torch.where(flip, new, old) for new, old in zip((partner, *mirrored), (part, u, v), strict=True))
+    new_u, new_v = mirrored
+    return torch.where(flip, partner, part), torch.where(flip, new_u, u), torch.where(flip, new_v, v)
 
 
 def _look_up(tables: Tensor, index: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -45,5 +46,6 @@ def _look_up(tables: Tensor, index: Tensor, u: Tensor, v: Tensor) -> tuple[Tenso
     last = tables.shape[-1] - 1
     row, column = ((value * last + 0.5).floor().long() for value in (v, u))
     chart = (index - 1).clamp_min(0)
-    found = (tables[chart, axis, row, column].to(u.dtype) for axis in (0, 1))
-    return tuple(torch.where(index > 0, new, old) for new, old in zip(found, (u, v), strict=True))
+    shown = index > 0
+    new_u, new_v = (tables[chart, axis, row, column].to(u.dtype) for axis in (0, 1))
+    return torch.where(shown, new_u, u), torch.where(shown, new_v, v)

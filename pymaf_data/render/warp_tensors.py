@@ -67,7 +67,7 @@ def warp_tensors(
     points = _Points(batch, x / K - 0.5, y / K - 0.5)
     shown, values = _interpolate(_samples(parts, uv), points, shown)
     flipped = torch.from_numpy(flips).to(device)[batch]
-    shown, u, v = change_sides(shown, *(values / 255), flipped, atlas)
+    shown, u, v = change_sides(shown, values[0] / 255, values[1] / 255, flipped, atlas)
     part = torch.zeros((B, size, size), dtype=torch.uint8, device=device)
     part[batch, i, j] = shown.to(torch.uint8)
     target = torch.zeros((B, 2, size, size), device=device)

@@ -44,7 +44,7 @@ function errors(train, heldOut) {
   const trained = Object.keys(MEASURES).map((key) => chart(train, key, 'training batches', 'One batch each, augmented, with dropout on.')).filter(Boolean);
   section('errors', 'Errors of every iteration', 'Mean distance of 24 joints to those of the fit, about the middle of the hips; PA after the best similarity transform. M0 is where every person starts, the mean body, and so the baseline; M1 to M3 are the feedback loop’s iterations.',
     held.length ? block(`Held out: ${plural(lastOf(heldOut.persons), 'person')}, in evaluation mode`, el('div', { class: 'plots wide' }, held)) : el('p', { class: 'note' }, 'No held-out persons were measured: `pymaf-data train --validate STORE` does.'),
-    block('Training batches, with dropout on', el('div', { class: 'plots wide' }, trained)),
+    block('Training batches, in training mode', el('div', { class: 'plots wide' }, trained)),
     finalTable(heldOut.steps.length ? heldOut : train, heldOut.steps.length ? 'held out' : 'training batch'));
 }
 

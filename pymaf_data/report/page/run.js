@@ -22,7 +22,7 @@ function runPage() {
 
 function summary(train, heldOut, step) {
   const best = heldOut.steps.length ? heldOut : train;
-  const where = heldOut.steps.length ? `${plural(lastOf(heldOut.persons), 'held-out person')}` : 'last training batch, dropout on';
+  const where = heldOut.steps.length ? `${plural(lastOf(heldOut.persons), 'held-out person')}` : 'last training batch';
   const entries = [[whole(step), 'steps']];
   for (const [key, name] of Object.entries(MEASURES)) {
     const table = best.errors[key];
@@ -41,7 +41,7 @@ function errors(train, heldOut) {
     series: ITERATIONS.filter((name) => data.errors[key][name]).map((name) => ({ name: name === 'M0' ? M0_NAME : name, x: data.steps, y: known(data.errors[key][name]), tone: name.toLowerCase(), dashed: name === 'M0' })),
   }) : null;
   const held = Object.keys(MEASURES).map((key) => chart(heldOut, key, 'held out', 'Persons that are never trained on, in evaluation mode.')).filter(Boolean);
-  const trained = Object.keys(MEASURES).map((key) => chart(train, key, 'training batches', 'One batch each, augmented, with dropout on.')).filter(Boolean);
+  const trained = Object.keys(MEASURES).map((key) => chart(train, key, 'training batches', 'One batch each, augmented, in training mode.')).filter(Boolean);
   section('errors', 'Errors of every iteration', 'Mean distance of 24 joints to those of the fit, about the middle of the hips; PA after the best similarity transform. M0 is where every person starts, the mean body, and so the baseline; M1 to M3 are the feedback loop’s iterations.',
     held.length ? block(`Held out: ${plural(lastOf(heldOut.persons), 'person')}, in evaluation mode`, el('div', { class: 'plots wide' }, held)) : el('p', { class: 'note' }, 'No held-out persons were measured: `pymaf-data train --validate STORE` does.'),
     block('Training batches, in training mode', el('div', { class: 'plots wide' }, trained)),

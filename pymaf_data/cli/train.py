@@ -137,5 +137,5 @@ def lines(report: TrainReport) -> list[str]:
         for iteration, errors in report.errors.items()
     ]
     if report.errors:
-        lines.append("  (on the last training batch, dropout on; M0 is the mean body)")
+        lines.append("  (on the last training batch, in training mode; M0 is the mean body)")
     return [*lines, f"checkpoint: {report.checkpoint}"]

@@ -17,8 +17,8 @@ from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.render import Atlas, Raster
 
 CAMERAS = ("weak, far", "weak, near", "strong perspective", "half outside", "through the camera plane", "parallel")
-EDGE = 1e-5
-"""Of the picture's side."""
+EDGE = 3e-7
+"""Of the picture's side: a few roundings of coordinates that reach to 1, in float32."""
 DEPTH = 3e-6
 """Relative."""
 
@@ -66,8 +66,8 @@ def explained(vertices: np.ndarray, camera: Camera, atlas: Atlas, ours: Raster, 
     """(K,) of the K pixels of one mesh on which the two differ: does the arithmetic of PyTorch3D say why?
 
     The pixel's centre lies on an edge to float32; or the two faces are equally far there to float32; or, for parallel
-    cameras, PyTorch3D holds its face to be the nearer because it adds 1e-8 to a face's area (twice that, in units in
-    which the picture is 2 wide), which mixes depths by weights that do not sum to 1.
+    cameras, PyTorch3D holds its face to be the nearer because it adds 1e-8 to twice a face's area (in units in which
+    the picture is 2 wide), so that it mixes depths by weights that do not sum to 1.
     """
     row, column = np.nonzero(ours.face != theirs.face)
     centre = np.stack([column + 0.5, row + 0.5], 1)
@@ -117,7 +117,7 @@ def _mixed_depth(centre: np.ndarray, pixels: np.ndarray, depth: np.ndarray, face
 def uv_slack(vertices: np.ndarray, camera: Camera, atlas: Atlas, face: np.ndarray, size: int) -> np.ndarray:
     """(K,) how far U, V of faces (K,) move when corners move by float32's rounding, :data:`EDGE` of the picture's side.
 
-    Across a face of a hundredth of a pixel that is a thousandth; elsewhere nothing.
+    Across a sliver of a hundredth of a pixel that is half a hundredth of the face; elsewhere nothing.
     """
     corners = _projected(vertices, camera)[atlas.mesh_faces[face]]
     sides = np.stack([corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]], 1)

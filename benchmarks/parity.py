@@ -6,10 +6,10 @@ Needs PyTorch3D (docs/pytorch3d.md); on a CPU it draws a mesh at 224 px in about
 half an hour; ``--sizes`` and ``--cameras`` renew a part of the figures. Bodies and cameras, in turn, are those of
 ``_scenes.py``.
 
-A pixel on which the two differ is *explained* when PyTorch3D's arithmetic says why: its centre lies within a
-hundred-thousandth of the picture's side of an edge of one of the two faces, or the two surfaces are equally far there,
-both to float32; or, for parallel cameras, by depths that PyTorch3D mixes with weights that do not sum to 1. U or V
-*above* 1e-4 are explained when rounding a face's corners to float32 moves them as far: faces of a hundredth of a pixel.
+A pixel on which the two differ is *explained* when PyTorch3D's arithmetic says why: its centre lies within 3e-7 of the
+picture's side of an edge of one of the two faces, or the two surfaces are equally far there, both to float32; or, for
+parallel cameras, by depths that PyTorch3D mixes with weights that do not sum to 1. U or V *above* 1e-4 are explained
+when moving a face's corners by that 3e-7 moves them as far: slivers.
 
 ``--golden`` keeps what PyTorch3D draws of the first twelve bodies at 56 px beside the tests, and measures nothing else.
 """

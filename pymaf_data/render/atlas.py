@@ -60,6 +60,8 @@ _LIMB_PAIRS = (
     (3, 4), (5, 6), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16), (17, 18), (19, 20), (21, 22), (23, 24),
 )  # fmt: skip
 _SELF_MIRRORED = (1, 2)
+# Interpolated tables may leave [0, 1] by a part of the step between two of DensePose's entries.
+_OVERSHOOT = 1 / 255
 # A few faces may lack a chart: DensePose's atlas covers 13,774 of SMPL's 13,776.
 _UNCHARTED_FACES = 16
 
@@ -218,7 +220,7 @@ def _load_densepose(path: Path) -> Atlas:
         )
     names = ("All_vertices", "All_Faces", "All_FaceIndices", "All_U_norm", "All_V_norm")
     try:
-        vertex, triangles, part, u, v = (_matrix(path, names)[name] for name in names)
+        vertex, triangles, part, u, v = _matrices(path, names)
         uv = np.stack([u.ravel(), v.ravel()], axis=1).astype(np.float32)
         first = vertex.ravel().astype(np.int64) - 1, triangles.astype(np.int64) - 1  # Matlab counts from 1
     except (ValueError, TypeError) as error:
@@ -232,23 +234,22 @@ def _load_symmetry(folder: Path) -> np.ndarray | None:
     if not path.is_file():
         return None
     try:
-        found = _matrix(path, names)
-        cells = [np.stack([np.asarray(cell, np.float32) for cell in found[name].ravel()]) for name in names]
+        cells = [np.stack([np.asarray(cell, np.float32) for cell in of.ravel()]) for of in _matrices(path, names)]
         tables = np.ascontiguousarray(np.stack(cells, axis=1))
     except (ValueError, TypeError) as error:
         raise _unreadable(path, names, error) from None
     square = tables.ndim == 4 and tables.shape[0] == PARTS - 1 and tables.shape[2] == tables.shape[3] >= 2
-    if not square or not bool((tables >= 0).all() and (tables <= 1).all()):
+    if not square or not bool((np.abs(tables - 0.5) <= 0.5 + _OVERSHOOT).all()):
         raise AssetMismatch(
             f"{path} holds tables of shape {tables.shape}, or values outside [0, 1]",
             expected="24 square tables of U and 24 of V, with values in [0, 1]",
             action="fetch UV_symmetry_transforms.mat again, or take it away: parts are then mirrored by rule.",
         )
-    return tables
+    return np.clip(tables, 0, 1)
 
 
-def _matrix(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """The named arrays of a Matlab file.
+def _matrices(path: Path, names: tuple[str, ...]) -> list[np.ndarray]:
+    """The named arrays of a Matlab file, in this order.
 
     Raises:
         AssetMismatch: it cannot be read or lacks one.
@@ -258,7 +259,7 @@ def _matrix(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
 
     try:
         mat = loadmat(str(path))
-        return {name: mat[name] for name in names}
+        return [mat[name] for name in names]
     except (MatReadError, KeyError, ValueError, TypeError, NotImplementedError, OSError, zlib.error) as error:
         raise _unreadable(path, names, error) from None
 

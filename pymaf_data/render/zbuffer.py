@@ -289,14 +289,14 @@ def _draw(faces: Array, bounds: Bounds, near: float, scratch: Scratch) -> None:
         a1, b1, c1, t1 = _edge(x2, y2, x0, y0, sign)
         a2, b2, c2, t2 = _edge(x0, y0, x1, y1, sign)
         left, right = min(k0 & 0xFFFF, k1 & 0xFFFF, k2 & 0xFFFF), max(k0 & 0xFFFF, k1 & 0xFFFF, k2 & 0xFFFF)
-        q0, q1, q2, size = q[i0], q[i1], q[i2], sign * area
+        q0, q1, q2, doubled = q[i0], q[i1], q[i2], sign * area
         for row in range(min(k0 >> 16, k1 >> 16, k2 >> 16), max(k0 >> 16, k1 >> 16, k2 >> 16)):
             py = row + 0.5
             r0, r1, r2 = b0 * py + c0, b1 * py + c1, b2 * py + c2
             for column in range(left, right):
                 px = column + 0.5
                 e0, e1, e2 = a0 * px + r0, a1 * px + r1, a2 * px + r2
-                nearness = (e0 * q0 + e1 * q1 + e2 * q2) / size
+                nearness = (e0 * q0 + e1 * q1 + e2 * q2) / doubled
                 # One branch: which of these fails cannot be predicted, and a wrong guess costs more than a division.
                 if (e0 > t0) & (e1 > t1) & (e2 > t2) & (nearness > key[row, column]):
                     key[row, column] = nearness

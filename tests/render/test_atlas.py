@@ -190,3 +190,10 @@ def test_other_tables_are_refused(tmp_path: Path, content: dict) -> None:
     savemat(tmp_path / "UV_symmetry_transforms.mat", content)
     with pytest.raises(AssetMismatch, match="UV_symmetry_transforms"):
         load_atlas(tmp_path / "UV_Processed.mat")
+
+
+def test_tables_that_overshoot_by_less_than_a_step_are_clipped(tmp_path: Path) -> None:
+    savemat(tmp_path / "UV_Processed.mat", mat())
+    savemat(tmp_path / "UV_symmetry_transforms.mat", symmetry(1.002))
+    found = load_atlas(tmp_path / "UV_Processed.mat").uv_mirror
+    assert found is not None and (found == 1).all()

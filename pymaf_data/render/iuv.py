@@ -128,7 +128,7 @@ def prepare(
     height, width = as_size(size)
     check_indices(atlas.mesh_faces, points.shape[1])
     camera = cameras if isinstance(cameras, Camera) else _view_camera(cameras, height)
-    scratch = zbuffer.Scratch.allocate(points.shape[1], height, width)
+    scratch = zbuffer.Scratch.allocate(points.shape[1], len(atlas.mesh_faces), height, width)
     return points, as_matrices(camera, len(points)), camera.orthographic, scratch
 
 

@@ -3,8 +3,10 @@
 Algorithm. Vertices are projected once in float64 and reduced to one packed *cell*: for each axis the index of
 the first pixel centre at or beyond the vertex. A face whose three cells agree in x or in y covers no pixel
 centre and is left after three loads from a table that fits the L1 cache; at 56 px that is seven faces of eight,
-which is where the speed comes from. The others walk the pixel centres of their bounding box with float64 edge
-functions. Barycentrics are computed afterwards, once per visible pixel.
+which is where the speed comes from. The others are listed by the side that they turn to the viewer, without a branch,
+since nothing foretells the side. First the side that is nearer on the whole walks the pixel centres of its bounding
+boxes with float64 edge functions; then the other side, of which most faces are found hidden by what their boxes
+already show. Barycentrics are computed afterwards, once per visible pixel.
 
 Edges. The edge function of (a, b) at p is (a.y − b.y)·p.x + (b.x − a.x)·p.y + (a.x·b.y − a.y·b.x). Written so,
 swapping a and b negates it *exactly*, so two faces that share an edge always disagree about its two sides. A
@@ -12,14 +14,15 @@ centre that lies on an edge belongs to the face that it would fall into if it mo
 (and, on a horizontal edge, down). Together: no holes, no pixel drawn by both, on closed surfaces of any winding.
 
 Depth. The key is linear on the picture plane and grows towards the viewer: 1/w in perspective, −z in an
-orthographic camera. Equal keys keep the face of the lower index, as PyTorch3D does. Nothing is culled by its
-winding: mirrored meshes render alike.
+orthographic camera. Equal keys keep the face of the lower index, as PyTorch3D does, in whatever order faces are
+drawn. Nothing is culled by its winding: mirrored meshes render alike.
 
 Camera plane. A face with vertices on both sides of the near plane is drawn from homogeneous edge functions
 (Olano and Greer, 1997) wherever its depth is at least ``near``: that is the clipped face, without cutting it.
 
 Cost. Handing arrays to a helper costs numba several atomic reference counts, 50 ns a call, which is more than the
-work of a pixel. So arrays stay in the loops that own them and helpers take numbers.
+work of a pixel. So arrays stay in the loops that own them and helpers take numbers. And a signed index is compared
+with zero at every access, lest it count from the end, a sixth of the time in all: hence ``at``.
 
 All kernels are in this file, since numba's cache notices only changes of the file that the outermost one is in.
 
@@ -32,6 +35,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from numba import uintp as at
 
 Array = np.ndarray
 Bounds = tuple[int, int, int, int]
@@ -39,6 +43,8 @@ Triple = tuple[float, float, float]
 
 BEHIND = -1
 """Cell of a vertex at or behind the near plane."""
+
+_POSITIVE, _NEGATIVE, _CROSSING, _REACHING = range(4)  # kinds of listed faces: by area, at the camera plane, all
 
 MAX_SIZE = 32767
 """Largest raster side: a cell packs two indices into 31 bits."""
@@ -60,10 +66,11 @@ class Scratch(NamedTuple):
     face: np.ndarray  # (H, W) i4
     pixel: np.ndarray  # (H·W,) i4 the pixels whose face is asked for, packed as cells are
     weight: np.ndarray  # (H·W, 3) f8 their barycentrics
+    listed: np.ndarray  # (4, F + 1) i4 faces of each kind, and one place that is written in vain
 
     @classmethod
-    def allocate(cls, vertices: int, height: int, width: int) -> Scratch:
-        """Buffers for meshes of ``vertices`` vertices and a raster of ``height`` × ``width`` pixels."""
+    def allocate(cls, vertices: int, faces: int, height: int, width: int) -> Scratch:
+        """Buffers for meshes of ``vertices`` vertices and ``faces`` faces, and ``height`` × ``width`` pixels."""
         return cls(
             np.empty(vertices),
             np.empty(vertices),
@@ -73,6 +80,7 @@ class Scratch(NamedTuple):
             np.empty((height, width), np.int32),
             np.empty(height * width, np.int32),
             np.empty((height * width, 3)),
+            np.empty((4, faces + 1), np.int32),
         )
 
 
@@ -96,7 +104,7 @@ def fill_surfaces(
             return item
         face[item], bary[item], depth[item] = -1, 0.0, np.inf
         for n in range(count):
-            row, column = pixel[n] >> 16, pixel[n] & 0xFFFF
+            row, column = at(pixel[n] >> 16), at(pixel[n] & 0xFFFF)
             face[item, row, column] = nearest[row, column]
             depth[item, row, column] = -keys[row, column] if orthographic else 1.0 / keys[row, column]
             for k in range(3):
@@ -131,8 +139,8 @@ def fill_targets(
             return item
         part[item], uv[item] = 0, 0.0
         for n in range(count):
-            row, column = pixel[n] >> 16, pixel[n] & 0xFFFF
-            f = nearest[row, column]
+            row, column = at(pixel[n] >> 16), at(pixel[n] & 0xFFFF)
+            f = at(nearest[row, column])
             part[item, row, column] = face_part[f]
             for k in range(2):
                 uv[item, k, row, column] = _unit(
@@ -173,15 +181,15 @@ def fill_stored(
         count = _list_samples(bounds, block, scratch, part[item])
         _weigh(count, faces, orthographic, scratch)
         for n in range(count):
-            row, column = pixel[n] >> 16, pixel[n] & 0xFFFF
-            f = nearest[row, column]
+            row, column = at(pixel[n] >> 16), at(pixel[n] & 0xFFFF)
+            f = at(nearest[row, column])
             for k in range(2):
                 value = _unit(
                     weight[n, 0] * corner_uv[f, 0, k]
                     + weight[n, 1] * corner_uv[f, 1, k]
                     + weight[n, 2] * corner_uv[f, 2, k]
                 )
-                uv[item, k, row // block, column // block] = np.uint8(value * 255.0 + 0.5)
+                uv[item, k, row // at(block), column // at(block)] = np.uint8(value * 255.0 + 0.5)
     return -1
 
 
@@ -267,40 +275,100 @@ def _edge(ax: float, ay: float, bx: float, by: float, sign: float) -> tuple[floa
 @njit(nogil=True, cache=True, error_model="numpy")
 def _draw(faces: Array, bounds: Bounds, near: float, scratch: Scratch) -> None:
     """Fill ``scratch.face`` and ``scratch.key`` within ``bounds`` with the nearest surface of one mesh."""
-    x, y, q, cell, key, face = scratch.x, scratch.y, scratch.q, scratch.cell, scratch.key, scratch.face
+    key, face = scratch.key, scratch.face
     key[bounds[0] : bounds[1], bounds[2] : bounds[3]] = -np.inf
     face[bounds[0] : bounds[1], bounds[2] : bounds[3]] = -1
+    positive, negative, crossing, outward = _list_faces(faces, scratch)
+    if outward:
+        _draw_side(_POSITIVE, positive, False, faces, scratch)
+        _draw_side(_NEGATIVE, negative, True, faces, scratch)
+    else:
+        _draw_side(_NEGATIVE, negative, False, faces, scratch)
+        _draw_side(_POSITIVE, positive, True, faces, scratch)
+    for n in range(crossing):
+        f = scratch.listed[_CROSSING, n]
+        _draw_crossing(f, faces[f, 0], faces[f, 1], faces[f, 2], near, scratch)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _list_faces(faces: Array, scratch: Scratch) -> tuple[int, int, int, bool]:
+    """List the faces whose box holds a pixel centre, by the sign of their area in the picture.
+
+    Every face is written to the end of every list, which then grows or does not: no branch is guessed wrong.
+
+    Returns:
+        How many have a positive and a negative area, how many cross the near plane, and whether the positive ones are
+        nearer on the whole: the sign of the volume between the surface and the picture plane.
+    """
+    x, y, q, cell, listed = scratch.x, scratch.y, scratch.q, scratch.cell, scratch.listed
+    reaching = 0
     for f in range(faces.shape[0]):
-        i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
-        k0, k1, k2 = cell[i0], cell[i1], cell[i2]
+        k0, k1, k2 = cell[at(faces[f, 0])], cell[at(faces[f, 1])], cell[at(faces[f, 2])]
         differing = (k0 ^ k1) | (k0 ^ k2)
-        if (k0 | k1 | k2) < 0:
-            if differing != 0:
-                _draw_crossing(f, i0, i1, i2, near, scratch)
-            continue
-        if (differing & 0xFFFF) == 0 or (differing >> 16) == 0:
-            continue
+        apart = ((differing & 0xFFFF) != 0) & ((differing >> 16) != 0)
+        listed[_REACHING, at(reaching)] = f
+        reaching += apart | (((k0 | k1 | k2) < 0) & (differing != 0))
+    positive, negative, crossing = 0, 0, 0
+    volume, total, level = 0.0, 0.0, 0.0
+    for n in range(reaching):
+        f = listed[_REACHING, n]
+        i0, i1, i2 = at(faces[at(f), 0]), at(faces[at(f), 1]), at(faces[at(f), 2])
+        behind = (cell[i0] | cell[i1] | cell[i2]) < 0
+        area = (x[i1] - x[i0]) * (y[i2] - y[i0]) - (y[i1] - y[i0]) * (x[i2] - x[i0])
+        area = 0.0 if behind else area  # a degenerate face, of area 0, has no inside and joins no list
+        listed[_POSITIVE, at(positive)] = listed[_NEGATIVE, at(negative)] = listed[_CROSSING, at(crossing)] = f
+        positive += area > 0.0
+        negative += area < 0.0
+        crossing += behind
+        volume, total, level = volume + area * q[i0], total + area, level + q[i0]
+    return positive, negative, crossing, volume * reaching >= total * level
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _draw_side(kind: int, count: int, covered: bool, faces: Array, scratch: Scratch) -> None:
+    """Draw the listed faces of one kind; ``covered`` says that most of them are expected to be hidden."""
+    x, y, q, cell, key, face = scratch.x, scratch.y, scratch.q, scratch.cell, scratch.key, scratch.face
+    listed = scratch.listed
+    sign = 1.0 if kind == _POSITIVE else -1.0
+    height, width = key.shape
+    slack = 1e-14 * max(height, width) ** 2  # what rounding may add to the sum of a face's edge functions
+    for n in range(count):
+        f = listed[kind, n]
+        i0, i1, i2 = at(faces[at(f), 0]), at(faces[at(f), 1]), at(faces[at(f), 2])
+        k0, k1, k2 = cell[i0], cell[i1], cell[i2]
+        left, right = min(k0 & 0xFFFF, k1 & 0xFFFF, k2 & 0xFFFF), max(k0 & 0xFFFF, k1 & 0xFFFF, k2 & 0xFFFF)
+        top, bottom = min(k0 >> 16, k1 >> 16, k2 >> 16), max(k0 >> 16, k1 >> 16, k2 >> 16)
+        q0, q1, q2 = q[i0], q[i1], q[i2]
         x0, y0, x1, y1, x2, y2 = x[i0], y[i0], x[i1], y[i1], x[i2], y[i2]
-        area = (x1 - x0) * (y2 - y0) - (y1 - y0) * (x2 - x0)
-        if area == 0.0:  # degenerate: it has no inside
-            continue
-        sign = 1.0 if area > 0.0 else -1.0
+        doubled = sign * ((x1 - x0) * (y2 - y0) - (y1 - y0) * (x2 - x0))
+        if covered:
+            bound = max(q0, q1, q2) + max(abs(q0), abs(q1), abs(q2)) * (slack / doubled)
+            # The slack holds for vertices inside the raster only. Four corners are all of three boxes in four.
+            hidden = (left > 0) & (top > 0) & (right < width) & (bottom < height)
+            hidden &= (key[at(top), at(left)] > bound) & (key[at(top), at(right - 1)] > bound)
+            hidden &= (key[at(bottom - 1), at(left)] > bound) & (key[at(bottom - 1), at(right - 1)] > bound)
+            if (right - left > 2) | (bottom - top > 2):
+                for row in range(top, bottom):
+                    for column in range(left, right):
+                        hidden &= key[at(row), at(column)] > bound
+            if hidden:
+                continue
         a0, b0, c0, t0 = _edge(x1, y1, x2, y2, sign)
         a1, b1, c1, t1 = _edge(x2, y2, x0, y0, sign)
         a2, b2, c2, t2 = _edge(x0, y0, x1, y1, sign)
-        left, right = min(k0 & 0xFFFF, k1 & 0xFFFF, k2 & 0xFFFF), max(k0 & 0xFFFF, k1 & 0xFFFF, k2 & 0xFFFF)
-        q0, q1, q2, doubled = q[i0], q[i1], q[i2], sign * area
-        for row in range(min(k0 >> 16, k1 >> 16, k2 >> 16), max(k0 >> 16, k1 >> 16, k2 >> 16)):
+        for row in range(top, bottom):
             py = row + 0.5
             r0, r1, r2 = b0 * py + c0, b1 * py + c1, b2 * py + c2
             for column in range(left, right):
                 px = column + 0.5
                 e0, e1, e2 = a0 * px + r0, a1 * px + r1, a2 * px + r2
                 nearness = (e0 * q0 + e1 * q1 + e2 * q2) / doubled
+                shown = key[at(row), at(column)]
+                nearer = (nearness > shown) | ((nearness == shown) & (f < face[at(row), at(column)]))
                 # One branch: which of these fails cannot be predicted, and a wrong guess costs more than a division.
-                if (e0 > t0) & (e1 > t1) & (e2 > t2) & (nearness > key[row, column]):
-                    key[row, column] = nearness
-                    face[row, column] = f
+                if (e0 > t0) & (e1 > t1) & (e2 > t2) & nearer:
+                    key[at(row), at(column)] = nearness
+                    face[at(row), at(column)] = f
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -311,7 +379,7 @@ def _list_covered(bounds: Bounds, scratch: Scratch) -> int:
     for row in range(bounds[0], bounds[1]):
         for column in range(bounds[2], bounds[3]):
             if face[row, column] >= 0:
-                pixel[count] = (row << 16) | column
+                pixel[at(count)] = (row << 16) | column
                 count += 1
     return count
 
@@ -323,7 +391,7 @@ def _show_parts(bounds: Bounds, face_part: Array, scratch: Scratch, part: Array)
     for row in range(bounds[0], bounds[1]):
         for column in range(bounds[2], bounds[3]):
             if face[row, column] >= 0:
-                part[row, column] = face_part[face[row, column]]
+                part[row, column] = face_part[at(face[row, column])]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -333,14 +401,14 @@ def _list_samples(bounds: Bounds, block: int, scratch: Scratch, part: Array) -> 
     count = 0
     for top in range(bounds[0] // block * block, bounds[1], block):
         for left in range(bounds[2] // block * block, bounds[3], block):
-            if part[top + centre, left + centre]:
-                pixel[count] = ((top + centre) << 16) | (left + centre)
+            if part[at(top + centre), at(left + centre)]:
+                pixel[at(count)] = ((top + centre) << 16) | (left + centre)
                 count += 1
                 continue
             for n in range(block * block):
                 row, column = top + n // block, left + n % block
-                if part[row, column]:
-                    pixel[count] = (row << 16) | column
+                if part[at(row), at(column)]:
+                    pixel[at(count)] = (row << 16) | column
                     count += 1
                     break
     return count
@@ -354,8 +422,8 @@ def _weigh(count: int, faces: Array, orthographic: bool, scratch: Scratch) -> No
     for n in range(count):
         row, column = pixel[n] >> 16, pixel[n] & 0xFFFF
         px, py = column + 0.5, row + 0.5
-        f = face[row, column]
-        i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
+        f = at(face[at(row), at(column)])
+        i0, i1, i2 = at(faces[f, 0]), at(faces[f, 1]), at(faces[f, 2])
         if (cell[i0] | cell[i1] | cell[i2]) < 0:
             e0, e1, e2, _ = _crossing_edges(i0, i1, i2, px, py, scratch)
         else:
@@ -410,6 +478,27 @@ def _crossing_edges(
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
+def _clipped_bounds(corners: tuple[Triple, Triple, Triple], near: float, height: int, width: int) -> Bounds:
+    """Bounds (top, bottom, left, right) in pixels, one wider for rounding, of what lies beyond the near plane."""
+    top, bottom, left, right = np.inf, -np.inf, np.inf, -np.inf
+    for n in range(3):
+        (ax, ay, aw), (bx, by, bw) = corners[n], corners[(n + 1) % 3]
+        for share in (0.0, (near - aw) / (bw - aw)):  # the corner itself, and where its edge meets the plane
+            w = aw if share == 0.0 else near
+            if w < near or not 0.0 <= share <= 1.0:
+                continue
+            x, y = (ax + share * (bx - ax)) / w, (ay + share * (by - ay)) / w
+            top, bottom = min(top, y), max(bottom, y)
+            left, right = min(left, x), max(right, x)
+    return (
+        _first_centre(top - 1.0, height),
+        _first_centre(bottom + 1.0, height),
+        _first_centre(left - 1.0, width),
+        _first_centre(right + 1.0, width),
+    )
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def _draw_crossing(f: int, i0: int, i1: int, i2: int, near: float, scratch: Scratch) -> None:
     """Draw the part of a face that lies beyond the near plane."""
     n0, n1, n2, det = _crossing_planes(i0, i1, i2, scratch)
@@ -417,15 +506,18 @@ def _draw_crossing(f: int, i0: int, i1: int, i2: int, near: float, scratch: Scra
         return
     t0, t1, t2 = _threshold(n0[0], n0[1]), _threshold(n1[0], n1[1]), _threshold(n2[0], n2[1])
     key, face = scratch.key, scratch.face
-    for row in range(key.shape[0]):
+    corners = _homogeneous(i0, scratch), _homogeneous(i1, scratch), _homogeneous(i2, scratch)
+    top, bottom, left, right = _clipped_bounds(corners, near, key.shape[0], key.shape[1])
+    for row in range(top, bottom):
         py = row + 0.5
-        for column in range(key.shape[1]):
+        for column in range(left, right):
             px = column + 0.5
             e0 = n0[0] * px + n0[1] * py + n0[2]
             e1 = n1[0] * px + n1[1] * py + n1[2]
             e2 = n2[0] * px + n2[1] * py + n2[2]
             if e0 > t0 and e1 > t1 and e2 > t2:
-                nearness = (e0 + e1 + e2) / det
-                if nearness > key[row, column] and nearness * near <= 1.0:
+                nearness, shown = (e0 + e1 + e2) / det, key[row, column]
+                nearer = nearness > shown or (nearness == shown and f < face[row, column])
+                if nearer and nearness * near <= 1.0:
                     key[row, column] = nearness
                     face[row, column] = f

@@ -26,14 +26,13 @@ import simplejpeg
 import torch
 from _measure import machine, ratio, rounds_of, summary, write
 from _store import CROP, make_store
-from numcodecs import zstd
 
 from pymaf_data.body import load_body
 from pymaf_data.geometry import affines
 from pymaf_data.loader import Loader, LoaderOptions
 from pymaf_data.model.targets import render_targets
 from pymaf_data.render import MAP_SIZE, StoredMaps, load_atlas, warp_maps
-from pymaf_data.storage import Store
+from pymaf_data.storage import Store, zstd
 
 BATCH = 64
 
@@ -67,7 +66,7 @@ def bare_with_maps(store: Store) -> Callable[[], int]:
             block = encoded[start : start + BATCH]
             for place, chunks in enumerate(block):
                 for planes, data in zip((stored.part, stored.uv), chunks, strict=True):
-                    planes[place].reshape(-1)[:] = np.frombuffer(zstd.decompress(data), np.uint8)
+                    zstd.decode_into(data, planes[place], "")
             warp_maps(stored[: len(block)], moved[: len(block)], np.ones(len(block), bool), atlas)
         return pictures()
 

@@ -24,10 +24,8 @@ from torch import Tensor, nn
 
 from pymaf_data.body.arrays import NUM_BETAS, NUM_JOINTS, BodyArrays
 from pymaf_data.body.names import J49_INDEX
+from pymaf_data.body.skinning import Influences
 from pymaf_data.errors import ShapeError
-
-_SKINNED = 8
-"""Bodies that :meth:`BodyModel.mesh` skins at a time."""
 
 
 class BodyOutput(NamedTuple):
@@ -126,6 +124,7 @@ class BodyModel(nn.Module):
             depth[joint] = depth[parent] + 1
         order = np.argsort(depth, kind="stable")
         position = np.argsort(order, kind="stable")
+        self._influences = Influences.of(self.lbs_weights.numpy())
         self._levels = [
             (level.tolist(), position[arrays.parents[level]].tolist())
             for level in (np.flatnonzero(depth == d) for d in range(1, depth.max() + 1))
@@ -157,11 +156,9 @@ class BodyModel(nn.Module):
             vertices, skeleton, joints = vertices + shift, skeleton + shift, joints + shift
         return BodyOutput(vertices, skeleton, joints)
 
+    @torch.no_grad()
     def mesh(self, pose: Tensor, betas: Tensor) -> Tensor:
-        """Vertices (B, V, 3) alone, equal to ``forward``'s; meant for rendering, which asks for no joints.
-
-        Skinned a few bodies at a time, so that what lies between stays in the cache and is not asked from the system
-        anew for every batch: a fifth of the time.
+        """Vertices (B, V, 3) alone, equal to ``forward``'s; meant for rendering: no joints, no gradients.
 
         Args:
             pose: (B, 24, 3, 3) rotation matrices, each joint relative to its parent.
@@ -176,8 +173,9 @@ class BodyModel(nn.Module):
         self._check(pose, betas, None)
         transforms, _ = self._kinematics(pose, betas)
         rest = self._blend(pose, betas, self.v_template, self.shapedirs, self.posedirs)
-        slices = zip(rest.split(_SKINNED), transforms.split(_SKINNED), strict=True)
-        return torch.cat([_skin(bodies, self.lbs_weights, moved) for bodies, moved in slices])
+        if rest.device.type != "cpu":
+            return _skin(rest, self.lbs_weights, transforms)
+        return torch.from_numpy(self._influences.skin(rest.numpy(), transforms.numpy()))
 
     def keypoints(self, pose: Tensor, betas: Tensor, translation: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Skeleton (B, 24, 3) and J49 (B, 49, 3) without the mesh: equal to ``forward``'s, many times cheaper.

@@ -181,7 +181,7 @@ def _provenance(manifest: Manifest, split: str, name: str, selection: Selection)
         versions={
             "pymaf-data": pymaf_data.__version__,
             "opencv": cv2.__version__,
-            **{package: version(package) for package in ("simplejpeg", "numcodecs")},
+            **{package: version(package) for package in ("simplejpeg", "zstandard")},
         },
         licences=licences,
         attributes={

@@ -9,14 +9,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numcodecs import zstd  # type: ignore[import-untyped]
 
 from pymaf_data.errors import ShapeError
-from pymaf_data.storage import jpeg
-from pymaf_data.storage.shard import Bytes, Grid, damaged
+from pymaf_data.storage import jpeg, zstd
+from pymaf_data.storage.shard import Bytes, Grid
 
 Codec = Literal["zstd", "jpeg"]
-ZSTD_LEVEL = 1
 # Bytes on disk per byte of array, for the estimate of free space: generous, measured on COCO crops and rendered maps.
 _JPEG_RATIO, _MAP_RATIO = 0.13, 0.03
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -128,7 +126,7 @@ def _inner_codecs(spec: ArraySpec, little: dict[str, Any]) -> list[dict[str, Any
         parameters = {"quality": jpeg.QUALITY, "subsampling": jpeg.SUBSAMPLING}
         return [{"name": "pymaf_data.jpeg", "configuration": parameters}, {"name": "crc32c"}]
     values = little if spec.stored_dtype.itemsize > 1 else {"name": "bytes"}
-    compressor = {"name": "zstd", "configuration": {"level": ZSTD_LEVEL, "checksum": False}}
+    compressor = {"name": "zstd", "configuration": {"level": zstd.LEVEL, "checksum": False}}
     return [values, compressor, {"name": "crc32c"}]
 
 
@@ -154,7 +152,7 @@ def encode_rows(spec: ArraySpec, values: np.ndarray) -> list[bytes]:
     if spec.codecs == "jpeg":
         return [jpeg.encode(picture) for picture in values]
     blocks = (values[i : i + spec.inner_chunk] for i in range(0, len(values), spec.inner_chunk))
-    return [zstd.compress(_padded(spec, block), ZSTD_LEVEL) for block in blocks]
+    return [zstd.encode(_padded(spec, block)) for block in blocks]
 
 
 def _padded(spec: ArraySpec, block: np.ndarray) -> np.ndarray:
@@ -174,10 +172,4 @@ def decode_chunk_into(spec: ArraySpec, data: Bytes, out: np.ndarray, where: str)
     if spec.codecs == "jpeg":
         jpeg.decode_into(data, out[0], where)
         return
-    try:
-        values = zstd.decompress(data)
-    except RuntimeError as error:
-        raise damaged(where, f"it does not decode: {error}") from None
-    if len(values) != out.nbytes:
-        raise damaged(where, f"it decodes to {len(values)} bytes, not {out.nbytes}")
-    out.reshape(-1).view(np.uint8)[:] = np.frombuffer(values, dtype=np.uint8)
+    zstd.decode_into(data, out, where)

@@ -151,16 +151,12 @@ def encode_rows(spec: ArraySpec, values: np.ndarray) -> list[bytes]:
         )
     if spec.codecs == "jpeg":
         return [jpeg.encode(picture) for picture in values]
-    blocks = (values[i : i + spec.inner_chunk] for i in range(0, len(values), spec.inner_chunk))
-    return [zstd.encode(_padded(spec, block)) for block in blocks]
-
-
-def _padded(spec: ArraySpec, block: np.ndarray) -> np.ndarray:
-    if len(block) == spec.inner_chunk:
-        return np.ascontiguousarray(block, dtype=spec.stored_dtype)
-    full = np.zeros((spec.inner_chunk, *spec.shape_per_row), dtype=spec.stored_dtype)
-    full[: len(block)] = block
-    return full
+    short = -len(values) % spec.inner_chunk
+    if short:
+        values = np.concatenate([values, np.zeros((short, *spec.shape_per_row), values.dtype)])
+    plain = np.ascontiguousarray(values, dtype=spec.stored_dtype).reshape(-1).view(np.uint8)
+    size = spec.inner_chunk * math.prod(spec.shape_per_row) * spec.stored_dtype.itemsize
+    return [zstd.encode(plain[start : start + size]) for start in range(0, plain.size, size)]
 
 
 def decode_chunk_into(spec: ArraySpec, data: Bytes, out: np.ndarray, where: str) -> None:

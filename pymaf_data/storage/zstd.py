@@ -27,9 +27,9 @@ class _Contexts(threading.local):
 _CONTEXTS = _Contexts()
 
 
-def encode(values: np.ndarray) -> bytes:
-    """Encode an array, C-contiguous, with its size and without a checksum. Releases the interpreter lock."""
-    return _CONTEXTS.compressor.compress(values.reshape(-1).view(np.uint8).data)
+def encode(plain: np.ndarray) -> bytes:
+    """Encode bytes (N,), contiguous, with their number and without a checksum. Releases the interpreter lock."""
+    return _CONTEXTS.compressor.compress(plain.data)
 
 
 def decode_into(data: Bytes, out: np.ndarray, where: str) -> None:

@@ -129,9 +129,11 @@ def test_a_tiling_covers_every_pixel_exactly_once(seed: int, grid: int) -> None:
     assert np.array_equal(drawn, np.ones((10, 10)))
 
 
-def test_of_equal_depths_the_lower_index_shows(own_backend: str) -> None:
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_of_equal_depths_the_lower_index_shows(first: int, own_backend: str) -> None:
+    """Whichever way it is wound: sides are drawn one after the other."""
     triangle = flat([(0, 0), (8, 0), (0, 8)])
-    faces = np.array([[0, 1, 2], [1, 2, 0], [2, 1, 0]])
+    faces = np.roll(np.array([[0, 1, 2], [1, 2, 0], [2, 1, 0]]), first, axis=0)
     assert set(np.unique(rasterize(triangle, faces, PLANE, 8, own_backend).face)) == {-1, 0}
 
 

@@ -6,14 +6,13 @@ from functools import cached_property
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from scipy import sparse
 
 from pymaf_data.body import BodyModel
 from pymaf_data.errors import AssetMismatch
 from pymaf_data.geometry.joints import SMPL24
 from pymaf_data.sample.poses import clash, skin_contact
 from pymaf_data.sample.poses.landmarks import find_markers, find_patches
-from pymaf_data.sample.poses.skin import MOST_BONES
+from pymaf_data.sample.poses.skin import skin_table
 
 _KNOWN: WeakKeyDictionary[BodyModel, Mannequin] = WeakKeyDictionary()
 # Bones whose skin closes a segment: its own and those that join it.
@@ -50,18 +49,14 @@ class Mannequin:
         self.joint_template: np.ndarray = body._joint_template.numpy()
         self.joint_dirs: np.ndarray = body._joint_dirs.numpy()
         weights = body.lbs_weights.numpy()
-        order = np.argsort(-weights, axis=1, kind="stable")[:, :MOST_BONES]
-        self.bones, self.weights = order, np.take_along_axis(weights, order, axis=1)
-        self.owner = order[:, 0].copy()
-        blend = sparse.csc_matrix(body.posedirs.numpy())
-        blend.sort_indices()
-        # Small types: the kernel is bound by memory, and 1e-9 m do not matter before the final forward pass.
-        self.blend = blend.indptr, blend.indices.astype(np.int16), blend.data.astype(np.float32)
+        self.owner = weights.argmax(1)
+        self.skin = skin_table(body.posedirs.numpy(), weights)
         parts = self.template, self.joint_template, self.owner, self.mirror
         self.markers, self.patches = find_markers(*parts), find_patches(*parts)
         self.probes = clash.choose_probes(*parts)
         self.probe_bones = self.owner[self.probes]
         self.fine_probes = skin_contact.choose_probes(self.owner, self.mirror)
+        self.clusters = skin_contact.find_clusters(self.template, self.faces, self.owner)
         # Vertices sorted by bone, to find each bone's lowest.
         self.by_bone = np.argsort(self.owner, kind="stable")
         self.bone_starts = np.searchsorted(self.owner[self.by_bone], np.arange(len(SMPL24)))

@@ -91,7 +91,6 @@ class Settler:
         self._points = np.empty((len(self.mannequin.probes), 3))
         self._pair_bones, self._pair_locals = np.zeros(2 * J * S, np.int64), np.zeros((2 * J * S, 3))
         self._pair_places = np.zeros((J * S, 2), np.int64)
-        self._normals_of_skin = np.empty_like(build.shaped)
         self._contacts, self._pairs = np.empty((J, J)), np.zeros((J, J, 2), np.int64)
         self._held = np.zeros((J, S), np.bool_)  # pairs that clashed and are kept just apart
 
@@ -181,7 +180,7 @@ class Settler:
 
     def _skin(self) -> None:
         m = self.mannequin
-        skin(self.build.shaped, self.build.rest, self._local, self._world, self._place, *m.blend, m.bones, m.weights,
+        skin(self.build.shaped, self.build.rest, self._local, self._world, self._place, *m.skin,
              self._vertices)  # fmt: skip
         offset = self._vertices[m.probes] - self._place[m.probe_bones]
         self._probe_locals = np.einsum("pij,pi->pj", self._world[m.probe_bones], offset)
@@ -205,17 +204,16 @@ class Settler:
         for probe, met in self._lying:  # those of earlier rounds too: a hand must not tip over the one it stands on
             if np.linalg.norm(self._vertices[probe] - self._vertices[met]) > _BESIDE:
                 continue
-            normal = self._normals_of_skin[met] / np.linalg.norm(self._normals_of_skin[met])
+            normal = skin_contact.normal_at(met, self._vertices, self.mannequin.faces, self.mannequin.clusters.faces)
             points = [(1.0, *state.local(probe)), (-1.0, *state.local(met))]
-            rows.add(points, tuple(normal.tolist()), 0.001, _CLASH_SPREAD, lower=True)
+            rows.add(points, normal, 0.001, _CLASH_SPREAD, lower=True)
 
     def _touch(self) -> float:
         """Find where limbs touch other skin; the deepest, metres."""
         m = self.mannequin
-        skin_contact.vertex_normals(self._vertices, m.faces, self._normals_of_skin)
         skin_contact.find_contacts(
-            self._vertices, self._normals_of_skin, m.fine_probes, m.owner, m.by_bone, m.bone_starts,
-            skin_contact.ASKED, self._contacts, self._pairs,
+            self._vertices, m.faces, m.fine_probes, m.owner, *m.clusters, skin_contact.ASKED, self._contacts,
+            self._pairs,
         )  # fmt: skip
         return max(float(self._contacts.max()), 0.0)
 

@@ -114,11 +114,11 @@ def _finish(
     pass, which costs as much as a third of the settling, would tell nothing new.
     """
     things = list(plan.furnish(settled)) if plan.furnish else []
-    rotations, vertices, root = settled.rotations, settled.vertices, settled.q[:3]
+    rotations, vertices, root = settled.bones.local, settled.vertices, settled.q[:3]
     height = plan.airborne - vertices[:, 1].min() if plan.grounded else 0.0
     middle = (vertices.max(0) + vertices.min(0)) / 2
     shift = np.array([-middle[0], height, -middle[2]])
-    translation, vertices, skeleton = root + shift, vertices + shift, settled.place + shift
+    translation, vertices, skeleton = root + shift, vertices + shift, settled.bones.place + shift
     things = [thing.moved(np.eye(3), shift) for thing in things]
     if rng.random() < 0.5:
         rotations = rotations[_FLIP] * np.outer(_MIRROR, _MIRROR)

@@ -13,10 +13,24 @@ Shape letters: J 24 joints, D freedoms, N rows, K points.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
+from pymaf_data.sample.poses.rows import Table
+
 RELEASE = 0.015  # metres
+
+
+class Bones(NamedTuple):
+    """What :func:`forward` fills: rotations relative to the parents and in the world (J, 3, 3), joints (J, 3), and the
+    world axis that each slot's angle turns the limb about (J, 3, 3)."""
+
+    local: np.ndarray
+    world: np.ndarray
+    place: np.ndarray
+    turning: np.ndarray
 
 
 @njit(cache=True, nogil=True)
@@ -111,44 +125,44 @@ def forward(
 
 @njit(cache=True, nogil=True)
 def gather(
-    world: np.ndarray, place: np.ndarray, turning: np.ndarray, parents: np.ndarray, freedom: np.ndarray,
-    starts: np.ndarray, factors: np.ndarray, bones: np.ndarray, locals_: np.ndarray, normals: np.ndarray,
-    targets: np.ndarray, weights: np.ndarray, lower: np.ndarray, hessian: np.ndarray, gradient: np.ndarray,
+    bones: Bones, parents: np.ndarray, freedom: np.ndarray, rows: Table, count: int, hessian: np.ndarray,
+    gradient: np.ndarray,
 ) -> float:  # fmt: skip
-    """Add goal rows to the normal equations; returns their cost.
+    """Add the first ``count`` rows to the normal equations; returns their cost.
 
     Row i sums the points ``starts[i]:starts[i + 1]``; ``lower[i]`` marks rows that only ask for ≥ target: 1, or 2 once
     such a row was violated. It then holds until it has left by :data:`RELEASE`, or the reference would push it back in
     at every other step.
     """
+    world, place, turning = bones.world, bones.place, bones.turning
+    points, lower = rows.locals, rows.lower
     D = len(gradient)
-    row, arm = np.empty(D), np.empty(3)
-    used = np.empty(D, np.int64)
+    row, used = np.empty(D), np.empty(D, np.int64)
     cost = 0.0
-    for i in range(len(targets)):
+    for i in range(count):
         value = 0.0
         row[:] = 0.0
-        n = normals[i]
-        for k in range(starts[i], starts[i + 1]):
-            bone = bones[k]
-            _apply(world[bone], locals_[k], arm)
-            p0, p1, p2 = arm[0] + place[bone, 0], arm[1] + place[bone, 1], arm[2] + place[bone, 2]
-            c = factors[k]
-            value += c * (n[0] * p0 + n[1] * p1 + n[2] * p2)
-            for axis in range(3):
-                row[axis] += c * n[axis]
-            j = bone
+        n0, n1, n2 = rows.normals[i, 0], rows.normals[i, 1], rows.normals[i, 2]
+        for k in range(rows.starts[i], rows.starts[i + 1]):
+            j, c = rows.bones[k], rows.factors[k]
+            x, y, z = points[k, 0], points[k, 1], points[k, 2]
+            p0 = world[j, 0, 0] * x + world[j, 0, 1] * y + world[j, 0, 2] * z + place[j, 0]
+            p1 = world[j, 1, 0] * x + world[j, 1, 1] * y + world[j, 1, 2] * z + place[j, 1]
+            p2 = world[j, 2, 0] * x + world[j, 2, 1] * y + world[j, 2, 2] * z + place[j, 2]
+            value += c * (n0 * p0 + n1 * p1 + n2 * p2)
+            row[0] += c * n0
+            row[1] += c * n1
+            row[2] += c * n2
             while j >= 0:
                 a0, a1, a2 = p0 - place[j, 0], p1 - place[j, 1], p2 - place[j, 2]
                 # n · (axis × arm) = axis · (arm × n)
-                m0, m1, m2 = a1 * n[2] - a2 * n[1], a2 * n[0] - a0 * n[2], a0 * n[1] - a1 * n[0]
+                m0, m1, m2 = c * (a1 * n2 - a2 * n1), c * (a2 * n0 - a0 * n2), c * (a0 * n1 - a1 * n0)
                 for slot in range(3):
                     d = freedom[j, slot]
                     if d >= 0:
-                        t = turning[j, slot]
-                        row[d] += c * (t[0] * m0 + t[1] * m1 + t[2] * m2)
+                        row[d] += turning[j, slot, 0] * m0 + turning[j, slot, 1] * m1 + turning[j, slot, 2] * m2
                 j = parents[j]
-        error = value - targets[i]
+        error = value - rows.targets[i]
         if lower[i] == 1 and error >= 0:
             continue
         if lower[i] == 2 and error > RELEASE:
@@ -156,14 +170,14 @@ def gather(
             continue
         if lower[i] == 1:
             lower[i] = 2
-        w = weights[i] * weights[i]
+        w = rows.weights[i] * rows.weights[i]
         cost += w * error * error
-        count = 0
+        met = 0
         for d in range(D):
             if row[d] != 0.0:
-                used[count] = d
-                count += 1
-        for a in range(count):
+                used[met] = d
+                met += 1
+        for a in range(met):
             d = used[a]
             x = w * row[d]
             gradient[d] += x * error

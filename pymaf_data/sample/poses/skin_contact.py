@@ -44,11 +44,35 @@ ASKED = _asked()
 """(24, 24) whether probes of a bone (row) are held against the skin of another (column)."""
 
 
-def choose_probes(owner: np.ndarray, mirror: np.ndarray) -> np.ndarray:
+def choose_fine_probes(owner: np.ndarray, mirror: np.ndarray) -> np.ndarray:
     """Vertices of hands, forearms, shins and feet, evenly thinned; right ones mirror left ones."""
     left = [np.flatnonzero(owner == SMPL24.index(f"left_{joint}"))[::step] for joint, step in _EVERY.items()]
     chosen = np.concatenate(left)
     return np.unique(np.concatenate([chosen, mirror[chosen]]))
+
+
+class Skin(NamedTuple):
+    """A body's mesh.
+
+    Args:
+        owner: (V,) bones.
+        faces: (F, 3) vertices.
+        faces_at: (V, M) faces at each vertex, −1 where there are fewer.
+    """
+
+    owner: np.ndarray
+    faces: np.ndarray
+    faces_at: np.ndarray
+
+    @classmethod
+    def of(cls, owner: np.ndarray, faces: np.ndarray) -> Skin:
+        """Find the faces at each vertex, in ascending order."""
+        corners = np.argsort(faces.ravel(), kind="stable")
+        vertex = faces.ravel()[corners]
+        rank = np.arange(len(vertex)) - np.searchsorted(vertex, vertex)
+        faces_at = np.full((len(owner), rank.max() + 1), -1)
+        faces_at[vertex, rank] = corners // 3
+        return cls(owner, faces, faces_at)
 
 
 class Clusters(NamedTuple):
@@ -58,16 +82,14 @@ class Clusters(NamedTuple):
         order: (V,) vertices, cluster by cluster and bone by bone.
         starts: (C + 1,) where clusters begin in ``order``.
         bone_starts: (B + 1,) where bones begin among the clusters.
-        faces: (V, M) faces at each vertex, −1 where there are fewer.
     """
 
     order: np.ndarray
     starts: np.ndarray
     bone_starts: np.ndarray
-    faces: np.ndarray
 
 
-def find_clusters(template: np.ndarray, faces: np.ndarray, owner: np.ndarray) -> Clusters:
+def find_clusters(template: np.ndarray, owner: np.ndarray) -> Clusters:
     """Halve each bone's vertices across their longest extent until few are left."""
 
     def halved(rows: np.ndarray) -> list[np.ndarray]:
@@ -79,20 +101,7 @@ def find_clusters(template: np.ndarray, faces: np.ndarray, owner: np.ndarray) ->
 
     bones = [halved(np.flatnonzero(owner == bone)) for bone in range(len(SMPL24))]
     clusters = [rows for bone in bones for rows in bone]
-    return Clusters(
-        np.concatenate(clusters), np.cumsum([0, *map(len, clusters)]), np.cumsum([0, *map(len, bones)]),
-        _faces_at(faces, len(template)),
-    )  # fmt: skip
-
-
-def _faces_at(faces: np.ndarray, count: int) -> np.ndarray:
-    """(V, M) ascending indices of the faces at each vertex, −1 where there are fewer."""
-    corners = np.argsort(faces.ravel(), kind="stable")
-    vertex = faces.ravel()[corners]
-    rank = np.arange(len(vertex)) - np.searchsorted(vertex, vertex)
-    found = np.full((count, rank.max() + 1), -1)
-    found[vertex, rank] = corners // 3
-    return found
+    return Clusters(np.concatenate(clusters), np.cumsum([0, *map(len, clusters)]), np.cumsum([0, *map(len, bones)]))
 
 
 @njit(cache=True, nogil=True)
@@ -126,20 +135,23 @@ def _enclose(points: np.ndarray, starts: np.ndarray, balls: np.ndarray) -> None:
 
 @njit(cache=True, nogil=True)
 def find_contacts(
-    vertices: np.ndarray, faces: np.ndarray, probes: np.ndarray, owner: np.ndarray, order: np.ndarray,
-    starts: np.ndarray, bone_starts: np.ndarray, faces_at: np.ndarray, asked: np.ndarray, depths: np.ndarray,
+    vertices: np.ndarray, skin: Skin, clusters: Clusters, probes: np.ndarray, asked: np.ndarray, depths: np.ndarray,
     pairs: np.ndarray,
-) -> None:  # fmt: skip
+) -> float:  # fmt: skip
     """The deepest probe of each bone in the skin of each other.
 
     Args:
-        vertices: (V, 3) of the posed surface; faces: (F, 3).
-        probes: (P,) vertices; owner: (V,) bones.
-        order, starts, bone_starts, faces_at: of :class:`Clusters`.
+        vertices: (V, 3) of the posed surface.
+        skin, clusters: of the body.
+        probes: (P,) vertices.
         asked: (24, 24).
         depths: (24, 24) out, metres inside; negative outside, −REACH where nothing is near.
         pairs: (24, 24, 2) out, probe and the vertex that it met.
+
+    Returns:
+        The deepest of all, metres; 0 where nothing is inside.
     """
+    owner, order, starts, bone_starts = skin.owner, clusters.order, clusters.starts, clusters.bone_starts
     depths[:] = -REACH
     B = len(bone_starts) - 1
     points = np.empty((3, len(order)))
@@ -171,9 +183,10 @@ def find_contacts(
                 reach = np.sqrt(nearest)
         if met < 0:
             continue
-        n0, n1, n2 = normal_at(met, vertices, faces, faces_at)
+        n0, n1, n2 = normal_at(met, vertices, skin.faces, skin.faces_at)
         deep = n0 * (vertices[met, 0] - x) + n1 * (vertices[met, 1] - y) + n2 * (vertices[met, 2] - z)
         other = owner[met]
         if deep > depths[own, other]:
             depths[own, other] = deep
             pairs[own, other, 0], pairs[own, other, 1] = p, met
+    return max(depths.max(), 0.0)

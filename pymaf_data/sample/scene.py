@@ -104,26 +104,26 @@ def draw_scene(rng: Generator, body: BodyModel, size: tuple[int, int], split: st
         place = _find_place(rng, view, turned, people, taken)
         if place is not None:
             people.append(_put(body, turned, view, place))
-            taken.append(_spot(people[-1].world, people[-1].things))
+            taken.append(turned.spot + place[[0, 2, 1]])
     return Scene(view, tuple(people))
 
 
 @dataclass(frozen=True)
 class _Turned:
-    """A figure turned about the vertical."""
+    """A figure turned about the vertical at the origin, and the spot (x, z, radius) that it takes there."""
 
     figure: Figure
     heading: float
     turn: np.ndarray
     vertices: np.ndarray
-    radius: float
+    spot: np.ndarray
 
     @classmethod
     def of(cls, figure: Figure, heading: float) -> _Turned:
         turn = about_y(heading)
         vertices = figure.vertices @ turn.T
         things = tuple(thing.moved(turn, np.zeros(3)) for thing in figure.things)
-        return cls(figure, heading, turn, vertices, float(_spot(vertices, things)[2]))
+        return cls(figure, heading, turn, vertices, _spot(vertices, things))
 
 
 def about_y(degrees: float) -> np.ndarray:
@@ -133,9 +133,9 @@ def about_y(degrees: float) -> np.ndarray:
 
 
 def _spot(vertices: np.ndarray, things: tuple[Thing, ...]) -> np.ndarray:
-    points = np.concatenate([vertices, *(thing.vertices for thing in things)])[:, [0, 2]]
-    centre = (points.min(0) + points.max(0)) / 2
-    return np.array([*centre, np.linalg.norm(points - centre, axis=1).max()])
+    x, _, z = np.concatenate([vertices.T, *(thing.vertices.T for thing in things)], axis=1)
+    middle_x, middle_z = (x.min() + x.max()) / 2, (z.min() + z.max()) / 2
+    return np.array([middle_x, middle_z, np.sqrt(((x - middle_x) ** 2 + (z - middle_z) ** 2).max())])
 
 
 def _draw_view(rng: Generator, size: tuple[int, int], figure: Figure) -> View:
@@ -172,7 +172,7 @@ def _find_place(
     cut = rng.random() < _CUT_SHARE
     low, high = (_CUT_LEFT, 0.985) if cut else (0.997, 1.0)
     beside = people[int(rng.integers(len(people)))] if people and rng.random() < _BESIDE_SHARE else None
-    stature = max(float(np.ptp(turned.figure.vertices[:, 1])), 0.8 * turned.radius)
+    stature = max(float(np.ptp(turned.figure.vertices[:, 1])), 0.8 * turned.spot[2])
     for trial in range(_TRIALS):
         if trial == _TRIALS // 2:  # better anywhere than nowhere
             beside, low = None, min(low, _CUT_LEFT)
@@ -184,7 +184,7 @@ def _find_place(
             column = width * rng.uniform(0.0, 1.0) if cut else width * rng.uniform(0.08, 0.92)
         x = (column - width / 2) / focal * depth
         place = np.array([x, 0.0, -depth])
-        spot = np.array([x, -depth, turned.radius])
+        spot = np.array([x, -depth, turned.spot[2]])
         if any(np.linalg.norm(spot[:2] - other[:2]) < spot[2] + other[2] + 0.05 for other in taken):
             continue
         if not low - 0.02 <= view.inside(view.to_camera(turned.vertices[::9] + place)).mean() <= high + 0.02:
@@ -209,9 +209,8 @@ def _put(body: BodyModel, turned: _Turned, view: View, place: np.ndarray) -> Per
     pelvis = _pelvis(body, figure.betas)
     whole = view.rotation @ turned.turn
     translation = whole @ (pelvis + figure.translation) - pelvis + view.rotation @ (place - view.centre)
-    world, bones, joints = (
-        points @ turned.turn.T + place for points in (figure.vertices, figure.skeleton, figure.joints49)
-    )
+    world = turned.vertices + place
+    bones, joints = (points @ turned.turn.T + place for points in (figure.skeleton, figure.joints49))
     return Person(
         figure=figure,
         heading=turned.heading,
@@ -229,8 +228,7 @@ def _put(body: BodyModel, turned: _Turned, view: View, place: np.ndarray) -> Per
 
 def _pelvis(body: BodyModel, betas: np.ndarray) -> np.ndarray:
     """(3,) the pelvis of the shaped body in the T-pose."""
-    row = body.J_regressor[0].numpy()
-    return row @ (body.v_template.numpy() + body.shapedirs.numpy() @ betas)
+    return body.rest_joints(torch.from_numpy(betas)[None])[0, 0].numpy()
 
 
 def only(scene: Scene, people: list[Person]) -> Scene:

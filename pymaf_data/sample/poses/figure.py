@@ -115,9 +115,9 @@ def _finish(
     """
     things = list(plan.furnish(settled)) if plan.furnish else []
     rotations, vertices, root = settled.bones.local, settled.vertices, settled.q[:3]
-    height = plan.airborne - vertices[:, 1].min() if plan.grounded else 0.0
-    middle = (vertices.max(0) + vertices.min(0)) / 2
-    shift = np.array([-middle[0], height, -middle[2]])
+    x, y, z = vertices.T.copy()
+    height = plan.airborne - y.min() if plan.grounded else 0.0
+    shift = np.array([-(x.max() + x.min()) / 2, height, -(z.max() + z.min()) / 2])
     translation, vertices, skeleton = root + shift, vertices + shift, settled.bones.place + shift
     things = [thing.moved(np.eye(3), shift) for thing in things]
     if rng.random() < 0.5:

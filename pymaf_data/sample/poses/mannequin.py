@@ -13,7 +13,7 @@ from pymaf_data.geometry.joints import SMPL24
 from pymaf_data.sample.poses.landmarks import find_markers, find_patches
 from pymaf_data.sample.poses.maps import Maps, cast_rays, measure
 from pymaf_data.sample.poses.segments import choose_probes
-from pymaf_data.sample.poses.skin import skin_table
+from pymaf_data.sample.poses.skin import shape, skin_table
 from pymaf_data.sample.poses.skin_contact import Skin, choose_fine_probes, find_clusters
 
 _KNOWN: WeakKeyDictionary[BodyModel, Mannequin] = WeakKeyDictionary()
@@ -35,7 +35,7 @@ class Mannequin:
             )
         self.mirror: np.ndarray = body.mirror.numpy()
         self.template: np.ndarray = body.v_template.numpy()
-        self.shapedirs: np.ndarray = body.shapedirs.numpy()
+        self.shapedirs = np.ascontiguousarray(body.shapedirs.numpy().transpose(2, 0, 1))  # (10, V, 3)
         self.faces: np.ndarray = body.faces.numpy()
         self.joint_template: np.ndarray = body._joint_template.numpy()
         self.joint_dirs: np.ndarray = body._joint_dirs.numpy()
@@ -58,7 +58,7 @@ class Build:
 
     def __init__(self, mannequin: Mannequin, betas: np.ndarray) -> None:
         self.mannequin, self.betas = mannequin, betas
-        self.shaped = mannequin.template + mannequin.shapedirs @ betas
+        self.shaped = shape(mannequin.template, mannequin.shapedirs, betas)
         self.rest = mannequin.joint_template + mannequin.joint_dirs @ betas
 
     @cached_property

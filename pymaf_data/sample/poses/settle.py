@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from statistics import median
 
 import numpy as np
 
@@ -169,7 +171,7 @@ class Settler:
         carrying = ~supports.lower & (supports.normals[:, 1] > 0.9)
         if not carrying.any():
             return -float(self._vertices[:, 1].min())
-        return float(np.median((supports.ats - supports.heights)[carrying]))
+        return median((supports.ats - supports.heights)[carrying].tolist())
 
     def _lift(self, q: np.ndarray, rise: float) -> None:
         q[1] += rise
@@ -205,10 +207,15 @@ class Settler:
 def _stiffness(plan: Plan) -> np.ndarray:
     stiffness = CHAIN.stiffness.copy()
     for prefix, factor in plan.loose.items():
-        for index, name in enumerate(FREEDOMS):
-            if name.startswith(prefix) or name.partition("_")[2].startswith(prefix):
-                stiffness[index] *= factor
+        stiffness[_named(prefix)] *= factor
     return stiffness
+
+
+@cache
+def _named(prefix: str) -> list[int]:
+    """The freedoms that a prefix means, on both sides."""
+    meant = (name.startswith(prefix) or name.partition("_")[2].startswith(prefix) for name in FREEDOMS)
+    return [index for index, named in enumerate(meant) if named]
 
 
 def penetration(body: BodyModel, betas: np.ndarray, rotations: np.ndarray) -> float:

@@ -98,36 +98,14 @@ def seat_probes(probes: Probes, vertices: np.ndarray, ids: np.ndarray, world: np
 
 
 @njit(cache=True, nogil=True)
-def _depth(
-    x: float, y: float, z: float, origin: np.ndarray, axis: np.ndarray, first: np.ndarray, second: np.ndarray,
-    length: float, radius: np.ndarray, out: np.ndarray,
-) -> float:  # fmt: skip
-    """How deep a point (in the bone's frame, metres) lies inside a segment; the way out goes into ``out``."""
-    x, y, z = x - origin[0], y - origin[1], z - origin[2]
-    t = (x * axis[0] + y * axis[1] + z * axis[2]) / length
-    if t < -0.02 or t > 1.02:
-        return -1.0
-    a = x * first[0] + y * first[1] + z * first[2]
-    b = x * second[0] + y * second[1] + z * second[2]
-    rho = np.sqrt(a * a + b * b)
-    if rho > _REACH:
-        return -1.0
-    T, A = radius.shape
+def _cell(t: float, along: float, across: float, T: int, A: int) -> tuple[int, float, int, int, float]:
+    """Where in a map (T, A) a point lies: the sample before it along the axis and the share of the next, and the two
+    samples around it and the share of the second."""
     u = min(max(t * T - 0.5, 0.0), T - 1.0)
     i = min(int(u), T - 2)
-    u -= i
-    v = (np.arctan2(b, a) / (2 * np.pi)) % 1.0 * A
-    k = int(v) % A
-    v -= int(v)
-    n = (k + 1) % A
-    skin = (1 - u) * ((1 - v) * radius[i, k] + v * radius[i, n]) + u * (
-        (1 - v) * radius[i + 1, k] + v * radius[i + 1, n]
-    )
-    if rho < 1e-6:
-        rho, a = 1e-6, 1e-6
-    for c in range(3):
-        out[c] = (a * first[c] + b * second[c]) / rho
-    return skin - rho
+    v = (np.arctan2(across, along) / (2 * np.pi)) % 1.0 * A
+    k = int(v)
+    return i, u - i, k % A, (k + 1) % A, v - k
 
 
 @njit(cache=True, nogil=True)
@@ -149,47 +127,51 @@ def find_clashes(
     points, depths = probes.points, clashes.depths
     depths[:] = -_NEAR
     B, S = depths.shape
-    out, middles, centres = np.empty(3), np.empty((S, 3)), np.empty((B, 3))
-    for s in range(S):
-        j = maps.bones[s]
-        for c in range(3):
-            middles[s, c] = place[j, c]
-            for d in range(3):
-                middles[s, c] += world[j, c, d] * (maps.origins[s, d] + 0.5 * maps.lengths[s] * maps.axes[s, d])
+    _, T, A = maps.radii.shape
+    centres = np.empty((B, 3))
     _ride(probes.starts, probes.locals, probes.balls, world, place, points, centres)
+    frame, origin = np.empty((3, 3)), np.empty(3)  # along the axis and two across, and where it starts, in the world
     worst = 0.0
-    for b in range(B):
-        first, last = probes.starts[b], probes.starts[b + 1]
-        if first == last:
-            continue
-        for s in range(S):
-            allowed = tolerance[b, s]
-            if allowed > 1.0:
+    for s in range(S):
+        j, length, widest = maps.bones[s], maps.lengths[s], min(maps.widest[s] + _NEAR, _REACH)
+        for c in range(3):
+            r0, r1, r2 = world[j, c, 0], world[j, c, 1], world[j, c, 2]
+            frame[0, c] = r0 * maps.axes[s, 0] + r1 * maps.axes[s, 1] + r2 * maps.axes[s, 2]
+            frame[1, c] = r0 * maps.first[s, 0] + r1 * maps.first[s, 1] + r2 * maps.first[s, 2]
+            frame[2, c] = r0 * maps.second[s, 0] + r1 * maps.second[s, 1] + r2 * maps.second[s, 2]
+            origin[c] = place[j, c] + r0 * maps.origins[s, 0] + r1 * maps.origins[s, 1] + r2 * maps.origins[s, 2]
+        around = np.sqrt((0.52 * length) ** 2 + widest**2)
+        for b in range(B):
+            first, last, allowed = probes.starts[b], probes.starts[b + 1], tolerance[b, s]
+            if first == last or allowed > 1.0:
                 continue
-            m0, m1, m2 = middles[s]
-            around = (0.52 * maps.lengths[s]) ** 2 + (maps.widest[s] + _NEAR) ** 2
-            u, v, w = centres[b, 0] - m0, centres[b, 1] - m1, centres[b, 2] - m2
-            if u * u + v * v + w * w > (np.sqrt(around) + probes.balls[b, 3]) ** 2:
+            u = centres[b, 0] - origin[0] - 0.5 * length * frame[0, 0]
+            v = centres[b, 1] - origin[1] - 0.5 * length * frame[0, 1]
+            w = centres[b, 2] - origin[2] - 0.5 * length * frame[0, 2]
+            if u * u + v * v + w * w > (around + probes.balls[b, 3]) ** 2:
                 continue
-            j = maps.bones[s]
             for p in range(first, last):
-                u, v, w = points[p, 0] - m0, points[p, 1] - m1, points[p, 2] - m2
-                if u * u + v * v + w * w > around:
+                x, y, z = points[p, 0] - origin[0], points[p, 1] - origin[1], points[p, 2] - origin[2]
+                t = (frame[0, 0] * x + frame[0, 1] * y + frame[0, 2] * z) / length
+                if t < -0.02 or t > 1.02:
                     continue
-                x, y, z = points[p, 0] - place[j, 0], points[p, 1] - place[j, 1], points[p, 2] - place[j, 2]
-                lx = world[j, 0, 0] * x + world[j, 1, 0] * y + world[j, 2, 0] * z
-                ly = world[j, 0, 1] * x + world[j, 1, 1] * y + world[j, 2, 1] * z
-                lz = world[j, 0, 2] * x + world[j, 1, 2] * y + world[j, 2, 2] * z
-                deep = _depth(
-                    lx, ly, lz, maps.origins[s], maps.axes[s], maps.first[s], maps.second[s], maps.lengths[s],
-                    maps.radii[s], out,
-                ) - allowed  # fmt: skip
+                along = frame[1, 0] * x + frame[1, 1] * y + frame[1, 2] * z
+                across = frame[2, 0] * x + frame[2, 1] * y + frame[2, 2] * z
+                square = along * along + across * across
+                if square > widest * widest:
+                    continue
+                if square < 1e-12:
+                    along, square = 1e-6, 1e-12
+                rho = np.sqrt(square)
+                i, u, k, n, v = _cell(t, along, across, T, A)
+                skin = (1 - u) * ((1 - v) * maps.radii[s, i, k] + v * maps.radii[s, i, n]) + u * (
+                    (1 - v) * maps.radii[s, i + 1, k] + v * maps.radii[s, i + 1, n]
+                )
+                deep = skin - rho - allowed
                 if deep > depths[b, s]:
                     depths[b, s], clashes.touching[b, s] = deep, p
                     for c in range(3):
-                        clashes.normals[b, s, c] = (
-                            world[j, c, 0] * out[0] + world[j, c, 1] * out[1] + world[j, c, 2] * out[2]
-                        )
+                        clashes.normals[b, s, c] = (along * frame[1, c] + across * frame[2, c]) / rho
             worst = max(worst, depths[b, s])
     return worst
 

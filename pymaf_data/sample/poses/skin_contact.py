@@ -45,10 +45,11 @@ ASKED = _asked()
 
 
 def choose_fine_probes(owner: np.ndarray, mirror: np.ndarray) -> np.ndarray:
-    """Vertices of hands, forearms, shins and feet, evenly thinned; right ones mirror left ones."""
+    """Vertices of hands, forearms, shins and feet, bone by bone, evenly thinned; right ones mirror left ones."""
     left = [np.flatnonzero(owner == SMPL24.index(f"left_{joint}"))[::step] for joint, step in _EVERY.items()]
     chosen = np.concatenate(left)
-    return np.unique(np.concatenate([chosen, mirror[chosen]]))
+    probes = np.unique(np.concatenate([chosen, mirror[chosen]]))
+    return probes[np.argsort(owner[probes], kind="stable")]
 
 
 class Skin(NamedTuple):
@@ -121,16 +122,42 @@ def normal_at(vertex: int, vertices: np.ndarray, faces: np.ndarray, faces_at: np
 
 
 @njit(cache=True, nogil=True)
-def _enclose(points: np.ndarray, starts: np.ndarray, balls: np.ndarray) -> None:
-    """Balls (N, 4), centre and radius, around runs of points (3, V)."""
-    for n in range(len(balls)):
-        first, last = starts[n], starts[n + 1]
-        x, y, z = points[0, first:last], points[1, first:last], points[2, first:last]
-        u, v, w = x.mean(), y.mean(), z.mean()
+def _enclose(
+    vertices: np.ndarray, order: np.ndarray, starts: np.ndarray, bone_starts: np.ndarray, points: np.ndarray,
+    balls: np.ndarray, bones: np.ndarray,
+) -> None:  # fmt: skip
+    """Points (V, 3) in the clusters' order, and balls, centre and radius, around clusters (C, 4) and bones (B, 4)."""
+    for c in range(len(balls)):
+        x = y = z = 0.0
+        for i in range(starts[c], starts[c + 1]):
+            v = order[i]
+            points[i, 0], points[i, 1], points[i, 2] = vertices[v, 0], vertices[v, 1], vertices[v, 2]
+            x, y, z = x + points[i, 0], y + points[i, 1], z + points[i, 2]
+        count = starts[c + 1] - starts[c]
+        x, y, z = x / count, y / count, z / count
         farthest = 0.0
-        for i in range(len(x)):
-            farthest = max(farthest, (x[i] - u) ** 2 + (y[i] - v) ** 2 + (z[i] - w) ** 2)
-        balls[n, 0], balls[n, 1], balls[n, 2], balls[n, 3] = u, v, w, np.sqrt(farthest)
+        for i in range(starts[c], starts[c + 1]):
+            farthest = max(farthest, (points[i, 0] - x) ** 2 + (points[i, 1] - y) ** 2 + (points[i, 2] - z) ** 2)
+        balls[c, 0], balls[c, 1], balls[c, 2], balls[c, 3] = x, y, z, np.sqrt(farthest)
+    for b in range(len(bones)):
+        first, last = bone_starts[b], bone_starts[b + 1]
+        x, y, z = balls[first:last, 0].mean(), balls[first:last, 1].mean(), balls[first:last, 2].mean()
+        farthest = 0.0
+        for c in range(first, last):
+            u, v, w = balls[c, 0] - x, balls[c, 1] - y, balls[c, 2] - z
+            farthest = max(farthest, np.sqrt(u * u + v * v + w * w) + balls[c, 3])
+        bones[b, 0], bones[b, 1], bones[b, 2], bones[b, 3] = x, y, z, farthest
+
+
+@njit(cache=True, nogil=True)
+def _neighbours(bones: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """(B, B) whether anything of a bone (row) can be within reach of another that it is held against."""
+    near = asked.copy()
+    for a in range(len(bones)):
+        for b in range(len(bones)):
+            u, v, w = bones[a, 0] - bones[b, 0], bones[a, 1] - bones[b, 1], bones[a, 2] - bones[b, 2]
+            near[a, b] &= u * u + v * v + w * w <= (bones[a, 3] + bones[b, 3] + REACH) ** 2
+    return near
 
 
 @njit(cache=True, nogil=True)
@@ -153,20 +180,15 @@ def find_contacts(
     """
     owner, order, starts, bone_starts = skin.owner, clusters.order, clusters.starts, clusters.bone_starts
     depths[:] = -REACH
-    B = len(bone_starts) - 1
-    points = np.empty((3, len(order)))
-    for i in range(len(order)):
-        v = order[i]
-        points[0, i], points[1, i], points[2, i] = vertices[v, 0], vertices[v, 1], vertices[v, 2]
-    balls, bones = np.empty((len(starts) - 1, 4)), np.empty((B, 4))
-    _enclose(points, starts, balls)
-    _enclose(points, starts[bone_starts], bones)
+    points, balls, bones = np.empty_like(vertices), np.empty((len(starts) - 1, 4)), np.empty((len(depths), 4))
+    _enclose(vertices, order, starts, bone_starts, points, balls, bones)
+    near = _neighbours(bones, asked)
     for p in probes:
         own = owner[p]
         x, y, z = vertices[p, 0], vertices[p, 1], vertices[p, 2]
         nearest, met = REACH * REACH, -1
-        for b in range(B):
-            if not asked[own, b]:
+        for b in range(len(bones)):
+            if not near[own, b]:
                 continue
             u, v, w = x - bones[b, 0], y - bones[b, 1], z - bones[b, 2]
             if u * u + v * v + w * w > (bones[b, 3] + REACH) ** 2:
@@ -177,7 +199,7 @@ def find_contacts(
                 if u * u + v * v + w * w > (balls[c, 3] + reach) ** 2:
                     continue
                 for i in range(starts[c], starts[c + 1]):
-                    d = (x - points[0, i]) ** 2 + (y - points[1, i]) ** 2 + (z - points[2, i]) ** 2
+                    d = (x - points[i, 0]) ** 2 + (y - points[i, 1]) ** 2 + (z - points[i, 2]) ** 2
                     if d < nearest:
                         nearest, met = d, order[i]
                 reach = np.sqrt(nearest)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from pymaf_data.sample.rigid import placed
+
 
 @dataclass(frozen=True)
 class View:
@@ -23,7 +25,7 @@ class View:
 
     def to_camera(self, points: np.ndarray) -> np.ndarray:
         """World points (..., 3) in camera space."""
-        return (points - self.centre) @ self.rotation.T
+        return placed(points, self.rotation, -self.rotation @ self.centre)
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """Pixels (..., 2) of camera-space points (..., 3)."""

@@ -150,14 +150,23 @@ def _enclose(
 
 
 @njit(cache=True, nogil=True)
-def _neighbours(bones: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """(B, B) whether anything of a bone (row) can be within reach of another that it is held against."""
-    near = asked.copy()
-    for a in range(len(bones)):
-        for b in range(len(bones)):
-            u, v, w = bones[a, 0] - bones[b, 0], bones[a, 1] - bones[b, 1], bones[a, 2] - bones[b, 2]
-            near[a, b] &= u * u + v * v + w * w <= (bones[a, 3] + bones[b, 3] + REACH) ** 2
-    return near
+def _within_reach(
+    own: int, asked: np.ndarray, bones: np.ndarray, balls: np.ndarray, bone_starts: np.ndarray, found: np.ndarray
+) -> int:
+    """Clusters that anything of a bone can be within reach of, into ``found``; returns how many."""
+    n, x, y, z, reach = 0, bones[own, 0], bones[own, 1], bones[own, 2], bones[own, 3] + REACH
+    for b in range(len(bones)):
+        if not asked[own, b]:
+            continue
+        u, v, w = x - bones[b, 0], y - bones[b, 1], z - bones[b, 2]
+        if u * u + v * v + w * w > (bones[b, 3] + reach) ** 2:
+            continue
+        for c in range(bone_starts[b], bone_starts[b + 1]):
+            u, v, w = x - balls[c, 0], y - balls[c, 1], z - balls[c, 2]
+            if u * u + v * v + w * w <= (balls[c, 3] + reach) ** 2:
+                found[n] = c
+                n += 1
+    return n
 
 
 @njit(cache=True, nogil=True)
@@ -170,7 +179,7 @@ def find_contacts(
     Args:
         vertices: (V, 3) of the posed surface.
         skin, clusters: of the body.
-        probes: (P,) vertices.
+        probes: (P,) vertices, bone by bone.
         asked: (24, 24).
         depths: (24, 24) out, metres inside; negative outside, −REACH where nothing is near.
         pairs: (24, 24, 2) out, probe and the vertex that it met.
@@ -182,27 +191,23 @@ def find_contacts(
     depths[:] = -REACH
     points, balls, bones = np.empty_like(vertices), np.empty((len(starts) - 1, 4)), np.empty((len(depths), 4))
     _enclose(vertices, order, starts, bone_starts, points, balls, bones)
-    near = _neighbours(bones, asked)
+    near, count, searched = np.empty(len(balls), np.int64), 0, -1
     for p in probes:
         own = owner[p]
+        if own != searched:  # probes come bone by bone
+            count, searched = _within_reach(own, asked, bones, balls, bone_starts, near), own
         x, y, z = vertices[p, 0], vertices[p, 1], vertices[p, 2]
-        nearest, met = REACH * REACH, -1
-        for b in range(len(bones)):
-            if not near[own, b]:
+        nearest, reach, met = REACH * REACH, REACH, -1
+        for k in range(count):
+            c = near[k]
+            u, v, w = x - balls[c, 0], y - balls[c, 1], z - balls[c, 2]
+            if u * u + v * v + w * w > (balls[c, 3] + reach) ** 2:
                 continue
-            u, v, w = x - bones[b, 0], y - bones[b, 1], z - bones[b, 2]
-            if u * u + v * v + w * w > (bones[b, 3] + REACH) ** 2:
-                continue
+            for i in range(starts[c], starts[c + 1]):
+                d = (x - points[i, 0]) ** 2 + (y - points[i, 1]) ** 2 + (z - points[i, 2]) ** 2
+                if d < nearest:
+                    nearest, met = d, order[i]
             reach = np.sqrt(nearest)
-            for c in range(bone_starts[b], bone_starts[b + 1]):
-                u, v, w = x - balls[c, 0], y - balls[c, 1], z - balls[c, 2]
-                if u * u + v * v + w * w > (balls[c, 3] + reach) ** 2:
-                    continue
-                for i in range(starts[c], starts[c + 1]):
-                    d = (x - points[i, 0]) ** 2 + (y - points[i, 1]) ** 2 + (z - points[i, 2]) ** 2
-                    if d < nearest:
-                        nearest, met = d, order[i]
-                reach = np.sqrt(nearest)
         if met < 0:
             continue
         n0, n1, n2 = normal_at(met, vertices, skin.faces, skin.faces_at)

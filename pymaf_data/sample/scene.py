@@ -7,15 +7,17 @@ the boxes of a sample are spread like those of photographs whatever the lens.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.random import Generator
 
 from pymaf_data.body import BodyModel
-from pymaf_data.geometry.joints import COCO17, J49, index_map
+from pymaf_data.geometry.joints import COCO17, J49, SMPL24, index_map
 from pymaf_data.geometry.rotations import matrix_to_axis_angle
 from pymaf_data.sample.poses import Figure, draw_figure
+from pymaf_data.sample.rigid import placed
 from pymaf_data.sample.things import Thing
 from pymaf_data.sample.view import View
 
@@ -97,33 +99,48 @@ def draw_scene(rng: Generator, body: BodyModel, size: tuple[int, int], split: st
     count = int(rng.choice(len(_COUNT_SHARES), p=_COUNT_SHARES)) + 1
     figures = [draw_figure(rng, body, split) for _ in range(count)]
     view = _draw_view(rng, size, figures[0])
-    people: list[Person] = []
-    taken: list[np.ndarray] = []
+    standing: list[_Standing] = []
     for figure in figures:
         turned = _Turned.of(figure, rng.uniform(0.0, 360.0))
-        place = _find_place(rng, view, turned, people, taken)
+        place = _find_place(rng, view, turned, standing)
         if place is not None:
-            people.append(_put(body, turned, view, place))
-            taken.append(_spot(people[-1].world, people[-1].things))
-    return Scene(view, tuple(people))
+            standing.append(_Standing(turned, place))
+    return Scene(view, _people(view, standing))
 
 
 @dataclass(frozen=True)
 class _Turned:
-    """A figure turned about the vertical."""
+    """A figure turned about the vertical at the origin, and the spot (x, z, radius) that it takes there."""
 
     figure: Figure
     heading: float
     turn: np.ndarray
     vertices: np.ndarray
-    radius: float
+    spot: np.ndarray
 
     @classmethod
     def of(cls, figure: Figure, heading: float) -> _Turned:
         turn = about_y(heading)
-        vertices = figure.vertices @ turn.T
+        vertices = placed(figure.vertices, turn, np.zeros(3))
         things = tuple(thing.moved(turn, np.zeros(3)) for thing in figure.things)
-        return cls(figure, heading, turn, vertices, float(_spot(vertices, things)[2]))
+        return cls(figure, heading, turn, vertices, _spot(vertices, things))
+
+
+class _Standing(NamedTuple):
+    """A turned figure at its place (x, 0, z)."""
+
+    turned: _Turned
+    place: np.ndarray
+
+    @property
+    def spot(self) -> np.ndarray:
+        """(3,) of :meth:`Scene.spots`."""
+        return self.turned.spot + self.place[[0, 2, 1]]
+
+    @property
+    def root(self) -> np.ndarray:
+        """(3,) the pelvis in the world."""
+        return self.turned.turn @ self.turned.figure.skeleton[0] + self.place
 
 
 def about_y(degrees: float) -> np.ndarray:
@@ -133,9 +150,9 @@ def about_y(degrees: float) -> np.ndarray:
 
 
 def _spot(vertices: np.ndarray, things: tuple[Thing, ...]) -> np.ndarray:
-    points = np.concatenate([vertices, *(thing.vertices for thing in things)])[:, [0, 2]]
-    centre = (points.min(0) + points.max(0)) / 2
-    return np.array([*centre, np.linalg.norm(points - centre, axis=1).max()])
+    x, _, z = np.concatenate([vertices.T, *(thing.vertices.T for thing in things)], axis=1)
+    middle_x, middle_z = (x.min() + x.max()) / 2, (z.min() + z.max()) / 2
+    return np.array([middle_x, middle_z, np.sqrt(((x - middle_x) ** 2 + (z - middle_z) ** 2).max())])
 
 
 def _draw_view(rng: Generator, size: tuple[int, int], figure: Figure) -> View:
@@ -164,73 +181,70 @@ def _tall(rng: Generator) -> float:
     return float(np.exp(low + (high - low) * rng.random() ** 0.66))
 
 
-def _find_place(
-    rng: Generator, view: View, turned: _Turned, people: list[Person], taken: list[np.ndarray]
-) -> np.ndarray | None:
+def _find_place(rng: Generator, view: View, turned: _Turned, standing: list[_Standing]) -> np.ndarray | None:
     """Where on the ground (x, 0, z) a person has room and is seen as intended, or none after some trials."""
     focal, (width, height) = view.intrinsics[0, 0], view.size
     cut = rng.random() < _CUT_SHARE
     low, high = (_CUT_LEFT, 0.985) if cut else (0.997, 1.0)
-    beside = people[int(rng.integers(len(people)))] if people and rng.random() < _BESIDE_SHARE else None
-    stature = max(float(np.ptp(turned.figure.vertices[:, 1])), 0.8 * turned.radius)
+    beside = standing[int(rng.integers(len(standing)))] if standing and rng.random() < _BESIDE_SHARE else None
+    taken = [other.spot for other in standing]
+    stature = max(float(np.ptp(turned.figure.vertices[:, 1])), 0.8 * turned.spot[2])
     for trial in range(_TRIALS):
         if trial == _TRIALS // 2:  # better anywhere than nowhere
             beside, low = None, min(low, _CUT_LEFT)
         depth = float(np.clip(focal * stature / (_tall(rng) * height / 480), _NEAREST + 0.3, _FARTHEST))
         if beside is not None:
-            other = view.project(beside.joints24[:1])[0, 0]
-            column = other + rng.uniform(-1, 1) * 0.45 * focal * stature / depth
+            column = view.project(view.to_camera(beside.root))[0] + rng.uniform(-1, 1) * 0.45 * focal * stature / depth
         else:
             column = width * rng.uniform(0.0, 1.0) if cut else width * rng.uniform(0.08, 0.92)
         x = (column - width / 2) / focal * depth
         place = np.array([x, 0.0, -depth])
-        spot = np.array([x, -depth, turned.radius])
+        spot = np.array([x, -depth, turned.spot[2]])
+        offset = view.to_camera(place)
         if any(np.linalg.norm(spot[:2] - other[:2]) < spot[2] + other[2] + 0.05 for other in taken):
             continue
-        if not low - 0.02 <= view.inside(view.to_camera(turned.vertices[::9] + place)).mean() <= high + 0.02:
+        if not low - 0.02 <= view.inside(placed(turned.vertices[::9], view.rotation, offset)).mean() <= high + 0.02:
             continue  # a few vertices tell most of it
-        points = view.to_camera(turned.vertices + place)
+        points = placed(turned.vertices, view.rotation, offset)
         if points[:, 2].min() > _NEAREST and low <= view.inside(points).mean() <= high:
             return place
     return None
 
 
-def _put(body: BodyModel, turned: _Turned, view: View, place: np.ndarray) -> Person:
-    """The turned figure at its place, with the parameters that give it in camera space.
+def _people(view: View, standing: list[_Standing]) -> tuple[Person, ...]:
+    """All figures at their places, with the parameters that give them in camera space."""
+    seen = np.array([turned.figure.rotations for turned, _ in standing]).reshape(-1, len(SMPL24), 3, 3)
+    for rotations, (turned, _) in zip(seen, standing, strict=True):
+        rotations[0] = view.rotation @ turned.turn @ rotations[0]
+    poses = matrix_to_axis_angle(torch.from_numpy(seen)).reshape(len(seen), -1).numpy()
+    return tuple(_person(view, turned, place, pose) for (turned, place), pose in zip(standing, poses, strict=True))
 
-    A turn A of the root about the pelvis of the shaped body, J₀, moves the body as x → A (x − J₀) + J₀; so turning and
-    placing a posed body only changes its root rotation and its translation.
+
+def _person(view: View, turned: _Turned, place: np.ndarray, pose: np.ndarray) -> Person:
+    """A turned figure at its place.
+
+    A body's root turns about the pelvis of its T-pose, J₀, and its translation is where the pelvis is, less J₀: so
+    turning and placing a posed body only changes its root rotation and its translation.
     """
     figure = turned.figure
-    rotations = figure.rotations.copy()
-    rotations[0] = turned.turn @ rotations[0]
-    seen = rotations.copy()
-    seen[0] = view.rotation @ rotations[0]
-    pelvis = _pelvis(body, figure.betas)
-    whole = view.rotation @ turned.turn
-    translation = whole @ (pelvis + figure.translation) - pelvis + view.rotation @ (place - view.centre)
     world, bones, joints = (
-        points @ turned.turn.T + place for points in (figure.vertices, figure.skeleton, figure.joints49)
+        placed(points, turned.turn, place) for points in (figure.vertices, figure.skeleton, figure.joints49)
     )
+    rotations, joints24 = figure.rotations.copy(), view.to_camera(bones)
+    rotations[0] = turned.turn @ rotations[0]
     return Person(
         figure=figure,
         heading=turned.heading,
-        pose=matrix_to_axis_angle(torch.from_numpy(seen)).reshape(-1).numpy(),
-        translation=translation,
+        pose=pose,
+        translation=joints24[0] - (figure.skeleton[0] - figure.translation),
         vertices=view.to_camera(world),
-        joints24=view.to_camera(bones),
+        joints24=joints24,
         joints49=view.to_camera(joints),
         world=world,
         bones=bones,
         rotations=rotations,
         things=tuple(thing.moved(turned.turn, place) for thing in figure.things),
     )
-
-
-def _pelvis(body: BodyModel, betas: np.ndarray) -> np.ndarray:
-    """(3,) the pelvis of the shaped body in the T-pose."""
-    row = body.J_regressor[0].numpy()
-    return row @ (body.v_template.numpy() + body.shapedirs.numpy() @ betas)
 
 
 def only(scene: Scene, people: list[Person]) -> Scene:

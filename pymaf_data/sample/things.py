@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pymaf_data.sample.rigid import placed
+
 Point = np.ndarray | Sequence[float]
 
 _BOX_QUADS = np.array(
@@ -42,7 +44,7 @@ class Thing:
 
     def moved(self, rotation: np.ndarray, translation: np.ndarray) -> Thing:
         """The thing turned by (3, 3) about the origin, then shifted by (3,)."""
-        return replace(self, vertices=self.vertices @ np.asarray(rotation).T + translation)
+        return replace(self, vertices=placed(self.vertices, rotation, translation))
 
 
 def box(low: Sequence[float], high: Sequence[float], colour: np.ndarray, kind: str = "box") -> Thing:

@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
+
+from pymaf_data.sample.rigid import placed
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class View:
 
     def to_camera(self, points: np.ndarray) -> np.ndarray:
         """World points (..., 3) in camera space."""
-        return (points - self.centre) @ self.rotation.T
+        return placed(points, self.rotation, -self.rotation @ self.centre)
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """Pixels (..., 2) of camera-space points (..., 3)."""
@@ -31,5 +34,16 @@ class View:
 
     def inside(self, points: np.ndarray) -> np.ndarray:
         """Which camera-space points (N, 3) fall into the picture, (N,) bool."""
-        pixels = self.project(np.where(points[:, 2:] > 0, points, 1.0))
-        return (points[:, 2] > 0) & (pixels >= 0).all(1) & (pixels < np.array(self.size)).all(1)
+        return _inside(np.ascontiguousarray(points), self.intrinsics, *self.size)
+
+
+@njit(cache=True, nogil=True)
+def _inside(points: np.ndarray, intrinsics: np.ndarray, width: int, height: int) -> np.ndarray:
+    k, inside = intrinsics, np.zeros(len(points), np.bool_)
+    for i in range(len(points)):
+        x, y, z = points[i, 0], points[i, 1], points[i, 2]
+        if z > 0:
+            w = k[2, 0] * x + k[2, 1] * y + k[2, 2] * z
+            u, v = k[0, 0] * x + k[0, 1] * y + k[0, 2] * z, k[1, 0] * x + k[1, 1] * y + k[1, 2] * z
+            inside[i] = 0 <= u < width * w and 0 <= v < height * w
+    return inside

@@ -16,6 +16,7 @@ from pymaf_data.sample.poses.mannequin import Build, mannequin_of
 from pymaf_data.sample.poses.settle import Plan, Settled, Settler
 from pymaf_data.sample.poses.shapes import draw_build
 from pymaf_data.sample.poses.variants import Variant, natural
+from pymaf_data.sample.rigid import placed
 from pymaf_data.sample.things import Thing
 
 SPLITS = ("train", "val")
@@ -114,28 +115,22 @@ def _finish(
     pass, which costs as much as a third of the settling, would tell nothing new.
     """
     things = list(plan.furnish(settled)) if plan.furnish else []
-    rotations, vertices, root = settled.rotations, settled.vertices, settled.q[:3]
-    height = plan.airborne - vertices[:, 1].min() if plan.grounded else 0.0
-    middle = (vertices.max(0) + vertices.min(0)) / 2
-    shift = np.array([-middle[0], height, -middle[2]])
-    translation, vertices, skeleton = root + shift, vertices + shift, settled.place + shift
+    rotations, vertices, root = settled.bones.local, settled.vertices, settled.q[:3]
+    x, y, z = vertices.T.copy()
+    height = plan.airborne - y.min() if plan.grounded else 0.0
+    shift = np.array([-(x.max() + x.min()) / 2, height, -(z.max() + z.min()) / 2])
+    translation, vertices, skeleton = root + shift, placed(vertices, np.eye(3), shift), settled.bones.place + shift
     things = [thing.moved(np.eye(3), shift) for thing in things]
     if rng.random() < 0.5:
         rotations = rotations[_FLIP] * np.outer(_MIRROR, _MIRROR)
         translation, skeleton = translation * _MIRROR, skeleton[_FLIP] * _MIRROR
-        vertices = vertices[_mirror_of(body)] * _MIRROR
+        vertices = placed(vertices[mannequin_of(body).mirror], np.diag(_MIRROR), np.zeros(3))
         things = [_mirrored(thing) for thing in things]
     joints = body.j49(torch.from_numpy(skeleton)[None], torch.from_numpy(vertices)[None])[0].numpy()
     return Figure(
         family, variant.name, build.betas, rotations, vertices, skeleton, joints, translation, tuple(things),
         plan.airborne > 0,
     )  # fmt: skip
-
-
-def _mirror_of(body: BodyModel) -> np.ndarray:
-    """(V,) each vertex's partner; :func:`mannequin_of` has refused bodies that know none."""
-    assert body.mirror is not None
-    return body.mirror.numpy()
 
 
 def _mirrored(thing: Thing) -> Thing:

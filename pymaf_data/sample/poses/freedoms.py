@@ -12,7 +12,7 @@ Norkin and White, "Measurement of Joint Motion", rounded inwards, and everywhere
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -74,8 +74,7 @@ FREEDOMS: tuple[str, ...] = _names()
 PLACE: dict[str, int] = {name: index for index, name in enumerate(FREEDOMS)}
 
 
-@dataclass(frozen=True)
-class Chain:
+class Chain(NamedTuple):
     """The same as arrays, for kernels. J = 24 joints, three slots each: swing, swing, twist.
 
     Args:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.random import Generator
 
 from pymaf_data.sample.poses.furniture import tint
-from pymaf_data.sample.poses.goals import State
+from pymaf_data.sample.poses.settle import Settled
 from pymaf_data.sample.things import Thing, ball, beam, box, joined
 
 SOCCER, BASKETBALL, VOLLEYBALL, TENNIS = 0.110, 0.120, 0.105, 0.033
@@ -32,12 +32,12 @@ def a_ball(rng: Generator, radius: float, centre: np.ndarray) -> Thing:
     return ball(centre, radius, tint(rng, BALLS[radius]), kind="ball")
 
 
-def palm_normal(s: State, side: str) -> np.ndarray:
+def palm_normal(s: Settled, side: str) -> np.ndarray:
     """Unit normal (3,) out of the palm."""
     return -s.bone(f"{side}_wrist")[:, 1]
 
 
-def centre_on_palm(s: State, side: str, radius: float) -> np.ndarray:
+def centre_on_palm(s: Settled, side: str, radius: float) -> np.ndarray:
     """Where a ball lies that touches the hand in front of the palm."""
     normal, hand = palm_normal(s, side), s.patch(f"{side}_hand")
     start = s.at(f"{side}_grip") - 0.02 * normal
@@ -51,7 +51,7 @@ def centre_on_palm(s: State, side: str, radius: float) -> np.ndarray:
     return start + float(stops[meets].max()) * normal
 
 
-def between_palms(s: State, radius: float) -> tuple[np.ndarray, float]:
+def between_palms(s: Settled, radius: float) -> tuple[np.ndarray, float]:
     """Centre and radius of a ball that both hands hold: no larger than drawn, no finger inside."""
     hands = np.concatenate([s.patch("left_hand"), s.patch("right_hand")])
     centre = np.mean([s.at(f"{side}_grip") + radius * palm_normal(s, side) for side in ("left", "right")], axis=0)
@@ -66,7 +66,7 @@ def between_palms(s: State, radius: float) -> tuple[np.ndarray, float]:
     return centre, nearest
 
 
-def on_foot(s: State, side: str, radius: float, toward: Sequence[float]) -> np.ndarray:
+def on_foot(s: Settled, side: str, radius: float, toward: Sequence[float]) -> np.ndarray:
     """Where a ball lies that touches the foot on the side ``toward`` which (world, need not be unit)."""
     foot = np.concatenate([s.patch(f"{side}_foot"), s.patch(f"{side}_shin")])
     direction = np.asarray(toward, np.float64) / np.linalg.norm(toward)
@@ -79,7 +79,7 @@ def on_foot(s: State, side: str, radius: float, toward: Sequence[float]) -> np.n
     return start + (float(stops[meets].max()) + 0.002) * direction
 
 
-def handle(s: State, side: str, radius: float, lean: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+def handle(s: Settled, side: str, radius: float, lean: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """A point and a unit direction (towards the thumb) of a handle in the fist; ``lean`` turns it to the fingers."""
     bone = s.bone(f"{side}_wrist")
     fingers = bone[:, 0] * (1.0 if side == "left" else -1.0)
@@ -87,7 +87,7 @@ def handle(s: State, side: str, radius: float, lean: float = 0.0) -> tuple[np.nd
     return s.at(f"{side}_grip") + (radius + 0.002) * palm_normal(s, side), direction / np.linalg.norm(direction)
 
 
-def racket(rng: Generator, s: State, side: str) -> Thing:
+def racket(rng: Generator, s: Settled, side: str) -> Thing:
     """A tennis racket in the fist."""
     point, along = handle(s, side, 0.016, 0.45)
     flat = palm_normal(s, side)
@@ -130,7 +130,7 @@ def racket(rng: Generator, s: State, side: str) -> Thing:
     return joined("racket", parts)
 
 
-def bat(rng: Generator, s: State, side: str) -> Thing:
+def bat(rng: Generator, s: Settled, side: str) -> Thing:
     """A baseball bat in the fist of the upper hand."""
     point, along = handle(s, side, 0.014)
     colour = tint(rng, ((0.6, 0.42, 0.22), (0.05, 0.05, 0.06), (0.5, 0.1, 0.08)))
@@ -140,7 +140,7 @@ def bat(rng: Generator, s: State, side: str) -> Thing:
     ])  # fmt: skip
 
 
-def club(rng: Generator, s: State, side: str) -> list[Thing]:
+def club(rng: Generator, s: Settled, side: str) -> list[Thing]:
     """A golf club through both fists, its head behind the ball on the ground."""
     point, _ = handle(s, side, 0.012)
     head = np.array([point[0] + rng.uniform(-0.05, 0.05), 0.03, point[2] + rng.uniform(0.42, 0.6)])
@@ -154,7 +154,7 @@ def club(rng: Generator, s: State, side: str) -> list[Thing]:
     return [joined("club", parts), ball(lies, 0.0214, np.full(3, 0.8), rings=8)]
 
 
-def dumbbell(rng: Generator, s: State, side: str) -> Thing:
+def dumbbell(rng: Generator, s: Settled, side: str) -> Thing:
     """A dumbbell in the fist."""
     point, along = handle(s, side, 0.015)
     dark = np.full(3, u_grey(rng))
@@ -170,7 +170,7 @@ def u_grey(rng: Generator) -> float:
     return float(rng.uniform(0.02, 0.12))
 
 
-def telephone(rng: Generator, s: State, side: str) -> Thing:
+def telephone(rng: Generator, s: Settled, side: str) -> Thing:
     """A telephone in the palm."""
     bone = s.bone(f"{side}_wrist")
     slab = box((-0.075, -0.005, -0.037), (0.075, 0.004, 0.037), np.full(3, u_grey(rng)), "telephone")
@@ -180,7 +180,7 @@ def telephone(rng: Generator, s: State, side: str) -> Thing:
     return slab.moved(bone, place + (max(float(inner), 0.0) + 0.006) * palm_normal(s, side))
 
 
-def bag(rng: Generator, s: State, side: str) -> Thing:
+def bag(rng: Generator, s: Settled, side: str) -> Thing:
     """A bag hanging from the fist."""
     point, along = handle(s, side, 0.012)
     colour = tint(rng, ((0.1, 0.07, 0.05), (0.3, 0.1, 0.08), (0.08, 0.1, 0.16), (0.5, 0.42, 0.3), (0.04, 0.04, 0.04)))
@@ -196,7 +196,7 @@ def bag(rng: Generator, s: State, side: str) -> Thing:
     return joined("bag", [body, *straps, beam(point - 0.04 * level, point + 0.04 * level, 0.011, colour)])
 
 
-def carton(rng: Generator, s: State) -> Thing:
+def carton(rng: Generator, s: Settled) -> Thing:
     """A box between both palms, upright."""
     left, right = s.at("left_palm"), s.at("right_palm")
     hands = [s.patch("left_hand"), s.patch("right_hand")]

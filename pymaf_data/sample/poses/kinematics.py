@@ -13,10 +13,24 @@ Shape letters: J 24 joints, D freedoms, N rows, K points.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
+from pymaf_data.sample.poses.rows import Table
+
 RELEASE = 0.015  # metres
+
+
+class Bones(NamedTuple):
+    """What :func:`forward` fills: rotations relative to the parents and in the world (J, 3, 3), joints (J, 3), and the
+    world axis that each slot's angle turns the limb about (J, 3, 3)."""
+
+    local: np.ndarray
+    world: np.ndarray
+    place: np.ndarray
+    turning: np.ndarray
 
 
 @njit(cache=True, nogil=True)
@@ -34,18 +48,18 @@ def _exponential(x: float, y: float, z: float, out: np.ndarray) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _derivative(x: float, y: float, z: float, axis: np.ndarray, out: np.ndarray) -> None:
-    """The left Jacobian of the exponential at (x, y, z) times ``axis``: about what the rotation turns."""
+def _derivative(
+    x: float, y: float, z: float, a: float, b: float, c: float
+) -> tuple[float, float, float]:  # fmt: skip
+    """The left Jacobian of the exponential at (x, y, z) times the axis (a, b, c): about what the rotation turns."""
     square = x * x + y * y + z * z
     if square < 1e-10:
-        b, c = 0.5, 1.0 / 6
+        f, g = 0.5, 1.0 / 6
     else:
         angle = np.sqrt(square)
-        b, c = (1.0 - np.cos(angle)) / square, (angle - np.sin(angle)) / (square * angle)
-    u, v, w = y * axis[2] - z * axis[1], z * axis[0] - x * axis[2], x * axis[1] - y * axis[0]
-    out[0] = axis[0] + b * u + c * (y * w - z * v)
-    out[1] = axis[1] + b * v + c * (z * u - x * w)
-    out[2] = axis[2] + b * w + c * (x * v - y * u)
+        f, g = (1.0 - np.cos(angle)) / square, (angle - np.sin(angle)) / (square * angle)
+    u, v, w = y * c - z * b, z * a - x * c, x * b - y * a
+    return a + f * u + g * (y * w - z * v), b + f * v + g * (z * u - x * w), c + f * w + g * (x * v - y * u)
 
 
 @njit(cache=True, nogil=True)
@@ -53,12 +67,6 @@ def _product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     for i in range(3):
         for k in range(3):
             out[i, k] = a[i, 0] * b[0, k] + a[i, 1] * b[1, k] + a[i, 2] * b[2, k]
-
-
-@njit(cache=True, nogil=True)
-def _apply(a: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
-    for i in range(3):
-        out[i] = a[i, 0] * v[0] + a[i, 1] * v[1] + a[i, 2] * v[2]
 
 
 @njit(cache=True, nogil=True)
@@ -80,75 +88,85 @@ def forward(
         local, world, place, turning: outputs.
     """
     swing, twist = np.empty((3, 3)), np.empty((3, 3))
-    axis, step = np.empty(3), np.empty(3)
+    angle, turned = np.empty(3), np.empty(3)
     _exponential(q[3], q[4], q[5], swing)
     _product(swing, upright, local[0])
     world[0] = local[0]
     for i in range(3):
         place[0, i] = rest[0, i] + q[i]
-        _derivative(q[3], q[4], q[5], axes[0, i], turning[0, i])
+        turned[0], turned[1], turned[2] = _derivative(q[3], q[4], q[5], axes[0, i, 0], axes[0, i, 1], axes[0, i, 2])
+        turning[0, i] = turned
     for j in range(1, len(parents)):
         above = parents[j]
-        angle = np.zeros(3)
         for slot in range(3):
-            if freedom[j, slot] >= 0:
-                angle[slot] = share[j, slot] * q[freedom[j, slot]]
-        w = angle[0] * axes[j, 0] + angle[1] * axes[j, 1]
-        t = angle[2] * axes[j, 2]
-        _exponential(w[0], w[1], w[2], swing)
-        _exponential(t[0], t[1], t[2], twist)
+            angle[slot] = share[j, slot] * q[freedom[j, slot]] if freedom[j, slot] >= 0 else 0.0
+        x = angle[0] * axes[j, 0, 0] + angle[1] * axes[j, 1, 0]
+        y = angle[0] * axes[j, 0, 1] + angle[1] * axes[j, 1, 1]
+        z = angle[0] * axes[j, 0, 2] + angle[1] * axes[j, 1, 2]
+        _exponential(x, y, z, swing)
+        _exponential(angle[2] * axes[j, 2, 0], angle[2] * axes[j, 2, 1], angle[2] * axes[j, 2, 2], twist)
         _product(swing, twist, local[j])
         _product(world[above], local[j], world[j])
-        for slot in range(2):
-            _derivative(w[0], w[1], w[2], axes[j, slot], axis)
-            _apply(world[above], share[j, slot] * axis, turning[j, slot])
-        _apply(swing, share[j, 2] * axes[j, 2], axis)
-        _apply(world[above], axis, turning[j, 2])
-        _apply(world[above], rest[j] - rest[above], step)
+        for slot in range(3):
+            if freedom[j, slot] < 0:
+                continue
+            part = share[j, slot]
+            a, b, c = part * axes[j, slot, 0], part * axes[j, slot, 1], part * axes[j, slot, 2]
+            if slot < 2:
+                a, b, c = _derivative(x, y, z, a, b, c)
+            else:
+                a, b, c = (
+                    swing[0, 0] * a + swing[0, 1] * b + swing[0, 2] * c,
+                    swing[1, 0] * a + swing[1, 1] * b + swing[1, 2] * c,
+                    swing[2, 0] * a + swing[2, 1] * b + swing[2, 2] * c,
+                )
+            for i in range(3):
+                turning[j, slot, i] = world[above, i, 0] * a + world[above, i, 1] * b + world[above, i, 2] * c
+        a, b, c = rest[j, 0] - rest[above, 0], rest[j, 1] - rest[above, 1], rest[j, 2] - rest[above, 2]
         for i in range(3):
-            place[j, i] = place[above, i] + step[i]
+            place[j, i] = place[above, i] + world[above, i, 0] * a + world[above, i, 1] * b + world[above, i, 2] * c
 
 
 @njit(cache=True, nogil=True)
 def gather(
-    world: np.ndarray, place: np.ndarray, turning: np.ndarray, parents: np.ndarray, freedom: np.ndarray,
-    starts: np.ndarray, factors: np.ndarray, bones: np.ndarray, locals_: np.ndarray, normals: np.ndarray,
-    targets: np.ndarray, weights: np.ndarray, lower: np.ndarray, hessian: np.ndarray, gradient: np.ndarray,
+    bones: Bones, parents: np.ndarray, freedom: np.ndarray, rows: Table, count: int, hessian: np.ndarray,
+    gradient: np.ndarray,
 ) -> float:  # fmt: skip
-    """Add goal rows to the normal equations; returns their cost.
+    """Add the first ``count`` rows to the normal equations; returns their cost.
 
     Row i sums the points ``starts[i]:starts[i + 1]``; ``lower[i]`` marks rows that only ask for ≥ target: 1, or 2 once
     such a row was violated. It then holds until it has left by :data:`RELEASE`, or the reference would push it back in
     at every other step.
     """
+    world, place, turning = bones.world, bones.place, bones.turning
+    points, lower = rows.locals, rows.lower
     D = len(gradient)
-    row, arm = np.empty(D), np.empty(3)
-    used = np.empty(D, np.int64)
+    row, used = np.empty(D), np.empty(D, np.int64)
     cost = 0.0
-    for i in range(len(targets)):
+    for i in range(count):
         value = 0.0
         row[:] = 0.0
-        n = normals[i]
-        for k in range(starts[i], starts[i + 1]):
-            bone = bones[k]
-            _apply(world[bone], locals_[k], arm)
-            p0, p1, p2 = arm[0] + place[bone, 0], arm[1] + place[bone, 1], arm[2] + place[bone, 2]
-            c = factors[k]
-            value += c * (n[0] * p0 + n[1] * p1 + n[2] * p2)
-            for axis in range(3):
-                row[axis] += c * n[axis]
-            j = bone
+        n0, n1, n2 = rows.normals[i, 0], rows.normals[i, 1], rows.normals[i, 2]
+        for k in range(rows.starts[i], rows.starts[i + 1]):
+            j, c = rows.bones[k], rows.factors[k]
+            x, y, z = points[k, 0], points[k, 1], points[k, 2]
+            p0 = world[j, 0, 0] * x + world[j, 0, 1] * y + world[j, 0, 2] * z + place[j, 0]
+            p1 = world[j, 1, 0] * x + world[j, 1, 1] * y + world[j, 1, 2] * z + place[j, 1]
+            p2 = world[j, 2, 0] * x + world[j, 2, 1] * y + world[j, 2, 2] * z + place[j, 2]
+            value += c * (n0 * p0 + n1 * p1 + n2 * p2)
+            row[0] += c * n0
+            row[1] += c * n1
+            row[2] += c * n2
             while j >= 0:
                 a0, a1, a2 = p0 - place[j, 0], p1 - place[j, 1], p2 - place[j, 2]
                 # n · (axis × arm) = axis · (arm × n)
-                m0, m1, m2 = a1 * n[2] - a2 * n[1], a2 * n[0] - a0 * n[2], a0 * n[1] - a1 * n[0]
+                m0, m1, m2 = c * (a1 * n2 - a2 * n1), c * (a2 * n0 - a0 * n2), c * (a0 * n1 - a1 * n0)
                 for slot in range(3):
                     d = freedom[j, slot]
                     if d >= 0:
-                        t = turning[j, slot]
-                        row[d] += c * (t[0] * m0 + t[1] * m1 + t[2] * m2)
+                        row[d] += turning[j, slot, 0] * m0 + turning[j, slot, 1] * m1 + turning[j, slot, 2] * m2
                 j = parents[j]
-        error = value - targets[i]
+        error = value - rows.targets[i]
         if lower[i] == 1 and error >= 0:
             continue
         if lower[i] == 2 and error > RELEASE:
@@ -156,14 +174,14 @@ def gather(
             continue
         if lower[i] == 1:
             lower[i] = 2
-        w = weights[i] * weights[i]
+        w = rows.weights[i] * rows.weights[i]
         cost += w * error * error
-        count = 0
+        met = 0
         for d in range(D):
             if row[d] != 0.0:
-                used[count] = d
-                count += 1
-        for a in range(count):
+                used[met] = d
+                met += 1
+        for a in range(met):
             d = used[a]
             x = w * row[d]
             gradient[d] += x * error
@@ -193,22 +211,21 @@ def step(
             hessian[d, d], gradient[d] = 1.0, 0.0
         else:
             hessian[d, d] *= 1.0 + 1e-6
-    for i in range(D):  # Cholesky, lower
-        for k in range(i + 1):
-            s = hessian[i, k]
-            for m in range(k):
-                s -= hessian[i, m] * hessian[k, m]
-            hessian[i, k] = np.sqrt(max(s, 1e-12)) if i == k else s / hessian[k, k]
-    for i in range(D):
-        s = gradient[i]
-        for m in range(i):
-            s -= hessian[i, m] * gradient[m]
-        gradient[i] = s / hessian[i, i]
-    for i in range(D - 1, -1, -1):
-        s = gradient[i]
-        for m in range(i + 1, D):
-            s -= hessian[m, i] * gradient[m]
-        gradient[i] = s / hessian[i, i]
+    for k in range(D - 1, -1, -1):  # H = Lᵀ D L, limbs' ends first: what no goal connects stays zero
+        pivot = max(hessian[k, k], 1e-12)
+        for i in range(k):
+            factor = hessian[k, i] / pivot
+            if factor != 0.0:
+                for m in range(i + 1):
+                    hessian[i, m] -= factor * hessian[k, m]
+        for i in range(k):
+            hessian[k, i] /= pivot
+        for i in range(k):
+            gradient[i] -= hessian[k, i] * gradient[k]
+        gradient[k] /= pivot
+    for k in range(D):
+        for i in range(k):
+            gradient[k] -= hessian[k, i] * gradient[i]
     largest = 0.0
     for d in range(3, D):
         largest = max(largest, abs(gradient[d]))

@@ -6,27 +6,17 @@ from functools import cached_property
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from scipy import sparse
 
 from pymaf_data.body import BodyModel
 from pymaf_data.errors import AssetMismatch
 from pymaf_data.geometry.joints import SMPL24
-from pymaf_data.sample.poses import clash, skin_contact
 from pymaf_data.sample.poses.landmarks import find_markers, find_patches
-from pymaf_data.sample.poses.skin import MOST_BONES
+from pymaf_data.sample.poses.maps import Maps, cast_rays, measure
+from pymaf_data.sample.poses.segments import choose_probes
+from pymaf_data.sample.poses.skin import shape, skin_table
+from pymaf_data.sample.poses.skin_contact import Skin, choose_fine_probes, find_clusters
 
 _KNOWN: WeakKeyDictionary[BodyModel, Mannequin] = WeakKeyDictionary()
-# Bones whose skin closes a segment: its own and those that join it.
-_SKIN_OF = {
-    "head": ("head", "neck"),
-    "pelvis": ("pelvis", "spine1", "left_hip_smpl", "right_hip_smpl"),
-    "belly": ("pelvis", "spine1", "spine2"),
-    "waist": ("spine1", "spine2", "spine3"),
-    "chest": ("spine2", "spine3", "neck", "left_collar", "right_collar"),
-    "upper_arm": ("shoulder", "elbow", "collar"), "forearm": ("elbow", "shoulder", "wrist"),
-    "hand": ("wrist", "elbow", "hand"),
-    "thigh": ("hip_smpl", "knee", "!pelvis"), "shin": ("knee", "hip_smpl", "ankle"), "foot": ("ankle", "foot"),
-}  # fmt: skip
 
 
 class Mannequin:
@@ -45,80 +35,22 @@ class Mannequin:
             )
         self.mirror: np.ndarray = body.mirror.numpy()
         self.template: np.ndarray = body.v_template.numpy()
-        self.shapedirs: np.ndarray = body.shapedirs.numpy()
+        self.shapedirs = np.ascontiguousarray(body.shapedirs.numpy().transpose(2, 0, 1))  # (10, V, 3)
         self.faces: np.ndarray = body.faces.numpy()
         self.joint_template: np.ndarray = body._joint_template.numpy()
         self.joint_dirs: np.ndarray = body._joint_dirs.numpy()
         weights = body.lbs_weights.numpy()
-        order = np.argsort(-weights, axis=1, kind="stable")[:, :MOST_BONES]
-        self.bones, self.weights = order, np.take_along_axis(weights, order, axis=1)
-        self.owner = order[:, 0].copy()
-        blend = sparse.csc_matrix(body.posedirs.numpy())
-        blend.sort_indices()
-        # Small types: the kernel is bound by memory, and 1e-9 m do not matter before the final forward pass.
-        self.blend = blend.indptr, blend.indices.astype(np.int16), blend.data.astype(np.float32)
+        self.owner = weights.argmax(1)
+        self.skinning = skin_table(body.posedirs.numpy(), weights)
         parts = self.template, self.joint_template, self.owner, self.mirror
         self.markers, self.patches = find_markers(*parts), find_patches(*parts)
-        self.probes = clash.choose_probes(*parts)
-        self.probe_bones = self.owner[self.probes]
-        self.fine_probes = skin_contact.choose_probes(self.owner, self.mirror)
-        # Vertices sorted by bone, to find each bone's lowest.
-        self.by_bone = np.argsort(self.owner, kind="stable")
-        self.bone_starts = np.searchsorted(self.owner[self.by_bone], np.arange(len(SMPL24)))
-        self._map_segments()
-
-    def _map_segments(self) -> None:
-        """For every sample of every radial map the triangle that its ray leaves the body through."""
-        starts, ends = clash.segment_ends(self.joint_template)
-        axis = (ends - starts) / np.linalg.norm(ends - starts, axis=1, keepdims=True)
-        first, second = clash.frames(axis)
-        S, T, A = len(starts), clash.LENGTHS, clash.ANGLES
-        self.ray_face, self.ray_bary = np.zeros((S, T, A), np.int64), np.zeros((S, T, A, 3))
-        self.ray_met = np.zeros((S, T, A), bool)
-        angle = 2 * np.pi * np.arange(A) / A
-        for s, name in enumerate(clash.SEGMENTS):
-            faces = np.flatnonzero(np.isin(self.owner[self.faces], _skin_bones(name)).all(1))
-            toward = np.cos(angle)[:, None] * first[s] + np.sin(angle)[:, None] * second[s]
-            for t in range(T):
-                origin = starts[s] + (t + 0.5) / T * (ends[s] - starts[s])
-                face, bary, met = _cast(origin, toward, self.template[self.faces[faces]])
-                self.ray_face[s, t], self.ray_bary[s, t], self.ray_met[s, t] = faces[face], bary, met
-        self.ray_before, self.ray_after, self.ray_between = _bridge(self.ray_met)
-
-
-def _skin_bones(segment: str) -> list[int]:
-    side = segment.partition("_")[0] + "_" if segment.startswith(("left_", "right_")) else ""
-    bones = _SKIN_OF[segment.removeprefix(side)]
-    return [SMPL24.index(bone[1:] if bone.startswith("!") else side + bone) for bone in bones]
-
-
-def _cast(origin: np.ndarray, toward: np.ndarray, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Nearest triangle (A,) that each ray meets, where on it (A, 3), and whether it meets one. Möller and Trumbore."""
-    e1, e2 = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    p = np.cross(toward[:, None], e2[None])
-    det = np.einsum("afc,fc->af", p, e1)
-    safe = np.where(np.abs(det) < 1e-14, 1e-14, det)
-    s = origin - corners[:, 0]
-    u = np.einsum("afc,fc->af", p, s) / safe
-    q = np.cross(s, e1)
-    v = np.einsum("ac,fc->af", toward, q) / safe
-    distance = np.einsum("fc,fc->f", e2, q) / safe
-    hit = (u >= -1e-9) & (v >= -1e-9) & (u + v <= 1 + 1e-9) & (distance > 1e-6)
-    face = np.argmin(np.where(hit, distance, np.inf), axis=1)
-    rays = np.arange(len(toward))
-    u, v = u[rays, face], v[rays, face]
-    return face, np.stack([1 - u - v, u, v], 1), hit[rays, face]
-
-
-def _bridge(met: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each sample of rings (S, T, A) the nearest met samples before and after it, and where it lies between."""
-    A = met.shape[2]
-    around = (np.arange(A)[:, None] - np.arange(A)[None]) % A  # steps back from a sample to another
-    back = np.where(met[:, :, None, :], around, A)
-    ahead = np.where(met[:, :, None, :], (-around) % A, A)
-    before, after = back.argmin(3), ahead.argmin(3)
-    b, a = back.min(3), ahead.min(3)
-    return before, after, np.where(a + b > 0, b / np.maximum(a + b, 1), 0.0)
+        self.probes = choose_probes(*parts)
+        self.probe_starts = np.searchsorted(self.owner[self.probes], np.arange(len(SMPL24) + 1))
+        self.fine_probes = choose_fine_probes(self.owner, self.mirror)
+        self.skin = Skin.of(self.owner, self.faces)
+        self.clusters = find_clusters(self.template, self.owner)
+        self.bone_vertices = tuple(np.flatnonzero(self.owner == bone) for bone in range(len(SMPL24)))
+        self.rays = cast_rays(self.template, self.joint_template, self.faces, self.owner)
 
 
 class Build:
@@ -126,7 +58,7 @@ class Build:
 
     def __init__(self, mannequin: Mannequin, betas: np.ndarray) -> None:
         self.mannequin, self.betas = mannequin, betas
-        self.shaped = mannequin.template + mannequin.shapedirs @ betas
+        self.shaped = shape(mannequin.template, mannequin.shapedirs, betas)
         self.rest = mannequin.joint_template + mannequin.joint_dirs @ betas
 
     @cached_property
@@ -149,22 +81,9 @@ class Build:
         return float(np.linalg.norm(self.rest[SMPL24.index(joint)] - self.rest[SMPL24.index(other)]))
 
     @cached_property
-    def segments(self) -> tuple[np.ndarray, ...]:
-        """Origins (in the bones' frames), axes, two across, lengths and radii (S, T, A), for the kernel."""
-        starts, ends = clash.segment_ends(self.rest)
-        lengths = np.linalg.norm(ends - starts, axis=1)
-        axis = (ends - starts) / lengths[:, None]
-        first, second = clash.frames(axis)
-        m = self.mannequin
-        skin = np.einsum("stac,stacd->stad", m.ray_bary, self.shaped[m.faces[m.ray_face]])
-        share = (np.arange(clash.LENGTHS) + 0.5) / clash.LENGTHS
-        spine = starts[:, None] + share[None, :, None] * (ends - starts)[:, None]
-        radii = np.linalg.norm(skin - spine[:, :, None], axis=-1)
-        # Where a ray left through no skin of its own (a joint's opening) its neighbours around the ring stand in.
-        radii = np.take_along_axis(radii, m.ray_before, 2) * (1 - m.ray_between) + (
-            np.take_along_axis(radii, m.ray_after, 2) * m.ray_between
-        )
-        return starts - self.rest[clash.SEGMENT_BONES], axis, first, second, lengths, radii
+    def maps(self) -> Maps:
+        """The radial maps of the shape's segments."""
+        return measure(self.mannequin.rays, self.shaped, self.rest)
 
 
 def mannequin_of(body: BodyModel) -> Mannequin:

@@ -6,32 +6,35 @@ them the real surface is skinned and the points are taken anew, so that what tou
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from statistics import median
 
 import numpy as np
 
 from pymaf_data.body import BodyModel
-from pymaf_data.sample.poses import clash, kinematics, skin_contact
-from pymaf_data.sample.poses.freedoms import CHAIN, FREEDOMS, PLACE
-from pymaf_data.sample.poses.goals import Goal, Rest, Rows, State
-from pymaf_data.sample.poses.mannequin import Build, mannequin_of
+from pymaf_data.geometry.joints import SMPL24
+from pymaf_data.sample.poses.clash import Probes, find_clashes, no_clashes, rows_of_pairs, seat_probes
+from pymaf_data.sample.poses.descent import descend
+from pymaf_data.sample.poses.follow import find_lowest, follow
+from pymaf_data.sample.poses.freedoms import CHAIN, FREEDOMS
+from pymaf_data.sample.poses.goals import UP, Goal
+from pymaf_data.sample.poses.kinematics import Bones, forward
+from pymaf_data.sample.poses.mannequin import Build, Mannequin, mannequin_of
+from pymaf_data.sample.poses.rows import Rows, Supports, Touching
+from pymaf_data.sample.poses.segments import TOLERANCES
 from pymaf_data.sample.poses.skin import skin
+from pymaf_data.sample.poses.skin_contact import ASKED, find_contacts
 from pymaf_data.sample.poses.words import Arm, Leg, Trunk, freedoms_of, upright_of
 from pymaf_data.sample.things import Thing
 
-_ROUNDS, _STEPS = 6, 5
+_ROUNDS = 6
 _COARSE = 1  # rounds before contacts are taken from the skin itself
-_LONGEST = 0.35  # radians that one step may turn a joint
-_DONE = 4e-3  # radians of a step after which the rest is below what contacts are measured by
 _STILL, _CALM, _CLEAN = 6e-3, 0.06, 0.002  # radians turned in a round that ends it; or metres of what is left
-_CLASH_SPREAD = 0.002
-_NEAR_SKIN, _BESIDE = 0.012, 0.03  # metres: when a limb touches skin, and while a vertex speaks for its plane
-_NEAR_FLOOR = 0.05
-_FIRM = 0.006  # metres of spread up to which a support is meant exactly
-_APART = np.tile([1.0, -1.0], 24 * len(clash.SEGMENTS))  # the probe minus the point it lies in
+_NEAR_FLOOR, _FLOOR_SPREAD = 0.05, 0.003  # metres
 
-_Rows = tuple[np.ndarray, ...]  # as Rows.arrays gives them
 Furnish = Callable[["Settled"], Sequence[Thing]]
 
 
@@ -61,220 +64,158 @@ class Plan:
 
 
 @dataclass
-class Settled(State):
-    """A settled figure: the state, its local rotations (24, 3, 3), and how well it went.
+class Settled:
+    """A settled figure, and how well it went.
 
     Args:
+        mannequin: whose patches and markers are meant.
+        bones: its joints and rotations.
+        vertices: (V, 3) metres.
+        q: (46,) the freedoms.
         depth: metres by which the body is inside itself beyond what soft parts allow.
         gap: the largest distance between the body and what firmly carries it, or by which it sinks, metres.
         strain: root mean square of the goals' errors in units of their spread.
     """
 
-    rotations: np.ndarray
+    mannequin: Mannequin
+    bones: Bones
+    vertices: np.ndarray
     q: np.ndarray
-    build: Build
-    depth: float = 0.0
-    gap: float = 0.0
-    strain: float = 0.0
+    depth: float
+    gap: float
+    strain: float
+
+    def at(self, name: str) -> np.ndarray:
+        """World place (3,) of a marker."""
+        return self.vertices[self.mannequin.markers[name]]
+
+    def patch(self, name: str) -> np.ndarray:
+        """World places (K, 3) of a patch."""
+        return self.vertices[self.mannequin.patches[name]]
+
+    def joint(self, name: str) -> np.ndarray:
+        """World place (3,) of a skeleton joint."""
+        return self.bones.place[SMPL24.index(name)]
+
+    def bone(self, name: str) -> np.ndarray:
+        """World rotation (3, 3) of a bone."""
+        return self.bones.world[SMPL24.index(name)]
 
 
 class Settler:
     """Works on one shape; holds the arrays that kernels fill."""
 
     def __init__(self, build: Build) -> None:
-        J, S = len(CHAIN.parents), len(clash.SEGMENTS)
         self.build, self.mannequin = build, build.mannequin
-        self._local, self._world, self._turning = np.empty((J, 3, 3)), np.empty((J, 3, 3)), np.zeros((J, 3, 3))
-        self._place, self._vertices = np.empty((J, 3)), np.empty_like(build.shaped)
-        self._depths, self._normals = np.empty((J, S)), np.empty((J, S, 3))
-        self._touching = np.zeros((J, S), np.int64)
-        self._points = np.empty((len(self.mannequin.probes), 3))
-        self._pair_bones, self._pair_locals = np.zeros(2 * J * S, np.int64), np.zeros((2 * J * S, 3))
-        self._pair_places = np.zeros((J * S, 2), np.int64)
-        self._normals_of_skin = np.empty_like(build.shaped)
+        J, P = len(build.rest), len(self.mannequin.probes)
+        self._bones = Bones(np.empty((J, 3, 3)), np.empty((J, 3, 3)), np.empty((J, 3)), np.zeros((J, 3, 3)))
+        self._vertices = np.empty_like(build.shaped)
+        self._probes = Probes(self.mannequin.probe_starts, np.empty((P, 3)), np.empty((J, 4)), np.empty((P, 3)))
+        self._clashes, self._apart = no_clashes(), rows_of_pairs()
         self._contacts, self._pairs = np.empty((J, J)), np.zeros((J, J, 2), np.int64)
-        self._held = np.zeros((J, S), np.bool_)  # pairs that clashed and are kept just apart
 
     def settle(self, plan: Plan) -> Settled:
         """Solve a plan."""
-        reference = freedoms_of(plan.trunk, plan.arms, plan.legs)
-        upright = upright_of(plan.trunk)
-        self._held[:] = False
-        self._seen: dict[object, list[int]] = {}
-        self._lying: dict[tuple[int, int], None] = {}
-        stiffness = _stiffness(plan)
+        reference, upright = freedoms_of(plan.trunk, plan.arms, plan.legs), upright_of(plan.trunk)
+        stiffness, rows = _stiffness(plan), self._rows(plan)
+        table, anchors, supports = rows.table(_ROUNDS), rows.anchors(), rows.supports(_ROUNDS)
+        touching = Touching.none()
+        self._clashes.held[:] = False
         q = reference.copy()
         self._pose(q, upright)
-        rise = self._rise(plan)
-        q[1] += rise
-        self._place[:, 1] += rise
-        self._vertices[:, 1] += rise
+        find_lowest(supports, self._vertices)
+        self._lift(q, self._rise(supports))
+        find_lowest(supports, self._vertices)
         strain = depth = gap = 0.0
         for number in range(_ROUNDS):
-            rows = self._rows(plan, fine=number >= _COARSE)
-            error, moved = self._descend(q, reference, upright, stiffness, rows)
-            self._pose(q, upright)
-            strain = float(np.sqrt(error / max(len(rows[5]), 1)))
-            depth, gap = max(self._clashes(), self._touch()), self._gap(plan)
+            count = follow(
+                table, anchors, supports, touching, self.mannequin.skin, self._contacts, self._pairs,
+                number >= _COARSE, self._bones.world, self._bones.place, self._vertices,
+            )  # fmt: skip
+            error, moved = descend(
+                q, reference, stiffness, upright, self.build.rest, CHAIN, self._bones, table, count, self._probes,
+                self.build.maps, TOLERANCES, self._clashes, self._apart,
+            )  # fmt: skip
+            self._skin()
+            strain = math.sqrt(error / max(count, 1))
+            depth, gap = self._depth(), find_lowest(supports, self._vertices)
             settled = moved < _STILL or (moved < _CALM and max(depth, gap) < _CLEAN)
             if number >= _COARSE and settled:
                 break
-        return Settled(
-            self.mannequin, self._world.copy(), self._place.copy(), self._vertices.copy(), {}, self._local.copy(), q,
-            self.build, depth, gap, strain,
-        )  # fmt: skip
-
-    def _descend(
-        self, q: np.ndarray, reference: np.ndarray, upright: np.ndarray, stiffness: np.ndarray, rows: _Rows
-    ) -> tuple[float, float]:
-        """Steps of one round; q changes in place. The rows' last cost, and how many radians joints turned at most."""
-        error = moved = 0.0
-        for _ in range(_STEPS):
-            hessian, gradient = np.zeros((len(q), len(q))), np.zeros(len(q))
-            error = self._gather(rows, hessian, gradient)
-            self._push_apart(hessian, gradient)
-            size = kinematics.step(q, reference, stiffness, CHAIN.low, CHAIN.high, hessian, gradient, _LONGEST)
-            moved += size
-            self._move(q, upright)
-            if size < _DONE:
-                break
-        return error, moved
-
-    def _rise(self, plan: Plan) -> float:
-        """Metres by which the drawn posture is lifted to start near what carries it."""
-        supports = [goal for goal in plan.goals if isinstance(goal, Rest) and not goal.lower and goal.normal[1] > 0.9]
-        if not supports:
-            return -float(self._vertices[:, 1].min())
-        patches = self.mannequin.patches
-        return float(np.median([goal.at - self._vertices[patches[goal.patch], 1].min() for goal in supports]))
-
-    def _gap(self, plan: Plan) -> float:
-        """The largest distance between a firm support and what it carries, or by which something sinks, metres."""
-        worst = -float(self._vertices[:, 1].min()) if plan.floor and not plan.airborne else 0.0
-        for goal in plan.goals:
-            if isinstance(goal, Rest) and goal.spread <= _FIRM:
-                reached = self._vertices[self.mannequin.patches[goal.patch]] @ np.asarray(goal.normal)
-                error = float(reached.min()) - goal.at
-                worst = max(worst, -error if goal.lower else abs(error))
-        return worst
-
-    def _move(self, q: np.ndarray, upright: np.ndarray) -> None:
-        kinematics.forward(
-            q, upright, self.build.rest, CHAIN.parents, CHAIN.freedom, CHAIN.share, CHAIN.axes, self._local,
-            self._world, self._place, self._turning,
-        )  # fmt: skip
-
-    def _pose(self, q: np.ndarray, upright: np.ndarray) -> None:
-        """Bones and surface; probes ride on their bones until the next time."""
-        self._move(q, upright)
-        self._skin()
+        bones = Bones(*(array.copy() for array in self._bones))
+        return Settled(self.mannequin, bones, self._vertices.copy(), q, depth, gap, strain)
 
     def depth_of(self, rotations: np.ndarray) -> float:
         """How deep the body is inside itself in local rotations (24, 3, 3), metres."""
-        self._local[:], rest = rotations, self.build.rest
-        self._world[0], self._place[0] = rotations[0], rest[0]
+        local, world, place, _ = self._bones
+        local[:], rest = rotations, self.build.rest
+        world[0], place[0] = rotations[0], rest[0]
         for j, above in enumerate(CHAIN.parents[1:], start=1):
-            self._world[j] = self._world[above] @ rotations[j]
-            self._place[j] = self._place[above] + self._world[above] @ (rest[j] - rest[above])
+            world[j] = world[above] @ rotations[j]
+            place[j] = place[above] + world[above] @ (rest[j] - rest[above])
         self._skin()
-        return max(self._clashes(), self._touch())
+        return self._depth()
 
-    def _skin(self) -> None:
-        m = self.mannequin
-        skin(self.build.shaped, self.build.rest, self._local, self._world, self._place, *m.blend, m.bones, m.weights,
-             self._vertices)  # fmt: skip
-        offset = self._vertices[m.probes] - self._place[m.probe_bones]
-        self._probe_locals = np.einsum("pij,pi->pj", self._world[m.probe_bones], offset)
-
-    def _rows(self, plan: Plan, fine: bool) -> _Rows:
-        state = State(self.mannequin, self._world, self._place, self._vertices, self._seen)
+    def _rows(self, plan: Plan) -> Rows:
+        """What the plan's goals ask for, and the floor of every bone."""
         rows = Rows()
         for goal in plan.goals:
-            goal.write(state, rows)
+            goal.write(self.mannequin, rows)
         if plan.floor and not plan.airborne:
-            self._stay_above(state, rows)
-        if fine:
-            self._lie_on(state, rows)
-        return rows.arrays()
+            for vertices in self.mannequin.bone_vertices:
+                rows.support(vertices, UP, 0.0, _FLOOR_SPREAD, lower=True, near=_NEAR_FLOOR)
+        return rows
 
-    def _lie_on(self, state: State, rows: Rows) -> None:
-        """Limbs that touch the body stay outside the planes of the skin that they touch."""
-        for own, other in zip(*np.nonzero(self._contacts > -_NEAR_SKIN), strict=True):
-            pair = (int(self._pairs[own, other, 0]), int(self._pairs[own, other, 1]))
-            self._lying[pair] = None
-        for probe, met in self._lying:  # those of earlier rounds too: a hand must not tip over the one it stands on
-            if np.linalg.norm(self._vertices[probe] - self._vertices[met]) > _BESIDE:
-                continue
-            normal = self._normals_of_skin[met] / np.linalg.norm(self._normals_of_skin[met])
-            points = [(1.0, *state.local(probe)), (-1.0, *state.local(met))]
-            rows.add(points, tuple(normal.tolist()), 0.001, _CLASH_SPREAD, lower=True)
+    def _rise(self, supports: Supports) -> float:
+        """Metres by which the drawn posture is lifted to start near what carries it."""
+        carrying = ~supports.lower & (supports.normals[:, 1] > 0.9)
+        if not carrying.any():
+            return -float(self._vertices[:, 1].min())
+        return median((supports.ats - supports.heights)[carrying].tolist())
 
-    def _touch(self) -> float:
-        """Find where limbs touch other skin; the deepest, metres."""
+    def _lift(self, q: np.ndarray, rise: float) -> None:
+        q[1] += rise
+        self._bones.place[:, 1] += rise
+        self._vertices[:, 1] += rise
+
+    def _pose(self, q: np.ndarray, upright: np.ndarray) -> None:
+        """Bones and surface; probes ride on their bones until the next time."""
+        local, world, place, turning = self._bones
+        forward(
+            q, upright, self.build.rest, CHAIN.parents, CHAIN.freedom, CHAIN.share, CHAIN.axes, local, world, place,
+            turning,
+        )  # fmt: skip
+        self._skin()
+
+    def _skin(self) -> None:
+        local, world, place, _ = self._bones
+        skin(self.build.shaped, self.build.rest, local, world, place, *self.mannequin.skinning, self._vertices)
+        seat_probes(self._probes, self._vertices, self.mannequin.probes, world, place)
+
+    def _depth(self) -> float:
+        """Find where the body is inside itself and where limbs touch other skin; the deepest, metres."""
+        inside = find_clashes(
+            self._probes, self.build.maps, TOLERANCES, self._bones.world, self._bones.place, self._clashes
+        )
         m = self.mannequin
-        skin_contact.vertex_normals(self._vertices, m.faces, self._normals_of_skin)
-        skin_contact.find_contacts(
-            self._vertices, self._normals_of_skin, m.fine_probes, m.owner, m.by_bone, m.bone_starts,
-            skin_contact.ASKED, self._contacts, self._pairs,
-        )  # fmt: skip
-        return max(float(self._contacts.max()), 0.0)
-
-    def _stay_above(self, state: State, rows: Rows) -> None:
-        """The lowest vertex of each bone that is near the floor stays above it."""
-        m = self.mannequin
-        height = self._vertices[m.by_bone, 1]
-        lowest = np.minimum.reduceat(height, m.bone_starts)
-        for bone in np.flatnonzero(lowest < _NEAR_FLOOR):
-            ids = m.by_bone[m.bone_starts[bone] :][: np.count_nonzero(m.owner == bone)]
-            vertex, others = state.lowest(int(bone), ids, self._vertices[ids, 1])
-            for point in (vertex, *others):
-                rows.add([(1.0, *state.local(point))], (0.0, 1.0, 0.0), 0.0, 0.003, lower=True)
-
-    def _gather(self, rows: _Rows, hessian: np.ndarray, gradient: np.ndarray) -> float:
-        starts, factors, bones, points, normals, targets, weights, lower = rows
-        return float(
-            kinematics.gather(
-                self._world, self._place, self._turning, CHAIN.parents, CHAIN.freedom, starts, factors, bones, points,
-                normals, targets, weights, lower, hessian, gradient,
-            )
-        )  # fmt: skip
-
-    def _clashes(self) -> float:
-        """Find where the body is inside itself; the deepest, metres."""
-        m = self.mannequin
-        bones = m.probe_bones
-        clash.ride(self._world, self._place, bones, self._probe_locals, self._points)
-        origins, axes, first, second, lengths, radii = self.build.segments
-        clash.find_clashes(
-            self._points, bones, self._world, self._place, clash.SEGMENT_BONES, origins, axes, first, second, lengths,
-            radii, clash.TOLERANCES, self._depths, self._normals, self._touching,
-        )  # fmt: skip
-        return max(float(self._depths.max()), 0.0)
-
-    def _push_apart(self, hessian: np.ndarray, gradient: np.ndarray) -> None:
-        """Rows that lead clashing parts out of each other."""
-        self._clashes()
-        n = clash.rows_apart(
-            self._held, self._depths, self._touching, self._world, self._place, clash.SEGMENT_BONES, self._points,
-            self._probe_locals, self._pair_bones, self._pair_locals, self._pair_places,
-        )  # fmt: skip
-        if not n:
-            return
-        own, segment = self._pair_places[:n, 0], self._pair_places[:n, 1]
-        rows = (
-            2 * np.arange(n + 1), _APART[: 2 * n], self._pair_bones, self._pair_locals, self._normals[own, segment],
-            self._depths[own, segment] + 0.001, np.full(n, 1 / _CLASH_SPREAD), np.zeros(n, np.int64),
-        )  # fmt: skip
-        self._gather(rows, hessian, gradient)
+        return max(
+            inside,
+            find_contacts(self._vertices, m.skin, m.clusters, m.fine_probes, ASKED, self._contacts, self._pairs),
+        )
 
 
 def _stiffness(plan: Plan) -> np.ndarray:
     stiffness = CHAIN.stiffness.copy()
     for prefix, factor in plan.loose.items():
-        for name in FREEDOMS:
-            if name.startswith(prefix) or name.partition("_")[2].startswith(prefix):
-                stiffness[PLACE[name]] *= factor
+        stiffness[_named(prefix)] *= factor
     return stiffness
+
+
+@cache
+def _named(prefix: str) -> list[int]:
+    """The freedoms that a prefix means, on both sides."""
+    meant = (name.startswith(prefix) or name.partition("_")[2].startswith(prefix) for name in FREEDOMS)
+    return [index for index, named in enumerate(meant) if named]
 
 
 def penetration(body: BodyModel, betas: np.ndarray, rotations: np.ndarray) -> float:

@@ -29,7 +29,7 @@ def draw_build(rng: Generator, mannequin: Mannequin, split: str) -> Build:
     """Draw an adult's shape of a split."""
     while True:
         spread = _TAIL if rng.random() < _TAILED else 1.0
-        betas = np.asarray(rng.normal(0.0, spread, size=mannequin.shapedirs.shape[2]))
+        betas = np.asarray(rng.normal(0.0, spread, size=len(mannequin.shapedirs)))
         if np.abs(betas).max() > BETA_LIMIT or np.linalg.norm(betas) > _FARTHEST or cell_of(betas) != split:
             continue
         build = Build(mannequin, betas)

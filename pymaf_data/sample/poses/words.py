@@ -7,9 +7,11 @@ is its mirror image. :func:`freedoms_of` turns words into the vector q of
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
 from pymaf_data.sample.poses.freedoms import CHAIN, FREEDOMS, PLACE
 
@@ -66,27 +68,30 @@ class Trunk:
     look: float = 0.0
 
 
+@njit(cache=True, nogil=True)
 def turn_x(degrees: float) -> np.ndarray:
     """Rotation (3, 3) about x: y towards z."""
-    c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
-    return np.array([[1.0, 0, 0], [0, c, -s], [0, s, c]])
+    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return np.array([[1.0, 0.0, 0.0], [0.0, c, -s], [0.0, s, c]])
 
 
+@njit(cache=True, nogil=True)
 def turn_y(degrees: float) -> np.ndarray:
     """Rotation (3, 3) about y: z towards x."""
-    c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
-    return np.array([[c, 0, s], [0, 1.0, 0], [-s, 0, c]])
+    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
 
 
+@njit(cache=True, nogil=True)
 def turn_z(degrees: float) -> np.ndarray:
     """Rotation (3, 3) about z: x towards y."""
-    c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
-    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]])
+    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
 
 
 def upright_of(trunk: Trunk) -> np.ndarray:
     """The pelvis's rotation (3, 3) in the world."""
-    return turn_y(trunk.yaw) @ turn_x(trunk.pitch) @ turn_z(-trunk.roll)
+    return turn_y(float(trunk.yaw)) @ turn_x(float(trunk.pitch)) @ turn_z(-float(trunk.roll))
 
 
 def freedoms_of(trunk: Trunk, arms: tuple[Arm, Arm], legs: tuple[Leg, Leg]) -> np.ndarray:
@@ -99,51 +104,65 @@ def freedoms_of(trunk: Trunk, arms: tuple[Arm, Arm], legs: tuple[Leg, Leg]) -> n
         limb = _arm(arm) | _leg(leg)
         values |= {f"{side}_{name}": value for name, value in limb.items()}
     q = np.zeros(len(FREEDOMS))
-    for name, value in values.items():
-        q[PLACE[name]] = np.deg2rad(value)
+    q[[PLACE[name] for name in values]] = np.radians(list(values.values()))
     return np.clip(q, CHAIN.low, CHAIN.high)
 
 
 def _arm(arm: Arm) -> dict[str, float]:
-    """Degrees of the left arm's freedoms. The collar takes its share of what the upper arm is raised."""
-    whole = turn_x(-arm.flex) @ turn_z(arm.abduct - HANG) @ turn_x(arm.twist)
-    height = np.rad2deg(np.arcsin(np.clip(whole[1, 0], -1, 1))) + 90.0  # of the upper arm above hanging
-    up = float(np.clip(_COLLAR_SHARE * max(0.0, height - _COLLAR_FREE), 0, 32))
-    forward = float(np.clip(_COLLAR_FORWARD * np.rad2deg(np.arcsin(np.clip(whole[2, 0], -1, 1))), -12, 20))
-    collar = _rotation(np.array([0.0, -forward, up]))
-    swing, inward = _split(collar.T @ whole, 0)
+    """Degrees of the left arm's freedoms."""
+    up, forward, raised, ahead, inward = _upper_arm(float(arm.flex), float(arm.abduct), float(arm.twist))
     return {
         "collar.up": up, "collar.forward": forward,
-        "shoulder.up": swing[2], "shoulder.forward": -swing[1], "shoulder.inward": inward,
+        "shoulder.up": raised, "shoulder.forward": ahead, "shoulder.inward": inward,
         "elbow.flex": arm.elbow, "elbow.pronate": arm.pronate,
         "wrist.extend": arm.wrist, "wrist.deviate": arm.deviate, "fingers.curl": arm.curl,
     }  # fmt: skip
 
 
 def _leg(leg: Leg) -> dict[str, float]:
-    swing, outward = _split(turn_x(-leg.flex) @ turn_z(leg.abduct) @ turn_y(leg.rotate), 1)
+    flex, abduct, outward = _thigh(float(leg.flex), float(leg.abduct), float(leg.rotate))
     return {
-        "hip.flex": -swing[0], "hip.abduct": swing[2], "hip.outward": outward,
+        "hip.flex": flex, "hip.abduct": abduct, "hip.outward": outward,
         "knee.flex": leg.knee, "ankle.up": leg.ankle, "toes.up": leg.toes,
     }  # fmt: skip
 
 
-def _rotation(degrees: np.ndarray) -> np.ndarray:
+@njit(cache=True, nogil=True)
+def _upper_arm(flex: float, abduct: float, twist: float) -> tuple[float, float, float, float, float]:
+    """The collar's two angles and the shoulder's three. The collar takes its share of what the upper arm is raised."""
+    whole = turn_x(-flex) @ turn_z(abduct - HANG) @ turn_x(twist)
+    height = math.degrees(math.asin(min(max(whole[1, 0], -1.0), 1.0))) + 90.0  # of the upper arm above hanging
+    up = min(max(_COLLAR_SHARE * (height - _COLLAR_FREE), 0.0), 32.0)
+    forward = min(max(_COLLAR_FORWARD * math.degrees(math.asin(min(max(whole[2, 0], -1.0), 1.0))), -12.0), 20.0)
+    collar = _rotation(0.0, -forward, up)
+    _, ahead, raised, inward = _split(collar.T @ whole, 0)
+    return up, forward, raised, -ahead, inward
+
+
+@njit(cache=True, nogil=True)
+def _thigh(flex: float, abduct: float, rotate: float) -> tuple[float, float, float]:
+    back, _, aside, outward = _split(turn_x(-flex) @ turn_z(abduct) @ turn_y(rotate), 1)
+    return -back, aside, outward
+
+
+@njit(cache=True, nogil=True)
+def _rotation(x: float, y: float, z: float) -> np.ndarray:
     """Rodrigues' formula for a rotation vector in degrees."""
-    angle = np.deg2rad(np.linalg.norm(degrees))
-    x, y, z = degrees / max(np.linalg.norm(degrees), 1e-12)
-    K = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.eye(3) + np.sin(angle) * K + (1 - np.cos(angle)) * K @ K
+    degrees = max(math.sqrt(x * x + y * y + z * z), 1e-12)
+    angle = math.radians(degrees)
+    x, y, z = x / degrees, y / degrees, z / degrees
+    K = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    return np.eye(3) + math.sin(angle) * K + (1 - math.cos(angle)) * K @ K
 
 
-def _split(rotation: np.ndarray, axis: int) -> tuple[np.ndarray, float]:
-    """Degrees of the swing (3,) that carries a coordinate axis where the rotation does, and of the twist about it."""
-    bone = np.eye(3)[axis]
-    image = rotation[:, axis]
-    across = np.cross(bone, image)
-    length = np.linalg.norm(across)
-    angle = np.rad2deg(np.arctan2(length, image[axis]))
-    swing = across / length * angle if length > 1e-9 else np.zeros(3)
-    rest = _rotation(swing).T @ rotation
+@njit(cache=True, nogil=True)
+def _split(rotation: np.ndarray, axis: int) -> tuple[float, float, float, float]:
+    """Degrees of the swing (a vector) that carries a coordinate axis where the rotation does, and of the twist."""
     a, b = (axis + 1) % 3, (axis + 2) % 3
-    return swing, float(np.rad2deg(np.arctan2(rest[b, a], rest[a, a])))
+    swing = np.zeros(3)  # axis × its image, as long as the angle between them
+    swing[a], swing[b] = -rotation[b, axis], rotation[a, axis]
+    length = math.sqrt(swing[a] ** 2 + swing[b] ** 2)
+    if length > 1e-9:
+        swing *= math.degrees(math.atan2(length, rotation[axis, axis])) / length
+    rest = _rotation(swing[0], swing[1], swing[2]).T @ rotation
+    return swing[0], swing[1], swing[2], math.degrees(math.atan2(rest[b, a], rest[a, a]))

@@ -68,7 +68,7 @@ def test_the_fast_surface_is_the_bodys(body, build):
     q = np.clip(np.random.default_rng(2).normal(0, 0.4, len(FREEDOMS)), CHAIN.low, CHAIN.high)
     settler = Settler(build)
     settler._pose(q, np.eye(3))
-    out = body(torch.from_numpy(settler._local)[None], torch.zeros(1, 10).double(), torch.from_numpy(q[:3])[None])
+    out = body(torch.from_numpy(settler._bones.local)[None], torch.zeros(1, 10).double(), torch.from_numpy(q[:3])[None])
     np.testing.assert_allclose(settler._vertices, out.vertices[0].numpy(), atol=1e-6)
 
 

@@ -86,13 +86,12 @@ def draw_outfit(rng: Generator, rest: np.ndarray, sporty: bool, skirts: bool, be
     kit(rng, draft)
     _shoes(rng, draft, sporty)
     _head(rng, draft)
-    face = np.array(
-        [
-            rng.uniform(0.3, 0.95) if rng.random() < 0.28 else 0.0, rng.uniform(0.55, 0.95), rng.uniform(0.2, 1.0),
-            rng.uniform(0.2, 1.0), rng.uniform(0.95, 1.15),
-        ]
+    face = (
+        rng.uniform(0.3, 0.95) if rng.random() < 0.28 else 0.0, rng.uniform(0.55, 0.95), rng.uniform(0.2, 1.0),
+        rng.uniform(0.2, 1.0), rng.uniform(0.95, 1.15),
     )  # fmt: skip
-    cut = Cut(**draft.cut, bends=np.asarray(bends, np.float64), face=face)
+    left_elbow, right_elbow, left_knee, right_knee = bends.tolist()
+    cut = Cut(**draft.cut, bends=(left_elbow, right_elbow, left_knee, right_knee), face=face)
     cloth = Cloth(
         draft.colour, draft.pattern, draft.pitch, draft.phase, draft.folds, draft.weave, draft.gloss
     )  # fmt: skip

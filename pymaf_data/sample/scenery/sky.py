@@ -52,11 +52,9 @@ def _tile(tiles: Array, which: int, u: float, v: float, foot: float) -> float:
     i, j = int(np.floor(x)), int(np.floor(y))
     a, b = x - i, y - j
     mask = side - 1
-    top = start + which * side * side + (j & mask) * side
-    bottom = start + which * side * side + ((j + 1) & mask) * side
-    left, right = i & mask, (i + 1) & mask
-    upper = (1 - a) * tiles[top + left] + a * tiles[top + right]
-    lower = (1 - a) * tiles[bottom + left] + a * tiles[bottom + right]
+    four = tiles[start + which * side * side + (j & mask) * side + (i & mask)]
+    upper = (1 - a) * np.int8(four) + a * np.int8(four >> 8)
+    lower = (1 - a) * np.int8(four >> 16) + a * np.int8(four >> 24)
     return ((1 - b) * upper + b * lower) * (1.0 / 127.0)
 
 

@@ -23,7 +23,8 @@ HEAD, TORSO, ARM, HAND, LEG, FOOT = range(6)
 """Regions of the body. A region of ``EXTRA + material`` is worn geometry of that one material."""
 
 EXTRA = 16
-SKIN, TOP, BOTTOM, OUTER, SHOE, SOCK, HAIR, HAT, BELT, SOLE, GLASSES = range(11)
+MATERIALS = 11
+SKIN, TOP, BOTTOM, OUTER, SHOE, SOCK, HAIR, HAT, BELT, SOLE, GLASSES = range(MATERIALS)
 """Materials."""
 
 PLAIN, RINGS, STRIPES, CHECKS, DOTS, PATCHES, PRINT, RAGLAN, SIDE, FADED, NUMBER, BLOCK = range(12)

@@ -177,13 +177,13 @@ def _grain() -> np.ndarray:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fall(light: np.ndarray, gain: np.ndarray, y: Single, far: Single, vignette: Single, planes: np.ndarray) -> None:
-    """Red, green, blue and grey ``planes`` (4, W) of a row of light (W, 3), ``y`` pixels from the middle."""
-    width, half, one = light.shape[0], np.float32(0.5), np.float32(1.0)
+    """Red, green, blue and grey ``planes`` (4, W) of a row of light (3 · W,), ``y`` pixels from the middle."""
+    width, half, one = planes.shape[1], np.float32(0.5), np.float32(1.0)
     g0, g1, g2 = np.float32(gain[0]), np.float32(gain[1]), np.float32(gain[2])
     for c in range(width):
         x = np.float32(c) + half - half * np.float32(width)
         fall = one - vignette * (x * x + y * y) * far
-        a, b, d = light[c, 0] * g0 * fall, light[c, 1] * g1 * fall, light[c, 2] * g2 * fall
+        a, b, d = light[3 * c] * g0 * fall, light[3 * c + 1] * g1 * fall, light[3 * c + 2] * g2 * fall
         planes[0, c], planes[1, c], planes[2, c] = a, b, d
         planes[3, c] = np.float32(0.2126) * a + np.float32(0.7152) * b + np.float32(0.0722) * d
 
@@ -220,7 +220,7 @@ def _expose(
     half, side = np.float32(0.5), grain.shape[1]
     planes = np.empty((4, width), np.float32)
     for r in range(height):
-        _fall(light[r], gain, np.float32(r) + half - half * np.float32(height), far, vignette, planes)
+        _fall(light[r].ravel(), gain, np.float32(r) + half - half * np.float32(height), far, vignette, planes)
         for k in range(3):
             own = grain[k if saturation > 0 else 0, (r + row) % side]
             first = 0

@@ -679,24 +679,24 @@ def _reach(run: Array, count: int, normal: Triple, dark: Array, a: float, b: flo
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _hand_over(run: Array, start: int, count: int, own: Triple, haze: Array, eye: Triple, albedo: Array, normal: Array,
+def _hand_over(run: Array, count: int, own: Triple, haze: Array, eye: Triple, albedo: Array, normal: Array,
                point: Array, emission: Array) -> None:  # fmt: skip
-    """Write a run to its place among the samples."""
+    """Write a run to its part of the samples, flat (3 · count,): rows of three numbers would go one by one."""
     h0, h1, h2 = haze[0], haze[1], haze[2]
     for k in range(count):
-        normal[start + k, 0], normal[start + k, 1], normal[start + k, 2] = own
+        normal[3 * k], normal[3 * k + 1], normal[3 * k + 2] = own
     for k in range(count):
-        point[start + k, 0] = eye[0] + run[T + k] * run[DX + k]
-        point[start + k, 1] = eye[1] + run[T + k] * run[DY + k]
-        point[start + k, 2] = eye[2] + run[T + k] * run[DZ + k]
+        point[3 * k] = eye[0] + run[T + k] * run[DX + k]
+        point[3 * k + 1] = eye[1] + run[T + k] * run[DY + k]
+        point[3 * k + 2] = eye[2] + run[T + k] * run[DZ + k]
     for k in range(count):
-        albedo[start + k, 0] = run[RED + k] * run[SHARE + k]
-        albedo[start + k, 1] = run[GREEN + k] * run[SHARE + k]
-        albedo[start + k, 2] = run[BLUE + k] * run[SHARE + k]
+        albedo[3 * k] = run[RED + k] * run[SHARE + k]
+        albedo[3 * k + 1] = run[GREEN + k] * run[SHARE + k]
+        albedo[3 * k + 2] = run[BLUE + k] * run[SHARE + k]
     for k in range(count):
-        emission[start + k, 0] = h0 + (run[GLOW_RED + k] - h0) * run[VEIL + k]
-        emission[start + k, 1] = h1 + (run[GLOW_GREEN + k] - h1) * run[VEIL + k]
-        emission[start + k, 2] = h2 + (run[GLOW_BLUE + k] - h2) * run[VEIL + k]
+        emission[3 * k] = h0 + (run[GLOW_RED + k] - h0) * run[VEIL + k]
+        emission[3 * k + 1] = h1 + (run[GLOW_GREEN + k] - h1) * run[VEIL + k]
+        emission[3 * k + 2] = h2 + (run[GLOW_BLUE + k] - h2) * run[VEIL + k]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -711,6 +711,7 @@ def shade(x: Array, y: Array, shown: Array, lens: Array, patches: Patches, mater
     """
     run, cells = np.empty(_ROWS * RUN), np.empty(RUN, np.int32)
     where = (eye[0], eye[1], eye[2])
+    albedos, normals, points, emissions = albedo.ravel(), normal.ravel(), point.ravel(), emission.ravel()
     start, total = 0, x.shape[0]
     while start < total:
         p = shown[start]
@@ -728,5 +729,8 @@ def shade(x: Array, y: Array, shown: Array, lens: Array, patches: Patches, mater
                 _decals(marks[0], marks[1], decals, run, count, tiles)
             own = (n[0] * side, n[1] * side, n[2] * side)
             _reach(run, count, own, patches.corner_dark[p], a, b, air, where)
-            _hand_over(run, start, count, own, air.haze, where, albedo, normal, point, emission)
+            part = slice(3 * start, 3 * end)
+            _hand_over(
+                run, count, own, air.haze, where, albedos[part], normals[part], points[part], emissions[part]
+            )  # fmt: skip
         start = end

@@ -558,10 +558,19 @@ def _decals(first: int, total: int, decals: Decals, run: Array, count: int, tile
     middle = run[FOOT + count // 2]
     l0 = _level(middle * 0.5)
     l1 = _level(middle * 1.3)
+    u0, u1, v0, v1 = np.inf, -np.inf, np.inf, -np.inf  # what the run covers: most marks lie elsewhere
+    for k in range(count):
+        foot = run[FU + k] + run[FV + k]
+        u0, u1 = min(u0, run[U + k] - foot), max(u1, run[U + k] + foot)
+        v0, v1 = min(v0, run[V + k] - foot), max(v1, run[V + k] + foot)
     for d in range(first, first + total):
         s0, s1, s2, s3 = decals.shape[d, 0], decals.shape[d, 1], decals.shape[d, 2], decals.shape[d, 3]
         ring, wear, strength = decals.shape[d, 4] != 0.0, decals.wear[d], decals.strength[d]
         mark = _colour(decals.colour, d)
+        far = s2 + s3
+        extent = (s0 - far, s0 + far, s1 - far, s1 + far) if ring else (s0, s1, s2, s3)
+        if u1 < extent[0] or u0 > extent[1] or v1 < extent[2] or v0 > extent[3]:
+            continue
         for k in range(count):
             u, v, fu, fv = run[U + k], run[V + k], run[FU + k], run[FV + k]
             if ring:

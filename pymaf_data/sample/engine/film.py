@@ -50,10 +50,13 @@ class Ground(Protocol):
 
 
 def _taps() -> np.ndarray:
-    """Eight offsets (8, 2) within the unit disc, on a golden spiral."""
-    k = np.arange(8)
-    radius, angle = np.sqrt((k + 0.5) / 8), k * 2.399963
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+    """Offsets (16, 2, K) within the unit disc: K on a golden spiral, turned for each pixel of a 4 × 4 tile.
+
+    The blur that follows averages just this tile.
+    """
+    k = np.arange(kernels.TAPS)
+    radius, angle = np.sqrt((k + 0.5) / kernels.TAPS), k * 2.399963 + np.pi / 8 * np.arange(16)[:, None]
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).astype(np.float32)
 
 
 _TAPS = _taps()

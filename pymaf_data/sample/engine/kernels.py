@@ -8,23 +8,43 @@ Light on a point is sun · max(0, n·l) · shadow, plus sky and ground light by 
 occlusion of the pixel, plus a Blinn-Phong highlight of the sun, of exponent 24. Shadows come from a depth map that
 the sun sees.
 
+Cost. Handing arrays to a helper costs numba several atomic reference counts, 50 ns a call, which is more than the work
+of a pixel. So kernels first take everything out of their arguments, arrays stay in the loops that own them, and helpers
+take numbers: float32, as the arrays hold.
+
 All kernels are in this file, since numba's cache notices only changes of the file that the outermost one is in.
 Shapes: F faces, V vertices, h × w pixels of a mesh's rectangle, H × W pixels of the picture, S of the shadow map.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numba import njit
 
 Array = np.ndarray
+Triple = tuple[float, float, float]
+Matrix = tuple[Triple, Triple, Triple]
 
-_GRAIN_CELLS = 9.0  # per metre
+single = cast("Callable[[Any], float]", np.float32)
+"""A float32: what is worked out from such numbers alone is one too, at half the cost of float64."""
 
+_ZERO, _QUARTER, _HALF, _ONE, _TWO, _THREE, _FOUR = (single(value) for value in (0, 0.25, 0.5, 1, 2, 3, 4))
+_TINY = single(1e-9)
+_FARTHEST = single(30)  # pixels from which occlusion comes
+_GRAZING = single(0.004)  # of its depth that a surface must rise to occlude
+_SKY = single(1e6)  # metres
+_EPSILON, _STRENGTH = single(0.002), single(0.9)
+_WRAP = single(0.15)  # how far light reaches around the edge of a mesh's lit side
 
-_LATTICE = np.random.default_rng(21).random(1 << 15)
+TAPS = 8
+"""Samples of occlusion per pixel."""
+
+_GRAIN_CELLS = single(9)  # per metre
+_COARSE, _FINE = single(1.3), single(0.7)  # of the grain and of another, four times as fine
+_LATTICE = np.random.default_rng(21).random(1 << 15).astype(np.float32)
 
 
 class Canvas(NamedTuple):
@@ -83,19 +103,31 @@ def _lattice(x: int, y: int, z: int) -> float:
     return _LATTICE[((x & 31) << 10) | ((y & 31) << 5) | (z & 31)]
 
 
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _eased(t: float) -> float:
+    return t * t * (_THREE - _TWO * t)
+
+
 @njit(nogil=True, cache=True, error_model="numpy")
-def _noise(x: float, y: float, z: float) -> float:
-    """Smooth value noise in 0 … 1 with one cell per unit."""
-    i, j, k = int(np.floor(x)), int(np.floor(y)), int(np.floor(z))
-    a, b, c = x - i, y - j, z - k
-    a, b, c = a * a * (3 - 2 * a), b * b * (3 - 2 * b), c * c * (3 - 2 * c)
-    low = (1 - b) * ((1 - a) * _lattice(i, j, k) + a * _lattice(i + 1, j, k)) + b * (
-        (1 - a) * _lattice(i, j + 1, k) + a * _lattice(i + 1, j + 1, k)
+def _noise(point: Triple, scale: float) -> float:
+    """Smooth value noise in 0 … 1 with ``scale`` cells per unit."""
+    x, y, z = scale * point[0], scale * point[1], scale * point[2]
+    floor_x, floor_y, floor_z = np.floor(x), np.floor(y), np.floor(z)
+    i, j, k = int(floor_x), int(floor_y), int(floor_z)
+    a, b, c = _eased(x - floor_x), _eased(y - floor_y), _eased(z - floor_z)
+    low = (_ONE - b) * ((_ONE - a) * _lattice(i, j, k) + a * _lattice(i + 1, j, k)) + b * (
+        (_ONE - a) * _lattice(i, j + 1, k) + a * _lattice(i + 1, j + 1, k)
     )
-    high = (1 - b) * ((1 - a) * _lattice(i, j, k + 1) + a * _lattice(i + 1, j, k + 1)) + b * (
-        (1 - a) * _lattice(i, j + 1, k + 1) + a * _lattice(i + 1, j + 1, k + 1)
+    high = (_ONE - b) * ((_ONE - a) * _lattice(i, j, k + 1) + a * _lattice(i + 1, j, k + 1)) + b * (
+        (_ONE - a) * _lattice(i, j + 1, k + 1) + a * _lattice(i + 1, j + 1, k + 1)
     )
-    return (1 - c) * low + c * high
+    return (_ONE - c) * low + c * high
+
+
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _grain(point: Triple) -> float:
+    """Unevenness of a paint at a point of the world, −1 … 1."""
+    return _COARSE * _noise(point, _GRAIN_CELLS) + _FINE * _noise(point, _FOUR * _GRAIN_CELLS) - _ONE
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -120,67 +152,98 @@ def draw_thing(
     vertices for the grain, ``normals`` per vertex (V, 3) if smooth, else per face (F, 3).
     """
     height, width = face.shape
-    for block in range(((height + 1) // 2) * ((width + 1) // 2)):
-        r0, c0 = 2 * (block // ((width + 1) // 2)), 2 * (block % ((width + 1) // 2))
-        shaded, tone = -1, 1.0
-        for sample in range(4):
-            r, c = r0 + sample // 2, c0 + sample % 2
-            if r >= height or c >= width:
-                continue
-            f = face[r, c]
-            row, column = top + r, left + c
-            if f < 0 or depth[r, c] >= canvas.depth[row, column]:
-                continue
-            canvas.depth[row, column] = depth[r, c]
-            canvas.gloss[row, column] = gloss
-            a, b, g = bary[r, c, 0], bary[r, c, 1], bary[r, c, 2]
-            i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
-            if shaded != f:
-                x = a * points[i, 0] + b * points[j, 0] + g * points[k, 0]
-                y = a * points[i, 1] + b * points[j, 1] + g * points[k, 1]
-                z = a * points[i, 2] + b * points[j, 2] + g * points[k, 2]
-                s = _GRAIN_CELLS
-                fine = _noise(4 * s * x, 4 * s * y, 4 * s * z)
-                tone = 1.0 + grain * (1.3 * _noise(s * x, s * y, s * z) + 0.7 * fine - 1.0)
-                shaded = f
-            for q in range(3):
-                canvas.albedo[row, column, q] = colours[f, q] * tone
-                if smooth:
-                    canvas.normal[row, column, q] = a * normals[i, q] + b * normals[j, q] + g * normals[k, q]
-                else:
-                    canvas.normal[row, column, q] = normals[f, q]
+    near, albedo, normal, shine = canvas.depth, canvas.albedo, canvas.normal, canvas.gloss
+    gloss, grain = single(gloss), single(grain)
+    for r0 in range(0, height, 2):
+        for c0 in range(0, width, 2):
+            shaded, tone = -1, _ONE
+            for sample in range(4):
+                r, c = r0 + (sample >> 1), c0 + (sample & 1)
+                if r >= height or c >= width:
+                    continue
+                f, d, row, column = face[r, c], depth[r, c], top + r, left + c
+                if f < 0 or d >= near[row, column]:
+                    continue
+                near[row, column], shine[row, column] = d, gloss
+                a, b, g = bary[r, c, 0], bary[r, c, 1], bary[r, c, 2]
+                i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
+                if shaded != f:
+                    x = single(a * points[i, 0] + b * points[j, 0] + g * points[k, 0])
+                    y = single(a * points[i, 1] + b * points[j, 1] + g * points[k, 1])
+                    z = single(a * points[i, 2] + b * points[j, 2] + g * points[k, 2])
+                    tone = _ONE + grain * _grain((x, y, z))
+                    shaded = f
+                for q in range(3):
+                    albedo[row, column, q] = colours[f, q] * tone
+                    if smooth:
+                        normal[row, column, q] = a * normals[i, q] + b * normals[j, q] + g * normals[k, q]
+                    else:
+                        normal[row, column, q] = normals[f, q]
 
 
 @njit(nogil=True, cache=True, error_model="numpy", inline="always")
-def _shadow(sun: Sun, x: float, y: float, z: float) -> float:
-    """How much of the sun reaches a world point, 0 … 1: four depth comparisons, weighted bilinearly."""
+def _triple(vector: Array) -> Triple:
+    """A vector's numbers, in float32."""
+    return single(vector[0]), single(vector[1]), single(vector[2])
+
+
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _matrix(rows: Array) -> Matrix:
+    """The first three columns of three rows, in float32."""
+    return _triple(rows[0]), _triple(rows[1]), _triple(rows[2])
+
+
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _dot(a: Triple, b: Triple) -> float:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _unit(v: Triple) -> Triple:
+    scale = _ONE / max(np.sqrt(_dot(v, v)), _TINY)
+    return v[0] * scale, v[1] * scale, v[2] * scale
+
+
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _ray(rays: Matrix, x: float, y: float) -> Triple:
+    """World direction of unit depth through a point of the picture."""
+    pixel = (x, y, _ONE)
+    return _dot(rays[0], pixel), _dot(rays[1], pixel), _dot(rays[2], pixel)
+
+
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _origin(sun: Sun) -> Triple:
+    """Where the world's origin lies in the sun's map, and the depth from which on it is in shadow there."""
     m = sun.to_map
-    u = m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3]
-    v = m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3]
-    d = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3] - sun.bias
-    size = sun.depth.shape[0]
-    if not (2.0 < u < size - 2.0 and 2.0 < v < size - 2.0):
-        return 1.0
-    if sun.coarse[int(v) // 8, int(u) // 8] >= d:
-        return 1.0
-    column, row = int(np.floor(u - 0.5)), int(np.floor(v - 0.5))
-    fx, fy = u - 0.5 - column, v - 0.5 - row
-    above = (1 - fx) * (sun.depth[row, column] >= d) + fx * (sun.depth[row, column + 1] >= d)
-    below = (1 - fx) * (sun.depth[row + 1, column] >= d) + fx * (sun.depth[row + 1, column + 1] >= d)
-    return (1 - fy) * above + fy * below
+    return single(m[0, 3]), single(m[1, 3]), single(m[2, 3] - sun.bias)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", inline="always")
-def _sunlight(sun: Sun, point: tuple[float, float, float], normal: tuple[float, float, float], wrap: float) -> float:
-    """Share of the sun's light that a surface gets; ``wrap`` lets it reach a little around the edge of the lit side."""
-    lambert = normal[0] * sun.towards[0] + normal[1] * sun.towards[1] + normal[2] * sun.towards[2]
-    lambert = (lambert + wrap) / (1 + wrap)
-    if lambert <= 0.0:
-        return 0.0
-    # Looking from slightly off the surface keeps it from shadowing itself.
-    lift = sun.bias
-    x, y, z = point[0] + lift * normal[0], point[1] + lift * normal[1], point[2] + lift * normal[2]
-    return lambert * _shadow(sun, x, y, z)
+def _on_map(to_map: Matrix, origin: Triple, point: Triple, normal: Triple, lift: float) -> Triple:
+    """Column, row and depth of a surface in the sun's map; looking from off it keeps it from shadowing itself."""
+    p = (point[0] + lift * normal[0], point[1] + lift * normal[1], point[2] + lift * normal[2])
+    return _dot(to_map[0], p) + origin[0], _dot(to_map[1], p) + origin[1], _dot(to_map[2], p) + origin[2]
+
+
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _received(direct: float, upward: float, ambient: float, light: Triple, sky: Triple, bounce: Triple) -> Triple:
+    """Light on a surface whose normal has the height ``upward``: the sun's share and what comes from all sides."""
+    high = (_HALF + _HALF * upward) * ambient
+    low = ambient - high
+    return (
+        direct * light[0] + high * sky[0] + low * bounce[0],
+        direct * light[1] + high * sky[1] + low * bounce[1],
+        direct * light[2] + high * sky[2] + low * bounce[2],
+    )
+
+
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _open_share(u: float, v: float, d: float, near: tuple[float, float, float, float]) -> float:
+    """How much of the sun reaches depth ``d`` at (u, v): comparisons with the four texels around, bilinear."""
+    fx, fy = u - single(int(u)), v - single(int(v))
+    above = (_ONE - fx) * single(near[0] >= d) + fx * single(near[1] >= d)
+    below = (_ONE - fx) * single(near[2] >= d) + fx * single(near[3] >= d)
+    return (_ONE - fy) * above + fy * below
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -188,6 +251,9 @@ def light_place(
     albedo: Array, normal: Array, point: Array, emission: Array, lit: Array, occlusion: Array, sun: Sun, out: Array
 ) -> None:
     """Radiance (H, W, 3) of the empty place, shadowed by the meshes."""
+    towards, light, sky, bounce = _triple(sun.towards), _triple(sun.sun), _triple(sun.sky), _triple(sun.bounce)
+    to_map, origin, lift = _matrix(sun.to_map), _origin(sun), single(sun.bias)
+    depth, coarse, end = sun.depth, sun.coarse, single(sun.depth.shape[0] - 2)
     for r in range(albedo.shape[0]):
         for c in range(albedo.shape[1]):
             if not lit[r, c]:
@@ -195,11 +261,17 @@ def light_place(
                     out[r, c, q] = emission[r, c, q]
                 continue
             n = (normal[r, c, 0], normal[r, c, 1], normal[r, c, 2])
-            direct = _sunlight(sun, (point[r, c, 0], point[r, c, 1], point[r, c, 2]), n, 0.0)
-            up, ambient = 0.5 + 0.5 * n[1], occlusion[r, c]
+            direct = max(_dot(n, towards), _ZERO)
+            if direct > _ZERO:
+                u, v, d = _on_map(to_map, origin, (point[r, c, 0], point[r, c, 1], point[r, c, 2]), n, lift)
+                if _TWO < u < end and _TWO < v < end and coarse[int(v) >> 3, int(u) >> 3] < d:
+                    u, v = u - _HALF, v - _HALF
+                    i, j = int(v), int(u)
+                    near = (depth[i, j], depth[i, j + 1], depth[i + 1, j], depth[i + 1, j + 1])
+                    direct *= _open_share(u, v, d, near)
+            falls = _received(direct, n[1], occlusion[r, c], light, sky, bounce)
             for q in range(3):
-                soft = (up * sun.sky[q] + (1 - up) * sun.bounce[q]) * ambient
-                out[r, c, q] = albedo[r, c, q] * (direct * sun.sun[q] + soft) + emission[r, c, q]
+                out[r, c, q] = albedo[r, c, q] * falls[q] + emission[r, c, q]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -207,16 +279,37 @@ def shade_photograph(
     photo: Array, normal: Array, point: Array, catches: Array, occlusion: Array, sun: Sun, out: Array
 ) -> None:
     """A photograph (H, W, 3) as the place: its ground, where ``catches``, is darkened by shadow and occlusion."""
+    towards, light, sky = _triple(sun.towards), single(sun.sun[1]), single(sun.sky[1])
+    to_map, origin, lift = _matrix(sun.to_map), _origin(sun), single(sun.bias)
+    depth, coarse, end = sun.depth, sun.coarse, single(sun.depth.shape[0] - 2)
+    full = towards[1] * light + sky
     for r in range(photo.shape[0]):
         for c in range(photo.shape[1]):
-            share = 1.0
+            share = _ONE
             if catches[r, c]:
                 n = (normal[r, c, 0], normal[r, c, 1], normal[r, c, 2])
-                bright = sun.towards[1] * sun.sun[1]
-                direct = _sunlight(sun, (point[r, c, 0], point[r, c, 1], point[r, c, 2]), n, 0.0) * sun.sun[1]
-                share = (direct + sun.sky[1] * occlusion[r, c]) / (bright + sun.sky[1])
+                direct = max(_dot(n, towards), _ZERO)
+                if direct > _ZERO:
+                    u, v, d = _on_map(to_map, origin, (point[r, c, 0], point[r, c, 1], point[r, c, 2]), n, lift)
+                    if _TWO < u < end and _TWO < v < end and coarse[int(v) >> 3, int(u) >> 3] < d:
+                        u, v = u - _HALF, v - _HALF
+                        i, j = int(v), int(u)
+                        near = (depth[i, j], depth[i, j + 1], depth[i + 1, j], depth[i + 1, j + 1])
+                        direct *= _open_share(u, v, d, near)
+                share = min((direct * light + sky * occlusion[r, c]) / full, _ONE)
             for q in range(3):
-                out[r, c, q] = photo[r, c, q] * min(share, 1.0)
+                out[r, c, q] = photo[r, c, q] * share
+
+
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _highlight(towards: Triple, ray: Triple, normal: Triple) -> float:
+    """Blinn-Phong of exponent 24."""
+    back = _unit(ray)
+    eighth = max(_dot(normal, _unit((towards[0] - back[0], towards[1] - back[1], towards[2] - back[2]))), _ZERO)
+    eighth *= eighth
+    eighth *= eighth
+    eighth *= eighth
+    return eighth * eighth * eighth
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -225,99 +318,85 @@ def mix_meshes(canvas: Canvas, eye: Eye, sun: Sun, near: Array, occlusion: Array
 
     There is none where ``near`` (H, W) is not set.
     """
+    towards, light, sky, bounce = _triple(sun.towards), _triple(sun.sun), _triple(sun.sky), _triple(sun.bounce)
+    to_map, origin, lift = _matrix(sun.to_map), _origin(sun), single(sun.bias)
+    depth, coarse, end = sun.depth, sun.coarse, single(sun.depth.shape[0] - 2)
+    rays, o = _matrix(eye.rays), _triple(eye.centre)
+    away, normals, albedo, gloss = canvas.depth, canvas.normal, canvas.albedo, canvas.gloss
     for r in range(out.shape[0]):
         for c in range(out.shape[1]):
             if not near[r, c]:
                 continue
-            count, red, green, blue = 0, 0.0, 0.0, 0.0
-            colour, other, beside = (0.0, 0.0, 0.0), 0, 0
+            count, red, green, blue = _ZERO, _ZERO, _ZERO, _ZERO
+            colour, facing, paint = (_ZERO, _ZERO, _ZERO), (_ZERO, _ZERO, _ZERO), (_ZERO, _ZERO, _ZERO)
             for s in range(4):
-                row, column = 2 * r + s // 2, 2 * c + s % 2
-                if canvas.depth[row, column] == np.inf:
+                row, column = 2 * r + (s >> 1), 2 * c + (s & 1)
+                t = away[row, column]
+                if t == np.inf:
                     continue
+                n = (normals[row, column, 0], normals[row, column, 1], normals[row, column, 2])
+                a = (albedo[row, column, 0], albedo[row, column, 1], albedo[row, column, 2])
                 # Samples of a pixel that were given one look are lit once.
-                if not (
-                    count
-                    and canvas.normal[row, column, 0] == canvas.normal[other, beside, 0]
-                    and canvas.normal[row, column, 1] == canvas.normal[other, beside, 1]
-                    and canvas.albedo[row, column, 0] == canvas.albedo[other, beside, 0]
-                    and canvas.albedo[row, column, 1] == canvas.albedo[other, beside, 1]
-                ):
-                    colour = _lit_sample(canvas, eye, sun, row, column, occlusion[r, c])
-                    other, beside = row, column
-                count, red, green, blue = count + 1, red + colour[0], green + colour[1], blue + colour[2]
-            if count:
-                rest = 1.0 - 0.25 * count
-                out[r, c, 0] = rest * out[r, c, 0] + 0.25 * red
-                out[r, c, 1] = rest * out[r, c, 1] + 0.25 * green
-                out[r, c, 2] = rest * out[r, c, 2] + 0.25 * blue
+                if count == _ZERO or not (n == facing and a == paint):
+                    facing, paint = n, a
+                    n = _unit(n)
+                    ray = _ray(rays, _HALF * single(column) + _QUARTER, _HALF * single(row) + _QUARTER)
+                    direct = max((_dot(n, towards) + _WRAP) / (_ONE + _WRAP), _ZERO)
+                    if direct > _ZERO:
+                        point = (o[0] + t * ray[0], o[1] + t * ray[1], o[2] + t * ray[2])
+                        u, v, d = _on_map(to_map, origin, point, n, lift)
+                        if _TWO < u < end and _TWO < v < end and coarse[int(v) >> 3, int(u) >> 3] < d:
+                            u, v = u - _HALF, v - _HALF
+                            i, j = int(v), int(u)
+                            direct *= _open_share(
+                                u, v, d, (depth[i, j], depth[i, j + 1], depth[i + 1, j], depth[i + 1, j + 1])
+                            )
+                    shine = gloss[row, column] * direct
+                    if shine > _ZERO:
+                        shine *= _highlight(towards, ray, n)
+                    e = _received(direct, n[1], occlusion[r, c], light, sky, bounce)
+                    colour = (
+                        a[0] * e[0] + shine * light[0],
+                        a[1] * e[1] + shine * light[1],
+                        a[2] * e[2] + shine * light[2],
+                    )
+                count, red, green, blue = count + _ONE, red + colour[0], green + colour[1], blue + colour[2]
+            if count > _ZERO:
+                rest = _ONE - _QUARTER * count
+                out[r, c, 0] = rest * out[r, c, 0] + _QUARTER * red
+                out[r, c, 1] = rest * out[r, c, 1] + _QUARTER * green
+                out[r, c, 2] = rest * out[r, c, 2] + _QUARTER * blue
 
 
 @njit(nogil=True, cache=True, error_model="numpy", inline="always")
-def _lit_sample(
-    canvas: Canvas, eye: Eye, sun: Sun, row: int, column: int, ambient: float
-) -> tuple[float, float, float]:
-    """Radiance of one sample of the canvas."""
-    m, u, v = eye.rays, 0.5 * (column + 0.5), 0.5 * (row + 0.5)
-    dx = m[0, 0] * u + m[0, 1] * v + m[0, 2]
-    dy = m[1, 0] * u + m[1, 1] * v + m[1, 2]
-    dz = m[2, 0] * u + m[2, 1] * v + m[2, 2]
-    d = canvas.depth[row, column]
-    point = (eye.centre[0] + d * dx, eye.centre[1] + d * dy, eye.centre[2] + d * dz)
-    nx, ny, nz = canvas.normal[row, column, 0], canvas.normal[row, column, 1], canvas.normal[row, column, 2]
-    scale = 1.0 / max(np.sqrt(nx * nx + ny * ny + nz * nz), 1e-9)
-    normal = (nx * scale, ny * scale, nz * scale)
-    share = _sunlight(sun, point, normal, 0.15)
-    shine = 0.0
-    if canvas.gloss[row, column] > 0.0 and share > 0.0:
-        length = np.sqrt(dx * dx + dy * dy + dz * dz)
-        hx, hy, hz = sun.towards[0] - dx / length, sun.towards[1] - dy / length, sun.towards[2] - dz / length
-        half = max(np.sqrt(hx * hx + hy * hy + hz * hz), 1e-9)
-        eighth = max((normal[0] * hx + normal[1] * hy + normal[2] * hz) / half, 0.0)
-        eighth *= eighth
-        eighth *= eighth
-        eighth *= eighth
-        shine = canvas.gloss[row, column] * share * eighth * eighth * eighth
-    up = 0.5 + 0.5 * normal[1]
-    a = canvas.albedo
-    return (
-        a[row, column, 0] * (share * sun.sun[0] + (up * sun.sky[0] + (1 - up) * sun.bounce[0]) * ambient)
-        + shine * sun.sun[0],
-        a[row, column, 1] * (share * sun.sun[1] + (up * sun.sky[1] + (1 - up) * sun.bounce[1]) * ambient)
-        + shine * sun.sun[1],
-        a[row, column, 2] * (share * sun.sun[2] + (up * sun.sky[2] + (1 - up) * sun.bounce[2]) * ambient)
-        + shine * sun.sun[2],
-    )
+def _point_before(rays: Matrix, column: int, row: int, depth: float) -> Triple:
+    """World metres from the camera to a depth in a pixel of half the resolution."""
+    ray = _ray(rays, _TWO * single(column) + _HALF, _TWO * single(row) + _HALF)
+    return depth * ray[0], depth * ray[1], depth * ray[2]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def gather_depth(canvas: Canvas, eye: Eye, forward: Array, point: Array, normal: Array, lit: Array, depth: Array,
                  facing: Array) -> None:  # fmt: skip
     """Depth (H/2, W/2) and normal (…, 3) of every other pixel: the nearest mesh's or else the place's; +inf for sky."""
-    f, o = forward, eye.centre
+    f, o = _triple(forward), _triple(eye.centre)
+    away, normals = canvas.depth, canvas.normal
     for r in range(depth.shape[0]):
         for c in range(depth.shape[1]):
             i, j = 2 * r, 2 * c
-            d = canvas.depth[2 * i, 2 * j]
+            d = away[2 * i, 2 * j]
             if d < np.inf:
-                depth[r, c] = d
-                nx, ny, nz = (
-                    canvas.normal[2 * i, 2 * j, 0],
-                    canvas.normal[2 * i, 2 * j, 1],
-                    canvas.normal[2 * i, 2 * j, 2],
-                )
-                scale = 1.0 / max(np.sqrt(nx * nx + ny * ny + nz * nz), 1e-9)
-                facing[r, c, 0], facing[r, c, 1], facing[r, c, 2] = nx * scale, ny * scale, nz * scale
+                n = _unit((normals[2 * i, 2 * j, 0], normals[2 * i, 2 * j, 1], normals[2 * i, 2 * j, 2]))
             elif lit[i, j]:
-                x, y, z = point[i, j, 0] - o[0], point[i, j, 1] - o[1], point[i, j, 2] - o[2]
-                depth[r, c] = f[0] * x + f[1] * y + f[2] * z
-                for q in range(3):
-                    facing[r, c, q] = normal[i, j, q]
+                n = (normal[i, j, 0], normal[i, j, 1], normal[i, j, 2])
+                d = _dot(f, (point[i, j, 0] - o[0], point[i, j, 1] - o[1], point[i, j, 2] - o[2]))
             else:
-                depth[r, c] = np.inf
+                n = (_ZERO, _ZERO, _ZERO)
+            depth[r, c] = d
+            facing[r, c, 0], facing[r, c, 1], facing[r, c, 2] = n
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "nsz"})
 def occlude(
     depth: Array, facing: Array, eye: Eye, focal: float, radius: float, near: Array, taps: Array, out: Array
 ) -> None:
@@ -325,44 +404,36 @@ def occlude(
 
     Screen-space samples within ``radius`` metres, weighted as in McGuire et al., "The Alchemy screen-space ambient
     obscurance algorithm" (2011): Σ max(0, v·n) / (v·v + ε). Only pixels where ``near`` (H/2, W/2) is set are worked
-    out; ``taps`` (K, 2) are offsets within the unit disc. ``focal`` and ``eye`` are of the whole picture.
+    out; ``taps`` (16, 2, K) float32 are x and y of offsets within the unit disc, one pattern for each pixel of a
+    4 × 4 tile. ``focal`` and ``eye`` are of the whole picture. A pixel's samples are worked out side by side: hence no
+    branches, and sums in any order.
     """
     height, width = depth.shape
-    m = eye.rays
+    rays = _matrix(eye.rays)
+    radius = single(radius)
+    reached, far = _HALF * radius * single(focal), _FOUR * radius * radius
     for r in range(height):
         for c in range(width):
-            out[r, c] = 1.0
+            out[r, c] = _ONE
             d = depth[r, c]
             if not near[r, c] or d == np.inf:
                 continue
-            reach = min(0.5 * radius * focal / d, 30.0)
-            if reach < 1.0:
+            reach = min(reached / d, _FARTHEST)
+            if reach < _ONE:
                 continue
-            u, v = 2 * c + 0.5, 2 * r + 0.5
-            px = d * (m[0, 0] * u + m[0, 1] * v + m[0, 2])
-            py = d * (m[1, 0] * u + m[1, 1] * v + m[1, 2])
-            pz = d * (m[2, 0] * u + m[2, 1] * v + m[2, 2])
-            # A turned pattern per pixel of a 4 × 4 tile; the blur that follows averages just this tile.
-            angle = ((r & 3) * 4 + (c & 3)) * 0.3926991
-            cosine, sine = np.cos(angle), np.sin(angle)
-            total, count = 0.0, 0
-            for k in range(taps.shape[0]):
-                x = int(c + 0.5 + reach * (cosine * taps[k, 0] - sine * taps[k, 1]))
-                y = int(r + 0.5 + reach * (sine * taps[k, 0] + cosine * taps[k, 1]))
-                if x < 0 or y < 0 or x >= width or y >= height:
-                    continue
-                count += 1
-                e = depth[y, x]
-                if e == np.inf:
-                    continue
-                qx = e * (m[0, 0] * (2 * x + 0.5) + m[0, 1] * (2 * y + 0.5) + m[0, 2]) - px
-                qy = e * (m[1, 0] * (2 * x + 0.5) + m[1, 1] * (2 * y + 0.5) + m[1, 2]) - py
-                qz = e * (m[2, 0] * (2 * x + 0.5) + m[2, 1] * (2 * y + 0.5) + m[2, 2]) - pz
-                square = qx * qx + qy * qy + qz * qz
-                if square > 4 * radius * radius:
-                    continue
-                rise = qx * facing[r, c, 0] + qy * facing[r, c, 1] + qz * facing[r, c, 2] - 0.004 * d
-                if rise > 0.0:
-                    total += rise * radius / (square + 0.002)
-            if count:
-                out[r, c] = 1.0 / (1.0 + 0.9 * total / count)
+            n = (facing[r, c, 0], facing[r, c, 1], facing[r, c, 2])
+            across, down = single(c) + _HALF, single(r) + _HALF
+            p = _point_before(rays, c, r, d)
+            turn = (r & 3) * 4 + (c & 3)
+            least = _GRAZING * d
+            total, count = _ZERO, _ZERO
+            for k in range(TAPS):
+                x, y = int(across + reach * taps[turn, 0, k]), int(down + reach * taps[turn, 1, k])
+                i, j = min(max(y, 0), height - 1), min(max(x, 0), width - 1)
+                inside = (i == y) & (j == x)
+                q = _point_before(rays, x, y, min(depth[i, j], _SKY))
+                v = (q[0] - p[0], q[1] - p[1], q[2] - p[2])
+                rise, square = _dot(n, v) - least, _dot(v, v)
+                total += rise * radius / (square + _EPSILON) if inside & (rise > _ZERO) & (square <= far) else _ZERO
+                count += single(inside)
+            out[r, c] = _ONE / (_ONE + _STRENGTH * total / max(count, _ONE))

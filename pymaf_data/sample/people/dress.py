@@ -31,7 +31,7 @@ _SMOOTHED = {k.TOP: 8, k.BOTTOM: 6, k.OUTER: 14, k.SHOE: 26, k.SOLE: 26, k.SOCK:
 _LOOSE_FIT = (k.SHOE, k.SOLE, k.HAIR)
 """Materials that do not show where on the body they lie, so that they may slip along it."""
 
-_STIFF = (k.SHOE, k.SOLE, k.SOCK, k.HAIR, k.HAT)
+_IS_STIFF = np.isin(np.arange(k.MATERIALS), (k.SHOE, k.SOLE, k.SOCK, k.HAIR, k.HAT))
 _LEAST = 0.4  # of their thickness that these lie off the skin everywhere
 _HAIR_EDGE = 3  # edges of the mesh over which hair grows to its thickness
 
@@ -74,19 +74,24 @@ class Tailor:
         self.region = np.zeros(len(self.rest), np.int64)
         self.region[self.faces.ravel()] = np.repeat(self.face_region, 3)
         self._normals = vertex_normals(self.rest, self.faces).astype(np.float64)
-        self._smooth = self._smoothed()
+        self._off = self._smoothed()
+        self._every = np.arange(len(self.rest))
         self._tree = cKDTree(self.rest)
 
-    def _smoothed(self) -> dict[int, np.ndarray]:
-        """For each material the surface it lies on, (V, 3)."""
+    def _smoothed(self) -> np.ndarray:
+        """How far from the skin the surface lies that each material would lie on, (K, V, 3)."""
         edges = np.concatenate([self.faces[:, [0, 1]], self.faces[:, [1, 2]], self.faces[:, [2, 0]]])
         links = sparse.csr_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(len(self.rest),) * 2)
         self._step = step = sparse.diags(1 / np.asarray(links.sum(1)).ravel()) @ links
-        surfaces, current = {0: self.rest}, self.rest
-        for rounds in range(1, max(_SMOOTHED.values()) + 1):
-            current = step @ current
-            surfaces[rounds] = current
-        return {material: surfaces[rounds] for material, rounds in _SMOOTHED.items()}
+        surfaces = [self.rest]
+        for _ in range(max(_SMOOTHED.values())):
+            surfaces.append(step @ surfaces[-1])
+        off = np.zeros((k.MATERIALS, *self.rest.shape))
+        for material, rounds in _SMOOTHED.items():
+            off[material] = surfaces[rounds] - self.rest
+            if material not in _LOOSE_FIT:  # along the normal alone: prints and hems stay where they are cut
+                off[material] = np.einsum("vc,vc->v", off[material], self._normals)[:, None] * self._normals
+        return off
 
     def joint_turns(self, rotations: np.ndarray) -> np.ndarray:
         """World rotations (24, 3, 3) of the joints, from those relative to the parents."""
@@ -148,16 +153,10 @@ class Tailor:
         thick *= np.where(hairy, np.clip(1.6 * inner, 0.1, 1.0), 1.0)
         wave = np.sin(31 * x[hairy] + 9) * np.sin(37 * y[hairy]) * np.sin(29 * z[hairy] + 4)
         thick[hairy] *= 1 + outfit.fluff * (0.5 * wave + np.clip((y[hairy] - 0.44) / 0.08, 0, 1))
-        shift = thick[:, None] * self._normals
-        for kind, surface in self._smooth.items():
-            own = material == kind
-            off = surface[own] - self.rest[own]
-            if kind not in _LOOSE_FIT:  # along the normal alone: prints and hems stay where they are cut
-                off = np.einsum("vc,vc->v", off, self._normals[own])[:, None] * self._normals[own]
-            shift[own] += off
+        shift = thick[:, None] * self._normals + self._off[material, self._every]
         # Smoothing shrinks toes, heels and the crown by more than shoes and hats are thick.
         outward = np.einsum("vc,vc->v", shift, self._normals)
-        lacking = np.clip(_LEAST * thick - outward, 0, None) * np.isin(material, _STIFF)
+        lacking = np.maximum(_LEAST * thick - outward, 0) * _IS_STIFF[material]
         return shift + lacking[:, None] * self._normals
 
     def _pose(

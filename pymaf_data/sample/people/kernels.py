@@ -3,6 +3,7 @@
 Everything is said in the coordinates of the mean body's T-pose (metres, y up, facing +z, left at +x), where sleeves,
 hems and necklines are plane cuts: arms lie along x, trunk and legs along y. A point keeps its clothes in every pose.
 
+Helpers take numbers, never arrays, of which numba would count references at every call; so a cut is numbers throughout.
 All kernels are in this file, since numba's cache notices only changes of the file that the outermost one is in.
 Shapes: F faces, V vertices of the dressed mesh, h × w samples of its raster, K materials.
 """
@@ -16,19 +17,21 @@ from numba import njit
 
 Array = np.ndarray
 Triple = tuple[float, float, float]
+Quadruple = tuple[float, float, float, float]
 
 HEAD, TORSO, ARM, HAND, LEG, FOOT = range(6)
 """Regions of the body. A region of ``EXTRA + material`` is worn geometry of that one material."""
 
 EXTRA = 16
-SKIN, TOP, BOTTOM, OUTER, SHOE, SOCK, HAIR, HAT, BELT, SOLE, GLASSES = range(11)
+MATERIALS = 11
+SKIN, TOP, BOTTOM, OUTER, SHOE, SOCK, HAIR, HAT, BELT, SOLE, GLASSES = range(MATERIALS)
 """Materials."""
 
 PLAIN, RINGS, STRIPES, CHECKS, DOTS, PATCHES, PRINT, RAGLAN, SIDE, FADED, NUMBER, BLOCK = range(12)
 """Patterns."""
 
 
-_LATTICE = np.random.default_rng(20).random(1 << 15)
+_LATTICE = np.random.default_rng(20).random(1 << 15).astype(np.float32)
 
 
 class Cut(NamedTuple):
@@ -53,8 +56,8 @@ class Cut(NamedTuple):
     scarf: float  # 1: a headscarf around the face
     glasses: float  # 0 none, 1 rims, 2 dark
     belt: float  # 1: a belt at the waist
-    bends: np.ndarray  # (4,) f8 how much left and right elbow, left and right knee are bent, 0 … 1
-    face: np.ndarray  # (5,) f8 beard, brow, lips, blush, each 0 … 1, and the iris' size, 1 is usual
+    bends: Quadruple  # how much left and right elbow, left and right knee are bent, 0 … 1
+    face: tuple[float, float, float, float, float]  # beard, brow, lips, blush, each 0 … 1; the iris' size, 1 is usual
 
 
 class Cloth(NamedTuple):
@@ -76,7 +79,7 @@ def _hash(x: int, y: int, z: int) -> float:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _field(x: float, y: float, z: float) -> tuple[float, float, float, float]:
+def _field(x: float, y: float, z: float) -> Quadruple:
     """Smooth noise in 0 … 1, one cell per unit, with its gradient."""
     i, j, k = int(np.floor(x)), int(np.floor(y)), int(np.floor(z))
     a, b, c = x - i, y - j, z - k
@@ -250,7 +253,7 @@ def _second(kind: int, region: int, x: float, y: float, z: float, pitch: float, 
 
 
 @njit(nogil=True, cache=True, error_model="numpy", inline="always")
-def _fold_gradient(region: int, x: float, y: float, z: float, depth: float, bends: Array) -> Triple:
+def _fold_gradient(region: int, x: float, y: float, z: float, depth: float, bends: Quadruple) -> Triple:
     """Gradient (T-pose) of the wrinkles' height: creases along the limb, deeper where a joint is bent."""
     side = 0 if x > 0 else 1
     if region == ARM:
@@ -278,11 +281,12 @@ def _fold_gradient(region: int, x: float, y: float, z: float, depth: float, bend
 
 
 @njit(nogil=True, cache=True, error_model="numpy", inline="always")
-def _skin(region: int, x: float, y: float, z: float, cut: Cut, cloth: Cloth) -> tuple[float, float, float, float]:
+def _skin(
+    region: int, x: float, y: float, z: float, cut: Cut, skin: Triple, hair: Triple, iris: Triple, gloss: float
+) -> Quadruple:
     """Linear RGB and gloss of bare skin, with a face."""
-    c = cloth.colour[SKIN]
     mottle = 0.93 + 0.14 * _field(55 * x, 55 * y, 55 * z)[0]
-    red, green, blue, gloss = c[0, 0] * mottle, c[0, 1] * mottle, c[0, 2] * mottle, cloth.gloss[SKIN]
+    red, green, blue = skin[0] * mottle, skin[1] * mottle, skin[2] * mottle
     warm = 0.0
     if region == HAND:
         warm = 0.12
@@ -291,21 +295,18 @@ def _skin(region: int, x: float, y: float, z: float, cut: Cut, cloth: Cloth) -> 
     elif region == LEG:
         warm = 0.12 * np.exp(-(((y + 0.66) / 0.05) ** 2))
     elif region == HEAD and z > 0.05:
-        return _face(x, y, z, red, green, blue, gloss, cut, cloth)
+        return _face(x, y, z, (red, green, blue), gloss, cut, hair, iris)
     return red * (1 + 0.5 * warm), green * (1 - 0.5 * warm), blue * (1 - 0.5 * warm), gloss
 
 
 @njit(nogil=True, cache=True, error_model="numpy", inline="always")
-def _face(
-    x: float, y: float, z: float, red: float, green: float, blue: float, gloss: float, cut: Cut, cloth: Cloth
-) -> tuple[float, float, float, float]:
+def _face(x: float, y: float, z: float, skin: Triple, gloss: float, cut: Cut, hair: Triple, iris: Triple) -> Quadruple:
     """The face's own colours over the skin's: cheeks, beard, lips, brows, eyes."""
     side = abs(x)
     cheek = np.exp(-(((side - 0.042) / 0.018) ** 2 + ((y - 0.378) / 0.020) ** 2))
     tip = np.exp(-((x / 0.014) ** 2 + ((y - 0.378) / 0.012) ** 2))
     warm = cut.face[3] * (cheek + 0.8 * tip)
-    red, green, blue = red * (1 + 0.08 * warm), green * (1 - 0.16 * warm), blue * (1 - 0.14 * warm)
-    hair = cloth.colour[HAIR]
+    red, green, blue = skin[0] * (1 + 0.08 * warm), skin[1] * (1 - 0.16 * warm), skin[2] * (1 - 0.14 * warm)
     beard = cut.face[0] * _ramp(0.366 - y - 0.25 * max(0.0, 0.11 - z), 0.0, 0.012) * _ramp(y, 0.270, 0.295)
     beard *= _ramp(z, 0.045, 0.06)
     lips = (x / 0.0255) ** 2 + ((y - 0.3445) / (0.0095 if y > 0.3445 else 0.0105)) ** 2
@@ -321,20 +322,19 @@ def _face(
         beard = max(beard, cut.face[1])
     beard *= 0.75 + 0.5 * _field(400 * x, 400 * y, 160 * z)[0]
     beard = min(beard, 0.95)
-    red += beard * (hair[0, 0] - red)
-    green += beard * (hair[0, 1] - green)
-    blue += beard * (hair[0, 2] - blue)
+    red += beard * (hair[0] - red)
+    green += beard * (hair[1] - green)
+    blue += beard * (hair[2] - blue)
     u, v = side - 0.0295, y - 0.4155
     opening = (u / 0.0145) ** 2 + (v / 0.0052) ** 2
     if z > 0.10 and opening < 1.25:
         if opening > 0.8:  # lashes
             return red * 0.35, green * 0.3, blue * 0.3, gloss
-        iris = np.sqrt(u * u + (v - 0.0004) ** 2)
-        if iris < 0.0026:
+        middle = np.sqrt(u * u + (v - 0.0004) ** 2)
+        if middle < 0.0026:
             return 0.01, 0.01, 0.01, 0.5
-        if iris < 0.0058 * cut.face[4]:
-            eye = cloth.colour[GLASSES]
-            return eye[1, 0], eye[1, 1], eye[1, 2], 0.5
+        if middle < 0.0058 * cut.face[4]:
+            return iris[0], iris[1], iris[2], 0.5
         shade = 0.30 - 0.15 * opening
         return shade, shade * 0.94, shade * 0.90, 0.4
     hollow = 1 - 0.22 * np.exp(-((u / 0.02) ** 2 + ((v + 0.001) / 0.013) ** 2))
@@ -342,27 +342,20 @@ def _face(
 
 
 @njit(nogil=True, cache=True, error_model="numpy", inline="always")
-def _fabric(
-    material: int, region: int, x: float, y: float, z: float, cloth: Cloth, fine: bool
-) -> tuple[float, float, float, float]:
-    """Linear RGB and gloss of a material that is not skin."""
-    c = cloth.colour[material]
-    gloss = cloth.gloss[material]
-    if material == HAIR:
-        strand = _field(230 * x, 26 * y, 230 * z)[0]
-        tone = 0.55 + 0.9 * strand * strand + 0.25 * (_field(30 * x, 8 * y, 30 * z)[0] - 0.5)
-        return c[0, 0] * tone, c[0, 1] * tone, c[0, 2] * tone, gloss * strand
-    second = _second(cloth.pattern[material], region, x, y, z, cloth.pitch[material], cloth.phase[material])
-    tone = 1.0 + cloth.weave[material] * (_field(23 * x, 23 * y, 23 * z)[0] - 0.5)
+def _hair(x: float, y: float, z: float, colour: Triple, gloss: float) -> Quadruple:
+    """Linear RGB and gloss of strands."""
+    strand = _field(230 * x, 26 * y, 230 * z)[0]
+    tone = 0.55 + 0.9 * strand * strand + 0.25 * (_field(30 * x, 8 * y, 30 * z)[0] - 0.5)
+    return colour[0] * tone, colour[1] * tone, colour[2] * tone, gloss * strand
+
+
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _weave(x: float, y: float, z: float, depth: float, fine: bool) -> float:
+    """Brightness of a cloth's texture, about 1."""
+    tone = 1.0 + depth * (_field(23 * x, 23 * y, 23 * z)[0] - 0.5)
     if fine:
-        tone += cloth.weave[material] * (_field(310 * x, 310 * y, 310 * z)[0] - 0.5)
-    if material == SHOE and region == FOOT and abs(y + 1.128) < 0.004:
-        tone *= 0.6  # welt
-    i, share = (0, second) if second <= 1.0 else (1, second - 1.0)
-    red = c[i, 0] + share * (c[i + 1, 0] - c[i, 0])
-    green = c[i, 1] + share * (c[i + 1, 1] - c[i, 1])
-    blue = c[i, 2] + share * (c[i + 1, 2] - c[i, 2])
-    return red * tone, green * tone, blue * tone, gloss
+        tone += depth * (_field(310 * x, 310 * y, 310 * z)[0] - 0.5)
+    return tone
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -399,43 +392,60 @@ def draw_person(
         close: whether a pixel is small on the person: the weave shows, and a pixel's samples share one look.
     """
     height, width = face.shape
-    for block in range(((height + 1) // 2) * ((width + 1) // 2)):
-        r0, c0 = 2 * (block // ((width + 1) // 2)), 2 * (block % ((width + 1) // 2))
-        shaded = -1
-        for sample in range(4):
-            r, c = r0 + sample // 2, c0 + sample % 2
-            if r >= height or c >= width:
-                continue
-            f = face[r, c]
-            row, column = top + r, left + c
-            if f < 0 or depth[r, c] >= near[row, column]:
-                continue
-            near[row, column] = depth[r, c]
-            if close and shaded >= 0:
-                other, beside = top + r0 + shaded // 2, left + c0 + shaded % 2
-                gloss[row, column] = gloss[other, beside]
+    colour, kinds, pitch, phase = cloth.colour, cloth.pattern, cloth.pitch, cloth.phase
+    folded, weave, glosses = cloth.folds, cloth.weave, cloth.gloss
+    skin = (colour[SKIN, 0, 0], colour[SKIN, 0, 1], colour[SKIN, 0, 2])
+    hair = (colour[HAIR, 0, 0], colour[HAIR, 0, 1], colour[HAIR, 0, 2])
+    iris = (colour[GLASSES, 1, 0], colour[GLASSES, 1, 1], colour[GLASSES, 1, 2])
+    for r0 in range(0, height, 2):
+        for c0 in range(0, width, 2):
+            shaded = -1
+            for sample in range(4):
+                r, c = r0 + (sample >> 1), c0 + (sample & 1)
+                if r >= height or c >= width:
+                    continue
+                f, d, row, column = face[r, c], depth[r, c], top + r, left + c
+                if f < 0 or d >= near[row, column]:
+                    continue
+                near[row, column] = d
+                if close and shaded >= 0:
+                    other, beside = top + r0 + (shaded >> 1), left + c0 + (shaded & 1)
+                    gloss[row, column] = gloss[other, beside]
+                    for q in range(3):
+                        albedo[row, column, q] = albedo[other, beside, q]
+                        normal[row, column, q] = normal[other, beside, q]
+                    continue
+                shaded = sample
+                a, b, g = bary[r, c, 0], bary[r, c, 1], bary[r, c, 2]
+                i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
+                x = a * rest[i, 0] + b * rest[j, 0] + g * rest[k, 0]
+                y = a * rest[i, 1] + b * rest[j, 1] + g * rest[k, 1]
+                z = a * rest[i, 2] + b * rest[j, 2] + g * rest[k, 2]
+                region = regions[f]
+                m = worn_at(region, x, y, z, cut)
+                if m == SKIN:
+                    look = _skin(region, x, y, z, cut, skin, hair, iris, glosses[m])
+                elif m == HAIR:
+                    look = _hair(x, y, z, hair, glosses[m])
+                else:
+                    share = _second(kinds[m], region, x, y, z, pitch[m], phase[m])
+                    first = 0 if share <= 1.0 else 1
+                    share -= first
+                    tone = _weave(x, y, z, weave[m], close)
+                    if m == SHOE and region == FOOT and abs(y + 1.128) < 0.004:
+                        tone *= 0.6  # welt
+                    look = (
+                        tone * (colour[m, first, 0] + share * (colour[m, first + 1, 0] - colour[m, first, 0])),
+                        tone * (colour[m, first, 1] + share * (colour[m, first + 1, 1] - colour[m, first, 1])),
+                        tone * (colour[m, first, 2] + share * (colour[m, first + 1, 2] - colour[m, first, 2])),
+                        glosses[m],
+                    )
+                albedo[row, column, 0], albedo[row, column, 1], albedo[row, column, 2] = look[0], look[1], look[2]
+                gloss[row, column] = look[3]
+                folds, gx, gy, gz = folded[m], 0.0, 0.0, 0.0
+                if folds > 0.0:
+                    gx, gy, gz = _fold_gradient(region, x, y, z, folds, cut.bends)
                 for q in range(3):
-                    albedo[row, column, q] = albedo[other, beside, q]
-                    normal[row, column, q] = normal[other, beside, q]
-                continue
-            shaded = sample
-            a, b, g = bary[r, c, 0], bary[r, c, 1], bary[r, c, 2]
-            i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
-            x = a * rest[i, 0] + b * rest[j, 0] + g * rest[k, 0]
-            y = a * rest[i, 1] + b * rest[j, 1] + g * rest[k, 1]
-            z = a * rest[i, 2] + b * rest[j, 2] + g * rest[k, 2]
-            region = regions[f]
-            material = worn_at(region, x, y, z, cut)
-            if material == SKIN:
-                red, green, blue, shine = _skin(region, x, y, z, cut, cloth)
-            else:
-                red, green, blue, shine = _fabric(material, region, x, y, z, cloth, close)
-            albedo[row, column, 0], albedo[row, column, 1], albedo[row, column, 2] = red, green, blue
-            gloss[row, column] = shine
-            for q in range(3):
-                normal[row, column, q] = a * normals[i, q] + b * normals[j, q] + g * normals[k, q]
-            folds = cloth.folds[material]
-            if folds > 0.0:
-                gx, gy, gz = _fold_gradient(region, x, y, z, folds, cut.bends)
-                for q in range(3):
-                    normal[row, column, q] -= turns[i, q, 0] * gx + turns[i, q, 1] * gy + turns[i, q, 2] * gz
+                    smooth = a * normals[i, q] + b * normals[j, q] + g * normals[k, q]
+                    crease = turns[i, q, 0] * gx + turns[i, q, 1] * gy + turns[i, q, 2] * gz
+                    normal[row, column, q] = smooth - crease

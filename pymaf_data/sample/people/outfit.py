@@ -13,7 +13,6 @@ from pymaf_data.sample.people import palette, worn_meshes
 from pymaf_data.sample.people.kernels import Cloth, Cut
 from pymaf_data.sample.people.worn_meshes import WornMesh
 
-_KINDS = 11
 _OFF = 9.0  # a height above everything
 _ANKLE, _KNEE, _CROTCH = -1.06, -0.66, -0.30
 
@@ -86,13 +85,12 @@ def draw_outfit(rng: Generator, rest: np.ndarray, sporty: bool, skirts: bool, be
     kit(rng, draft)
     _shoes(rng, draft, sporty)
     _head(rng, draft)
-    face = np.array(
-        [
-            rng.uniform(0.3, 0.95) if rng.random() < 0.28 else 0.0, rng.uniform(0.55, 0.95), rng.uniform(0.2, 1.0),
-            rng.uniform(0.2, 1.0), rng.uniform(0.95, 1.15),
-        ]
+    face = (
+        rng.uniform(0.3, 0.95) if rng.random() < 0.28 else 0.0, rng.uniform(0.55, 0.95), rng.uniform(0.2, 1.0),
+        rng.uniform(0.2, 1.0), rng.uniform(0.95, 1.15),
     )  # fmt: skip
-    cut = Cut(**draft.cut, bends=np.asarray(bends, np.float64), face=face)
+    left_elbow, right_elbow, left_knee, right_knee = bends.tolist()
+    cut = Cut(**draft.cut, bends=(left_elbow, right_elbow, left_knee, right_knee), face=face)
     cloth = Cloth(
         draft.colour, draft.pattern, draft.pitch, draft.phase, draft.folds, draft.weave, draft.gloss
     )  # fmt: skip
@@ -106,9 +104,10 @@ def _bare(rng: Generator, rest: np.ndarray) -> _Draft:
         "sock_top": -_OFF, "hair_line": 0.0, "hair_sides": 0.335, "bald": 0.0, "hat_line": _OFF, "scarf": 0.0,
         "glasses": 0.0, "belt": 0.0,
     }  # fmt: skip
+    count = k.MATERIALS
     draft = _Draft(
-        rest, cut, np.full((_KINDS, 3, 3), 0.2), np.zeros(_KINDS, np.int64), np.full(_KINDS, 0.05),
-        rng.random(_KINDS), np.zeros(_KINDS), np.full(_KINDS, 0.14), np.zeros(_KINDS), np.zeros(_KINDS),
+        rest, cut, np.full((count, 3, 3), 0.2), np.zeros(count, np.int64), np.full(count, 0.05), rng.random(count),
+        np.zeros(count), np.full(count, 0.14), np.zeros(count), np.zeros(count),
     )  # fmt: skip
     draft.put(k.SKIN, palette.skin(rng), gloss=0.045)
     draft.put(k.HAIR, palette.hair(rng), gloss=0.10)

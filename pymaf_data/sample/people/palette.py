@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.random import Generator
 
@@ -16,16 +18,20 @@ _CLOTH = {
     "b59b6d": 0.03, "5b3a29": 0.03, "7b2230": 0.04, "a8262b": 0.03, "c8502f": 0.015, "d4a02c": 0.02, "b36a7c": 0.02,
     "6b4a78": 0.015, "2b7a78": 0.02, "d98fa0": 0.01,
 }  # fmt: skip
+_CLOTH_CODES, _CLOTH_SHARES = np.array(list(_CLOTH)), np.array(list(_CLOTH.values()))
 _DENIM = ("1b2436", "28395a", "3f5a82", "6d8bae", "16171b", "8a8d92")
 _BRIGHT = ("c21f2c", "1549a8", "0f7a3d", "e3b81e", "e8e8e8", "17171a", "e0691c", "5a1f86", "35a0d8", "7c1230", "d7f02a")
 _LEATHER = ("17120f", "2a1b12", "4b2f1c", "70492a", "e9e6e0", "3b3b3d")
 _SHOE = ("121214", "f0efec", "3a2a1e", "6b6c70", "26334d", "8c2a2a", "b8a888", "2a2a2a")
 
 
+@cache
 def linear(code: str) -> np.ndarray:
-    """(3,) linear RGB of a hexadecimal sRGB colour."""
+    """(3,) linear RGB of a hexadecimal sRGB colour; not to be written to."""
     srgb = np.array([int(code[i : i + 2], 16) for i in (0, 2, 4)]) / 255
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    colour = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    colour.flags.writeable = False
+    return colour
 
 
 def skin(rng: Generator) -> np.ndarray:
@@ -43,8 +49,7 @@ def hair(rng: Generator) -> np.ndarray:
 
 def cloth(rng: Generator) -> np.ndarray:
     """An everyday garment's colour."""
-    shares = np.array(list(_CLOTH.values()))
-    return _near(rng, str(rng.choice(list(_CLOTH), p=shares / shares.sum())))
+    return _near(rng, str(rng.choice(_CLOTH_CODES, p=_CLOTH_SHARES / _CLOTH_SHARES.sum())))
 
 
 def denim(rng: Generator) -> np.ndarray:

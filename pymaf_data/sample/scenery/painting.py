@@ -10,7 +10,7 @@ import numpy as np
 from pymaf_data.errors import RenderError
 from pymaf_data.sample.scenery.patterns import CLOUD, GRASS, SIDE, tiles
 from pymaf_data.sample.scenery.place import Place, Shell, Surfaces
-from pymaf_data.sample.scenery.shade import Run, shade
+from pymaf_data.sample.scenery.shade import shade
 from pymaf_data.sample.scenery.sky import paint_sky
 from pymaf_data.sample.scenery.visible import blend_edges, find_edges, find_patches, lens_of
 
@@ -78,7 +78,7 @@ def _centres(width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
 @lru_cache(maxsize=1)
 def _profile() -> np.ndarray:
     """The uneven line of tree tops, one period: a row of the tile of clouds, roughened."""
-    table = tiles()[: 6 * SIDE * SIDE].reshape(6, SIDE, SIDE) / 127.0
+    table = tiles()[: 6 * SIDE * SIDE].astype(np.int8).reshape(6, SIDE, SIDE) / 127.0
     return np.clip(table[CLOUD, 100] + 0.3 * table[GRASS, 77], -1, 1)
 
 
@@ -88,7 +88,7 @@ def _sampled(
     """Albedo, normal, point, emission (N, 3) of samples."""
     albedo, normal, point, emission = parts = [np.empty((len(x), 3), np.float32) for _ in range(4)]
     made_of = (shell.patches, shell.materials, shell.decals, shell.air)
-    shade(x, y, shown, lens, *made_of, rays, eye, tiles(), Run.allocate(), albedo, normal, point, emission)
+    shade(x, y, shown, lens, *made_of, rays, eye, tiles(), albedo, normal, point, emission)
     paint_sky(x, y, shown, shell.sky, rays, tiles(), albedo, normal, point, emission)
     return parts
 

@@ -1,7 +1,7 @@
 """Seamless patterns on a tile, made once per process and looked up anywhere at any footprint.
 
-Each pattern is a 512 × 512 tile of mean 0, within −1 … 1 in steps of 1/127 (bytes stay in the processor's cache), with
-a pyramid of halves: a lookup reads the level whose texels are as large as the pixel's footprint, so what is finer than
+Each pattern is a 512 × 512 tile of mean 0, within −1 … 1 in steps of 1/127 (four of them fit one number), with a
+pyramid of halves: a lookup reads the level whose texels are as large as the pixel's footprint, so what is finer than
 a pixel fades to its mean instead of flickering.
 The kernels live in the files that use them (numba's cache watches one file only); here are the tiles.
 """
@@ -27,7 +27,11 @@ _SEED = 20_210_817
 
 @lru_cache(maxsize=1)
 def tiles() -> np.ndarray:
-    """All levels of all tiles, flat int8, 127 for 1: level by level, tile by tile, row by row."""
+    """All levels of all tiles, flat int32: level by level, tile by tile, row by row.
+
+    The lowest byte of each is a texel, 127 for 1; the others are its neighbours to the right, below, and below to the
+    right, so that interpolation loads one number.
+    """
     rng = np.random.default_rng(_SEED)
     made = [
         _spectrum(rng, lambda u, v: np.hypot(u, v) ** -1.75, low=1.0),
@@ -40,10 +44,17 @@ def tiles() -> np.ndarray:
     levels = []
     current = np.stack([_normal(tile) for tile in made])
     for _ in range(LEVELS):
-        levels.append(current.ravel())
+        levels.append(_with_neighbours(np.rint(127 * current).astype(np.int8)).ravel())
         side = current.shape[1] // 2
         current = current.reshape(len(current), side, 2, side, 2).mean((2, 4)) if side else current
-    return np.rint(127 * np.concatenate(levels)).astype(np.int8)
+    return np.concatenate(levels)
+
+
+def _with_neighbours(tiles: np.ndarray) -> np.ndarray:
+    """Bytes (6, S, S) packed with those to the right, below, and below to the right, as int32."""
+    below = np.roll(tiles, -1, 1)
+    four = np.stack([tiles, np.roll(tiles, -1, 2), below, np.roll(below, -1, 2)], -1)
+    return four.view("<i4")[..., 0].astype(np.int32)
 
 
 def _normal(tile: np.ndarray) -> np.ndarray:

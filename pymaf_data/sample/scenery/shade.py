@@ -5,6 +5,9 @@ box-filtered in closed form over the pixel's footprint, noise is read from the l
 footprint in the middle of a run of neighbours, and differences from cell to cell shrink with it: nothing flickers or
 rings far away.
 
+A run of neighbours is worked on quantity by quantity, so that the processor takes several samples at once: what takes
+much of a picture (plaster, lawns, tiles, books) first looks up its patterns for the whole run.
+
 All that the cached kernel calls is in this file, since numba's cache notices changes of the outermost file only.
 """
 
@@ -24,8 +27,21 @@ MOTTLED, TILED, TURF, FOLIAGE, STRIPED, FACADE, OUTLOOK, BOOKS, PAINTING, PANELL
 Array = np.ndarray
 Triple = tuple[float, float, float]
 _NONE = (0.0, 0.0, 0.0)
+
 RUN = 128
 """Samples of one patch that are worked on together."""
+
+_ROWS = 24
+(
+    U, V, FU, FV, FOOT, T, DX, DY, DZ, LENGTH, TILT, RED, GREEN, BLUE, GLOW_RED, GLOW_GREEN, GLOW_BLUE, SHARE, VEIL,
+    X, Y, FIRST, SECOND, THIRD,
+) = range(0, _ROWS * RUN, RUN)  # fmt: skip
+"""Where a run's quantities begin in its scratch (24 · RUN,) float64.
+
+Position and footprint on the patch in metres, distance, the ray (of unit depth), its length and its share along the
+normal, albedo, emission, the light's share and what the air leaves of it, a place on a tile, values of three patterns.
+One array holds all, since only so can the compiler tell that what it writes is not what it will read.
+"""
 
 
 class Materials(NamedTuple):
@@ -59,47 +75,25 @@ class Air(NamedTuple):
     density: float
 
 
-class Run(NamedTuple):
-    """Scratch for up to ``RUN`` neighbours on one patch, each (RUN,) float64.
-
-    Position and footprint on the patch in metres, distance, the ray (of unit depth), its length and its share along the
-    normal, which side of the patch it meets (one value), then albedo and emission.
-    """
-
-    u: np.ndarray
-    v: np.ndarray
-    fu: np.ndarray
-    fv: np.ndarray
-    foot: np.ndarray
-    t: np.ndarray
-    dx: np.ndarray
-    dy: np.ndarray
-    dz: np.ndarray
-    length: np.ndarray
-    tilt: np.ndarray
-    side: np.ndarray
-    red: np.ndarray
-    green: np.ndarray
-    blue: np.ndarray
-    glow_red: np.ndarray
-    glow_green: np.ndarray
-    glow_blue: np.ndarray
-
-    @classmethod
-    def allocate(cls) -> Run:
-        """Scratch of one thread."""
-        return cls(*(np.empty(RUN) for _ in cls._fields))
-
-
 @njit(cache=True, nogil=True, error_model="numpy")
 def _colour(table: Array, row: int) -> Triple:
     return table[row, 0], table[row, 1], table[row, 2]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _put(run: Run, k: int, colour: Triple, glow: Triple) -> None:
-    run.red[k], run.green[k], run.blue[k] = colour
-    run.glow_red[k], run.glow_green[k], run.glow_blue[k] = glow
+def _rows(table: Array) -> tuple[Triple, Triple, Triple]:
+    return _colour(table, 0), _colour(table, 1), _colour(table, 2)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _dot(a: Triple, b: Triple) -> float:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _put(run: Array, k: int, colour: Triple, glow: Triple) -> None:
+    run[RED + k], run[GREEN + k], run[BLUE + k] = colour
+    run[GLOW_RED + k], run[GLOW_GREEN + k], run[GLOW_BLUE + k] = glow
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -113,20 +107,56 @@ def _level(foot: float) -> int:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _start(which: int, level: int) -> int:
+    """Where a tile begins on a level of the pyramid: 6 tiles on each level, each level a quarter of the last."""
+    square = (SIDE >> level) * (SIDE >> level)
+    return 8 * (SIDE * SIDE - square) + which * square
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _between(four: int, a: float, b: float) -> float:
+    """The value at (a, b) between the four texels of one number; about −1 … 1, mean 0."""
+    upper = (1 - a) * np.int8(four) + a * np.int8(four >> 8)
+    lower = (1 - a) * np.int8(four >> 16) + a * np.int8(four >> 24)
+    return ((1 - b) * upper + b * lower) * (1.0 / 127.0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _tile(tiles: Array, which: int, u: float, v: float, level: int) -> float:
-    """A pattern at (u, v), with one tile per unit, on a level of its pyramid; about −1 … 1, mean 0."""
+    """A pattern at (u, v), with one tile per unit, on a level of its pyramid."""
     side = SIDE >> level
-    square = side * side
-    start = 8 * (SIDE * SIDE - square) + which * square  # 6 tiles on each level, each level a quarter of the last
     x, y = u * side - 0.5, v * side - 0.5
     i, j = int(np.floor(x)), int(np.floor(y))
-    a, b = x - i, y - j
     mask = side - 1
-    top, bottom = start + (j & mask) * side, start + ((j + 1) & mask) * side
-    left, right = i & mask, (i + 1) & mask
-    upper = (1 - a) * tiles[top + left] + a * tiles[top + right]
-    lower = (1 - a) * tiles[bottom + left] + a * tiles[bottom + right]
-    return ((1 - b) * upper + b * lower) * (1.0 / 127.0)
+    return _between(tiles[_start(which, level) + (j & mask) * side + (i & mask)], x - i, y - j)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _look_up(tiles: Array, which: int, level: int, run: Array, cells: Array, count: int, into: int) -> None:
+    """A pattern at the places ``X``, ``Y`` of a run, which are lost.
+
+    In three loops, of which the first and the last work on several samples at once; loading cannot.
+    """
+    side, start = SIDE >> level, _start(which, level)
+    mask = side - 1
+    for k in range(count):
+        x, y = run[X + k] * side - 0.5, run[Y + k] * side - 0.5
+        i, j = np.floor(x), np.floor(y)
+        run[X + k], run[Y + k] = x - i, y - j
+        cells[k] = start + (int(j) & mask) * side + (int(i) & mask)
+    for k in range(count):
+        cells[k] = tiles[cells[k]]
+    for k in range(count):
+        run[into + k] = _between(cells[k], run[X + k], run[Y + k])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _pattern(tiles: Array, which: int, level: int, run: Array, cells: Array, count: int, per_u: float, at_u: float,
+             per_v: float, at_v: float, into: int) -> None:  # fmt: skip
+    """A pattern along a run, at tiles per metre of u and of v, shifted."""
+    for k in range(count):
+        run[X + k], run[Y + k] = run[U + k] * per_u + at_u, run[V + k] * per_v + at_v
+    _look_up(tiles, which, level, run, cells, count, into)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -178,42 +208,46 @@ def _times(a: Triple, factor: float) -> Triple:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _mottled(n: Array, c: Array, run: Run, count: int, tiles: Array) -> None:
+def _mottled(n: Array, c: Array, run: Array, cells: Array, count: int, tiles: Array) -> None:
     c0, c1 = _colour(c, 0), _colour(c, 1)
-    middle = run.foot[count // 2]
-    l0 = _level(middle * n[0])
-    l1 = _level(middle * n[3])
-    l2 = _level(0.37 * middle * n[0])
+    middle = run[FOOT + count // 2]
+    often, uneven, rough, stains, cracks = n[0], n[1], n[4], n[5], n[8]
+    _pattern(tiles, CLOUD, _level(middle * often), run, cells, count, often, n[6], often, n[7], FIRST)
+    _pattern(tiles, int(n[2]), _level(middle * n[3]), run, cells, count, n[3], n[7], n[3], n[6], SECOND)
+    if stains > 0.0:
+        rare = 0.37 * often
+        _pattern(tiles, CLOUD, _level(middle * rare), run, cells, count, rare, n[7], rare, -n[6], THIRD)
     for k in range(count):
-        u, v, foot = run.u[k], run.v[k], run.foot[k]
-        coarse = _tile(tiles, CLOUD, u * n[0] + n[6], v * n[0] + n[7], l0)
-        fine = _tile(tiles, int(n[2]), u * n[3] + n[7], v * n[3] + n[6], l1)
-        colour = _times(c0, 1.0 + n[1] * coarse + n[4] * fine)
-        if n[8] > 0.0:  # cracks run along a level of the noise
-            crack = (1.0 - _ramp(abs(coarse + 0.08 * fine), 0.004, 0.02)) / (1.0 + 40.0 * foot)
-            colour = _times(colour, 1.0 - n[8] * crack)
-        if n[5] > 0.0:
-            stain = _tile(tiles, CLOUD, u * 0.37 * n[0] + n[7], v * 0.37 * n[0] - n[6], l2)
-            colour = _mix(
-                colour, _times(c1, 1.0 + n[4] * fine), n[5] * _ramp(stain + 0.3 * fine + 0.25 * coarse, 0.0, 0.6)
-            )
+        coarse, fine = run[FIRST + k], run[SECOND + k]
+        colour = _times(c0, 1.0 + uneven * coarse + rough * fine)
+        if cracks > 0.0:  # along a level of the noise
+            crack = (1.0 - _ramp(abs(coarse + 0.08 * fine), 0.004, 0.02)) / (1.0 + 40.0 * run[FOOT + k])
+            colour = _times(colour, 1.0 - cracks * crack)
+        if stains > 0.0:
+            share = stains * _ramp(run[THIRD + k] + 0.3 * fine + 0.25 * coarse, 0.0, 0.6)
+            colour = _mix(colour, _times(c1, 1.0 + rough * fine), share)
         _put(run, k, colour, _NONE)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _tiled(n: Array, c: Array, run: Run, count: int, tiles: Array) -> None:
+def _tiled(n: Array, c: Array, run: Array, cells: Array, count: int, tiles: Array) -> None:
     c0, c1, c2 = _colour(c, 0), _colour(c, 1), _colour(c, 2)
-    middle = run.foot[count // 2]
-    l0 = _level(middle * n[6])
-    l1 = _level(middle * 0.23)
+    width, height, joint = n[0], n[1], n[2]
+    middle = run[FOOT + count // 2]
     for k in range(count):
-        u, v, fu, fv = run.u[k], run.v[k], run.fu[k], run.fv[k]
-        width, height, joint = n[0], n[1], n[2]
-        y = v / height + n[10]
+        y = run[V + k] / height + n[10]
         row = int(np.floor(y))
         shift = n[3] * row if n[3] >= 0.0 else 7.0 * _chance(row, 11, 5)
-        x = u / width + shift + n[9]
-        column = int(np.floor(x))
+        x = run[U + k] / width + shift + n[9]
+        apart = 3.7 * _chance(int(np.floor(x)), row, 3) if n[7] > 0.0 else 0.0
+        run[THIRD + k] = x
+        run[X + k], run[Y + k] = run[U + k] * n[6] + apart, run[V + k] * n[6] + 1.7 * apart
+    _look_up(tiles, int(n[5]), _level(middle * n[6]), run, cells, count, FIRST)
+    _pattern(tiles, CLOUD, _level(middle * 0.23), run, cells, count, 0.23, n[9], 0.23, n[10], SECOND)
+    for k in range(count):
+        x, y = run[THIRD + k], run[V + k] / height + n[10]
+        column, row = int(np.floor(x)), int(np.floor(y))
+        fu, fv, fine, coarse = run[FU + k], run[FV + k], run[FIRST + k], run[SECOND + k]
         wu, wv = fu / width, fv / height
         keep = min(max(1.0 - 0.8 * max(wu, wv), 0.0), 1.0)
         tone = 1.0 + n[4] * keep * (2.0 * _chance(column, row, 1) - 1.0)
@@ -221,9 +255,6 @@ def _tiled(n: Array, c: Array, run: Run, count: int, tiles: Array) -> None:
             share = keep * float((row + column) & 1) + (1.0 - keep) * 0.5
         else:
             share = keep * _chance(column, row, 2) + (1.0 - keep) * 0.5
-        apart = 3.7 * _chance(column, row, 3) if n[7] > 0.0 else 0.0
-        fine = _tile(tiles, int(n[5]), u * n[6] + apart, v * n[6] + 1.7 * apart, l0)
-        coarse = _tile(tiles, CLOUD, u * 0.23 + n[9], v * 0.23 + n[10], l1)
         # The light edge above and the dark one below give the tile a thickness.
         bevel = 0.06 * keep * (_within(y - row, 0.0, 0.06, wv) - _within(y - row, 0.93, 1.0, wv))
         colour = _times(_mix(c0, c1, share), tone * (1.0 + abs(n[7]) * fine + n[8] * coarse + bevel))
@@ -234,34 +265,36 @@ def _tiled(n: Array, c: Array, run: Run, count: int, tiles: Array) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _turf(n: Array, c: Array, run: Run, count: int, tiles: Array) -> None:
+def _turf(n: Array, c: Array, run: Array, cells: Array, count: int, tiles: Array) -> None:
     c0, c1, c2 = _colour(c, 0), _colour(c, 1), _colour(c, 2)
-    middle = run.foot[count // 2]
-    l0 = _level(middle * 0.043)
-    l1 = _level(middle * 0.21)
-    l2 = _level(middle * n[0])
+    middle = run[FOOT + count // 2]
+    often, bare, rough, mown, contrast, at_u, at_v = n[0], n[1], n[2], n[3], n[4], n[6], n[7]
+    _pattern(tiles, CLOUD, _level(middle * 0.043), run, cells, count, 0.043, at_u, 0.043, at_v, FIRST)
     for k in range(count):
-        u, v, foot = run.u[k], run.v[k], run.foot[k]
-        big = _tile(tiles, CLOUD, u * 0.043 + n[6], v * 0.043 + n[7], l0)
-        patch = _tile(tiles, CLOUD, u * 0.21 + n[7] + 0.13 * v, v * 0.21 + n[6], l1)
-        blade = _tile(tiles, GRASS, u * n[0] + 0.1 * patch, v * n[0] + 0.1 * big, l2)
+        run[X + k], run[Y + k] = run[U + k] * 0.21 + at_v + 0.13 * run[V + k], run[V + k] * 0.21 + at_u
+    _look_up(tiles, CLOUD, _level(middle * 0.21), run, cells, count, SECOND)
+    for k in range(count):
+        run[X + k], run[Y + k] = run[U + k] * often + 0.1 * run[SECOND + k], run[V + k] * often + 0.1 * run[FIRST + k]
+    _look_up(tiles, GRASS, _level(middle * often), run, cells, count, THIRD)
+    for k in range(count):
+        big, patch, blade = run[FIRST + k], run[SECOND + k], run[THIRD + k]
         colour = _mix(c0, c1, min(max(0.5 + 0.42 * blade + 0.22 * patch, 0.0), 1.0))
-        colour = _mix(
-            colour, _times(c2, 1.0 + 0.3 * blade), n[1] * _ramp(0.7 * big + 0.6 * patch + 0.25 * blade, -0.1, 0.75)
-        )
-        if n[3] > 0.0:  # mown in stripes
-            colour = _times(colour, 1.0 + n[4] * (2.0 * _train(u / n[3], 0.0, 0.5, foot / n[3]) - 1.0))
-        _put(run, k, _times(colour, 1.0 + 0.14 * big + n[2] * blade), _NONE)
+        share = bare * _ramp(0.7 * big + 0.6 * patch + 0.25 * blade, -0.1, 0.75)
+        colour = _mix(colour, _times(c2, 1.0 + 0.3 * blade), share)
+        if mown > 0.0:  # in stripes
+            stripe = 2.0 * _train(run[U + k] / mown, 0.0, 0.5, run[FOOT + k] / mown) - 1.0
+            colour = _times(colour, 1.0 + contrast * stripe)
+        _put(run, k, _times(colour, 1.0 + 0.14 * big + rough * blade), _NONE)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _foliage(n: Array, c: Array, run: Run, count: int, a: float, b: float, tiles: Array) -> None:
+def _foliage(n: Array, c: Array, run: Array, count: int, a: float, b: float, tiles: Array) -> None:
     c0, c1, c2 = _colour(c, 0), _colour(c, 1), _colour(c, 2)
-    middle = run.foot[count // 2]
+    middle = run[FOOT + count // 2]
     l0 = _level(middle * n[1])
     l1 = _level(middle * n[0])
     for k in range(count):
-        u, v = run.u[k], run.v[k]
+        u, v = run[U + k], run[V + k]
         clump = _tile(tiles, CLOUD, u * n[1] + n[6], v * n[1] + n[7], l0)
         leaf = _tile(tiles, LEAVES, u * n[0] + n[7], v * n[0] + n[6], l1)
         share = min(max(0.42 + 0.36 * leaf + 0.5 * clump + 0.25 * (v / b - 0.5), 0.0), 1.0)
@@ -275,14 +308,14 @@ def _foliage(n: Array, c: Array, run: Run, count: int, a: float, b: float, tiles
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _striped(n: Array, c: Array, run: Run, count: int, tiles: Array) -> None:
+def _striped(n: Array, c: Array, run: Array, count: int, tiles: Array) -> None:
     c0, c1 = _colour(c, 0), _colour(c, 1)
-    middle = run.foot[count // 2]
+    middle = run[FOOT + count // 2]
     l0 = _level(middle * 0.3)
     l1 = _level(middle * n[4])
     l2 = _level(middle * 0.31)
     for k in range(count):
-        u, v, fu = run.u[k], run.v[k], run.fu[k]
+        u, v, fu = run[U + k], run[V + k], run[FU + k]
         period = n[0]
         bend = n[5] * _tile(tiles, CLOUD, u * 0.3 + n[6], v * 0.06 + n[7], l0) if n[5] > 0.0 else 0.0
         x, w = (u + bend) / period, fu / period
@@ -294,13 +327,13 @@ def _striped(n: Array, c: Array, run: Run, count: int, tiles: Array) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _facade(n: Array, c: Array, run: Run, count: int, haze: Array, tiles: Array) -> None:
+def _facade(n: Array, c: Array, run: Array, count: int, haze: Array, tiles: Array) -> None:
     c0, c1, c2 = _colour(c, 0), _colour(c, 1), _colour(c, 2)
-    middle = run.foot[count // 2]
+    middle = run[FOOT + count // 2]
     l0 = _level(middle * 0.17)
     l1 = _level(middle * 1.1)
     for k in range(count):
-        u, v, fu, fv = run.u[k], run.v[k], run.fu[k], run.fv[k]
+        u, v, fu, fv = run[U + k], run[V + k], run[FU + k], run[FV + k]
         x, y, wu, wv = u / n[0] + 0.5, v / n[1], fu / n[0], fv / n[1]
         column, row = int(np.floor(x)), int(np.floor(y))
         coarse = _tile(tiles, CLOUD, u * 0.17 + n[6], v * 0.11 + n[7], l0)
@@ -346,13 +379,21 @@ def _facade(n: Array, c: Array, run: Run, count: int, haze: Array, tiles: Array)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _outlook(n: Array, c: Array, run: Run, count: int, a: float, b: float, tiles: Array) -> None:
+def _outlook(n: Array, c: Array, run: Array, count: int, a: float, b: float, tiles: Array) -> None:
     """A window seen from inside: frame c0, and outside sky c1 above whatever is c2, far away and out of focus."""
     c0, c1, c2 = _colour(c, 0), _colour(c, 1), _colour(c, 2)
     l0 = _level(0.03)
     l1 = _level(0.06)
     for k in range(count):
-        u, v, fu, fv, dx, dy, dz = run.u[k], run.v[k], run.fu[k], run.fv[k], run.dx[k], run.dy[k], run.dz[k]
+        u, v, fu, fv, dx, dy, dz = (
+            run[U + k],
+            run[V + k],
+            run[FU + k],
+            run[FV + k],
+            run[DX + k],
+            run[DY + k],
+            run[DZ + k],
+        )
         columns, rows = max(n[0], 1.0), max(n[1], 1.0)
         x, y = u * columns / a, v * rows / b
         edge_u, edge_v = 0.5 * n[2] * columns / a, 0.5 * n[2] * rows / b
@@ -374,12 +415,14 @@ def _outlook(n: Array, c: Array, run: Run, count: int, a: float, b: float, tiles
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _books(n: Array, c: Array, run: Run, count: int, tiles: Array) -> None:
+def _books(n: Array, c: Array, run: Array, cells: Array, count: int, tiles: Array) -> None:
     c0, c1, c2 = _colour(c, 0), _colour(c, 1), _colour(c, 2)
-    l0 = _level(run.fv[count // 2])
+    pitch, board = n[0], n[1]
     for k in range(count):
-        u, v, fu, fv = run.u[k], run.v[k], run.fu[k], run.fv[k]
-        pitch, board = n[0], n[1]
+        run[X + k], run[Y + k] = run[U + k] * 0.8, run[V + k] * 0.8 + 0.37 * np.floor(run[V + k] / pitch)
+    _look_up(tiles, FIBRE, _level(run[FV + count // 2]), run, cells, count, FIRST)
+    for k in range(count):
+        u, v, fu, fv = run[U + k], run[V + k], run[FU + k], run[FV + k]
         y = v / pitch
         row = int(np.floor(y))
         spine = n[2] * (0.75 + 0.5 * _chance(row, 1, 17))
@@ -398,16 +441,16 @@ def _books(n: Array, c: Array, run: Run, count: int, tiles: Array) -> None:
         round_ = 1.0 - 0.45 * keep * abs(2.0 * (x - column) - 1.0) ** 3
         filled = _within(y - row, board / pitch, tall, fv / pitch) * _step(group > 0.22)
         inside = _mix(_times(dark, 0.5 + (y - row)), _times(cover, round_), filled)
-        grain = _tile(tiles, FIBRE, u * 0.8, v * 0.8 + 0.37 * row, l0)
-        _put(run, k, _mix(inside, _times(c0, 1.0 + 0.2 * grain), _train(y, 0.0, board / pitch, fv / pitch)), _NONE)
+        wood = _times(c0, 1.0 + 0.2 * run[FIRST + k])
+        _put(run, k, _mix(inside, wood, _train(y, 0.0, board / pitch, fv / pitch)), _NONE)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _painting(n: Array, c: Array, run: Run, count: int, a: float, b: float, tiles: Array) -> None:
+def _painting(n: Array, c: Array, run: Array, count: int, a: float, b: float, tiles: Array) -> None:
     c0, c1, c2 = _colour(c, 0), _colour(c, 1), _colour(c, 2)
-    l0 = _level(max(run.fu[count // 2], run.fv[count // 2]))
+    l0 = _level(max(run[FU + count // 2], run[FV + count // 2]))
     for k in range(count):
-        u, v, fu, fv = run.u[k], run.v[k], run.fu[k], run.fv[k]
+        u, v, fu, fv = run[U + k], run[V + k], run[FU + k], run[FV + k]
         s, t = u / max(a, b), v / max(a, b)
         warp = _tile(tiles, CLOUD, s * 0.5 + n[6], t * 0.5 + n[7], l0)
         if n[2] < 0.5:  # land and sky
@@ -430,13 +473,13 @@ def _painting(n: Array, c: Array, run: Run, count: int, a: float, b: float, tile
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _panelled(n: Array, c: Array, run: Run, count: int, a: float, b: float, tiles: Array) -> None:
+def _panelled(n: Array, c: Array, run: Array, count: int, a: float, b: float, tiles: Array) -> None:
     """A door or cupboard front: panels with a lit and a dark edge, and a handle of colour c1."""
     c0, c1 = _colour(c, 0), _colour(c, 1)
-    middle = run.foot[count // 2]
+    middle = run[FOOT + count // 2]
     l0 = _level(middle * n[6])
     for k in range(count):
-        u, v, fu, fv = run.u[k], run.v[k], run.fu[k], run.fv[k]
+        u, v, fu, fv = run[U + k], run[V + k], run[FU + k], run[FV + k]
         columns, rows, rim, groove = max(n[0], 1.0), max(n[1], 1.0), n[2], n[3]
         w, h = a / columns, b / rows
         x, y = u - w * np.floor(u / w), v - h * np.floor(v / h)
@@ -453,10 +496,10 @@ def _panelled(n: Array, c: Array, run: Run, count: int, a: float, b: float, tile
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _shopfront(n: Array, c: Array, run: Run, count: int, a: float, b: float, haze: Array, tiles: Array) -> None:
+def _shopfront(n: Array, c: Array, run: Array, count: int, a: float, b: float, haze: Array, tiles: Array) -> None:
     c0, c1, c2 = _colour(c, 0), _colour(c, 1), _colour(c, 2)
     for k in range(count):
-        u, v, fu, fv = run.u[k], run.v[k], run.fu[k], run.fv[k]
+        u, v, fu, fv = run[U + k], run[V + k], run[FU + k], run[FV + k]
         bay = n[0]
         number = int(np.floor(u / bay))
         frame = 1.0 - _train(u / bay, 0.03, 0.97, fu / bay) * _within(v, n[1], b - n[2], fv)
@@ -492,14 +535,14 @@ def _shopfront(n: Array, c: Array, run: Run, count: int, a: float, b: float, haz
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _water(n: Array, c: Array, run: Run, count: int, haze: Array, tiles: Array) -> None:
+def _water(n: Array, c: Array, run: Array, count: int, haze: Array, tiles: Array) -> None:
     """``tilt`` is the sine of the angle between ray and surface."""
     c0, c1 = _colour(c, 0), _colour(c, 1)
-    middle = run.foot[count // 2]
+    middle = run[FOOT + count // 2]
     l0 = _level(0.3 * middle)
     l1 = _level(middle)
     for k in range(count):
-        u, v, tilt = run.u[k], run.v[k], run.tilt[k] / run.length[k]
+        u, v, tilt = run[U + k], run[V + k], run[TILT + k] / run[LENGTH + k]
         ripple = _tile(tiles, CLOUD, u * 0.13 + n[6], v * 0.31 + n[7], l0)
         fine = _tile(tiles, CLOUD, u * 0.7 + n[7], v * 1.6, l1)
         mirror = 0.04 + 0.9 * (1.0 - min(tilt + 0.06 * ripple + 0.04 * fine, 1.0)) ** 5
@@ -510,17 +553,26 @@ def _water(n: Array, c: Array, run: Run, count: int, haze: Array, tiles: Array) 
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _decals(first: int, total: int, decals: Decals, run: Run, count: int, tiles: Array) -> None:
+def _decals(first: int, total: int, decals: Decals, run: Array, count: int, tiles: Array) -> None:
     """Lay the marks of a patch over a run."""
-    middle = run.foot[count // 2]
+    middle = run[FOOT + count // 2]
     l0 = _level(middle * 0.5)
     l1 = _level(middle * 1.3)
+    u0, u1, v0, v1 = np.inf, -np.inf, np.inf, -np.inf  # what the run covers: most marks lie elsewhere
+    for k in range(count):
+        foot = run[FU + k] + run[FV + k]
+        u0, u1 = min(u0, run[U + k] - foot), max(u1, run[U + k] + foot)
+        v0, v1 = min(v0, run[V + k] - foot), max(v1, run[V + k] + foot)
     for d in range(first, first + total):
         s0, s1, s2, s3 = decals.shape[d, 0], decals.shape[d, 1], decals.shape[d, 2], decals.shape[d, 3]
         ring, wear, strength = decals.shape[d, 4] != 0.0, decals.wear[d], decals.strength[d]
         mark = _colour(decals.colour, d)
+        far = s2 + s3
+        extent = (s0 - far, s0 + far, s1 - far, s1 + far) if ring else (s0, s1, s2, s3)
+        if u1 < extent[0] or u0 > extent[1] or v1 < extent[2] or v0 > extent[3]:
+            continue
         for k in range(count):
-            u, v, fu, fv = run.u[k], run.v[k], run.fu[k], run.fv[k]
+            u, v, fu, fv = run[U + k], run[V + k], run[FU + k], run[FV + k]
             if ring:
                 off = abs(np.sqrt((u - s0) ** 2 + (v - s1) ** 2) - s2)
                 foot = max(0.5 * (fu + fv), 1e-4)
@@ -532,26 +584,26 @@ def _decals(first: int, total: int, decals: Decals, run: Run, count: int, tiles:
             if cover <= 0.0:
                 continue
             if wear > 0.0:
-                foot = run.foot[k]
+                foot = run[FOOT + k]
                 rub = _tile(tiles, CLOUD, u * 0.5, v * 0.5, l0)
                 rub += 0.6 * _tile(tiles, GRAIN, u * 1.3, v * 1.3, l1)
                 cover *= 1.0 - wear * _ramp(rub, -0.3, 0.5)
             cover *= strength
-            run.red[k] += (mark[0] - run.red[k]) * cover
-            run.green[k] += (mark[1] - run.green[k]) * cover
-            run.blue[k] += (mark[2] - run.blue[k]) * cover
+            run[RED + k] += (mark[0] - run[RED + k]) * cover
+            run[GREEN + k] += (mark[1] - run[GREEN + k]) * cover
+            run[BLUE + k] += (mark[2] - run[BLUE + k]) * cover
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _surfaces(kind: int, c: Array, n: Array, run: Run, count: int, a: float, b: float, haze: Array, tiles: Array
-              ) -> None:  # fmt: skip
+def _surfaces(kind: int, c: Array, n: Array, run: Array, cells: Array, count: int, a: float, b: float, haze: Array,
+              tiles: Array) -> None:  # fmt: skip
     """Albedo and emission of the first ``count`` samples of a run, all of one material."""
     if kind == MOTTLED:
-        _mottled(n, c, run, count, tiles)
+        _mottled(n, c, run, cells, count, tiles)
     elif kind == TILED:
-        _tiled(n, c, run, count, tiles)
+        _tiled(n, c, run, cells, count, tiles)
     elif kind == TURF:
-        _turf(n, c, run, count, tiles)
+        _turf(n, c, run, cells, count, tiles)
     elif kind == FOLIAGE:
         _foliage(n, c, run, count, a, b, tiles)
     elif kind == STRIPED:
@@ -561,7 +613,7 @@ def _surfaces(kind: int, c: Array, n: Array, run: Run, count: int, a: float, b: 
     elif kind == OUTLOOK:
         _outlook(n, c, run, count, a, b, tiles)
     elif kind == BOOKS:
-        _books(n, c, run, count, tiles)
+        _books(n, c, run, cells, count, tiles)
     elif kind == PAINTING:
         _painting(n, c, run, count, a, b, tiles)
     elif kind == PANELLED:
@@ -573,16 +625,15 @@ def _surfaces(kind: int, c: Array, n: Array, run: Run, count: int, a: float, b: 
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _lost(dark: Array, u: float, v: float, a: float, b: float) -> float:
-    """What corners leave of the light that comes from all sides; falls like e^−2d, without its cost."""
-    left, whole = 1.0, 1.0
-    for k in range(4):
-        gap = u if k == 0 else a - u if k == 1 else v if k == 2 else b - v
-        if dark[k] > 0.0 and gap < 4.0:
-            rise = 1.0 + gap * (2.0 + gap * (2.0 + 2.0 * gap))
-            left *= rise - dark[k]
-            whole *= rise
-    return left / whole
+def _darken(run: Array, count: int, along: int, first: float, step: float, dark: float) -> None:
+    """Take from a run what a corner keeps of the light from all sides; it lies ``first + step · u`` (or v) metres away.
+
+    Falls like e^−2d, without its cost.
+    """
+    for k in range(count):
+        gap = first + step * run[along + k]
+        rise = 1.0 + gap * (2.0 + gap * (2.0 + 2.0 * gap))
+        run[SHARE + k] *= (rise - dark) / rise if gap < 4.0 else 1.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -595,62 +646,71 @@ def _lamplight(x: float, y: float, z: float, nx: float, ny: float, nz: float, br
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _trace(x: Array, y: Array, lens: Array, rays: Array, normal: Array, run: Run, count: int) -> None:
-    """Where the rays of a run meet its patch, and how much of it a pixel takes in."""
-    facing = 0.0
+def _trace(x: Array, y: Array, lens: Array, rays: Array, normal: Array, run: Array, count: int) -> float:
+    """Where the rays of a run meet its patch and how much of it a pixel takes in. 1 if they meet its front, else −1."""
+    (q, u_lens, v_lens), (rx, ry, rz) = _rows(lens), _rows(rays)
+    n = (normal[0], normal[1], normal[2])
     for k in range(count):
-        i, j = x[k], y[k]
-        t = 1.0 / max(lens[0, 0] * i + lens[0, 1] * j + lens[0, 2], 1e-6)
-        u = (lens[1, 0] * i + lens[1, 1] * j + lens[1, 2]) * t
-        v = (lens[2, 0] * i + lens[2, 1] * j + lens[2, 2]) * t
-        fu = (abs(lens[1, 0] - u * lens[0, 0]) + abs(lens[1, 1] - u * lens[0, 1])) * t
-        fv = (abs(lens[2, 0] - v * lens[0, 0]) + abs(lens[2, 1] - v * lens[0, 1])) * t
-        dx = rays[0, 0] * i + rays[0, 1] * j + rays[0, 2]
-        dy = rays[1, 0] * i + rays[1, 1] * j + rays[1, 2]
-        dz = rays[2, 0] * i + rays[2, 1] * j + rays[2, 2]
-        length = np.sqrt(dx * dx + dy * dy + dz * dz)
-        facing = normal[0] * dx + normal[1] * dy + normal[2] * dz
-        run.u[k], run.v[k], run.fu[k], run.fv[k], run.t[k] = u, v, fu, fv, t
-        run.dx[k], run.dy[k], run.dz[k], run.length[k], run.tilt[k] = dx, dy, dz, length, abs(facing)
-        run.foot[k] = min(fu, fv) + 0.25 * max(fu, fv)
-    run.side[0] = -1.0 if facing > 0.0 else 1.0
+        p = (float(x[k]), float(y[k]), 1.0)
+        t = 1.0 / max(_dot(q, p), 1e-6)
+        u, v = _dot(u_lens, p) * t, _dot(v_lens, p) * t
+        fu = (abs(u_lens[0] - u * q[0]) + abs(u_lens[1] - u * q[1])) * t
+        fv = (abs(v_lens[0] - v * q[0]) + abs(v_lens[1] - v * q[1])) * t
+        ray = (_dot(rx, p), _dot(ry, p), _dot(rz, p))
+        run[U + k], run[V + k], run[FU + k], run[FV + k], run[T + k] = u, v, fu, fv, t
+        run[DX + k], run[DY + k], run[DZ + k] = ray
+        run[LENGTH + k], run[TILT + k] = np.sqrt(_dot(ray, ray)), abs(_dot(n, ray))
+        run[FOOT + k] = min(fu, fv) + 0.25 * max(fu, fv)
+    return -1.0 if _dot(n, (run[DX], run[DY], run[DZ])) > 0.0 else 1.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _light(run: Run, start: int, count: int, own: Array, dark: Array, a: float, b: float, air: Air, eye: Array,
-           albedo: Array, normal: Array, point: Array, emission: Array) -> None:  # fmt: skip
-    """Hand a run over, with what corners, lamps and air do to its light."""
-    nx, ny, nz = own[0] * run.side[0], own[1] * run.side[0], own[2] * run.side[0]
-    haze = _colour(air.haze.reshape(1, 3), 0)
-    cornered = dark[0] + dark[1] + dark[2] + dark[3] > 0.0
-    lamps, base, density = air.lamps, air.base, air.density
+def _reach(run: Array, count: int, normal: Triple, dark: Array, a: float, b: float, air: Air, eye: Triple) -> None:
+    """The share of light that corners, lamps and air leave a run, and how much of its own look the air does."""
+    base, density, lamps = air.base, air.density, air.lamps
     for k in range(count):
-        s, t = start + k, run.t[k]
-        px, py, pz = eye[0] + t * run.dx[k], eye[1] + t * run.dy[k], eye[2] + t * run.dz[k]
-        share = base
-        for m in range(lamps.shape[0]):
-            narrow = 1.0 / (lamps[m, 4] * lamps[m, 4])
-            x, y, z = lamps[m, 0] - px, lamps[m, 1] - py, lamps[m, 2] - pz
-            share += _lamplight(x, y, z, nx, ny, nz, lamps[m, 3], narrow)
-        if cornered:
-            share *= _lost(dark, run.u[k], run.v[k], a, b)
-        veil = 1.0
-        if density > 0.0:
-            thick = density * t * run.length[k]
-            veil = 1.0 / (1.0 + thick * (1.0 + 0.5 * thick))
-        share *= veil
-        lost = 1.0 - veil
-        point[s, 0], point[s, 1], point[s, 2] = px, py, pz
-        normal[s, 0], normal[s, 1], normal[s, 2] = nx, ny, nz
-        albedo[s, 0], albedo[s, 1], albedo[s, 2] = run.red[k] * share, run.green[k] * share, run.blue[k] * share
-        emission[s, 0] = run.glow_red[k] * veil + haze[0] * lost
-        emission[s, 1] = run.glow_green[k] * veil + haze[1] * lost
-        emission[s, 2] = run.glow_blue[k] * veil + haze[2] * lost
+        run[SHARE + k] = base
+    for m in range(lamps.shape[0]):
+        x, y, z = lamps[m, 0] - eye[0], lamps[m, 1] - eye[1], lamps[m, 2] - eye[2]
+        bright, narrow = lamps[m, 3], 1.0 / (lamps[m, 4] * lamps[m, 4])
+        for k in range(count):
+            dx, dy, dz = x - run[T + k] * run[DX + k], y - run[T + k] * run[DY + k], z - run[T + k] * run[DZ + k]
+            run[SHARE + k] += _lamplight(dx, dy, dz, normal[0], normal[1], normal[2], bright, narrow)
+    for side in range(4):
+        if dark[side] > 0.0:
+            size = (0.0, a, 0.0, b)[side]
+            _darken(run, count, U if side < 2 else V, size, -1.0 if side & 1 else 1.0, dark[side])
+    for k in range(count):
+        thick = density * run[T + k] * run[LENGTH + k]
+        veil = 1.0 / (1.0 + thick * (1.0 + 0.5 * thick))
+        run[VEIL + k] = veil
+        run[SHARE + k] *= veil
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _hand_over(run: Array, count: int, own: Triple, haze: Array, eye: Triple, albedo: Array, normal: Array,
+               point: Array, emission: Array) -> None:  # fmt: skip
+    """Write a run to its part of the samples, flat (3 · count,): rows of three numbers would go one by one."""
+    h0, h1, h2 = haze[0], haze[1], haze[2]
+    for k in range(count):
+        normal[3 * k], normal[3 * k + 1], normal[3 * k + 2] = own
+    for k in range(count):
+        point[3 * k] = eye[0] + run[T + k] * run[DX + k]
+        point[3 * k + 1] = eye[1] + run[T + k] * run[DY + k]
+        point[3 * k + 2] = eye[2] + run[T + k] * run[DZ + k]
+    for k in range(count):
+        albedo[3 * k] = run[RED + k] * run[SHARE + k]
+        albedo[3 * k + 1] = run[GREEN + k] * run[SHARE + k]
+        albedo[3 * k + 2] = run[BLUE + k] * run[SHARE + k]
+    for k in range(count):
+        emission[3 * k] = h0 + (run[GLOW_RED + k] - h0) * run[VEIL + k]
+        emission[3 * k + 1] = h1 + (run[GLOW_GREEN + k] - h1) * run[VEIL + k]
+        emission[3 * k + 2] = h2 + (run[GLOW_BLUE + k] - h2) * run[VEIL + k]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def shade(x: Array, y: Array, shown: Array, lens: Array, patches: Patches, materials: Materials, decals: Decals,
-          air: Air, rays: Array, eye: Array, tiles: Array, run: Run, albedo: Array, normal: Array, point: Array,
+          air: Air, rays: Array, eye: Array, tiles: Array, albedo: Array, normal: Array, point: Array,
           emission: Array) -> None:  # fmt: skip
     """Fill what N samples at pixels ``x``, ``y`` (N,) show of the patches ``shown`` (N,); −1 is left alone.
 
@@ -658,6 +718,9 @@ def shade(x: Array, y: Array, shown: Array, lens: Array, patches: Patches, mater
     :func:`pymaf_data.sample.scenery.visible.lens_of`. Albedo carries what corners and lamps do to the light.
     Samples are worked on in runs of one patch, so that what they share is looked up once.
     """
+    run, cells = np.empty(_ROWS * RUN), np.empty(RUN, np.int32)
+    where = (eye[0], eye[1], eye[2])
+    albedos, normals, points, emissions = albedo.ravel(), normal.ravel(), point.ravel(), emission.ravel()
     start, total = 0, x.shape[0]
     while start < total:
         p = shown[start]
@@ -665,25 +728,18 @@ def shade(x: Array, y: Array, shown: Array, lens: Array, patches: Patches, mater
         while end < total and shown[end] == p and end - start < RUN:
             end += 1
         if p >= 0:
-            count, m = end - start, patches.material[p]
-            a, b = patches.size[p, 0], patches.size[p, 1]
-            _trace(x[start:end], y[start:end], lens[p], rays, patches.normal[p], run, count)
-            _surfaces(materials.kind[m], materials.colours[m], materials.numbers[m], run, count, a, b, air.haze, tiles)
-            if patches.decals[p, 1] > 0:
-                _decals(patches.decals[p, 0], patches.decals[p, 1], decals, run, count, tiles)
-            _light(
-                run,
-                start,
-                count,
-                patches.normal[p],
-                patches.corner_dark[p],
-                a,
-                b,
-                air,
-                eye,
-                albedo,
-                normal,
-                point,
-                emission,
+            count, m, n = end - start, patches.material[p], patches.normal[p]
+            a, b, marks = patches.size[p, 0], patches.size[p, 1], patches.decals[p]
+            side = _trace(x[start:end], y[start:end], lens[p], rays, n, run, count)
+            _surfaces(
+                materials.kind[m], materials.colours[m], materials.numbers[m], run, cells, count, a, b, air.haze, tiles
             )
+            if marks[1] > 0:
+                _decals(marks[0], marks[1], decals, run, count, tiles)
+            own = (n[0] * side, n[1] * side, n[2] * side)
+            _reach(run, count, own, patches.corner_dark[p], a, b, air, where)
+            part = slice(3 * start, 3 * end)
+            _hand_over(
+                run, count, own, air.haze, where, albedos[part], normals[part], points[part], emissions[part]
+            )  # fmt: skip
         start = end

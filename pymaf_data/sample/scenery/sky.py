@@ -38,6 +38,23 @@ class Sky(NamedTuple):
     ridge_colours: np.ndarray
 
 
+class Dome(NamedTuple):
+    """What a sky is without its ridges, in numbers alone: arrays would be counted at every sample."""
+
+    zenith: Triple
+    horizon: Triple
+    cloud: Triple
+    glow: Triple
+    sun: Triple
+    cover: float
+    shift: tuple[float, float]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _triple(vector: Array) -> Triple:
+    return vector[0], vector[1], vector[2]
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def _tile(tiles: Array, which: int, u: float, v: float, foot: float) -> float:
     """As in ``shade``: numba's cache wants it in this file."""
@@ -52,11 +69,9 @@ def _tile(tiles: Array, which: int, u: float, v: float, foot: float) -> float:
     i, j = int(np.floor(x)), int(np.floor(y))
     a, b = x - i, y - j
     mask = side - 1
-    top = start + which * side * side + (j & mask) * side
-    bottom = start + which * side * side + ((j + 1) & mask) * side
-    left, right = i & mask, (i + 1) & mask
-    upper = (1 - a) * tiles[top + left] + a * tiles[top + right]
-    lower = (1 - a) * tiles[bottom + left] + a * tiles[bottom + right]
+    four = tiles[start + which * side * side + (j & mask) * side + (i & mask)]
+    upper = (1 - a) * np.int8(four) + a * np.int8(four >> 8)
+    lower = (1 - a) * np.int8(four >> 16) + a * np.int8(four >> 24)
     return ((1 - b) * upper + b * lower) * (1.0 / 127.0)
 
 
@@ -71,13 +86,12 @@ def _mix(a: Triple, b: Triple, share: float) -> Triple:
     return a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share, a[2] + (b[2] - a[2]) * share
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def _air(sky: Sky, x: float, y: float, z: float, foot: float, tiles: Array) -> Triple:
+@njit(cache=True, nogil=True, error_model="numpy")
+def _air(sky: Dome, x: float, y: float, z: float, foot: float, tiles: Array) -> Triple:
     """Air and clouds in the unit direction (x, y, z)."""
     up = max(y, 0.0)
     clear = (1.0 - up) * (1.0 - up)
-    h, e = sky.horizon, sky.zenith
-    colour = _mix((h[0], h[1], h[2]), (e[0], e[1], e[2]), 1.0 - clear * clear)
+    colour = _mix(sky.horizon, sky.zenith, 1.0 - clear * clear)
     towards = max(x * sky.sun[0] + y * sky.sun[1] + z * sky.sun[2], 0.0)
     fourth = towards * towards * towards * towards
     warm = 0.35 * fourth * fourth
@@ -98,7 +112,7 @@ def _air(sky: Sky, x: float, y: float, z: float, foot: float, tiles: Array) -> T
     return _mix(colour, (c[0] * tone, c[1] * tone, c[2] * (tone + 0.02)), 0.94 * dense)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _ridge_top(ridges: Array, r: int, across: float, foot: float, tiles: Array) -> float:
     """Tangent of a ridge's height in the direction ``across``, radians."""
     place = across * ridges[r, 3] + ridges[r, 4]
@@ -120,9 +134,13 @@ def paint_sky(x: Array, y: Array, shown: Array, sky: Sky, rays: Array, tiles: Ar
 
     Their albedo, normal and point become zero.
     """
-    highest = -1.0
-    for r in range(sky.ridges.shape[0]):
-        highest = max(highest, sky.ridges[r, 1] * (1.0 + 1.7 * sky.ridges[r, 2]))
+    dome = Dome(
+        _triple(sky.zenith), _triple(sky.horizon), _triple(sky.cloud), _triple(sky.glow), _triple(sky.sun), sky.cover,
+        (sky.shift[0], sky.shift[1]),
+    )  # fmt: skip
+    rows, tints, highest = sky.ridges, sky.ridge_colours, -1.0
+    for r in range(rows.shape[0]):
+        highest = max(highest, rows[r, 1] * (1.0 + 1.7 * rows[r, 2]))
     wide = np.sqrt(rays[0, 0] ** 2 + rays[1, 0] ** 2 + rays[2, 0] ** 2)
     for s in range(x.shape[0]):
         if shown[s] >= 0:
@@ -137,24 +155,24 @@ def paint_sky(x: Array, y: Array, shown: Array, sky: Sky, rays: Array, tiles: Ar
         across = np.arctan2(dx, -dz) if slope < highest + foot else 0.0
         colour = (0.0, 0.0, 0.0)
         cover = 1.0
-        ridges = sky.ridges.shape[0] if slope < highest + foot else 0
+        ridges = rows.shape[0] if slope < highest + foot else 0
         for r in range(ridges - 1, -1, -1):  # from near to far, until nothing is left to cover
-            top = _ridge_top(sky.ridges, r, across, foot, tiles)
+            top = _ridge_top(rows, r, across, foot, tiles)
             share = cover * min(max((top - slope) / foot + 0.5, 0.0), 1.0)
             if share <= 0.0:
                 continue
-            scale = 3.0 if sky.ridges[r, 0] == WOODS else 1.0
-            tone = 1.0 + 0.22 * _tile(tiles, 0, scale * across, 3.0 * scale * slope + sky.ridges[r, 4], scale * foot)
-            if sky.ridges[r, 0] == WOODS:
+            scale = 3.0 if rows[r, 0] == WOODS else 1.0
+            tone = 1.0 + 0.22 * _tile(tiles, 0, scale * across, 3.0 * scale * slope + rows[r, 4], scale * foot)
+            if rows[r, 0] == WOODS:
                 tone += 0.3 * _tile(tiles, 5, 2.0 * across, 2.0 * slope, 2.0 * foot) + 0.35 * (slope / top - 0.6)
-            tint = (sky.ridge_colours[r, 0], sky.ridge_colours[r, 1], sky.ridge_colours[r, 2])
+            tint = (tints[r, 0], tints[r, 1], tints[r, 2])
             part = share * tone
             colour = (colour[0] + part * tint[0], colour[1] + part * tint[1], colour[2] + part * tint[2])
             cover -= share
             if cover <= 0.004:
                 break
         if cover > 0.004:
-            air = _air(sky, dx / length, dy / length, dz / length, foot, tiles)
+            air = _air(dome, dx / length, dy / length, dz / length, foot, tiles)
             colour = (colour[0] + cover * air[0], colour[1] + cover * air[1], colour[2] + cover * air[2])
         for k in range(3):
             albedo[s, k], normal[s, k], point[s, k] = 0.0, 0.0, 0.0

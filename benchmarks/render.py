@@ -86,9 +86,8 @@ def candidates(count: int) -> dict[str, Callable[[], int]]:
 
         return run
 
-    @torch.no_grad()
     def fit_to_chunk(rows: slice) -> None:
-        encode(render_stored(body(pose[rows], betas[rows]).vertices, cameras[rows], atlas))
+        encode(render_stored(body.mesh(pose[rows], betas[rows]), cameras[rows], atlas))
 
     return {
         "56 px": over_blocks(lambda rows: render_iuv(vertices[rows], pi[rows], atlas, 56)),
@@ -99,7 +98,7 @@ def candidates(count: int) -> dict[str, Callable[[], int]]:
             lambda rows: rasterize(vertices[rows], atlas.mesh_faces, weak_to_camera(pi[rows]), 224)
         ),
         "stored": over_blocks(lambda rows: render_stored(vertices[rows], cameras[rows], atlas)),
-        "body": over_blocks(torch.no_grad()(lambda rows: body(pose[rows], betas[rows]))),
+        "body": over_blocks(lambda rows: body.mesh(pose[rows], betas[rows])),
         "encode": over_blocks(lambda rows: encode(maps[rows])),
         "fit to chunk": over_blocks(fit_to_chunk),
         "warp": over_blocks(lambda rows: warp_maps(maps[rows], to_target, False, atlas)),

@@ -216,7 +216,7 @@ def _people(view: View, standing: list[_Standing]) -> tuple[Person, ...]:
     seen = np.array([turned.figure.rotations for turned, _ in standing]).reshape(-1, len(SMPL24), 3, 3)
     for rotations, (turned, _) in zip(seen, standing, strict=True):
         rotations[0] = view.rotation @ turned.turn @ rotations[0]
-    poses = matrix_to_axis_angle(torch.from_numpy(seen)).reshape(len(seen), -1).numpy()
+    poses = matrix_to_axis_angle(torch.from_numpy(seen)).reshape(len(seen), 3 * len(SMPL24)).numpy()
     return tuple(_person(view, turned, place, pose) for (turned, place), pose in zip(standing, poses, strict=True))
 
 

@@ -156,3 +156,10 @@ def test_complete_are_those_with_all_twelve_body_joints_in_the_picture(scenes):
             assert ((pixels >= 0).all() and (pixels < scene.view.size).all()) == complete
             found.append(complete)
     assert len(set(found)) == 2
+
+
+def test_a_view_in_which_nobody_finds_a_place_is_empty(workshop, monkeypatch):
+    monkeypatch.setattr("pymaf_data.sample.scene._find_place", lambda *_: None)
+    scene = draw_scene(np.random.default_rng(0), workshop.body, (640, 480), "train")
+    assert scene.people == ()
+    assert scene.complete() == []

@@ -6,9 +6,9 @@
     x       = Σ_j w_j (G_j · [v − J_j])                     skinning
 
 J(β) is affine in β, so its template and its ten directions are multiplied out once (in float64) instead of
-regressing 24 joints from all vertices at every call. A batch of 64 takes about 25 ms in float32 on one core, 7 of
-them the product with ``posedirs``. It stays dense: SMPL's is, and torch's sparse product would win only 6 ms for the
-free body. Fitting loops need no mesh: :meth:`BodyModel.keypoints` takes 5 ms.
+regressing 24 joints from all vertices at every call. A batch of 64 takes about 30 ms in float32 on one core, 5 of
+them the product with the blend shapes. It stays dense: SMPL's is. Who needs no gradients takes :meth:`BodyModel.mesh`,
+8 ms; fitting loops need no mesh, :meth:`BodyModel.keypoints` takes 7.
 
 Semantics follow Loper et al., "SMPL", SIGGRAPH Asia 2015, and agree with the ``smplx`` package within 1e-5 m.
 Shape letters: B batch, V vertices, F faces.
@@ -56,8 +56,7 @@ class BodyModel(nn.Module):
 
     v_template: Tensor
     faces: Tensor
-    shapedirs: Tensor
-    posedirs: Tensor
+    blendshapes: Tensor
     J_regressor: Tensor
     lbs_weights: Tensor
     parents: Tensor
@@ -74,7 +73,7 @@ class BodyModel(nn.Module):
     _j49: Tensor
     _position: Tensor
     _support: Tensor
-    _support_posedirs: Tensor
+    _support_blendshapes: Tensor
     _support_landmarks: Tensor
     _support_extra: Tensor
 
@@ -96,10 +95,12 @@ class BodyModel(nn.Module):
         self.register_buffer(name, torch.tensor(value, dtype=dtype), persistent=False)
 
     def _register_arrays(self, arrays: BodyArrays) -> None:
-        for name in ("v_template", "faces", "parents", "shapedirs", "posedirs", "mirror"):
+        for name in ("v_template", "faces", "parents", "mirror"):
             self._buffer(name, getattr(arrays, name))
         for name in ("mean_pose6d", "mean_betas", "mean_camera"):
             self._buffer(name, getattr(arrays, name))
+        shape = np.asarray(arrays.shapedirs).reshape(-1, NUM_BETAS).T
+        self._buffer("blendshapes", np.concatenate([shape, arrays.posedirs]))
         self._buffer("lbs_weights", arrays.weights)
         self._buffer("J_regressor", arrays.joints.matrix)
         self._buffer("_extra", arrays.extra.matrix)
@@ -116,7 +117,7 @@ class BodyModel(nn.Module):
         support = np.union1d(arrays.landmarks, np.flatnonzero(arrays.extra.matrix.any(0)))
         columns = (3 * support[:, None] + np.arange(3)).ravel()
         self._buffer("_support", support)
-        self._buffer("_support_posedirs", arrays.posedirs[:, columns])
+        self._buffer("_support_blendshapes", self.blendshapes.numpy()[:, columns])
         self._buffer("_support_landmarks", np.searchsorted(support, arrays.landmarks))
         self._buffer("_support_extra", arrays.extra.matrix[:, support])
         depth = np.zeros(NUM_JOINTS, dtype=np.int64)
@@ -147,9 +148,7 @@ class BodyModel(nn.Module):
         """
         self._check(pose, betas, translation)
         transforms, skeleton = self._kinematics(pose, betas)
-        vertices = _skin(
-            self._blend(pose, betas, self.v_template, self.shapedirs, self.posedirs), self.lbs_weights, transforms
-        )
+        vertices = _skin(self._blend(pose, betas, self.v_template, self.blendshapes), self.lbs_weights, transforms)
         joints = self.j49(skeleton, vertices)
         if translation is not None:
             shift = translation[:, None]
@@ -158,7 +157,7 @@ class BodyModel(nn.Module):
 
     @torch.no_grad()
     def mesh(self, pose: Tensor, betas: Tensor) -> Tensor:
-        """Vertices (B, V, 3) alone, equal to ``forward``'s; meant for rendering: no joints, no gradients.
+        """Vertices (B, V, 3) alone, ``forward``'s but for rounding; meant for rendering: no joints, no gradients.
 
         Args:
             pose: (B, 24, 3, 3) rotation matrices, each joint relative to its parent.
@@ -172,10 +171,11 @@ class BodyModel(nn.Module):
         """
         self._check(pose, betas, None)
         transforms, _ = self._kinematics(pose, betas)
-        rest = self._blend(pose, betas, self.v_template, self.shapedirs, self.posedirs)
+        rest = self._blend(pose, betas, self.v_template, self.blendshapes)
         if rest.device.type != "cpu":
             return _skin(rest, self.lbs_weights, transforms)
-        return torch.from_numpy(self._influences.skin(rest.numpy(), transforms.numpy()))
+        self._influences.skin(rest.numpy(), transforms.numpy())
+        return rest
 
     def keypoints(self, pose: Tensor, betas: Tensor, translation: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Skeleton (B, 24, 3) and J49 (B, 49, 3) without the mesh: equal to ``forward``'s, many times cheaper.
@@ -187,9 +187,7 @@ class BodyModel(nn.Module):
         """
         self._check(pose, betas, translation)
         transforms, skeleton = self._kinematics(pose, betas)
-        rest = self._blend(
-            pose, betas, self.v_template[self._support], self.shapedirs[self._support], self._support_posedirs
-        )
+        rest = self._blend(pose, betas, self.v_template[self._support], self._support_blendshapes)
         support = _skin(rest, self.lbs_weights[self._support], transforms)
         surface = support[:, self._support_landmarks]
         joints = torch.cat([skeleton, surface, self._support_extra @ support], dim=1)[:, self._j49]
@@ -201,6 +199,16 @@ class BodyModel(nn.Module):
         """J49 (B, 49, 3) of a posed skeleton (B, 24, 3) and its vertices (B, V, 3), metres."""
         surface = vertices[:, self._landmarks]
         return torch.cat([skeleton, surface, self._extra @ vertices], dim=1)[:, self._j49]
+
+    @property
+    def shapedirs(self) -> Tensor:
+        """Blend shapes of shape, (V, 3, 10) metres; a view."""
+        return self.blendshapes[: self.num_betas].view(self.num_betas, -1, 3).permute(1, 2, 0)
+
+    @property
+    def posedirs(self) -> Tensor:
+        """Blend shapes of pose, (207, 3V) metres for the joints' rotations less the identity; a view."""
+        return self.blendshapes[self.num_betas :]
 
     def rest_joints(self, betas: Tensor) -> Tensor:
         """Skeleton (B, 24, 3) of the T-pose."""
@@ -231,13 +239,11 @@ class BodyModel(nn.Module):
                 )
 
     @staticmethod
-    def _blend(pose: Tensor, betas: Tensor, template: Tensor, shapedirs: Tensor, posedirs: Tensor) -> Tensor:
-        """Blend shapes in the T-pose (B, V, 3)."""
-        B, V = pose.shape[0], template.shape[0]
+    def _blend(pose: Tensor, betas: Tensor, template: Tensor, blendshapes: Tensor) -> Tensor:
+        """Blend shapes in the T-pose (B, V, 3), those of shape and of pose in one product."""
         identity = torch.eye(3, dtype=pose.dtype, device=pose.device)
-        feature = (pose[:, 1:] - identity).flatten(1)  # (B, 207)
-        flat = torch.addmm(template.reshape(-1), betas, shapedirs.reshape(3 * V, -1).T)
-        return torch.addmm(flat, feature, posedirs).view(B, V, 3)
+        amounts = torch.cat([betas, (pose[:, 1:] - identity).flatten(1)], dim=1)  # (B, 10 + 207)
+        return torch.addmm(template.reshape(-1), amounts, blendshapes).view(-1, *template.shape)
 
     def _kinematics(self, pose: Tensor, betas: Tensor) -> tuple[Tensor, Tensor]:
         """Forward kinematics: skinning transforms (B, 24, 3, 4) of the T-pose, and posed joints (B, 24, 3)."""

@@ -31,27 +31,22 @@ class Influences(NamedTuple):
         order = np.argsort(-weights, axis=1, kind="stable")[:, :most]
         return cls(order.astype(np.uint8), np.take_along_axis(weights, order, axis=1))
 
-    def skin(self, rest: np.ndarray, transforms: np.ndarray) -> np.ndarray:
-        """Posed vertices.
+    def skin(self, vertices: np.ndarray, transforms: np.ndarray) -> None:
+        """Pose vertices where they lie.
 
         Args:
-            rest: (B, V, 3) metres, each body in its T-pose.
+            vertices: (B, V, 3) metres, each body in its T-pose; posed afterwards.
             transforms: (B, J, 3, 4) what each bone does to it.
-
-        Returns:
-            (B, V, 3) metres.
         """
-        posed = np.empty_like(rest)
-        _skin(rest, transforms, self.bones, self.weights, posed)
-        return posed
+        _skin(vertices, transforms, self.bones, self.weights)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _skin(rest: np.ndarray, transforms: np.ndarray, bones: np.ndarray, weights: np.ndarray, posed: np.ndarray) -> None:
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+def _skin(vertices: np.ndarray, transforms: np.ndarray, bones: np.ndarray, weights: np.ndarray) -> None:
     t = transforms
-    for b in range(rest.shape[0]):
-        for v in range(rest.shape[1]):
-            x, y, z = rest[b, v, 0], rest[b, v, 1], rest[b, v, 2]
+    for b in range(vertices.shape[0]):
+        for v in range(vertices.shape[1]):
+            x, y, z = vertices[b, v, 0], vertices[b, v, 1], vertices[b, v, 2]
             w, j = weights[v, 0], at(bones[v, 0])
             px = w * (t[b, j, 0, 0] * x + t[b, j, 0, 1] * y + t[b, j, 0, 2] * z + t[b, j, 0, 3])
             py = w * (t[b, j, 1, 0] * x + t[b, j, 1, 1] * y + t[b, j, 1, 2] * z + t[b, j, 1, 3])
@@ -63,4 +58,4 @@ def _skin(rest: np.ndarray, transforms: np.ndarray, bones: np.ndarray, weights: 
                 px += w * (t[b, j, 0, 0] * x + t[b, j, 0, 1] * y + t[b, j, 0, 2] * z + t[b, j, 0, 3])
                 py += w * (t[b, j, 1, 0] * x + t[b, j, 1, 1] * y + t[b, j, 1, 2] * z + t[b, j, 1, 3])
                 pz += w * (t[b, j, 2, 0] * x + t[b, j, 2, 1] * y + t[b, j, 2, 2] * z + t[b, j, 2, 3])
-            posed[b, v, 0], posed[b, v, 1], posed[b, v, 2] = px, py, pz
+            vertices[b, v, 0], vertices[b, v, 1], vertices[b, v, 2] = px, py, pz

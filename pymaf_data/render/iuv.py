@@ -122,13 +122,18 @@ def prepare(
     cameras: Camera | torch.Tensor,
     atlas: Atlas,
     size: int | tuple[int, int],
+    block: int = 1,
 ) -> tuple[np.ndarray, np.ndarray, bool, zbuffer.Scratch]:
-    """What the embedded kernels take: vertices, projection matrices, whether they are orthographic, buffers."""
+    """What the embedded kernels take: vertices, projection matrices, whether they are orthographic, buffers.
+
+    Points on faces are asked for at one pixel of each ``block`` × ``block``.
+    """
     points = as_vertices(vertices)
     height, width = as_size(size)
     check_indices(atlas.mesh_faces, points.shape[1])
     camera = cameras if isinstance(cameras, Camera) else _view_camera(cameras, height)
-    scratch = zbuffer.Scratch.allocate(points.shape[1], len(atlas.mesh_faces), height, width)
+    pixels = (height // block) * (width // block)
+    scratch = zbuffer.Scratch.allocate(points.shape[1], len(atlas.mesh_faces), height, width, pixels)
     return points, as_matrices(camera, len(points)), camera.orthographic, scratch
 
 

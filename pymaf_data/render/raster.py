@@ -104,7 +104,7 @@ def _rasterize_here(
     face = np.empty((B, height, width), np.int32)
     bary = np.empty((B, height, width, 3), np.float32)
     depth = np.empty((B, height, width), np.float32)
-    scratch = zbuffer.Scratch.allocate(V, len(triangles), height, width)
+    scratch = zbuffer.Scratch.allocate(V, len(triangles), height, width, height * width)
     bad = zbuffer.fill_surfaces(points, triangles, matrices, camera.orthographic, NEAR, scratch, face, bary, depth)
     refuse_non_finite(bad)
     return face, bary, depth

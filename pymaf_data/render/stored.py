@@ -117,7 +117,7 @@ def render_stored(
         full = render_iuv(vertices, cameras, atlas, size, name)
         uv = _sampled(torch.as_tensor(full.part), torch.as_tensor(full.uv), block)
         return StoredMaps(full.part, placed(uv, vertices))
-    points, matrices, orthographic, scratch = prepare(vertices, cameras, atlas, size)
+    points, matrices, orthographic, scratch = prepare(vertices, cameras, atlas, size, block)
     part = np.empty((len(points), height, width), np.uint8)
     samples = np.empty((len(points), 2, height // block, width // block), np.uint8)
     bad = zbuffer.fill_stored(

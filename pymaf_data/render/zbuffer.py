@@ -31,6 +31,7 @@ Shapes: B meshes, V vertices, F faces, H × W pixels. All coordinates are contin
 
 from __future__ import annotations
 
+import threading
 from typing import NamedTuple
 
 import numpy as np
@@ -64,13 +65,29 @@ class Scratch(NamedTuple):
     cell: np.ndarray  # (V,) i4
     key: np.ndarray  # (H, W) f8
     face: np.ndarray  # (H, W) i4
-    pixel: np.ndarray  # (H·W,) i4 the pixels whose face is asked for, packed as cells are
-    weight: np.ndarray  # (H·W, 3) f8 their barycentrics
+    pixel: np.ndarray  # (P,) i4 the pixels whose face is asked for, packed as cells are
+    weight: np.ndarray  # (P, 3) f8 their barycentrics
     listed: np.ndarray  # (4, F + 1) i4 faces of each kind, and one place that is written in vain
 
     @classmethod
-    def allocate(cls, vertices: int, faces: int, height: int, width: int) -> Scratch:
-        """Buffers for meshes of ``vertices`` vertices and ``faces`` faces, and ``height`` × ``width`` pixels."""
+    def allocate(cls, vertices: int, faces: int, height: int, width: int, pixels: int) -> Scratch:
+        """Buffers of one thread, which gets the same ones again while it asks for the same sizes.
+
+        Fresh ones of megabytes come from the system page by page, which costs as much as a small mesh.
+
+        Args:
+            vertices, faces: of a mesh.
+            height, width: of the raster.
+            pixels: how many are asked for at most.
+        """
+        sizes = (vertices, faces, height, width, pixels)
+        if _KEPT.sizes != sizes:
+            _KEPT.sizes, _KEPT.scratch = sizes, cls._fresh(*sizes)
+        assert _KEPT.scratch is not None
+        return _KEPT.scratch
+
+    @classmethod
+    def _fresh(cls, vertices: int, faces: int, height: int, width: int, pixels: int) -> Scratch:
         return cls(
             np.empty(vertices),
             np.empty(vertices),
@@ -78,10 +95,20 @@ class Scratch(NamedTuple):
             np.empty(vertices, np.int32),
             np.empty((height, width)),
             np.empty((height, width), np.int32),
-            np.empty(height * width, np.int32),
-            np.empty((height * width, 3)),
+            np.empty(pixels, np.int32),
+            np.empty((pixels, 3)),
             np.empty((4, faces + 1), np.int32),
         )
+
+
+class _Kept(threading.local):
+    """The buffers that a thread asked for last."""
+
+    sizes: tuple[int, ...] = ()
+    scratch: Scratch | None = None
+
+
+_KEPT = _Kept()
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

@@ -23,7 +23,7 @@ from pymaf_data.storage import Finding, StageInfo, Store
 
 STAGE = "iuv"
 # Part of every generation's digest: raise it when the same inputs render to other pixels.
-_RENDERING = 3
+_RENDERING = 4
 _NAMES = {
     "rendering": "way of rendering", "ingest": "ingest", "choice": "choice of fits", "fits": "fits", "bodies": "body",
     "atlas": "atlas", "atlas_digest": "atlas", "size": "size",

@@ -9,7 +9,7 @@ encoded shard.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,11 +25,15 @@ from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.render import Atlas, StoredMaps, render_stored
 from pymaf_data.render.raster import as_numpy
 from pymaf_data.render.stored import UV_BLOCK
-from pymaf_data.storage import ArraySpec, StageInfo, Store
+from pymaf_data.storage import Array, ArraySpec, StageInfo, Store
 from pymaf_data.storage.specs import encode_rows
 
 BLOCK = 64
-"""Rows rendered at a time: the body's correctives, 17 MB, are read once for all of them."""
+"""Rows posed at a time: the body's correctives, 17 MB, are read once for all of them."""
+
+_DRAWN = 8
+"""Rows drawn at a time on the CPU: their maps take 3 MB, which the allocator keeps from one time to the next. Larger
+ones it gives back, and to be given them anew takes a twentieth of a block's time."""
 
 
 def map_specs(size: int, shard: int) -> tuple[ArraySpec, ArraySpec, ArraySpec]:
@@ -104,7 +108,8 @@ class ShardRenderer:
             StoreDamaged, StoreIncomplete: from the store.
         """
         fits = self.chosen.read(np.arange(span.start, span.stop))
-        return Rows(fits, self.store.array("crop_affine")[span], self.store.array("box")[span])
+        crop_affine, box = self._places
+        return Rows(fits, crop_affine[span], box[span])
 
     def encode(
         self, rows: Rows, pool: ThreadPoolExecutor, advance: Callable[[int], None]
@@ -113,8 +118,11 @@ class ShardRenderer:
         part_spec, uv_spec, _ = map_specs(self.size, self.store.shard)
 
         def block(first: int) -> tuple[list[bytes], list[bytes]]:
-            maps = self.render(rows[first : first + BLOCK])
-            return encode_rows(part_spec, maps.part), encode_rows(uv_spec, maps.uv)
+            encoded: tuple[list[bytes], list[bytes]] = [], []
+            for maps in self.render(rows[first : first + BLOCK]):
+                encoded[0].extend(encode_rows(part_spec, maps.part))
+                encoded[1].extend(encode_rows(uv_spec, maps.uv))
+            return encoded
 
         parts: list[bytes] = []
         uvs: list[bytes] = []
@@ -124,36 +132,48 @@ class ShardRenderer:
             advance(len(part))
         return {"part": parts, "uv": uvs, "rendered": rows.fits.valid}
 
-    def render(self, rows: Rows) -> StoredMaps:
-        """Maps of R rows; those without a fit are background."""
+    def render(self, rows: Rows) -> Iterator[StoredMaps]:
+        """Maps of R rows, some at a time; those without a fit are background."""
         mine = {index: np.flatnonzero(rows.fits.source == index) for index in self.sources}
         for index, where in mine.items():
             if len(where) == len(rows) > 0:  # as almost always: nothing to put together
-                return self._draw(rows, self.sources[index])
+                yield from self._draw(rows, self.sources[index])
+                return
         samples = self.size // UV_BLOCK
-        part = np.zeros((len(rows), self.size, self.size), np.uint8)
-        uv = np.zeros((len(rows), 2, samples, samples), np.uint8)
+        whole = StoredMaps(
+            np.zeros((len(rows), self.size, self.size), np.uint8),
+            np.zeros((len(rows), 2, samples, samples), np.uint8),
+        )
         for index, where in mine.items():
-            if where.size:
-                maps = self._draw(rows[where], self.sources[index])
-                part[where], uv[where] = maps.part, maps.uv
-        return StoredMaps(part, uv)
+            drawn = 0
+            for maps in self._draw(rows[where], self.sources[index]):
+                places = where[drawn : drawn + len(maps)]
+                whole.part[places], whole.uv[places] = maps.part, maps.uv
+                drawn += len(maps)
+        yield whole
 
-    @torch.no_grad()
-    def _draw(self, rows: Rows, origin: FitSource) -> StoredMaps:
-        """Maps, as arrays, of rows that all have a fit of one source."""
+    def _draw(self, rows: Rows, origin: FitSource) -> Iterator[StoredMaps]:
+        """Maps, as arrays, of rows that all have a fit of one source, some at a time."""
         pose = axis_angle_to_matrix(torch.from_numpy(rows.fits.pose.reshape(-1, 24, 3)))
         # Posed on the CPU whoever draws: the same machine or another, the same bytes.
         vertices = origin.body.mesh(pose, torch.from_numpy(rows.fits.betas)).to(self.device)
         map_of_image = compose(resize(self.crop_size, self.size), rows.crop_affine)
         camera = rows.fits.cameras(origin.native_kind, rows.box, map_of_image)
-        maps = render_stored(vertices, camera, origin.atlas, self.size, backend=self.backend)
-        return StoredMaps(as_numpy(maps.part), as_numpy(maps.uv))
+        step = BLOCK if self.device == "cuda" else _DRAWN
+        for first in range(0, len(rows), step):
+            some = slice(first, first + step)
+            maps = render_stored(vertices[some], camera[some], origin.atlas, self.size, backend=self.backend)
+            yield StoredMaps(as_numpy(maps.part), as_numpy(maps.uv))
 
     @property
     def device(self) -> str:
         """Where bodies are drawn: a GPU where there is one, for the backend that surely can: PyTorch3D may lack it."""
         return "cuda" if self.backend == "warp" and torch.cuda.is_available() else "cpu"
+
+    @cached_property
+    def _places(self) -> tuple[Array, Array]:
+        """Crop affines and boxes of all rows; to open an array is to look at each of its shards."""
+        return self.store.array("crop_affine"), self.store.array("box")
 
     @cached_property
     def crop_size(self) -> int:

@@ -76,7 +76,7 @@ def test_targets_show_the_augmented_view(parallel: bool, flip: bool) -> None:
 def test_without_augmentation_it_is_the_renderer_itself() -> None:
     pose, betas, camera = fits(False)
     found = render_targets(batch_of(pose, betas, camera, Augmentation.of()), BODY, ATLAS)
-    seen = render_iuv(BODY(pose, betas).vertices, camera.warped(resize(VIEW_SIZE, Z)), ATLAS, Z)
+    seen = render_iuv(BODY.mesh(pose, betas), camera.warped(resize(VIEW_SIZE, Z)), ATLAS, Z)
     assert np.array_equal(found.part.numpy(), seen.part)
     assert np.array_equal(found.uv.numpy(), seen.uv)
 

@@ -9,13 +9,12 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 # Pages are tested in a browser. A build machine gets one, if it can; elsewhere those tests say that they are skipped.
 CAN_INSTALL := [ -n "$$CI" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! command -v chromium >/dev/null
 
-.PHONY: demo test lint bench kernels clean help browser
+.PHONY: demo test lint bench clean help browser
 
 help:
 	@echo "make demo   the whole road on the free body and a generated sample, with a contact sheet and reports at its end"
 	@echo "make test   the test suite"
 	@echo "make lint   ruff and mypy"
-	@echo "make kernels  forget compiled kernels, after editing one that another file's kernel calls"
 	@echo "make bench  every benchmark, into benchmarks/results/ (learning 16 persons by heart takes half an hour)"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -42,8 +41,5 @@ lint: $(STAMP)
 bench: $(STAMP)
 	@for script in $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-kernels:
-	find pymaf_data -name '*.nb[ci]' -delete
-
-clean: kernels
+clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,7 +1,7 @@
 """Goals as rows: written once per plan, and made to follow the surface from round to round.
 
 A row wants a weighted sum of points that ride on bones to have a value along a direction (see
-:mod:`~pymaf_data.sample.poses.kinematics`). Most rows keep their points, markers of the skin, and only ask where these
+:mod:`~pymaf_data.sample.poses.descent`). Most rows keep their points, markers of the skin, and only ask where these
 lie on their bones now. Supports choose theirs anew: the vertex that lies lowest. Metres, the figure's world.
 
 Shape letters: N rows, K points, S supports.
@@ -38,7 +38,7 @@ class Table(NamedTuple):
         factors, bones, locals: (K,), (K,), (K, 3) points in their bones' frames.
         normals, targets: (N, 3), (N,) what they are to come to.
         weights: (N,) one over the spread.
-        lower: (N,) 0, or 1 where more than the target does as well; see :func:`~.kinematics.gather`.
+        lower: (N,) 0, or 1 where more than the target does as well; see :func:`~.descent.gather`.
     """
 
     starts: np.ndarray

@@ -16,17 +16,16 @@ import numpy as np
 
 from pymaf_data.body import BodyModel
 from pymaf_data.geometry.joints import SMPL24
-from pymaf_data.sample.poses.clash import Probes, find_clashes, no_clashes, rows_of_pairs, seat_probes
-from pymaf_data.sample.poses.descent import descend
-from pymaf_data.sample.poses.follow import find_lowest, follow
+from pymaf_data.sample.poses.clash import Probes, no_clashes, rows_of_pairs, seat_probes
+from pymaf_data.sample.poses.descent import Bones, descend, find_clashes, forward
+from pymaf_data.sample.poses.follow import find_contacts, find_lowest, follow
 from pymaf_data.sample.poses.freedoms import CHAIN, FREEDOMS
 from pymaf_data.sample.poses.goals import UP, Goal
-from pymaf_data.sample.poses.kinematics import Bones, forward
 from pymaf_data.sample.poses.mannequin import Build, Mannequin, mannequin_of
 from pymaf_data.sample.poses.rows import Rows, Supports, Touching
 from pymaf_data.sample.poses.segments import TOLERANCES
 from pymaf_data.sample.poses.skin import skin
-from pymaf_data.sample.poses.skin_contact import ASKED, find_contacts
+from pymaf_data.sample.poses.skin_contact import ASKED
 from pymaf_data.sample.poses.words import Arm, Leg, Trunk, freedoms_of, upright_of
 from pymaf_data.sample.things import Thing
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pymaf_data.sample.poses import kinematics
+from pymaf_data.sample.poses import descent
+from pymaf_data.sample.poses.follow import find_contacts
 from pymaf_data.sample.poses.mannequin import mannequin_of
-from pymaf_data.sample.poses.skin_contact import ASKED, REACH, find_contacts
+from pymaf_data.sample.poses.skin_contact import ASKED, REACH
 from pymaf_data.sample.rigid import placed
 
 
@@ -45,7 +46,7 @@ def test_a_step_solves_the_normal_equations():
     factor[:, rng.random(52) < 0.3] = 0.0
     full = factor.T @ factor
     q, free = np.zeros(52), np.full(52, np.inf)
-    size = kinematics.step(q, q.copy(), np.ones(52), -free, free, np.tril(full), gradient.copy(), 1e3)
+    size = descent.step(q, q.copy(), np.ones(52), -free, free, np.tril(full), gradient.copy(), 1e3)
     wanted = -np.linalg.solve(full + np.eye(52) + 1e-6 * np.diag(full.diagonal() + 1), gradient)
     np.testing.assert_allclose(q, wanted, atol=1e-10)
     assert size == pytest.approx(np.abs(wanted[3:]).max())

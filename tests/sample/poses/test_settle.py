@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pymaf_data.geometry.joints import SMPL24
-from pymaf_data.sample.poses import kinematics
+from pymaf_data.sample.poses import descent
 from pymaf_data.sample.poses.freedoms import CHAIN, FREEDOMS, LIMITS, PLACE
 from pymaf_data.sample.poses.goals import Reach, Touch, feet_flat
 from pymaf_data.sample.poses.mannequin import Build, mannequin_of
@@ -39,7 +39,7 @@ def pose(build, q):
     local, world, turning = np.empty((24, 3, 3)), np.empty((24, 3, 3)), np.zeros((24, 3, 3))
     place = np.empty((24, 3))
     chain = CHAIN
-    kinematics.forward(
+    descent.forward(
         q, np.eye(3), build.rest, chain.parents, chain.freedom, chain.share, chain.axes, local, world, place, turning
     )
     return local, place

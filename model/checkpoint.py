@@ -88,6 +88,8 @@ def read(path: Path) -> Checkpoint:
             expected=f"major version {MAJOR}",
             action="read it with the version of pymaf-data that wrote it.",
         )
+    # Runs of before had no frame to choose: they learned what their sources said, in the camera of the whole image.
+    content["options"] = {"frame": "camera"} | content["options"]
     return Checkpoint(**{item.name: content[item.name] for item in fields(Checkpoint)})
 
 
@@ -110,7 +112,7 @@ def load_checkpoint(path: str | Path, assets: Path | None = None, body: BodyMode
     checkpoint = read(path)
     body = body or load_body(checkpoint.body["name"], assets)
     check_body(checkpoint, body)
-    model = PyMAF(body, ModelOptions.parse(checkpoint.options["model"], str(path)))
+    model = PyMAF(body, ModelOptions.parse(checkpoint.options["model"], str(path)), checkpoint.options["frame"])
     load_state(model, checkpoint.model, str(path))
     return model.eval()
 
@@ -178,7 +180,7 @@ def _check_downsampling(matrix: Tensor, body: BodyModel) -> None:
 def _load_released(content: dict[str, Any], path: Path, body: BodyModel) -> PyMAF:
     state = released_state(content.get("model", content), body)
     auxiliary = any(name.startswith("dp_head.") for name in state)
-    model = PyMAF(body, ModelOptions(auxiliary="iuv" if auxiliary else "none"))
+    model = PyMAF(body, ModelOptions(auxiliary="iuv" if auxiliary else "none"), frame="camera")
     load_state(model, state, str(path))
     return model.eval()
 

@@ -82,20 +82,23 @@ class PyMAF(nn.Module):
     Args:
         body: a :class:`~pymaf_data.body.BodyModel`; not part of the state dict.
         options: dropout, whether the auxiliary head exists, the size of pictures.
+        frame: ``view`` or ``camera``, see :attr:`frame`.
 
     Attributes:
+        frame: from where the root rotations that it learns are seen: along the ray through the person's box, or by the
+            camera of the whole image. It changes nothing here; who reads a prediction has to know it.
         autocast: dtype in which the picture-plane part runs (``torch.bfloat16``), or None for float32. Points,
             regressors and bodies stay in float32: bfloat16 resolves a 224 px coordinate to one pixel at best.
     """
 
     grid: Tensor
 
-    def __init__(self, body: BodyModel, options: ModelOptions | None = None) -> None:
+    def __init__(self, body: BodyModel, options: ModelOptions | None = None, frame: str = "view") -> None:
         super().__init__()
         options = options or ModelOptions()
         mean = Parameters(body.mean_pose6d.float(), body.mean_betas.float(), body.mean_camera.float())
         points = [GRID_SIDE**2] + [MESH_POINTS] * (LEVELS - 1)
-        self.body, self.view_size = body, options.view_size
+        self.body, self.view_size, self.frame = body, options.view_size, frame
         self.feature_extractor = ResNet50()
         self.deconv_layers = deconvolutions()
         self.maf_extractor = nn.ModuleList(PointFeatures() for _ in range(LEVELS))

@@ -26,6 +26,7 @@ from pymaf_data.body import BodyModel, load_body
 from pymaf_data.errors import StoreIncomplete, TrainingError
 from pymaf_data.fits.chosen import ChosenReader
 from pymaf_data.loader import Loader, LoaderOptions
+from pymaf_data.loader.frame import unturned
 from pymaf_data.paths import DataRoot
 from pymaf_data.progress import Progress
 from pymaf_data.render import Atlas, atlas_of_body
@@ -87,7 +88,7 @@ def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot) -> 
     body = load_body(options.body or body_of(stores), root.assets)
     atlas = atlas_of_body(body.name, root.assets)
     loader = Loader(stores, body, atlas, _loader_options(options))
-    model = PyMAF(body, options.model)
+    model = PyMAF(body, options.model, options.frame)
     if options.backbone is not None and saved is None:
         model.feature_extractor.load_imagenet(checkpoints.load_tensors(options.backbone))
     provenance = _provenance(stores)
@@ -104,6 +105,7 @@ def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot) -> 
     if saved is not None:
         trainer.restore(saved)
     machine = {"body": body.name, "body_digest": body.digest, "precision": precision, "device": device.type}
+    machine["frame"] = _frame(loader)
     _write_json(folder, {OPTIONS: options.model_dump(mode="json"), PROVENANCE: provenance | machine})
     logger.info("run %s: from step %d to %d on %s in %s", folder, trainer.step, trainer.total, device, precision)
     return trainer
@@ -134,7 +136,9 @@ def _watchers(options: TrainOptions, loader: Loader, body: BodyModel, atlas: Atl
     source = loader.plain()
     if held_out:
         size = options.model.view_size
-        wanted = LoaderOptions(maps=False, view_size=size, allow_partial=options.allow_partial)
+        wanted = LoaderOptions(
+            maps=False, view_size=size, frame=options.frame, allow_partial=options.allow_partial
+        )
         source = Loader(held_out, body, atlas, wanted).plain()
         batches = plain_batches(source, options.validation.persons)
         if not batches:
@@ -207,6 +211,7 @@ def _loader_options(options: TrainOptions) -> LoaderOptions:
         map_size=options.model.view_size // REDUCTION,
         maps=_wants_maps(options),
         joints3d=options.joints3d,
+        frame=options.frame,
         workers=options.workers,
         allow_partial=options.allow_partial,
     )
@@ -248,6 +253,12 @@ def _provenance(stores: Sequence[Store]) -> dict[str, Any]:
         found |= licences(store)
     versions = {name: version(name) for name in _VERSIONS}
     return {"stores": _describe(stores), "licences": found, "versions": versions}
+
+
+def _frame(loader: Loader) -> dict[str, Any]:
+    """The run's frame, and how many persons stay in their image's camera because no K of it is known."""
+    frame = loader.options.frame
+    return {"name": frame, "unturned": int(unturned(loader.labels).sum()) if frame == "view" else 0}
 
 
 def _describe(stores: Sequence[Store]) -> list[dict[str, Any]]:

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from pymaf_data.errors import FitError, StoreIncomplete
 from pymaf_data.fits.choice import NONE
+from pymaf_data.fits.table import frame_without_column
 from pymaf_data.geometry.affines import Floats, compose, invert, view_affine
 from pymaf_data.geometry.cameras import Camera, weak_to_camera
+from pymaf_data.geometry.frames import FRAMES
 from pymaf_data.storage import Array, StageInfo, Store
 
 NATIVE_KINDS = ("perspective", "orthographic", "none")
@@ -31,8 +33,9 @@ class ChosenFits:
 
     Attributes:
         source: (K,) index into :attr:`ChosenReader.names`, −1 where the row has no usable fit.
-        pose: (K, 72) axis-angle radians.
+        pose: (K, 72) axis-angle radians, seen from ``frame``.
         betas: (K, 10).
+        frame: (K,) index into :data:`~pymaf_data.geometry.frames.FRAMES`.
         native: (K, 3, 4) camera-space metres → original pixels.
         weak_camera: (K, 3) derived π.
     """
@@ -40,6 +43,7 @@ class ChosenFits:
     source: Indices
     pose: NDArray[np.float32]
     betas: NDArray[np.float32]
+    frame: NDArray[np.uint8]
     native: NDArray[np.float64]
     weak_camera: NDArray[np.float32]
 
@@ -149,13 +153,14 @@ class ChosenReader:
             np.full(K, NONE, np.int64),
             np.zeros((K, 72), np.float32),
             np.zeros((K, 10), np.float32),
+            np.zeros(K, np.uint8),
             np.zeros((K, 3, 4), np.float64),
             np.zeros((K, 3), np.float32),
         )
         for index in np.unique(source[source != NONE]).tolist():
             info, mine = self.source(index), np.flatnonzero(source == index)
             mine = mine[self._wanted(info, rows[mine], allow_partial)]
-            found = {name: self._array(info, name).rows(rows[mine]) for name in _VALUES}
+            found = {name: self._values(info, name, rows[mine]) for name in _VALUES}
             usable = self._array(info, "valid").rows(rows[mine]).astype(bool)
             for values in found.values():
                 usable &= np.isfinite(values.reshape(len(mine), -1)).all(axis=1)
@@ -201,6 +206,19 @@ class ChosenReader:
         if not allow_partial:
             return np.ones(len(rows), bool)
         return ~np.isin(rows // self._store.shard, info.missing)
+
+    def _values(self, info: StageInfo, name: str, rows: Indices) -> NDArray[np.generic]:
+        """Rows of an array of a source; of one that has no frames, what its kind of camera implies."""
+        if name == "frame" and name not in info.record.specs:
+            return np.full(len(rows), frame_without_column(str(info.attributes["native_kind"])), np.uint8)
+        values = self._array(info, name).rows(rows)
+        if name == "frame" and values.max(initial=0) >= len(FRAMES):
+            raise FitError(
+                f"{info.stage} of {self._store.path} has a fit seen from frame {values.max()}",
+                expected=", ".join(f"{index} ({frame})" for index, frame in enumerate(FRAMES)),
+                action="attach the fits again with this version of pymaf-data.",
+            )
+        return values
 
     def _array(self, info: StageInfo, name: str) -> Array:
         # Shards are read one after the other, and an array maps all of its own when it is made: made once.

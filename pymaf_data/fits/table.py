@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from pymaf_data.geometry.frames import FRAMES
 from pymaf_data.storage import ArraySpec
 
 REASONS: tuple[str, ...] = (
@@ -23,9 +24,18 @@ REASONS: tuple[str, ...] = (
 """Why a row has no valid fit; the attribute ``reasons`` of a fits group. Entry 0: it has one."""
 
 
+CAMERA, VIEW = (FRAMES.index(name) for name in ("camera", "view"))
+"""What :attr:`Fits.frame` may be."""
+
+
 def reason(name: str) -> int:
     """Index of a reason."""
     return REASONS.index(name)
+
+
+def frame_without_column(native_kind: str) -> int:
+    """The frame of fits in a store of format 1.1 or 1.0, which had no such column: what their kind of camera implies."""
+    return CAMERA if native_kind == "perspective" else VIEW
 
 
 @dataclass(frozen=True)
@@ -33,14 +43,17 @@ class Fits:
     """N fitted bodies as their source gives them (NumPy float64). Rows that are not valid hold zeros.
 
     Attributes:
-        pose: (N, 72) axis-angle, the root rotation in camera space. betas: (N, 10).
+        pose: (N, 72) axis-angle; from where the root rotation is seen, ``frame`` says. betas: (N, 10).
         native: (N, 3, 4) projection of camera-space metres of the body *without* translation to image pixels.
+        frame: (N,) index into :data:`~pymaf_data.geometry.frames.FRAMES`: whether the root is seen by the camera of the
+            whole image, or along the ray through the person's box, as by a fitter that knew the crop alone.
         reason: (N,) index into :data:`REASONS`; 0 is valid.
     """
 
     pose: np.ndarray
     betas: np.ndarray
     native: np.ndarray
+    frame: np.ndarray
     reason: np.ndarray
 
     def __len__(self) -> int:
@@ -52,10 +65,10 @@ class Fits:
         return self.reason == 0
 
     @classmethod
-    def empty(cls, rows: int, why: str) -> Fits:
-        """No fit in any row."""
-        code = np.full(rows, reason(why), np.uint8)
-        return cls(np.zeros((rows, 72)), np.zeros((rows, 10)), np.zeros((rows, 3, 4)), code)
+    def empty(cls, rows: int, why: str, frame: int) -> Fits:
+        """No fit in any row; those that come will be seen from ``frame``."""
+        code, seen_from = np.full(rows, reason(why), np.uint8), np.full(rows, frame, np.uint8)
+        return cls(np.zeros((rows, 72)), np.zeros((rows, 10)), np.zeros((rows, 3, 4)), seen_from, code)
 
     def without(self, rows: np.ndarray, why: str) -> Fits:
         """These fits, those of a mask (N,) taken out for a reason; a reason given before stays."""
@@ -65,6 +78,7 @@ class Fits:
             self.pose * keep[:, None],
             self.betas * keep[:, None],
             self.native * keep[:, None, None],
+            self.frame,
             np.where(drop, np.uint8(reason(why)), self.reason),
         )
 
@@ -79,6 +93,7 @@ _ARRAYS: tuple[tuple[str, tuple[int, ...], str], ...] = (
     ("pose", (72,), "f4"),
     ("betas", (10,), "f4"),
     ("native", (3, 4), "f8"),
+    ("frame", (), "u1"),
     ("weak_camera", (3,), "f4"),
     ("weak_residual", (), "f4"),
     ("valid", (), "bool"),

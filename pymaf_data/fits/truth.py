@@ -20,7 +20,7 @@ from pymaf_data.errors import FitError
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.proof import Tolerance
 from pymaf_data.fits.source import Progress
-from pymaf_data.fits.table import Fits
+from pymaf_data.fits.table import CAMERA, Fits
 from pymaf_data.geometry.cameras import full_frame
 
 _ROWS: dict[str, tuple[int, ...]] = {
@@ -74,7 +74,7 @@ class TruthSource:
 
     def fits(self, persons: Persons, body: BodyModel | None, progress: Progress | None = None) -> Fits:
         """The truth of each person, by annotation id."""
-        fits = Fits.empty(len(persons), "no fit in the source")
+        fits = Fits.empty(len(persons), "no fit in the source", CAMERA)
         if not len(self._sorted):
             return fits
         place = np.searchsorted(self._sorted, persons.annotation_id).clip(max=len(self._sorted) - 1)

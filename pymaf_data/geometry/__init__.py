@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pymaf_data.geometry.cameras import full_frame as full_frame
     from pymaf_data.geometry.cameras import orthographic_view as orthographic_view
     from pymaf_data.geometry.cameras import weak_to_camera as weak_to_camera
+    from pymaf_data.geometry.frames import box_ray as box_ray
+    from pymaf_data.geometry.frames import turn_of_ray as turn_of_ray
     from pymaf_data.geometry.joints import Convention as Convention
     from pymaf_data.geometry.joints import index_map as index_map
     from pymaf_data.geometry.views import Augmentation as Augmentation
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 _MODULE_OF = {
     **dict.fromkeys(("CROP_RATIO", "box_from_xywh"), "boxes"),
     **dict.fromkeys(("FOCAL", "Camera", "full_frame", "orthographic_view", "weak_to_camera"), "cameras"),
+    **dict.fromkeys(("box_ray", "turn_of_ray"), "frames"),
     **dict.fromkeys(("Convention", "index_map"), "joints"),
     "Augmentation": "views",
     **dict.fromkeys(("WeakFit", "fit_weak_camera"), "weak_fit"),

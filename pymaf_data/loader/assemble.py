@@ -19,11 +19,13 @@ from torch import Tensor
 from pymaf_data.geometry import affines
 from pymaf_data.geometry.affines import VIEW_SIZE, Floats
 from pymaf_data.geometry.cameras import Camera
+from pymaf_data.geometry.frames import turn_of_ray
 from pymaf_data.geometry.joints import J24, J49
 from pymaf_data.geometry.views import Augmentation, augment_joints3d, augment_pose, move_keypoints
 from pymaf_data.geometry.weak_fit import fit_weak_camera
 from pymaf_data.loader.augment import Draw, draw
 from pymaf_data.loader.batch import Batch
+from pymaf_data.loader.frame import AXIS
 from pymaf_data.loader.labels import Labels
 from pymaf_data.loader.options import LoaderOptions
 from pymaf_data.loader.pictures import gain_rows, reductions, scale_channels, warp_view
@@ -92,6 +94,7 @@ class Assembler:
             row=torch.from_numpy(rows),
             **self._annotations(rows, drawn.view, keypoints),
             **self._fits(rows, drawn.view, keypoints),
+            **self._turn(rows),
             **self._drawn(rows, drawn.view),
         )
 
@@ -158,12 +161,20 @@ class Assembler:
             "has_camera": camera.valid,
         }
 
+    def _turn(self, rows: Rows) -> dict[str, Tensor]:
+        """From camera space to the frame of the plain view."""
+        rays = self.labels.image_ray[rows] if self.options.frame == "view" else np.tile(AXIS, (len(rows), 1))
+        turn = torch.from_numpy(turn_of_ray(rays).astype(np.float32))
+        return {"turn": turn, "has_turn": torch.from_numpy(np.isfinite(rays).all(1))}
+
     def _drawn(self, rows: Rows, view: Augmentation) -> dict[str, Tensor]:
         """What an exact map of the view is rendered from."""
         to_map = affines.compose(affines.resize(VIEW_SIZE, self.options.map_size), view.affine())
         seen = Camera(torch.from_numpy(self.labels.fit_camera[rows])).warped(to_map)
+        drawn = self.labels.pose[rows]
+        drawn[:, 0] = self.labels.drawn_root[rows]
         return {
-            "drawn_pose": torch.from_numpy(self.labels.pose[rows]),
+            "drawn_pose": torch.from_numpy(drawn),
             "drawn_camera": seen.matrix,
             "drawn_parallel": torch.from_numpy(self.labels.fit_parallel[rows]),
             "flip": torch.from_numpy(np.broadcast_to(view.flip, len(rows)).copy()),

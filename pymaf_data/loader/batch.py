@@ -25,8 +25,12 @@ class Batch:
         part: (B, Z, Z) uint8 parts 0 … 24; 0 without a map.
         uv: (B, 2, Z, Z) float32 in [0, 1]; 0 on the background.
         has_iuv: (B,) bool.
-        drawn_pose: (B, 24, 3, 3) float32, the fit before it was augmented; identity without a fit. With the next three
-            it is what an exact map is rendered from: a view of a picture is the same body under another camera.
+        turn: (B, 3, 3) float32, camera space → the frame of the plain view, in which pose and joints stand; the identity
+            in the frame ``camera``. Its transpose turns a prediction from a plain view back.
+        has_turn: (B,) bool, false where ``turn`` is not known, and so nothing is in camera space.
+        drawn_pose: (B, 24, 3, 3) float32, the fit before it was turned and augmented; identity without a fit. With the
+            next three it is what an exact map is rendered from: a view of an image is the same body under another
+            camera.
         drawn_camera: (B, 3, 4) float64: that body's metres → pixels of the augmented map, mirrored where ``flip`` is.
         drawn_parallel: (B,) bool, whether that camera is orthographic.
         flip: (B,) bool, whether the view is mirrored.
@@ -44,6 +48,8 @@ class Batch:
     part: Tensor
     uv: Tensor
     has_iuv: Tensor
+    turn: Tensor
+    has_turn: Tensor
     drawn_pose: Tensor
     drawn_camera: Tensor
     drawn_parallel: Tensor

@@ -19,8 +19,10 @@ from pymaf_data.body import BodyModel
 from pymaf_data.errors import AssetMismatch, StoreChanged, StoreIncomplete
 from pymaf_data.fits.chosen import ChosenReader
 from pymaf_data.geometry.affines import view_affine
+from pymaf_data.geometry.frames import box_ray
 from pymaf_data.geometry.joints import J24
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
+from pymaf_data.loader.frame import AXIS, rays_of_fits
 from pymaf_data.render.atlas import Atlas
 from pymaf_data.storage import StageInfo, Store
 
@@ -38,11 +40,17 @@ class Labels:
         box: (N, 3) float64.
         keypoints: (N, 49, 3) float32 in original pixels, and confidence.
         joints3d: (N, 24, 4) float32 metres and flag.
+        joints_fitted: (N,) bool, whether these joints are the fit's, because none were measured.
+        image_ray: (N, 3) float64 unit ray through the box, by the K of the image; NaN where none is known.
         present: (N,) bool, whether the row has a picture.
         pose: (N, 24, 3, 3) float32 rotation matrices of the chosen fit, identity without one.
         betas: (N, 10) float32.
         fit_joints: (N, 49, 3) float32 metres: the fit's J49 without translation.
         fit_root: (N, 3) float32 metres: its root joint, about which it turns.
+        fit_root_axis_angle: (N, 3) float32 its root rotation as the source says it, and
+        drawn_root: (N, 3, 3) float32 as a matrix: what maps are drawn from, however ``pose`` is turned.
+        fit_ray: (N, 3) float64 unit ray along which the network sees the fit: the axis for a fit of the frame ``view``
+            and without one, NaN where no K is known.
         fit_camera: (N, 3, 4) float64: the fit's metres → pixels of the 224 px view, by its native camera, else by π.
         fit_parallel: (N,) bool, whether that camera is orthographic.
         has_fit: (N,) bool.
@@ -52,11 +60,16 @@ class Labels:
     box: NDArray[np.float64]
     keypoints: NDArray[np.float32]
     joints3d: NDArray[np.float32]
+    joints_fitted: Flags
+    image_ray: NDArray[np.float64]
     present: Flags
     pose: NDArray[np.float32]
     betas: NDArray[np.float32]
     fit_joints: NDArray[np.float32]
     fit_root: NDArray[np.float32]
+    fit_root_axis_angle: NDArray[np.float32]
+    drawn_root: NDArray[np.float32]
+    fit_ray: NDArray[np.float64]
     fit_camera: NDArray[np.float64]
     fit_parallel: Flags
     has_fit: Flags
@@ -75,7 +88,12 @@ class Labels:
         lacking = self.has_fit & ~(self.joints3d[..., 3] > 0).any(axis=1)
         joints = self.joints3d.copy()
         joints[lacking, :, :3], joints[lacking, :, 3] = self.fit_joints[lacking, -len(J24) :], 1
-        return replace(self, joints3d=joints)
+        return replace(self, joints3d=joints, joints_fitted=lacking)
+
+    @property
+    def joints_ray(self) -> NDArray[np.float64]:
+        """(N, 3) unit ray along which the network sees the 3D joints."""
+        return np.where(self.joints_fitted[:, None], self.fit_ray, self.image_ray)
 
 
 def read_labels(store: Store, body: BodyModel, atlas: Atlas, maps: bool, allow_partial: bool) -> Labels:
@@ -97,18 +115,23 @@ def read_labels(store: Store, body: BodyModel, atlas: Atlas, maps: bool, allow_p
     stored = _stored(store, ingest, allow_partial)
     present = _read(store, ingest, "present", stored).astype(bool)
     box = _read(store, ingest, "box", stored)
-    fits = _read_fits(store, body, box, present, allow_partial)
+    fits = _read_fits(store, body, box, present, _measured_rays(store, ingest, box, stored), allow_partial)
     pose = axis_angle_to_matrix(torch.from_numpy(fits.axis_angle)).numpy()
     joints, root = _pose_bodies(body, pose, fits.betas, fits.usable)
     labels = Labels(
         box=box,
         keypoints=_cleared(_read(store, ingest, "keypoints", stored)),
         joints3d=_cleared(_read(store, ingest, "joints3d", stored)),
+        joints_fitted=np.zeros(len(store), bool),
+        image_ray=fits.image_ray,
         present=present,
         pose=pose,
         betas=fits.betas,
         fit_joints=joints,
         fit_root=root,
+        fit_root_axis_angle=fits.axis_angle[:, 0],
+        drawn_root=pose[:, 0],
+        fit_ray=fits.ray,
         fit_camera=fits.camera,
         fit_parallel=fits.parallel,
         has_fit=fits.usable,
@@ -127,17 +150,29 @@ class _Fits(NamedTuple):
     camera: NDArray[np.float64]  # (N, 3, 4), to the 224 px view
     parallel: Flags  # (N,)
     usable: Flags  # (N,)
+    ray: NDArray[np.float64]  # (N, 3), see loader.frame
+    image_ray: NDArray[np.float64]  # (N, 3)
 
     @classmethod
-    def none(cls, N: int) -> _Fits:
-        pose, betas = np.zeros((N, 24, 3), np.float32), np.zeros((N, 10), np.float32)
-        return cls(pose, betas, np.zeros((N, 3, 4)), np.zeros(N, bool), np.zeros(N, bool))
+    def none(cls, N: int, image_ray: NDArray[np.float64]) -> _Fits:
+        pose, betas, axis = np.zeros((N, 24, 3), np.float32), np.zeros((N, 10), np.float32), np.tile(AXIS, (N, 1))
+        return cls(pose, betas, np.zeros((N, 3, 4)), np.zeros(N, bool), np.zeros(N, bool), axis, image_ray)
 
 
-def _read_fits(store: Store, body: BodyModel, box: NDArray[np.float64], present: Flags, allow_partial: bool) -> _Fits:
-    """The chosen fits that belong to persons with a picture. Without a choice no fit is proved: none."""
+def _read_fits(
+    store: Store,
+    body: BodyModel,
+    box: NDArray[np.float64],
+    present: Flags,
+    rays: NDArray[np.float64],
+    allow_partial: bool,
+) -> _Fits:
+    """The chosen fits that belong to persons with a picture. Without a choice no fit is proved: none.
+
+    ``rays`` (N, 3) go through the boxes by the data set's own K, NaN where it states none.
+    """
     N = len(store)
-    found = _Fits.none(N)
+    found = _Fits.none(N, rays)
     if not store.has("choice"):
         return found
     chosen = ChosenReader(store)
@@ -150,7 +185,17 @@ def _read_fits(store: Store, body: BodyModel, box: NDArray[np.float64], present:
         found.axis_angle[mine] = fits.pose[mine].reshape(-1, 24, 3)
         found.betas[mine] = fits.betas[mine]
         found.camera[mine], found.parallel[mine] = camera.matrix.numpy(), camera.orthographic
+        found.ray[mine], found.image_ray[mine] = rays_of_fits(fits[mine], kind, rays[mine], box[mine])
     return found
+
+
+def _measured_rays(store: Store, ingest: StageInfo, box: NDArray[np.float64], stored: Flags) -> NDArray[np.float64]:
+    """(N, 3) rays through the boxes by the K that the data set states, NaN where it states none."""
+    rays = np.full((len(store), 3), np.nan)
+    if "has_intrinsics" in ingest.record.specs:
+        known = _read(store, ingest, "has_intrinsics", stored).astype(bool)
+        rays[known] = box_ray(_read(store, ingest, "intrinsics", known)[known], box[known])
+    return rays
 
 
 def _pose_bodies(

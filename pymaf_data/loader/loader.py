@@ -13,6 +13,7 @@ interpreter lock, and labels stay in memory once. Measured in ``benchmarks/loade
 from __future__ import annotations
 
 import copy
+import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,10 +27,13 @@ from pymaf_data.errors import StoreIncomplete, UsageError
 from pymaf_data.loader.assemble import Assembler, Rows, Source
 from pymaf_data.loader.augment import epoch_order
 from pymaf_data.loader.batch import Batch
+from pymaf_data.loader.frame import in_view_frame, unturned
 from pymaf_data.loader.labels import Labels, read_labels
 from pymaf_data.loader.options import AugmentationOptions, LoaderOptions
 from pymaf_data.render.atlas import Atlas
 from pymaf_data.storage import Store
+
+logger = logging.getLogger(__name__)
 
 
 class Loader:
@@ -57,7 +61,9 @@ class Loader:
             raise UsageError("a loader without a store", action="name at least one store.")
         self.stores, self.options, self._atlas = tuple(stores), options, atlas
         labels = Labels.join([read_labels(s, body, atlas, options.maps, options.allow_partial) for s in stores])
-        self.labels = labels.with_fitted_joints() if options.joints3d == "fitted" else labels
+        if options.joints3d == "fitted":
+            labels = labels.with_fitted_joints()
+        self.labels = self._turned(labels) if options.frame == "view" else labels
         self.rows: Rows = np.flatnonzero(self.labels.present)
         if not len(self.rows):
             raise StoreIncomplete(
@@ -65,6 +71,14 @@ class Loader:
                 action="look at the reasons with `pymaf-data inspect`.",
             )
         self._assemble = Assembler([Source(store, options.maps) for store in stores], self.labels, atlas, options)
+
+    def _turned(self, labels: Labels) -> Labels:
+        lost = int(unturned(labels).sum())
+        if lost:
+            logger.warning(
+                "of %d persons %d keep the frame of their image's camera: no intrinsics of it are known", len(labels), lost
+            )
+        return in_view_frame(labels)
 
     def plain(self) -> Loader:
         """The same rows as evaluation sees them: in order and not augmented. Labels are shared."""

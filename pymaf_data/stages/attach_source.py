@@ -20,12 +20,14 @@ from pymaf_data.fits.reprojection import Measures, measure, seen_joints
 from pymaf_data.fits.request import FitRequest
 from pymaf_data.fits.source import Source
 from pymaf_data.fits.table import REASONS, Fits, fit_specs, reason
+from pymaf_data.geometry.frames import FRAMES
 from pymaf_data.progress import Progress
 from pymaf_data.storage import Store
 
 logger = logging.getLogger(__name__)
 
-_FORMAT = 1
+# 2: a frame in every row.
+_FORMAT = 2
 _WORST = 5
 
 
@@ -99,6 +101,7 @@ class SourceWriter:
             "proved": body is not None,
             "source": source.identity(),
             "native_kind": source.native_kind,
+            "frames": list(FRAMES),
             "reasons": list(REASONS),
             "licences": source.licences,
         }
@@ -138,6 +141,7 @@ def _rows(fits: Fits, measures: Measures) -> dict[str, np.ndarray]:
         "pose": fits.pose.astype(np.float32),
         "betas": fits.betas.astype(np.float32),
         "native": fits.native,
+        "frame": fits.frame,
         "weak_camera": measures.weak_camera.astype(np.float32),
         "weak_residual": measures.weak_residual.astype(np.float32),
         "valid": fits.valid,

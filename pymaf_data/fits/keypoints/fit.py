@@ -14,7 +14,7 @@ from pymaf_data.fits.keypoints.options import KeypointOptions
 from pymaf_data.fits.keypoints.rig import KeypointRig
 from pymaf_data.fits.keypoints.search import Search
 from pymaf_data.fits.persons import Persons
-from pymaf_data.fits.table import Fits
+from pymaf_data.fits.table import CAMERA, Fits
 from pymaf_data.geometry.cameras import full_frame
 from pymaf_data.geometry.joints import SMPL24
 from pymaf_data.geometry.rotations import matrix_to_axis_angle
@@ -42,7 +42,7 @@ class KeypointFitter:
         """
         code = refusals(persons, self.options)
         rows = np.flatnonzero(code == 0)
-        fits = Fits.empty(len(persons), "too few keypoints")
+        fits = Fits.empty(len(persons), "too few keypoints", CAMERA)
         fits.reason[:] = code
         for first in range(0, len(rows), self.options.batch):
             batch = rows[first : first + self.options.batch]

@@ -5,7 +5,8 @@
 
 M0 is the mean body, the same for everybody; M1 … M3 are the network's iterations. MPJPE and PA-MPJPE are those of J24
 about the middle of the hips against the true body, in millimetres, plain views, evaluation mode. *Heading*: the angle
-on the ground between where the predicted and the true body face; of guesses a quarter lies within 45°.
+on the ground between where the predicted and the true body face, in the space of the whole image's camera; of guesses
+a quarter lies within 45°.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pymaf_data.body import BodyModel, load_body
 from pymaf_data.loader import Batch, Loader, LoaderOptions
 from pymaf_data.model import load_checkpoint
 from pymaf_data.model.images import normalise
-from pymaf_data.model.measures import Distances, iteration_distances, means
+from pymaf_data.model.measures import Distances, heading_errors, in_camera_space, iteration_distances, means
 from pymaf_data.model.pymaf import PyMAF
 from pymaf_data.model.watchers import plain_batches
 from pymaf_data.render import load_atlas
@@ -31,13 +32,6 @@ from pymaf_data.report.history import read_history
 from pymaf_data.storage import open_store
 
 PERSONS = 400
-
-
-def headings(rotation: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
-    """(B,) degrees between where two bodies (B, 3, 3) face, seen from above."""
-    facing, wanted = (torch.atan2(root[:, 0, 2], root[:, 2, 2]) for root in (rotation, true))
-    turn = torch.remainder(facing - wanted + torch.pi, 2 * torch.pi) - torch.pi
-    return torch.rad2deg(turn.abs())
 
 
 @torch.no_grad()
@@ -49,7 +43,8 @@ def evaluate(model: PyMAF, body: BodyModel, batches: list[Batch]) -> dict[str, A
         output = model(normalise(batch.image))
         distances.append(iteration_distances(output, batch, body))
         for number, prediction in enumerate(output.predictions):
-            turns.setdefault(f"M{number}", []).append(headings(prediction.rotation[:, 0], batch.pose[:, 0]))
+            roots = (in_camera_space(root[:, 0], batch) for root in (prediction.rotation, batch.pose))
+            turns.setdefault(f"M{number}", []).append(heading_errors(*roots))
     found: dict[str, Any] = {}
     for name, errors in means(distances).items():
         angle = torch.cat(turns[name])
@@ -76,7 +71,7 @@ def main() -> None:
     body, atlas = load_body("free"), load_atlas("free")
     model = load_checkpoint(arguments.run / "checkpoint.pt")
     model.eval()
-    options = LoaderOptions(maps=False, view_size=model.view_size)
+    options = LoaderOptions(maps=False, view_size=model.view_size, frame=model.frame)
     results = {}
     for path in arguments.store:
         batches = plain_batches(Loader([open_store(path)], body, atlas, options).plain(), PERSONS)

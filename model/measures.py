@@ -42,6 +42,25 @@ def iteration_distances(output: PyMAFOutput, batch: Batch, body: BodyModel) -> D
     return found
 
 
+def in_camera_space(rotation: Tensor, batch: Batch) -> Tensor:
+    """Root rotations (B, 3, 3) of predictions or targets of a plain batch, turned back into their image's camera.
+
+    NaN where its intrinsics are not known: then there is nothing to measure in camera space.
+    """
+    turned = batch.turn.transpose(-1, -2).to(rotation) @ rotation
+    return torch.where(batch.has_turn[:, None, None], turned, torch.nan)
+
+
+def heading_errors(predicted: Tensor, true: Tensor) -> Tensor:
+    """(B,) degrees in [0, 180] between where two bodies face, seen from above.
+
+    Both root rotations (B, 3, 3) are in camera space, whose vertical counts; of guesses a quarter lies within 45°.
+    """
+    facing, wanted = (torch.atan2(root[:, 0, 2], root[:, 2, 2]) for root in (predicted, true))
+    turn = torch.remainder(facing - wanted + torch.pi, 2 * torch.pi) - torch.pi
+    return torch.rad2deg(turn.abs())
+
+
 def iteration_errors(output: PyMAFOutput, batch: Batch, body: BodyModel) -> dict[str, dict[str, float]]:
     """Means of :func:`iteration_distances`. On a training batch they are those of the network with its dropout on."""
     return means([iteration_distances(output, batch, body)])

@@ -115,8 +115,8 @@ class TrainOptions(StrictModel):
     """What 3D joints teach: those that the data set measured, as released, or the fit's where it measured none. Pose
     alone tells the network little of which way a body faces: that is one of 24 rotations."""
     frame: Literal["camera", "view"] = "view"
-    """From where root rotations and 3D joints are seen: along the ray through the person's box, which is all that a crop
-    can show, or by the camera of the whole image, as released."""
+    """From where root rotations and 3D joints are seen: along the ray through the person's box, which is all that a
+    crop can show, or by the camera of the whole image, as released."""
     allow_partial: bool = False
     """Train on stores that lack fits, maps or whole shards; what is missing is not supervised."""
     overwrite: bool = False

@@ -136,9 +136,7 @@ def _watchers(options: TrainOptions, loader: Loader, body: BodyModel, atlas: Atl
     source = loader.plain()
     if held_out:
         size = options.model.view_size
-        wanted = LoaderOptions(
-            maps=False, view_size=size, frame=options.frame, allow_partial=options.allow_partial
-        )
+        wanted = LoaderOptions(maps=False, view_size=size, frame=options.frame, allow_partial=options.allow_partial)
         source = Loader(held_out, body, atlas, wanted).plain()
         batches = plain_batches(source, options.validation.persons)
         if not batches:

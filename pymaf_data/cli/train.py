@@ -61,6 +61,13 @@ def command(
         Literal["measured", "fitted"] | None,
         typer.Option(help="3D joints: the data set's, or the fit's where it has none.", show_default="measured"),
     ] = None,
+    frame: Annotated[
+        Literal["camera", "view"] | None,
+        typer.Option(
+            help="Whence bodies are seen: along the ray through the box, or by the whole image's camera (released).",
+            show_default="view",
+        ),
+    ] = None,
     no_augment: Annotated[bool, typer.Option("--no-augment", help="Plain views, as stored.")] = False,
     allow_partial: Annotated[
         bool, typer.Option("--allow-partial", help="Train on stores that lack fits, maps or shards.")
@@ -93,6 +100,7 @@ def command(
         "backbone": backbone,
         "targets": targets,
         "joints3d": joints3d,
+        "frame": frame,
         "augmentation": AugmentationOptions.none() if no_augment else None,
         "allow_partial": allow_partial or None,
         "overwrite": overwrite or None,

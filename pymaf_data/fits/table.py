@@ -34,7 +34,7 @@ def reason(name: str) -> int:
 
 
 def frame_without_column(native_kind: str) -> int:
-    """The frame of fits in a store of format 1.1 or 1.0, which had no such column: what their kind of camera implies."""
+    """The frame of fits of a format before 1.2, which had no such column: what their kind of camera implies."""
     return CAMERA if native_kind == "perspective" else VIEW
 
 

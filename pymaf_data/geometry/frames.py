@@ -1,13 +1,13 @@
 """The view's own frame: what a network that sees only the crop can know of where a body points.
 
 A crop does not tell where in the image it was cut. A body off the optical axis is seen from another side than its
-camera-space rotation says, by the angle between the axis and the ray through its box. The *view's frame* is the camera's
+camera-space rotation says, by the angle between the axis and the ray through its box. The *view's frame* is camera
 space turned so that this ray becomes the optical axis, by the least rotation that does:
 
     d = K⁻¹·(cx, cy, 1), of unit length        w = d × ẑ        R = I + [w]× + [w]×²/(1 + d_z)        R·d = ẑ
 
-Of a body only the root rotation changes, and its joints turn about its root joint J₀: R·(j − J₀) + J₀. Everything here is
-float64 NumPy.
+Of a body only the root rotation changes, and its joints turn about its root joint J₀: R·(j − J₀) + J₀. Everything
+here is float64 NumPy.
 
     K = [[769.3692, 0, 320], [0, 769.3692, 213.5], [0, 0, 1]] and the box centre (285, 203.5)
     →  d = (−0.0454, −0.0130, 0.9989), a turn of 2.7088°

@@ -8,8 +8,10 @@ transform moves
     pose                 the root turns by Rz(φ); a flip mirrors every rotation and swaps the sides
     π                    (s/k, …): exact for the orthographic camera, see :func:`augment_camera`
 
-so that a body posed by the moved pose projects to the moved keypoints. The mirrored body is the same body because the
-templates are symmetric (the free body exactly, SMPL's to about a millimetre).
+so that a body posed by the moved pose projects to the moved keypoints, where its root was seen along the view's axis to
+begin with: a perspective fit is turned into the view's frame first (:mod:`~pymaf_data.geometry.frames`), then rotated,
+then mirrored. The least turn does not commute with a rotation in the image plane. The mirrored body is the same body
+because the templates are symmetric (the free body exactly, SMPL's to about a millimetre).
 """
 
 from __future__ import annotations

@@ -25,9 +25,9 @@ class Batch:
         part: (B, Z, Z) uint8 parts 0 … 24; 0 without a map.
         uv: (B, 2, Z, Z) float32 in [0, 1]; 0 on the background.
         has_iuv: (B,) bool.
-        turn: (B, 3, 3) float32, camera space → the frame of the plain view, in which pose and joints stand; the identity
-            in the frame ``camera``. Its transpose turns a prediction from a plain view back.
-        has_turn: (B,) bool, false where ``turn`` is not known, and so nothing is in camera space.
+        turn: (B, 3, 3) float32, camera space → the frame of the plain view, in which pose and joints stand; identity in
+            the frame ``camera``. Its transpose turns a prediction from a plain view back.
+        has_turn: (B,) bool, false where ``turn`` is not known, so that nothing can be turned back.
         drawn_pose: (B, 24, 3, 3) float32, the fit before it was turned and augmented; identity without a fit. With the
             next three it is what an exact map is rendered from: a view of an image is the same body under another
             camera.

@@ -3,8 +3,8 @@
     stored, seen by the camera of the whole image  →  R of the ray through the box  →  root rotation, 3D joints
 
 Done once, when a store is opened and after fitted joints have taken the place of missing ones, so that nothing turns
-twice; rotation and flip of the view come after it. What maps are drawn from stays as it is: a map shows the same in both
-frames. See :mod:`pymaf_data.geometry.frames`.
+twice; rotation and flip of the view come after it. What maps are drawn from stays as it is: a map shows the same in
+both frames. See :mod:`pymaf_data.geometry.frames`.
 """
 
 from __future__ import annotations

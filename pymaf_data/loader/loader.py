@@ -75,9 +75,8 @@ class Loader:
     def _turned(self, labels: Labels) -> Labels:
         lost = int(unturned(labels).sum())
         if lost:
-            logger.warning(
-                "of %d persons %d keep the frame of their image's camera: no intrinsics of it are known", len(labels), lost
-            )
+            found = "of %d persons %d stay in the frame of their image's camera: its intrinsics are not known"
+            logger.warning(found, len(labels), lost)
         return in_view_frame(labels)
 
     def plain(self) -> Loader:

@@ -64,8 +64,8 @@ class LoaderOptions(StrictModel):
     """Where 3D joints come from: from the data set alone, or from the fit where the data set measured none."""
 
     frame: Literal["camera", "view"] = "view"
-    """From where root rotations and 3D joints are seen: along the ray through the person's box, which is all that a crop
-    can show, or by the camera of the whole image, as released; see docs/geometry.md."""
+    """From where root rotations and 3D joints are seen: along the ray through the person's box, which is all that a
+    crop can show, or by the camera of the whole image, as released; see docs/geometry.md."""
 
     map_size: int = Field(default=56, ge=1)
     """Side of the IUV targets in pixels."""

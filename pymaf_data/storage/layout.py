@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pymaf_data.errors import StoreVersionError, UsageError
 
 FORMAT = "pymaf-data store"
-FORMAT_VERSION = "1.1"
+FORMAT_VERSION = "1.2"
 DEFAULT_SHARD = 512
 
 RECORDS = "_pymaf"

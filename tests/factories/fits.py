@@ -63,7 +63,7 @@ def make_known(fitter: KeypointFitter, body: BodyModel, count: int, seed: int) -
     native = full_frame(K.expand(count, 3, 3), torch.from_numpy(position) - rest).matrix
     joints = body.keypoints(axis_angle_to_matrix(pose.reshape(count, 24, 3)), betas)[1]
     pixels = Camera(native).project(joints).numpy()
-    truth = Fits(pose.numpy(), betas.numpy(), native.numpy(), np.zeros(count, np.uint8))
+    truth = Fits(pose.numpy(), betas.numpy(), native.numpy(), np.zeros(count, np.uint8), np.zeros(count, np.uint8))
     absolute = (joints + (torch.from_numpy(position) - rest)[:, None]).numpy()
     return Known(_annotated(pixels, absolute), truth, absolute)
 

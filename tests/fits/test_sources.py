@@ -56,7 +56,7 @@ def test_truth_is_joined_by_id_in_any_order(tmp_path: Path, factory: ModuleType,
 
 
 def _rows(fits: Any, rows: np.ndarray) -> Any:
-    return type(fits)(fits.pose[rows], fits.betas[rows], fits.native[rows], fits.reason[rows])
+    return type(fits)(*(getattr(fits, name)[rows] for name in ("pose", "betas", "native", "frame", "reason")))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from pymaf_data.geometry import affines, boxes, cameras, rotations
+from pymaf_data.geometry import affines, boxes, cameras, frames, rotations
 from pymaf_data.geometry.views import Augmentation
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -104,6 +104,17 @@ def test_rotations_agree_with_quaternion_sandwiches(case: dict[str, Any]) -> Non
     np.testing.assert_allclose(rotations.matrix_to_axis_angle(matrix), axis_angle, atol=2e-14, rtol=1e-7)
 
 
+@pytest.mark.parametrize("case", load("view_frames.json"))
+def test_the_view_s_frame_agrees_with_quaternions(case: dict[str, Any]) -> None:
+    (cx, cy), f = case["principal"], case["focal"]
+    ray = frames.box_ray([[f, 0, cx], [0, f, cy], [0, 0, 1]], case["box"])
+    np.testing.assert_allclose(ray, case["ray"], rtol=1e-13)
+    root, wanted = (
+        rotations.axis_angle_to_matrix(torch.tensor(case[key], dtype=torch.float64)) for key in ("root", "turned_root")
+    )
+    np.testing.assert_allclose(frames.turn_of_ray(ray) @ root.numpy(), wanted, atol=1e-13)
+
+
 def test_the_vectors_are_what_their_script_writes() -> None:
     path = VECTORS / "make_vectors.py"
     spec = importlib.util.spec_from_file_location("make_vectors", path)
@@ -122,6 +133,9 @@ def test_the_page_shows_the_numbers_of_the_vectors() -> None:
     pairs += [person["native_seen"][key] for key in ("image", "view", "view_principal")]
     singles = [*person["weak"]["focal"].values(), person["crop_side"], person["native_seen"]["view_focal"]]
     texts = [f"({_round(x)}, {_round(y)})" for x, y in pairs] + [_round(value) for value in singles]
+    turned = load("view_frames.json")[0]
+    texts += [f"({', '.join(map(_round, turned[key]))})" for key in ("ray", "root", "turned_root")]
+    texts.append(_round(turned["degrees"]))
     assert [text for text in texts if text not in page] == []
 
 

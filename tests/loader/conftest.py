@@ -68,10 +68,18 @@ def persons(body: BodyModel) -> Persons:
 def make_store(
     persons: Persons, body: BodyModel, atlas: Atlas, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., Store]:
-    """Build a store; ``iuv_shards`` leaves out maps, ``absent`` rows have no picture, ``unfitted`` rows no fit."""
+    """Build a store; ``iuv_shards`` leaves out maps, ``absent`` rows have no picture, ``unfitted`` rows no fit.
+
+    ``ingested`` and ``fitted`` add or replace arrays of their stages; ``kind`` is that of the native cameras.
+    """
 
     def make(
-        absent: tuple[int, ...] = (), unfitted: tuple[int, ...] = (), iuv_shards: tuple[int, ...] = (0, 1, 2)
+        absent: tuple[int, ...] = (),
+        unfitted: tuple[int, ...] = (),
+        iuv_shards: tuple[int, ...] = (0, 1, 2),
+        ingested: dict[str, np.ndarray] | None = None,
+        fitted: dict[str, np.ndarray] | None = None,
+        kind: str = "none",
     ) -> Store:
         path = tmp_path_factory.mktemp("store") / "made.zarr"
         N = len(persons.box)
@@ -81,7 +89,7 @@ def make_store(
             "keypoints": persons.keypoints,
             "joints3d": np.zeros((N, 24, 4), np.float32),
             "present": ~np.isin(np.arange(N), absent),
-        }
+        } | (ingested or {})
         pictures = [encode_jpeg(make_crop(picture(i), persons.box[i], CROP)) for i in range(N)]
         store = create_store(path, plan, _specs(ingest, pictures=True), Provenance())
         _write(store, "ingest", plan.digest, ingest, {}, pictures=pictures)
@@ -91,8 +99,8 @@ def make_store(
             "native": np.zeros((N, 3, 4)),
             "weak_camera": persons.pi.astype(np.float32),
             "valid": ~np.isin(np.arange(N), unfitted),
-        }
-        of_body = {"body": body.name, "body_digest": body.digest, "native_kind": "none"}
+        } | (fitted or {})
+        of_body = {"body": body.name, "body_digest": body.digest, "native_kind": kind}
         _write(open_store(path), "fits/truth", digest_json("fits"), fits, of_body)
         choice = {"source": np.where(fits["valid"], 0, -1).astype(np.int16)}
         _write(

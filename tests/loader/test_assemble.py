@@ -38,6 +38,8 @@ def test_shapes_and_types_are_the_documented_ones(store, body, atlas) -> None:
         "part": ((20, 56, 56), torch.uint8),
         "uv": ((20, 2, 56, 56), single),
         "has_iuv": ((20,), flags),
+        "turn": ((20, 3, 3), single),
+        "has_turn": ((20,), flags),
         "drawn_pose": ((20, 24, 3, 3), single),
         "drawn_camera": ((20, 3, 4), torch.float64),
         "drawn_parallel": ((20,), flags),

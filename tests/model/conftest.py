@@ -121,6 +121,8 @@ def make_batch(free_body: Any) -> Callable[..., Any]:
             part=torch.from_numpy(iuv.part),
             uv=torch.from_numpy(iuv.uv),
             has_iuv=yes,
+            turn=torch.eye(3).expand(B, 3, 3),
+            has_turn=yes,
             drawn_pose=pose,
             drawn_camera=weak_to_camera(camera.double()).warped(resize(224, iuv.part.shape[-1])).matrix,
             drawn_parallel=~yes,

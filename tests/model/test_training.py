@@ -142,6 +142,47 @@ def test_a_run_of_an_earlier_version_goes_on(root: Path, refusals: list[PymafDat
         train(options)
 
 
+def test_a_run_keeps_the_frame_that_it_was_begun_in(root: Path, refusals: list[PymafDataError]) -> None:
+    """A checkpoint carries it; those of before frames were chosen learned in the camera of the whole image."""
+    folder = root / "runs" / "framed"
+    options = TrainOptions.parse(QUICK | {"name": "framed", "steps": 1}, "test")
+    train(options)
+    assert checkpoints.load_checkpoint(folder / checkpoints.FILE).frame == "view"
+    assert json.loads((folder / PROVENANCE).read_text())["frame"] == {"name": "view", "unturned": 0}
+    with pytest.raises(TrainingError, match="frame: view then, camera now"):
+        train(options.model_copy(update={"frame": "camera"}))
+    saved = checkpoints.read(folder / checkpoints.FILE)
+    del saved.options["frame"]
+    checkpoints.save(saved, folder)
+    assert checkpoints.load_checkpoint(folder / checkpoints.FILE).frame == "camera"
+    longer = options.model_copy(update={"steps": 2})
+    with pytest.raises(TrainingError, match="frame: camera then, view now"):
+        train(longer)
+    assert train(longer.model_copy(update={"frame": "camera"})).resumed_from == 1
+    assert json.loads((folder / PROVENANCE).read_text())["frame"]["name"] == "camera"
+
+
+def test_the_frame_reaches_training_and_validation_alike(root: Path, refusals: list[PymafDataError]) -> None:
+    """Training batches and held-out ones stand in the run's frame: the sample's persons are off the axis."""
+    from pymaf_data.body import load_body
+    from pymaf_data.loader import Loader
+    from pymaf_data.model.training import _loader_options, _watchers
+    from pymaf_data.render import load_atlas
+    from pymaf_data.storage import open_store
+
+    path, body, atlas = root / "stores" / "sample-train.zarr", load_body("free"), load_atlas("free")
+    poses = {}
+    for frame in ("view", "camera"):
+        chosen = {"frame": frame, "validation": {"stores": [path], "persons": 2}}
+        options = TrainOptions.parse(QUICK | chosen, "test")
+        loader = Loader([open_store(path)], body, atlas, _loader_options(options))
+        held_out = _watchers(options, loader, body, atlas, root / "runs" / "none")[0]
+        poses[frame] = (loader.labels.pose, held_out.batches[0].pose.numpy())
+        assert (loader.labels.pose[loader.labels.has_fit][:, 0] == poses[frame][1][0, 0]).all((1, 2)).any()
+    for of_view, of_camera in zip(*poses.values(), strict=True):
+        assert np.abs(of_view[:, 0] - of_camera[:, 0]).max() > 0.05
+
+
 def test_a_begun_run_keeps_its_precision_unless_another_is_named(root: Path, refusals: list[PymafDataError]) -> None:
     path = root / "runs" / "precise" / checkpoints.FILE
     for steps, asked, used in ((1, "bf16", "bf16"), (2, "auto", "bf16"), (3, "fp32", "fp32")):

@@ -126,6 +126,53 @@ def worked_example() -> dict[str, Any]:
     }
 
 
+def view_frame(focal: float, centre: Point, box: list[float], root: list[float]) -> dict[str, Any]:
+    """A root rotation, axis · angle, as seen along the ray through the box instead of by the whole image's camera.
+
+    The least turn of the ray onto the axis is the quaternion halfway between both; rotations compose as quaternions.
+    """
+    ray = [(box[0] - centre[0]) / focal, (box[1] - centre[1]) / focal, 1.0]
+    length = math.sqrt(sum(a * a for a in ray))
+    ray = [a / length for a in ray]
+    half = [ray[0], ray[1], ray[2] + 1]
+    length = math.sqrt(sum(a * a for a in half))
+    half = [a / length for a in half]
+    # cos and sin · axis of half the angle: the products of the ray with the halfway direction.
+    turn = [
+        sum(a * b for a, b in zip(ray, half, strict=True)),
+        ray[1] * half[2] - ray[2] * half[1],
+        ray[2] * half[0] - ray[0] * half[2],
+        ray[0] * half[1] - ray[1] * half[0],
+    ]
+    angle = math.sqrt(sum(a * a for a in root))
+    seen = _times(turn, [math.cos(angle / 2), *(math.sin(angle / 2) * a / angle for a in root)])
+    if seen[0] < 0:
+        seen = [-a for a in seen]
+    sine = math.sqrt(sum(a * a for a in seen[1:]))
+    return {
+        "focal": focal,
+        "principal": centre,
+        "box": box,
+        "root": root,
+        "ray": ray,
+        "degrees": math.degrees(math.acos(ray[2])),
+        "turned_root": [2 * math.atan2(sine, seen[0]) * a / sine for a in seen[1:]],
+    }
+
+
+def view_frames(count: int, rng: random.Random) -> list[dict[str, Any]]:
+    """The example's person, then random persons in images of many fields of view, across the borders too."""
+    cases = [view_frame(math.hypot(640, 427), (320.0, 213.5), [285.0, 203.5, 336.0], [2.9, 0.3, -0.2])]
+    for _ in range(count):
+        box = [rng.uniform(-50, 690), rng.uniform(-50, 480), math.exp(rng.uniform(3, 6))]
+        centre = (rng.uniform(300, 340), rng.uniform(200, 230))
+        # Below π, where axis and angle are one way only to say it.
+        axis = [rng.gauss(0, 1) for _ in range(3)]
+        length = math.sqrt(sum(a * a for a in axis)) / rng.uniform(0.1, 3.0)
+        cases.append(view_frame(math.exp(rng.uniform(5.5, 8.5)), centre, box, [a / length for a in axis]))
+    return cases
+
+
 def views(count: int, rng: random.Random) -> list[dict[str, Any]]:
     """Random persons, small, large and across the border, under random augmentations."""
     cases = []
@@ -188,6 +235,7 @@ def vectors() -> dict[str, Any]:
         "worked_example.json": worked_example(),
         "views.json": views(24, rng),
         "rotations.json": rotations(rng),
+        "view_frames.json": view_frames(24, rng),
     }
 
 

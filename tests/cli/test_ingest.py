@@ -33,7 +33,7 @@ def test_the_account_is_printed(
     coco.unlabel(made.annotations[0], range(17))
     coco.unlabel(made.annotations[1], [16])
     for annotation in made.annotations[2:5]:
-        annotation["bbox"] = [0, 0, 0, 0]
+        annotation["bbox"] = [9, 9, -4, 7]
     made.save()
     (made.folder / made.images[4]["file_name"]).unlink()
     where = ("--root", tmp_path / "raw", "--out", tmp_path / "s.zarr", "--crop-size", 64, "--workers", 2)
@@ -44,7 +44,7 @@ def test_the_account_is_printed(
         "1 without keypoints",
         "1 incomplete",
         "3 with a box without area",
-        "annotation 102: its box is 0 × 0 px",
+        "annotation 102: bbox: its box is -4 × 7 px",
         "and 1 more",
         "6 images and 12 annotations, not the whole split",
         "28,344",

@@ -26,7 +26,7 @@ def test_coco_asks_for_what_spin_asked_for() -> None:
     manifest = load_manifest("coco")
     name, rule = manifest.selection(None)
     assert name == "body12"
-    assert set(rule.requires) == set(manifest.keypoints.joints()[5:17])
+    assert set(rule.requires) == set(manifest.keypoints.listed.joints[5:17])
     assert manifest.splits["train"].expected == {"body12": 28344}
     assert manifest.keypoints.offset == 0.5 and manifest.box.factor == 1.2
 

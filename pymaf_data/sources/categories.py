@@ -1,4 +1,4 @@
-"""Which categories of an annotation file are persons, and that their joints are those of the manifest.
+"""Which categories of an annotation file are persons, and whether their joints are those of the manifest.
 
     {"categories": [{"id": 1, "name": "person", "keypoints": ["nose", "left_eye", …]}]}
 
@@ -26,7 +26,8 @@ Key = int | str | None
 
 _PERSONS = {
     *("person", "persons", "people", "human", "humans", "pedestrian", "pedestrians", "body", "skeleton", "pose"),
-    *("man", "woman", "men", "women", "boy", "girl", "child", "adult", "player", "athlete", "runner", "skier", "dancer"),
+    *("man", "woman", "men", "women", "boy", "girl", "child", "adult"),
+    *("player", "athlete", "runner", "skier", "dancer"),
 }
 _SHOWN = 30
 
@@ -35,7 +36,7 @@ def entry_key(value: Any) -> Key:
     """What an id that only has to be found again is compared by: 3, 3.0 and "3" are one; None for what is no id."""
     if isinstance(value, str):
         text = value.strip()
-        return int(text) if re.fullmatch(r"\d{1,18}", text) else text.casefold() or None
+        return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else text.casefold() or None
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value or abs(value) >= 2**63:
         return None
     return int(value) if value == int(value) else None
@@ -149,11 +150,11 @@ def find_persons(listed: Any, used: Set[Key], joints: JointList, origin: str, pa
     strangers = persons.strangers()
     if strangers:
         first = strangers[0]
-        more = f" (and {len(strangers) - 1} more categories)" * (len(strangers) > 1)
+        more = f" (one of {len(strangers)} such)" * (len(strangers) > 1)
         raise RawDataCorrupt(
             f"{path}: category {first.name!r}{more} has the joints {_few(first.names)}",
             expected=f"{joints.name}: {_few(joints.names)}",
-            action="if these are people, give a manifest of your own (a copy of "
+            action="if these are people, give a manifest of your own (*.yaml; a copy of "
             f"{files('pymaf_data.manifests')}/coco.yaml will do) in which stands\n  {way_out(first.names, origin)}",
         )
     for one in persons.guessed():

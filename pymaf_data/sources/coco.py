@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from pymaf_data.geometry.boxes import box_from_xywh, crop_side
 from pymaf_data.sources.categories import Key, Persons, entry_key, find_persons
+from pymaf_data.sources.conventions import of_count
 from pymaf_data.sources.entries import (
     Annotation,
     Image,
@@ -131,12 +132,14 @@ class _People:
         return keypoints if isinstance(keypoints, Dropped) else self._record(name, annotation, image, keypoints)
 
     def _record(
-        self, name: str, annotation: Annotation, image: Image, keypoints: dict[str, Keypoint]
+        self, name: str, annotation: Annotation, image: Image, marked: dict[str, Keypoint | None]
     ) -> PersonRecord | Dropped:
+        """The person with those joints that can be meant; the rule for persons is asked of all that are marked."""
+        keypoints = {joint: at for joint, at in marked.items() if at}
         box = self._box(name, annotation.bbox, image, keypoints)
         if not isinstance(box, Dropped):
             keypoints = self._near(name, keypoints, box, image)
-        reason = refusal(keypoints, self.rule)
+        reason = refusal(marked if keypoints else (), self.rule)
         if reason:
             return Dropped(reason, name)
         if isinstance(box, Dropped):
@@ -156,15 +159,14 @@ class _People:
         self.licence_of[record.image_name] = entry_key(image.license)
         return record
 
-    def _keypoints(self, name: str, values: list[Any], counts: Set[int]) -> dict[str, Keypoint] | Dropped:
-        """Labelled joints by name, in continuous px, or what is wrong with the list."""
+    def _keypoints(self, name: str, values: list[Any], counts: Set[int]) -> dict[str, Keypoint | None] | Dropped:
+        """Joints marked as labelled, in continuous px, None at no place; or what is wrong with the list."""
         if all(isinstance(value, list) and len(value) == 3 for value in values):
             values = [number for triple in values for number in triple]
         joints, shift = self.manifest.keypoints.listed, self.manifest.keypoints.offset
         if len(values) % 3 or len(values) // 3 not in counts:
-            wanted = " or ".join(str(3 * count) for count in sorted(counts))
-            return Dropped("malformed", name, f"{len(values)} numbers in keypoints, not {wanted} ({joints.name})")
-        found: dict[str, Keypoint] = {}
+            return Dropped("malformed", name, _count(len(values), counts, joints.name))
+        found: dict[str, Keypoint | None] = {}
         for joint, x, y, seen in zip(joints.joints, values[0::3], values[1::3], values[2::3], strict=False):
             if joint is None or (x, y, seen) == (None, None, None):
                 continue
@@ -172,6 +174,7 @@ class _People:
                 return Dropped("malformed", name, f"keypoints: the visibility of {joint} is not 0, 1 or 2")
             if seen and (x, y) in _NO_JOINT:
                 self.adjusted.add("joint_at_origin", f"{name}: {joint} at ({x:g}, {y:g})")
+                found[joint] = None
             elif seen and (wrong := _wrong(x) or _wrong(y)):
                 return Dropped(wrong, name, f"keypoints: {joint} is at ({str(x)[:40]}, {str(y)[:40]})")
             elif seen:
@@ -238,6 +241,13 @@ def _licence(entry: dict[str, Any]) -> tuple[str, str] | None:
     name, url = (text if isinstance(text := entry.get(key), str) else "" for key in ("name", "url"))
     name, url = name.strip()[:_TEXT], url.strip()[:_TEXT]
     return (name or url, url) if name or url else None
+
+
+def _count(found: int, counts: Set[int], expected: str) -> str:
+    """What is wrong with so many numbers, and which convention would have them."""
+    others = [] if found % 3 else of_count(found // 3)
+    hint = f"; as many have {', '.join(others)}" * bool(others)
+    return f"{found} numbers in keypoints, not {' or '.join(str(3 * n) for n in sorted(counts))} ({expected}{hint})"
 
 
 def _wrong(value: Any) -> str:

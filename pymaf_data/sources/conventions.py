@@ -179,12 +179,20 @@ def own_list(pairs: Iterable[tuple[str, str | None]]) -> JointList:
 
 def way_out(names: Sequence[str], origin: str) -> str:
     """What to write for ``keypoints`` in a manifest, so that a file with these names of joints is read."""
-    fitting = next((known.name for known in CONVENTIONS if known.fits(names)), None)
+    fitting = [known for known in CONVENTIONS if known.fits(names)]
     if fitting:
-        return f"keypoints: {{convention: {fitting}, origin: {origin}}}"
+        return f"keypoints: {{convention: {max(fitting, key=lambda known: known.needed).name}, origin: {origin}}}"
     guessed = _guesses(names)
+    if not any(joint for _, joint in guessed):
+        entry = f"{{name: {json.dumps(names[0])}, joint: …}}"
+        return f"keypoints: {{origin: {origin}, joints: [{entry}, …]}}, for each its joint of J49 or null: ignored"
     entries = (f"{{name: {json.dumps(name)}, joint: {joint or 'null'}}}" for name, joint in guessed)
     return f"keypoints: {{origin: {origin}, joints: [{', '.join(entries)}]}}"
+
+
+def of_count(count: int) -> list[str]:
+    """Names of the conventions with so many joints."""
+    return [known.name for known in CONVENTIONS if count in known.counts]
 
 
 def _guesses(names: Sequence[str]) -> list[tuple[str, str | None]]:

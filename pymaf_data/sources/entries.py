@@ -1,12 +1,13 @@
 """Entries of a COCO annotation file: what is needed of each, read as loosely as tools write it and no more.
 
-Whole floats are integers, truth values are 0 and 1, what is not needed is not looked at. Nothing that decides over a
-person is guessed: "640" is no width and "7" no id.
+Whole floats are integers, an id may be text ("7", as VIA writes it), truth values are 0 and 1, and what is not needed
+is not looked at. Nothing else that decides over a person is guessed: "640" is no width.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,11 +26,15 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
 
 
+def _id(value: Any) -> Any:
+    return int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value) else _whole(value)
+
+
 def _given(value: Any) -> Any:
     return None if value == [] else value
 
 
-Id = Annotated[int, BeforeValidator(_whole), Field(ge=0, lt=2**63)]
+Id = Annotated[int, BeforeValidator(_id), Field(ge=0, lt=2**63)]
 Pixels = Annotated[int, BeforeValidator(_whole), Field(gt=0)]
 Box = Annotated[list[float], Field(min_length=4, max_length=4)]
 
@@ -113,7 +118,7 @@ def is_crowd(entry: dict[str, Any]) -> bool | None:
 
 def entry_id(entry: Any) -> int | None:
     """The id of an entry, None where it has no proper one."""
-    value = _whole(entry.get("id")) if isinstance(entry, dict) else None
+    value = _id(entry.get("id")) if isinstance(entry, dict) else None
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63 else None
 
 

@@ -90,9 +90,9 @@ DAMAGE: dict[str, tuple[dict[str, Any], str]] = {
     "far box": ({"bbox": [10, 10, 1e308, 1e308]}, "malformed"),
     "box of three": ({"bbox": [10, 10, 5]}, "malformed"),
     "unknown image": ({"image_id": 999}, "unknown_image"),
-    "image id as text": ({"image_id": "1"}, "malformed"),
+    "image id as words": ({"image_id": "one"}, "malformed"),
     "image id as truth": ({"image_id": True}, "malformed"),
-    "id as text": ({"id": "103"}, "malformed"),
+    "id as words": ({"id": "103a"}, "malformed"),
     "id beyond int64": ({"id": 2**64}, "malformed"),
     "crowd flag as text": ({"iscrowd": "no"}, "malformed"),
 }

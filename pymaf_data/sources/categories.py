@@ -19,6 +19,7 @@ from typing import Any
 
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.sources.conventions import JointList, numbered, way_out
+from pymaf_data.sources.manifest import KeypointRule
 
 logger = logging.getLogger(__name__)
 
@@ -131,14 +132,13 @@ class Persons:
         return value is None or self.used == {value}
 
 
-def find_persons(listed: Any, used: Set[Key], joints: JointList, origin: str, path: Path) -> Persons:
+def find_persons(listed: Any, used: Set[Key], rule: KeypointRule, path: Path) -> Persons:
     """The persons of an annotation file.
 
     Args:
         listed: its ``categories``; anything but a list lists none.
         used: category ids of annotations with keypoints.
-        joints: the manifest's list.
-        origin: the manifest's pixel origin, for the advice.
+        rule: the manifest's joints.
         path: the file, for messages.
 
     Raises:
@@ -146,6 +146,7 @@ def find_persons(listed: Any, used: Set[Key], joints: JointList, origin: str, pa
     """
     entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
     categories = {entry_key(entry.get("id")): Category.of(entry) for entry in reversed(entries)}
+    joints = rule.listed
     persons = Persons(joints, categories, used)
     strangers = persons.strangers()
     if strangers:
@@ -155,7 +156,7 @@ def find_persons(listed: Any, used: Set[Key], joints: JointList, origin: str, pa
             f"{path}: category {first.name!r}{more} has the joints {_few(first.names)}",
             expected=f"{joints.name}: {_few(joints.names)}",
             action="if these are people, give a manifest of your own (*.yaml; a copy of "
-            f"{files('pymaf_data.manifests')}/coco.yaml will do) in which stands\n  {way_out(first.names, origin)}",
+            f"{files('pymaf_data.manifests')}/coco.yaml will do) in which stands\n  {way_out(first.names, rule.origin)}",
         )
     for one in persons.guessed():
         logger.warning(

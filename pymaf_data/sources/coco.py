@@ -64,8 +64,7 @@ def read_coco(path: Path, manifest: Manifest, split: str, rule: SelectionRule, *
     candidates = [entry for entry in annotations if has_keypoints(entry)]
     refuse_duplicates(map(entry_id, candidates), "annotation", path)
     used = {entry_key(entry.get("category_id")) for entry in candidates if not is_crowd(entry)}
-    rule_of = manifest.keypoints
-    categories = find_persons(content.get("categories"), used, rule_of.listed, rule_of.origin, path)
+    categories = find_persons(content.get("categories"), used, manifest.keypoints, path)
     people = _People(manifest, manifest.split(split).pictures, rule, image_entries(entries, path), categories)
     outcomes = (people.outcome(entry, position) for position, entry in enumerate(annotations))
     records, counts, damaged = sort_out(outcomes, path.name, stop)
@@ -163,7 +162,7 @@ class _People:
         """Joints marked as labelled, in continuous px, None at no place; or what is wrong with the list."""
         if all(isinstance(value, list) and len(value) == 3 for value in values):
             values = [number for triple in values for number in triple]
-        joints, shift = self.manifest.keypoints.listed, self.manifest.keypoints.offset
+        joints, shift = self.categories.joints, self.manifest.keypoints.offset
         if len(values) % 3 or len(values) // 3 not in counts:
             return Dropped("malformed", name, _count(len(values), counts, joints.name))
         found: dict[str, Keypoint | None] = {}

@@ -10,7 +10,8 @@ Each joint of a list is one of J49's, by name, or is ignored because J49 has non
     COCO-WholeBody          17 joints of COCO; feet, face, hands ignored, or absent as in the released file
     OpenPose18, 25          the half of J49 that OpenPose detects (``openpose:nose`` …), not the annotated one
 
-Files spell joints in many ways; :func:`key` is what two spellings of one joint have in common.
+Names are taken at their word: mmpose's example of Human3.6M calls the legs' sides the other way round, and has to be
+listed joint by joint. Files spell joints in many ways; :func:`key` is what two spellings of one joint have in common.
 """
 
 from __future__ import annotations

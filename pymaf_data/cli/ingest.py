@@ -73,7 +73,7 @@ def command(
 def lines(report: IngestReport) -> list[str]:
     """The report for a reader."""
     from pymaf_data.sources.pictures import HOLES
-    from pymaf_data.sources.select import REASONS
+    from pymaf_data.sources.select import ADJUSTED, REASONS
 
     counts = report.counts
     said = [
@@ -82,6 +82,7 @@ def lines(report: IngestReport) -> list[str]:
     ]
     said += [f"  {counts[reason]:>7,} {REASONS[reason]}" for reason in REASONS if reason in counts]
     said += _named(report.damaged)
+    said += [f"  {report.adjusted[reason]:>7,} {ADJUSTED[reason]}" for reason in ADJUSTED if reason in report.adjusted]
     said.append(_comparison(report))
     holes = report.holes
     if holes.counts:

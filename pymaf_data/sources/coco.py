@@ -5,56 +5,44 @@
 
 v is 0 (not labelled), 1 (labelled, hidden) or 2 (visible). The file itself must be sound: JSON, with its lists, and
 with no id given twice. A single damaged annotation is a counted, named loss and never an excuse for dropping the rest.
+Tools write the format loosely (:mod:`pymaf_data.sources.entries`). What cannot be meant, such as a joint labelled at
+(0, 0), is not taken as it stands, and counted.
 """
 
 from __future__ import annotations
 
-import json
+import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Set
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from pymaf_data.errors import RawDataCorrupt
-from pymaf_data.geometry.boxes import box_from_xywh
+from pymaf_data.geometry.boxes import box_from_xywh, crop_side
+from pymaf_data.sources.categories import Key, Persons, entry_key, find_persons
+from pymaf_data.sources.conventions import of_count
+from pymaf_data.sources.entries import (
+    Annotation,
+    Image,
+    entry_id,
+    has_keypoints,
+    image_entries,
+    is_crowd,
+    load,
+    refuse_duplicates,
+    what_is_wrong,
+)
 from pymaf_data.sources.manifest import Manifest, SelectionRule
 from pymaf_data.sources.records import Licence, PersonRecord
-from pymaf_data.sources.select import Dropped, Selection, refusal, sort_out
+from pymaf_data.sources.select import ADJUSTED, Dropped, Selection, Tally, refusal, sort_out
 
-Id = Annotated[int, Field(ge=0, lt=2**63)]
-
-_AGAIN = "fetch the annotation file again (it may have been cut off), or give the right one by a manifest of your own."
-
-
-class _Raw(BaseModel):
-    """Entries carry more keys than are needed here; types are taken at their word ("640" is no width)."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class _Image(_Raw):
-    file_name: str = Field(min_length=1)
-    width: int = Field(gt=0)
-    height: int = Field(gt=0)
-    license: int | None = None
-
-
-class _Annotation(_Raw):
-    id: Id
-    image_id: Id
-    keypoints: list[float]
-    bbox: list[float] = Field(min_length=4, max_length=4)
-    iscrowd: int = Field(default=0, ge=0, le=1)
-    category_id: int | None = None
-
-
-class _License(_Raw):
-    id: int
-    name: str = Field(max_length=300)
-    url: str = Field(default="", max_length=300)
+Keypoint = tuple[float, float, int]
+Square = tuple[float, float, float]
+_NO_JOINT = ((0, 0), (-1, -1))  # where tools put a joint that is not there, and then mark it as labelled
+_HUGE = 1e9  # px; beyond it all numbers are alike
+_TEXT = 300  # characters of a licence's name or address
 
 
 def read_coco(path: Path, manifest: Manifest, split: str, rule: SelectionRule, *, stop: bool = False) -> Selection:
@@ -71,19 +59,23 @@ def read_coco(path: Path, manifest: Manifest, split: str, rule: SelectionRule, *
         RawDataCorrupt: the file is not JSON or not COCO's, an id occurs twice, joints are in another order, or an
             annotation is damaged and ``stop`` is set.
     """
-    content = _load(path)
+    content = load(path)
     entries, annotations = content["images"], content["annotations"]
-    category = _category(content, manifest, path)
-    people = _People(manifest, manifest.split(split).pictures, rule, _images(entries, path), category)
-    _refuse_duplicates((_id(entry) for entry in annotations), "annotation", path)
+    candidates = [entry for entry in annotations if has_keypoints(entry)]
+    refuse_duplicates(map(entry_id, candidates), "annotation", path)
+    used = {entry_key(entry.get("category_id")) for entry in candidates if not is_crowd(entry)}
+    categories = find_persons(content.get("categories"), used, manifest.keypoints, path)
+    people = _People(manifest, manifest.split(split).pictures, rule, image_entries(entries, path), categories)
     outcomes = (people.outcome(entry, position) for position, entry in enumerate(annotations))
     records, counts, damaged = sort_out(outcomes, path.name, stop)
+    people.adjusted.warn(ADJUSTED, path.name)
     whole = manifest.split(split).whole
     listed = (len(entries), len(annotations))
     return Selection(
         records,
         counts,
         damaged,
+        adjusted={reason: people.adjusted.counts[reason] for reason in ADJUSTED if people.adjusted.counts[reason]},
         licences=_photograph_licences(content, people, records),
         whole=whole is not None and listed == (whole.images, whole.annotations),
         listed=listed,
@@ -98,124 +90,127 @@ class _People:
         manifest: conventions.
         folder: of the split's pictures, below the root.
         rule: whom to keep.
-        images: entries by id, None for a malformed one.
-        category: the id of persons, where the file names it.
+        images: entries by id; for a malformed one, what is wrong with it.
+        categories: which are persons.
         licence_of: filled on the way: image name → licence id of the photograph.
+        adjusted: filled on the way: what was taken otherwise than annotated.
     """
 
     manifest: Manifest
     folder: str
     rule: SelectionRule
-    images: dict[int, _Image | None]
-    category: int | None
-    licence_of: dict[str, int | None] = field(default_factory=dict)
+    images: dict[int, Image | str]
+    categories: Persons
+    licence_of: dict[str, Key] = field(default_factory=dict)
+    adjusted: Tally = field(default_factory=Tally)
 
     def outcome(self, entry: Any, position: int) -> PersonRecord | Dropped:
-        """The record of an annotation, or why there is none."""
-        key = _id(entry)
+        """The record of an annotation, or why there is none. What nobody wants needs no sound values."""
+        key = entry_id(entry)
         name = f"annotation at position {position}" if key is None else f"annotation {key}"
+        if not isinstance(entry, dict):
+            return Dropped("malformed", name, f"not an object (found {str(entry)[:40]})")
+        category = entry_key(entry.get("category_id"))
+        if not self.categories.includes(category):
+            return Dropped("other_category", name)
+        crowd = is_crowd(entry)
+        if crowd is None:
+            return Dropped("malformed", name, f"iscrowd: neither 0 nor 1 (found {str(entry['iscrowd'])[:40]})")
+        if crowd or not has_keypoints(entry):
+            return Dropped("crowd" if crowd else "no_keypoints", name)
         try:
-            annotation = _Annotation.model_validate(entry)
+            annotation = Annotation.model_validate(entry)
         except ValidationError as error:
             return _damage(name, error)
-        if self.category is not None and annotation.category_id not in (None, self.category):
-            return Dropped("other_category", name)
-        if annotation.image_id not in self.images:
-            return Dropped("unknown_image", name, f"image id {annotation.image_id} is not listed")
-        image = self.images[annotation.image_id]
+        image = self.images.get(annotation.image_id)
         if image is None:
-            return Dropped("malformed_image", name, f"the entry of image {annotation.image_id} is malformed")
-        return self._record(name, annotation, image)
+            return Dropped("unknown_image", name, f"image id {annotation.image_id} is not listed")
+        if isinstance(image, str):
+            return Dropped("malformed_image", name, f"the entry of image {annotation.image_id}: {image}")
+        keypoints = self._keypoints(name, annotation.keypoints, self.categories.counts(category))
+        return keypoints if isinstance(keypoints, Dropped) else self._record(name, annotation, image, keypoints)
 
-    def _record(self, name: str, annotation: _Annotation, image: _Image) -> PersonRecord | Dropped:
-        keypoints = self._keypoints(annotation.keypoints)
-        if isinstance(keypoints, str):
-            return Dropped("malformed", name, keypoints)
-        reason = refusal(keypoints, bool(annotation.iscrowd), self.rule)
+    def _record(
+        self, name: str, annotation: Annotation, image: Image, marked: dict[str, Keypoint | None]
+    ) -> PersonRecord | Dropped:
+        """The person with those joints that can be meant; the rule for persons is asked of all that are marked."""
+        keypoints = {joint: at for joint, at in marked.items() if at}
+        box = self._box(name, annotation.bbox, image, keypoints)
+        if not isinstance(box, Dropped):
+            keypoints = self._near(name, keypoints, box, image)
+        reason = refusal(marked if keypoints else (), self.rule)
         if reason:
             return Dropped(reason, name)
-        x, y, width, height = annotation.bbox
-        if width <= 0 or height <= 0:
-            return Dropped("bad_box", name, f"its box is {width:g} × {height:g} px")
-        shift = 0.5 if self.manifest.box.origin == "index" else 0.0
+        if isinstance(box, Dropped):
+            return box
+        if annotation.bbox is None or not all(annotation.bbox[2:]):
+            self.adjusted.add("box_from_keypoints", name)
         try:
             record = PersonRecord(
                 image_name=f"{self.folder}/{image.file_name}",
                 annotation_id=annotation.id,
                 image_size=(image.width, image.height),
-                box=tuple(box_from_xywh((x + shift, y + shift, width, height), self.manifest.box.factor).tolist()),
+                box=box,
                 keypoints=keypoints,
             )
         except ValidationError as error:
             return _damage(name, error)
-        self.licence_of[record.image_name] = image.license
+        self.licence_of[record.image_name] = entry_key(image.license)
         return record
 
-    def _keypoints(self, values: list[float]) -> dict[str, tuple[float, float, int]] | str:
-        """Labelled joints by name, or what is wrong with the list."""
-        joints = self.manifest.keypoints.joints()
-        if len(values) != 3 * len(joints):
-            return f"{len(values)} numbers in keypoints, not {3 * len(joints)}"
-        if any(seen not in (0, 1, 2) for seen in values[2::3]):
-            return "a keypoint's visibility is not 0, 1 or 2"
-        shift = self.manifest.keypoints.offset
-        triples = zip(joints, values[0::3], values[1::3], values[2::3], strict=True)
-        return {joint: (x + shift, y + shift, int(seen)) for joint, x, y, seen in triples if seen > 0}
+    def _keypoints(self, name: str, values: list[Any], counts: Set[int]) -> dict[str, Keypoint | None] | Dropped:
+        """Joints marked as labelled, in continuous px, None at no place; or what is wrong with the list."""
+        if all(isinstance(value, list) and len(value) == 3 for value in values):
+            values = [number for triple in values for number in triple]
+        joints, shift = self.categories.joints, self.manifest.keypoints.offset
+        if len(values) % 3 or len(values) // 3 not in counts:
+            return Dropped("malformed", name, _count(len(values), counts, joints.name))
+        found: dict[str, Keypoint | None] = {}
+        for joint, x, y, seen in zip(joints.joints, values[0::3], values[1::3], values[2::3], strict=False):
+            if joint is None or (x, y, seen) == (None, None, None):
+                continue
+            if seen not in (0, 1, 2):
+                return Dropped("malformed", name, f"keypoints: the visibility of {joint} is not 0, 1 or 2")
+            if seen and (x, y) in _NO_JOINT:
+                self.adjusted.add("joint_at_origin", f"{name}: {joint} at ({x:g}, {y:g})")
+                found[joint] = None
+            elif seen and (wrong := _wrong(x) or _wrong(y)):
+                return Dropped(wrong, name, f"keypoints: {joint} is at ({str(x)[:40]}, {str(y)[:40]})")
+            elif seen:
+                x, y = (min(max(value, -_HUGE), _HUGE) for value in (x, y))
+                found[joint] = (x + shift, y + shift, int(seen))
+        return found
 
+    def _box(
+        self, name: str, bbox: list[float] | None, image: Image, keypoints: dict[str, Keypoint]
+    ) -> Square | Dropped:
+        """The square box in continuous px. Without an annotated one, that of the joints inside the image."""
+        rule = self.manifest.box
+        shift = 0.5 if rule.origin == "index" else 0.0
+        if bbox is None or not all(bbox[2:]):
+            inside = [(x, y) for x, y, _ in keypoints.values() if 0 <= x <= image.width and 0 <= y <= image.height]
+            if rule.missing == "drop" or not inside:
+                return Dropped("bad_box", name, "bbox: " + ("it has none" if bbox is None else _size(bbox)))
+            (left, top), (right, bottom) = map(min, zip(*inside, strict=True)), map(max, zip(*inside, strict=True))
+            bbox, shift = [left, top, right - left, bottom - top], 0.0
+        x, y, width, height = bbox[0] + shift, bbox[1] + shift, *bbox[2:]
+        if min(width, height) <= 0:
+            return Dropped("bad_box", name, f"bbox: {_size(bbox)}")
+        if x >= image.width or y >= image.height or x + width <= 0 or y + height <= 0:
+            return Dropped("box_outside", name, f"bbox: {bbox} on an image of {image.width} × {image.height} px")
+        centre_x, centre_y, side = box_from_xywh((x, y, width, height), rule.factor).tolist()
+        return centre_x, centre_y, side
 
-def _load(path: Path) -> dict[str, Any]:
-    """Parse the file and check that it has COCO's lists."""
-    try:
-        content = json.loads(path.read_bytes(), object_hook=_without_outlines)
-    except OSError as error:
-        raise RawDataCorrupt(
-            f"cannot read {path}: {error.strerror}", action="check the file and its permissions."
-        ) from None
-    except (ValueError, RecursionError) as error:
-        raise RawDataCorrupt(f"{path} is not JSON: {error}", action=_AGAIN) from None
-    for key in ("images", "annotations"):
-        if not isinstance(content, dict) or not isinstance(content.get(key), list):
-            raise RawDataCorrupt(
-                f"{path} is JSON but has no list {key!r}", expected="COCO person keypoints", action=_AGAIN
-            )
-    checked: dict[str, Any] = content
-    return checked
-
-
-def _without_outlines(entry: dict[str, Any]) -> dict[str, Any]:
-    # Outlines are nine tenths of the file and of no use here: dropped while parsing, they never pile up in memory.
-    entry.pop("segmentation", None)
-    return entry
-
-
-def _images(entries: list[Any], path: Path) -> dict[int, _Image | None]:
-    """Picture entries by id; None for a malformed one, whose persons are then counted as such."""
-    _refuse_duplicates((_id(entry) for entry in entries), "image", path)
-    images: dict[int, _Image | None] = {}
-    for entry in entries:
-        key = _id(entry)
-        if key is None:
-            continue  # nothing can refer to it; what tries is counted as on an unknown image
-        try:
-            images[key] = _Image.model_validate(entry)
-        except ValidationError:
-            images[key] = None
-    return images
-
-
-def _category(content: dict[str, Any], manifest: Manifest, path: Path) -> int | None:
-    """The id of the category ``person``, whose joint names, where given, must be in the manifest's order."""
-    for entry in content["categories"] if isinstance(content.get("categories"), list) else []:
-        if isinstance(entry, dict) and entry.get("name") == "person":
-            names = entry.get("keypoints")
-            if names is not None and names != list(manifest.keypoints.joints()):
-                raise RawDataCorrupt(
-                    f"{path} has the joints {names}",
-                    expected=f"{manifest.keypoints.convention}: {', '.join(manifest.keypoints.joints())}",
-                    action="name the right convention in a manifest of your own.",
-                )
-            return _id(entry)
-    return None
+    def _near(self, name: str, keypoints: dict[str, Keypoint], box: Square, image: Image) -> dict[str, Keypoint]:
+        """Those of the joints that lie in the image or in the stored crop; no other can be meant, or seen."""
+        cx, cy, reach = box[0], box[1], crop_side(box[2]) / 2
+        near: dict[str, Keypoint] = {}
+        for joint, (x, y, seen) in keypoints.items():
+            if (0 <= x <= image.width and 0 <= y <= image.height) or max(abs(x - cx), abs(y - cy)) <= reach:
+                near[joint] = x, y, seen
+            else:
+                self.adjusted.add("joint_far_outside", f"{name}: {joint} at ({x:g}, {y:g})")
+        return near
 
 
 def _photograph_licences(
@@ -225,20 +220,13 @@ def _photograph_licences(
     listed = content.get("licenses")
     if not isinstance(listed, list) or not listed:
         return ()
-    known: dict[int, _License] = {}
-    for entry in listed:
-        try:
-            licence = _License.model_validate(entry)
-        except ValidationError:
-            continue  # its photographs are counted below as under a licence that is not stated
-        known[licence.id] = licence
+    known = {entry_key(entry.get("id")): _licence(entry) for entry in listed if isinstance(entry, dict)}
     persons = Counter(people.licence_of[record.image_name] for record in records)
     photographs = Counter(people.licence_of[name] for name in {record.image_name for record in records})
-    unstated = _License(id=-1, name="not stated in the annotation file")
     merged: dict[tuple[str, str], list[int]] = {}
-    for key in sorted(persons, key=lambda key: -1 if key is None else key):
-        licence = known.get(key, unstated) if key is not None else unstated
-        entry = merged.setdefault((licence.name, licence.url), [0, 0])
+    for key in sorted(persons, key=lambda key: (key is not None, isinstance(key, str), key)):
+        licence = known.get(key) if key is not None else None
+        entry = merged.setdefault(licence or ("not stated in the annotation file", ""), [0, 0])
         entry[0] += photographs[key]
         entry[1] += persons[key]
     return tuple(
@@ -247,24 +235,31 @@ def _photograph_licences(
     )
 
 
-def _id(entry: Any) -> int | None:
-    """The id of an entry, None where it has no proper one."""
-    value = entry.get("id") if isinstance(entry, dict) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63 else None
+def _licence(entry: dict[str, Any]) -> tuple[str, str] | None:
+    """Name and address of a licence; None where neither is stated."""
+    name, url = (text if isinstance(text := entry.get(key), str) else "" for key in ("name", "url"))
+    name, url = name.strip()[:_TEXT], url.strip()[:_TEXT]
+    return (name or url, url) if name or url else None
 
 
-def _refuse_duplicates(ids: Iterator[int | None], what: str, path: Path) -> None:
-    twice = [key for key, count in Counter(ids).items() if key is not None and count > 1]
-    if twice:
-        raise RawDataCorrupt(
-            f"{path} has {len(twice)} {what} ids more than once, the first of them {twice[0]}",
-            expected="ids that name one thing each, since fits are joined by them",
-            action=_AGAIN,
-        )
+def _count(found: int, counts: Set[int], expected: str) -> str:
+    """What is wrong with so many numbers, and which convention would have them."""
+    others = [] if found % 3 else of_count(found // 3)
+    hint = f"; as many have {', '.join(others)}" * bool(others)
+    return f"{found} numbers in keypoints, not {' or '.join(str(3 * n) for n in sorted(counts))} ({expected}{hint})"
+
+
+def _wrong(value: Any) -> str:
+    """The reason why a coordinate cannot be one; empty where it can."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "malformed"
+    return "" if abs(value) < math.inf else "not_finite"
+
+
+def _size(bbox: list[float]) -> str:
+    return f"its box is {bbox[2]:g} × {bbox[3]:g} px"
 
 
 def _damage(name: str, error: ValidationError) -> Dropped:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    reason = "not_finite" if first["type"] == "finite_number" else "malformed"
-    return Dropped(reason, name, f"{where or 'entry'}: {first['msg']} (found {str(first.get('input'))[:40]})")
+    finite = error.errors()[0]["type"] != "finite_number"
+    return Dropped("malformed" if finite else "not_finite", name, what_is_wrong(error))

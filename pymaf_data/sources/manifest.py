@@ -6,21 +6,22 @@ below the root, joint convention and pixel origin, box factor, selection rules, 
 
 from __future__ import annotations
 
+import difflib
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pymaf_data.config import StrictModel, load_yaml, read_yaml
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import ConfigError, RawDataMissing, UsageError
-from pymaf_data.geometry import joints
+from pymaf_data.geometry.joints import J49
+from pymaf_data.sources.conventions import CONVENTIONS, JointList, find, own_list
 from pymaf_data.sources.records import Licence
 
 _PACKAGE = "pymaf_data.manifests"
 _OTHER = ("assets",)  # manifests of things other than data sets
-_CONVENTIONS = {convention.name: convention for convention in (joints.COCO17, joints.J24, joints.LSP14, joints.H36M17)}
 
 
 class Download(StrictModel):
@@ -47,10 +48,26 @@ class Split(StrictModel):
     expected: dict[str, int] = Field(default_factory=dict, description="selection → persons kept of the whole split")
 
 
-class KeypointRule(StrictModel):
-    """In which order and from which origin keypoints are written."""
+class ListedJoint(StrictModel):
+    """One joint of a data set's own list."""
 
-    convention: str
+    name: str = Field(min_length=1, description="what the annotation file calls it")
+    joint: str | None = Field(description="the joint of J49 that it is; null: none, it is ignored")
+
+    @field_validator("joint")
+    @classmethod
+    def _in_j49(cls, joint: str | None) -> str | None:
+        if joint is not None and joint not in J49.joints:
+            near = difflib.get_close_matches(joint, J49.joints, n=3)
+            raise ValueError(f"J49 has no joint {joint!r}; it has {', '.join(near or J49.joints)}")
+        return joint
+
+
+class KeypointRule(StrictModel):
+    """In which order and from which origin keypoints are written: a convention by name, or a list of one's own."""
+
+    convention: str | None = Field(default=None, description=", ".join(known.name for known in CONVENTIONS))
+    joints: tuple[ListedJoint, ...] = Field(default=(), description="every joint in the file's order")
     origin: Literal["index", "continuous"] = Field(description="index: ½ px leads to the centre of the pixel meant")
 
     @property
@@ -58,15 +75,29 @@ class KeypointRule(StrictModel):
         """What to add to x and y, in px."""
         return 0.5 if self.origin == "index" else 0.0
 
+    @field_validator("convention")
+    @classmethod
+    def _known_convention(cls, name: str | None) -> str | None:
+        found = find(name) if name is not None else None
+        if name is not None and found is None:
+            known = ", ".join(known.name for known in CONVENTIONS)
+            raise ValueError(f"no joint convention {name!r}; known: {known}; or list the joints under `joints`")
+        return found.name if found else None
+
     @model_validator(mode="after")
-    def _known_convention(self) -> KeypointRule:
-        if self.convention not in _CONVENTIONS:
-            raise ValueError(f"no joint convention {self.convention!r}; known: {', '.join(_CONVENTIONS)}")
+    def _one_list(self) -> KeypointRule:
+        if (self.convention is None) == (not self.joints):
+            raise ValueError("either `convention` or `joints` says what the keypoints are, one of both")
+        taken = [entry.joint for entry in self.joints if entry.joint]
+        if self.joints and (not taken or len(set(taken)) < len(taken)):
+            raise ValueError("`joints` names no joint of J49" if not taken else "`joints` names a joint of J49 twice")
         return self
 
-    def joints(self) -> tuple[str, ...]:
-        """Joint names in the data set's order."""
-        return _CONVENTIONS[self.convention].joints
+    @property
+    def listed(self) -> JointList:
+        """The joints in the data set's order."""
+        known = find(self.convention) if self.convention else None
+        return known or own_list((entry.name, entry.joint) for entry in self.joints)
 
 
 class BoxRule(StrictModel):
@@ -74,6 +105,10 @@ class BoxRule(StrictModel):
 
     origin: Literal["index", "continuous"] = "continuous"
     factor: float = Field(gt=0, description="side of the square per longer side of the annotated box")
+    missing: Literal["keypoints", "drop"] = Field(
+        default="keypoints",
+        description="a person without a box, or with one without area: the box of the labelled keypoints, or none",
+    )
 
 
 class SelectionRule(StrictModel):
@@ -104,9 +139,9 @@ class Manifest(StrictModel):
         if self.default_selection not in self.selections:
             raise ValueError(f"default_selection {self.default_selection!r} is not among the selections")
         for name, rule in self.selections.items():
-            unknown = sorted(set(rule.requires) - set(self.keypoints.joints()))
+            unknown = sorted(set(rule.requires) - set(self.keypoints.listed.joints))
             if unknown:
-                raise ValueError(f"selection {name} requires {unknown}, not in {self.keypoints.convention}")
+                raise ValueError(f"selection {name} requires {unknown}, not in {self.keypoints.listed.name}")
         return self
 
     def rules_digest(self, split: str) -> str:
@@ -114,6 +149,11 @@ class Manifest(StrictModel):
         rules = self.model_dump(mode="json", include={"name", "reader", "keypoints", "box", "selections"})
         for selection in rules["selections"].values():
             del selection["title"]
+        # Rules that came later than the first stores, at their defaults, are no change of what those were made by.
+        if not self.keypoints.joints:
+            del rules["keypoints"]["joints"]
+        if self.box.missing == "keypoints":
+            del rules["box"]["missing"]
         return digest_json({**rules, "pictures": self.split(split).pictures})
 
     def split(self, name: str) -> Split:

@@ -31,8 +31,16 @@ DAMAGED = {
     "unknown_image": "on a picture that the annotation file does not list",
     "malformed_image": "on a picture whose entry in the annotation file is malformed",
     "bad_box": "with a box without area",
+    "box_outside": "with a box that lies wholly outside the image",
 }
 REASONS = UNWANTED | DAMAGED
+#: What is taken otherwise than annotated, as it cannot be meant: of joints, and of persons.
+ADJUSTED = {
+    "joint_at_origin": "joints labelled at (0, 0) or (-1, -1), which stand for none: taken as not labelled",
+    "joint_far_outside": "joints labelled outside the image and the person's crop: taken as not labelled",
+    "box_from_keypoints": "persons without a box: the box of their labelled joints taken",
+}
+_NAMED = 3  # in a warning; the report names all that is damaged
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,7 @@ class Selection:
     records: tuple[PersonRecord, ...]
     counts: dict[str, int]
     damaged: tuple[Dropped, ...] = ()
+    adjusted: dict[str, int] = field(default_factory=dict)
     licences: tuple[Licence, ...] = ()
     whole: bool = False
     listed: tuple[int, int] = field(default=(0, 0))
@@ -83,11 +92,31 @@ class Selection:
         return {"total": self.total, "kept": self.kept, "dropped": self.dropped, **self.counts}
 
 
-def refusal(labelled: Iterable[str], crowd: bool, rule: SelectionRule) -> str | None:
+class Tally:
+    """Counts by reason, with the first few cases in words: what a warning says of thousands."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._first: dict[str, list[str]] = {}
+
+    def add(self, reason: str, case: str) -> None:
+        """Count one case."""
+        self.counts[reason] += 1
+        first = self._first.setdefault(reason, [])
+        if len(first) < _NAMED:
+            first.append(case)
+
+    def warn(self, sentences: dict[str, str], origin: str) -> None:
+        """One warning for each reason, in the order of ``sentences``; ``origin`` is where the cases stand."""
+        for reason in (reason for reason in sentences if self.counts[reason]):
+            more = self.counts[reason] - len(self._first[reason])
+            cases = "; ".join(self._first[reason]) + f"; and {more:,} more" * bool(more)
+            logger.warning("%s: %s %s (%s)", origin, f"{self.counts[reason]:,}", sentences[reason], cases)
+
+
+def refusal(labelled: Iterable[str], rule: SelectionRule) -> str | None:
     """The reason why a rule does not want a person with these labelled joints; None where it does."""
     joints = set(labelled)
-    if crowd:
-        return "crowd"
     if not joints:
         return "no_keypoints"
     return "incomplete" if not joints.issuperset(rule.requires) else None
@@ -109,6 +138,7 @@ def sort_out(
     records: list[PersonRecord] = []
     counts: Counter[str] = Counter()
     damaged: list[Dropped] = []
+    tally = Tally()
     for outcome in outcomes:
         if isinstance(outcome, PersonRecord):
             records.append(outcome)
@@ -121,7 +151,8 @@ def sort_out(
                     expected="an annotation as the data set's own files have them",
                     action="fetch the annotations again, or drop and count such persons with --on-error skip.",
                 )
-            logger.warning("dropped %s", outcome)
+            tally.add(outcome.reason, str(outcome))
             damaged.append(outcome)
+    tally.warn(DAMAGED, f"{origin}, annotations dropped")
     records.sort(key=lambda record: record.key)
     return tuple(records), {reason: counts[reason] for reason in REASONS if counts[reason]}, tuple(damaged)

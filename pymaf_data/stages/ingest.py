@@ -80,6 +80,9 @@ class IngestReport(StrictModel):
     whole: bool = Field(description="whether the annotation file is the whole split, so that counts compare")
     listed: tuple[int, int] = Field(description="images and annotations that the file lists")
     damaged: tuple[str, ...] = Field(description="every damaged annotation, and what is wrong with it")
+    adjusted: dict[str, int] = Field(
+        default_factory=dict, description="what was taken otherwise than annotated: joints and boxes by reason"
+    )
     holes: Holes
     shards: int
     shards_written: int
@@ -126,6 +129,7 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
         whole=selection.whole,
         listed=selection.listed,
         damaged=tuple(map(str, selection.damaged)),
+        adjusted=selection.adjusted,
         holes=_holes(open_store(final)),
         shards=writer.shards,
         shards_written=written,
@@ -151,7 +155,8 @@ def _root(options: IngestOptions, manifest: Manifest) -> Path:
 
 def _require_persons(selection: Selection, annotations: Path, title: str) -> None:
     if not selection.kept:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in selection.counts.items())
+        first = {dropped.reason: f" ({dropped})" for dropped in reversed(selection.damaged)}
+        reasons = ", ".join(f"{count} {reason}{first.get(reason, '')}" for reason, count in selection.counts.items())
         raise RawDataCorrupt(
             f"{annotations} has no person to keep: {selection.total} annotations ({reasons or 'none at all'})",
             expected=f"persons with {title}",
@@ -191,6 +196,7 @@ def _provenance(manifest: Manifest, split: str, name: str, selection: Selection)
             "reasons": list(REASONS),
             "whole_split": selection.whole,
             "damaged_annotations": [str(dropped) for dropped in selection.damaged[:_NAMED]],
+            "adjusted": selection.adjusted,
         },
     )
 

@@ -11,6 +11,7 @@ import pytest
 from pymaf_data.cli.app import run
 from pymaf_data.cli.ingest import lines
 from pymaf_data.stages.ingest import Holes, IngestReport
+from pymaf_data.storage import open_store
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +34,7 @@ def test_the_account_is_printed(
     coco.unlabel(made.annotations[0], range(17))
     coco.unlabel(made.annotations[1], [16])
     for annotation in made.annotations[2:5]:
-        annotation["bbox"] = [0, 0, 0, 0]
+        annotation["bbox"] = [9, 9, -4, 7]
     made.save()
     (made.folder / made.images[4]["file_name"]).unlink()
     where = ("--root", tmp_path / "raw", "--out", tmp_path / "s.zarr", "--crop-size", 64, "--workers", 2)
@@ -44,7 +45,7 @@ def test_the_account_is_printed(
         "1 without keypoints",
         "1 incomplete",
         "3 with a box without area",
-        "annotation 102: its box is 0 × 0 px",
+        "annotation 102: bbox: its box is -4 × 7 px",
         "and 1 more",
         "6 images and 12 annotations, not the whole split",
         "28,344",
@@ -57,6 +58,35 @@ def test_the_account_is_printed(
         assert line in out
     assert call("coco", *where) == 0
     assert "complete already, nothing to do" in capsys.readouterr().out
+
+
+def test_what_was_taken_otherwise_is_printed_and_kept(
+    coco: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = coco.small_set(tmp_path / "raw", pictures=2, persons=1)
+    made.annotations[0]["keypoints"][27:30] = [0, 0, 2]
+    made.annotations[0]["keypoints"][30:33] = [9000, 0, 2]
+    del made.annotations[1]["bbox"]
+    made.save()
+    where = ("--root", tmp_path / "raw", "--out", tmp_path / "s.zarr", "--crop-size", 32)
+    assert call("coco", *where) == 0
+    out = capsys.readouterr().out
+    assert "2 persons kept" in out and " 1 joints labelled at (0, 0)" in out
+    assert " 1 joints labelled outside the image" in out and " 1 persons without a box" in out
+    store = open_store(tmp_path / "s.zarr")
+    kinds = ("joint_at_origin", "joint_far_outside", "box_from_keypoints")
+    assert store.attrs["adjusted"] == dict.fromkeys(kinds, 1)
+    assert store.array("keypoints")[:][..., 2].sum() == 17 + 15
+
+
+def test_nobody_to_keep_says_why(coco: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = coco.small_set(tmp_path / "raw", pictures=2, persons=1)
+    for annotation in made.annotations:
+        annotation["keypoints"] = [1, 2, 2] * 133
+    made.save()
+    assert call("coco", "--root", tmp_path / "raw", "--out", tmp_path / "s.zarr") == 1
+    err = capsys.readouterr().err
+    assert "2 malformed (annotation 100: 399 numbers in keypoints, not 51 (COCO17; as many have COCO-WholeBody))" in err
 
 
 def test_a_script_reads_json(coco: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

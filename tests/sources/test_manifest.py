@@ -26,7 +26,7 @@ def test_coco_asks_for_what_spin_asked_for() -> None:
     manifest = load_manifest("coco")
     name, rule = manifest.selection(None)
     assert name == "body12"
-    assert set(rule.requires) == set(manifest.keypoints.joints()[5:17])
+    assert set(rule.requires) == set(manifest.keypoints.listed.joints[5:17])
     assert manifest.splits["train"].expected == {"body12": 28344}
     assert manifest.keypoints.offset == 0.5 and manifest.box.factor == 1.2
 
@@ -75,6 +75,21 @@ def test_only_rules_count_for_the_digest() -> None:
     assert Manifest.model_validate(other).rules_digest("train") == load_manifest("coco").rules_digest("train")
     manifest["box"]["factor"] = 1.1
     assert Manifest.model_validate(manifest).rules_digest("train") != load_manifest("coco").rules_digest("train")
+
+
+def test_stores_of_before_are_of_the_same_rules() -> None:
+    """Digests of version 0.1's manifests: a later rule at its default must not ask for a store to be made again."""
+    assert load_manifest("coco").rules_digest("train").startswith("735444f574aeca30")
+    assert load_manifest("sample").rules_digest("val").startswith("8cfeca65b69eb4b4")
+    other = Manifest.model_validate(content() | {"box": content()["box"] | {"missing": "drop"}})
+    assert other.rules_digest("train") != load_manifest("coco").rules_digest("train")
+    joints = [{"name": joint, "joint": joint} for joint in load_manifest("coco").keypoints.listed.joints]
+    digests = set()
+    for last in ("right_ankle", "head_top_lsp"):
+        listed = {"origin": "index", "joints": [*joints[:-1], {"name": "last", "joint": last}]}
+        mine = content() | {"keypoints": listed, "selections": {"body12": {"title": "", "requires": []}}}
+        digests.add(Manifest.model_validate(mine).rules_digest("train"))
+    assert len(digests) == 2
 
 
 def test_absent_raw_data_is_explained(tmp_path: Path) -> None:

@@ -313,7 +313,7 @@ def test_the_data_root_says_where_things_lie(coco: ModuleType, tmp_path: Path, m
 def test_provenance_carries_counts_licences_and_no_trace_of_the_machine(coco: ModuleType, tmp_path: Path) -> None:
     made = coco.small_set(tmp_path / "raw", pictures=3, persons=2)
     coco.unlabel(made.annotations[0], range(17))
-    made.annotations[1]["bbox"] = [0, 0, 0, 0]
+    made.annotations[1]["bbox"] = [9, 9, -4, 7]
     made.save()
     store = open_store(run(tmp_path / "raw", tmp_path / "s.zarr").store)
     provenance = store.attrs["provenance"]
@@ -322,7 +322,7 @@ def test_provenance_carries_counts_licences_and_no_trace_of_the_machine(coco: Mo
     assert "CC BY 4.0" in provenance["licences"]["annotations"]
     own = provenance["licences"]["photographs under http://licence.example/by"]
     assert own == "Attribution License · 2 photographs, 4 persons"
-    assert store.attrs["damaged_annotations"] == ["annotation 101: its box is 0 × 0 px"]
+    assert store.attrs["damaged_annotations"] == ["annotation 101: bbox: its box is -4 × 7 px"]
     assert str(tmp_path) not in json.dumps(store.attrs) + json.dumps(store.head)
 
 

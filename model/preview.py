@@ -18,7 +18,7 @@ from pymaf_data.body import load_body
 from pymaf_data.config import StrictModel
 from pymaf_data.digest import canonical_json, digest_file, digest_json
 from pymaf_data.errors import StoreIncomplete
-from pymaf_data.paths import DataRoot
+from pymaf_data.paths import DataRoot, UserPath
 from pymaf_data.progress import Progress
 from pymaf_data.storage import Store, open_store
 from pymaf_data.storage.files import LocalFiles
@@ -30,10 +30,12 @@ _DRAWING = 1
 class SheetOptions(StrictModel):
     """What to show."""
 
-    store: Path
-    out: Path
-    raw: Path | None = Field(default=None, description="the raw data set, for the original pictures")
-    checkpoint: Path | None = Field(default=None, description="whose predictions to show; none leaves the column out")
+    store: UserPath
+    out: UserPath
+    raw: UserPath | None = Field(default=None, description="the raw data set, for the original pictures")
+    checkpoint: UserPath | None = Field(
+        default=None, description="whose predictions to show; none leaves the column out"
+    )
     persons: int = Field(default=8, ge=1, le=100, description="persons, evenly spread over the store")
 
 

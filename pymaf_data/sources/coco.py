@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.geometry.boxes import box_from_xywh
 from pymaf_data.sources.manifest import Manifest, SelectionRule
+from pymaf_data.sources.pictures import image_name
 from pymaf_data.sources.records import Licence, PersonRecord
 from pymaf_data.sources.select import Dropped, Selection, refusal, sort_out
 
@@ -57,7 +58,9 @@ class _License(_Raw):
     url: str = Field(default="", max_length=300)
 
 
-def read_coco(path: Path, manifest: Manifest, split: str, rule: SelectionRule, *, stop: bool = False) -> Selection:
+def read_coco(
+    path: Path, manifest: Manifest, split: str, rule: SelectionRule, *, stop: bool = False, root: Path | None = None
+) -> Selection:
     """Read the persons of one annotation file that ``rule`` selects, in row order.
 
     Args:
@@ -66,6 +69,7 @@ def read_coco(path: Path, manifest: Manifest, split: str, rule: SelectionRule, *
         split: name of the split, for the folder of its pictures and the counts to expect.
         rule: which persons to keep.
         stop: raise at the first damaged annotation instead of counting it.
+        root: the data set's folder, for file names that are absolute and lie inside it.
 
     Raises:
         RawDataCorrupt: the file is not JSON or not COCO's, an id occurs twice, joints are in another order, or an
@@ -74,7 +78,7 @@ def read_coco(path: Path, manifest: Manifest, split: str, rule: SelectionRule, *
     content = _load(path)
     entries, annotations = content["images"], content["annotations"]
     category = _category(content, manifest, path)
-    people = _People(manifest, manifest.split(split).pictures, rule, _images(entries, path), category)
+    people = _People(manifest, manifest.split(split).pictures, rule, _images(entries, path), category, root)
     _refuse_duplicates((_id(entry) for entry in annotations), "annotation", path)
     outcomes = (people.outcome(entry, position) for position, entry in enumerate(annotations))
     records, counts, damaged = sort_out(outcomes, path.name, stop)
@@ -100,6 +104,7 @@ class _People:
         rule: whom to keep.
         images: entries by id, None for a malformed one.
         category: the id of persons, where the file names it.
+        root: the data set's folder.
         licence_of: filled on the way: image name → licence id of the photograph.
     """
 
@@ -108,6 +113,7 @@ class _People:
     rule: SelectionRule
     images: dict[int, _Image | None]
     category: int | None
+    root: Path | None = None
     licence_of: dict[str, int | None] = field(default_factory=dict)
 
     def outcome(self, entry: Any, position: int) -> PersonRecord | Dropped:
@@ -140,7 +146,7 @@ class _People:
         shift = 0.5 if self.manifest.box.origin == "index" else 0.0
         try:
             record = PersonRecord(
-                image_name=f"{self.folder}/{image.file_name}",
+                image_name=image_name(self.folder, image.file_name, self.root),
                 annotation_id=annotation.id,
                 image_size=(image.width, image.height),
                 box=tuple(box_from_xywh((x + shift, y + shift, width, height), self.manifest.box.factor).tolist()),

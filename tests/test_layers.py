@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("config", "digest", "plain", "progress", "sniff"),
-    ("paths",),
+    ("asset_files", "paths"),
     ("geometry",),
     ("body", "crop", "storage"),
     ("render",),

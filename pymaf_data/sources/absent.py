@@ -67,7 +67,8 @@ class Absences:
             return f"a link to {path.readlink()}, which is not there (git annex get, dvc pull or a download brings it)"
         if ".." in plain.split("/"):
             return ""
-        return self._elsewhere(plain) or self._similar(path) or self._windows(name)
+        cause = self._elsewhere(plain) or _of_windows(name) or self._similar(path)
+        return f"{cause} (backslashes were taken for Windows' separators)" if "\\" in name else cause
 
     def _elsewhere(self, name: str) -> str:
         """Where the folder is named twice, or was left behind when the images were moved."""
@@ -96,11 +97,11 @@ class Absences:
             self._listed[folder] = names
         return self._listed[folder]
 
-    @staticmethod
-    def _windows(name: str) -> str:
-        if re.search(r"(^|/)[A-Za-z]:[\\/]", name):
-            return "a path of a Windows machine: file_name must be a path below the images' folder"
-        return "its backslashes are Windows' separators" if "\\" in name else ""
+
+def _of_windows(name: str) -> str:
+    if re.search(r"(^|/)[A-Za-z]:[\\/]", name):
+        return "a path of a Windows machine: file_name must be a path below the images' folder"
+    return ""
 
 
 def _alike(name: str) -> str:

@@ -67,6 +67,7 @@ class Holes(StrictModel):
 
     counts: dict[str, int] = Field(default_factory=dict, description="reason → persons")
     pictures: dict[str, str] = Field(default_factory=dict, description="image name → reason")
+    cause: str = Field(default="", description="of the first, where there is not one image")
 
 
 class IngestReport(StrictModel):
@@ -98,7 +99,7 @@ class IngestReport(StrictModel):
         reasons = "; ".join(f"{count:,} × {HOLES[reason]}" for reason, count in self.holes.counts.items())
         raise RawDataCorrupt(
             f"not one of the {kept:,} persons of {self.dataset} {self.split} has an image: {reasons}. "
-            f"First: {next(iter(self.holes.pictures))}",
+            f"The first, {next(iter(self.holes.pictures))}: {self.holes.cause}",
             expected="intact images of the annotated size",
             action=f"bring such images and run again with --overwrite: {self.store} holds nothing to learn from.",
         )
@@ -149,7 +150,7 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
         whole=selection.whole,
         listed=selection.listed,
         damaged=tuple(map(str, selection.damaged)),
-        holes=_holes(open_store(final)),
+        holes=_holes(open_store(final), selection, pictures),
         shards=writer.shards,
         shards_written=written,
         licences=provenance.licences,
@@ -308,9 +309,12 @@ def _require_same_pictures(writer: StageWriter, selection: Selection, pictures: 
         )
 
 
-def _holes(store: Store) -> Holes:
+def _holes(store: Store, selection: Selection, pictures: Pictures) -> Holes:
     """Every hole of a store, whichever run left it."""
     reasons = [REASONS[code] for code in store.array("reason")[:].tolist()]
-    pictures = {name: reason for (name, _), reason in zip(store.rows, reasons, strict=True) if reason}
+    named = {name: reason for (name, _), reason in zip(store.rows, reasons, strict=True) if reason}
     counted = Counter(reason for reason in reasons if reason)
-    return Holes(counts={reason: counted[reason] for reason in REASONS if counted[reason]}, pictures=pictures)
+    first = selection.records[0]
+    cause = "" if "" in reasons else str(pictures.load(first.image_name, first.image_size))
+    counts = {reason: counted[reason] for reason in REASONS if counted[reason]}
+    return Holes(counts=counts, pictures=named, cause=cause)

@@ -121,24 +121,23 @@ def with_held_out(options: TrainOptions, root: DataRoot) -> TrainOptions:
     Raises:
         TrainingError: every store is held out.
     """
+    stores = [] if options.stores else root.stores()
     given = {path.resolve() for path in options.validation.stores}
-    found = [path for path in root.stores() if path.resolve() not in given]
-    kept_aside = [] if options.stores else [path for path in found if is_held_out(open_store(path).head)]
-    if not kept_aside:
-        return options
-    names, here = ", ".join(path.name for path in kept_aside), "their manifests" if kept_aside[1:] else "its manifest"
+    found = [path for path in stores if path.resolve() not in given]
+    kept_aside = [path for path in found if is_held_out(open_store(path).head)]
     learned = tuple(path for path in found if path not in kept_aside)
-    if not learned:
+    if stores and not learned:
         raise TrainingError(
-            f"there is no store to learn from: {names} held out by {here}",
+            f"there is no store to learn from: {', '.join(path.name for path in stores)} held out",
             expected="a store of a split to learn from",
             action="ingest one (--split train), or name a held-out store with --store to learn from it after all.",
         )
+    if not kept_aside:
+        return options
     measured = () if given else tuple(path for path in kept_aside if open_store(path).has("choice"))
     logger.warning(
-        "held out by %s, not learned from: %s; %s (--store names what to learn from)",
-        here,
-        names,
+        "held out by manifest, not learned from: %s; %s (--store names what to learn from)",
+        ", ".join(path.name for path in kept_aside),
         f"measured on: {', '.join(path.name for path in measured)}" if measured else "not measured on",
     )
     validation = options.validation.model_copy(update={"stores": options.validation.stores or measured})

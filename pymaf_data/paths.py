@@ -55,7 +55,7 @@ class DataRoot:
     @classmethod
     def default(cls) -> Self:
         """The root that the environment names, else ``./data``. It need not exist."""
-        return cls(as_meant(Path(os.environ.get(VARIABLE) or "data")))
+        return cls(as_meant(Path(os.path.expandvars(os.environ.get(VARIABLE) or "data"))))
 
     def raw(self, dataset: str) -> Path:
         """The raw data set."""

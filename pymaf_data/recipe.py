@@ -189,6 +189,7 @@ def _looking_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
         values = {
             "store": root.store(first.dataset, first.split),
             "raw": root.raw(first.dataset),
+            "follow_links": first.follow_links,
             "out": run / "contact_sheet.png",
             "checkpoint": run / FILE if recipe.train is not None else None,
             "persons": recipe.sheet.persons,

@@ -235,6 +235,7 @@ def _provenance(manifest: Manifest, split: str, name: str, selection: Selection)
             "citation": manifest.citation,
             "reasons": list(REASONS),
             "held_out": manifest.split(split).held_out,
+            "orientation": manifest.images.orientation,
             "whole_split": selection.whole,
             "damaged_annotations": [str(dropped) for dropped in selection.damaged[:_NAMED]],
         },

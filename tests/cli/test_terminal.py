@@ -115,6 +115,8 @@ def test_the_home_folder_is_meant_by_a_tilde(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv(VARIABLE, "~/pose")
     assert DataRoot.default().path == tmp_path / "pose"
+    monkeypatch.setenv(VARIABLE, "${HOME}/pose")
+    assert DataRoot.default().path == tmp_path / "pose"
     assert IngestOptions(root="~/raw", out="~/s.zarr").root == tmp_path / "raw"
     assert DataRoot.default().require_stores([Path("~/s.zarr")]) == [tmp_path / "s.zarr"]
     with pytest.raises(UsageError, match="~"):

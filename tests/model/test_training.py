@@ -242,9 +242,11 @@ def test_a_split_that_its_manifest_holds_out_is_measured_on_unless_named(
         assert unfitted.stores == (trained,) and not unfitted.validation.stores, "nothing to measure on"
 
         trained.rename(root / "aside.zarr")
-        with pytest.raises(TrainingError, match=r"sample-val\.zarr held out") as caught:
-            train(options)
-        assert "--store" in caught.value.action
+        measured = options.validation.model_copy(update={"stores": (held_out,)})
+        for alone in (options, options.model_copy(update={"validation": measured})):
+            with pytest.raises(TrainingError, match=r"sample-val\.zarr held out") as caught:
+                train(alone)
+            assert "--store" in caught.value.action
     finally:
         shutil.rmtree(held_out)
         if (root / "aside.zarr").exists():

@@ -5,13 +5,13 @@ Source of every default: the authors' released configuration of PyMAF unless a l
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
 from pymaf_data.config import StrictModel
 from pymaf_data.loader.options import AugmentationOptions
+from pymaf_data.paths import UserPath
 
 
 class ModelOptions(StrictModel):
@@ -70,7 +70,7 @@ class OptimizerOptions(StrictModel):
 class ValidationOptions(StrictModel):
     """Measuring on persons that the network does not learn from, while it trains."""
 
-    stores: tuple[Path, ...] = ()
+    stores: tuple[UserPath, ...] = ()
     """Held-out stores; none measures nothing. They are never trained on."""
     every: int = Field(default=500, ge=1)
     """Steps between measurements; there is one before the first step and one after the last."""
@@ -90,7 +90,7 @@ class SnapshotOptions(StrictModel):
 class TrainOptions(StrictModel):
     """One training run."""
 
-    stores: tuple[Path, ...] = ()
+    stores: tuple[UserPath, ...] = ()
     """Stores to learn from; none means every store under the data root but those held out for validation."""
     name: str = Field(default="pymaf", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """The run's folder below ``runs/``."""
@@ -121,7 +121,7 @@ class TrainOptions(StrictModel):
     """Train on stores that lack fits, maps or whole shards; what is missing is not supervised."""
     overwrite: bool = False
     """Begin the run anew instead of going on from its checkpoint."""
-    backbone: Path | None = None
+    backbone: UserPath | None = None
     """torchvision's ``resnet50`` state dict to start from; None starts from He initialisation."""
     log_every: int = Field(default=50, ge=1)
     checkpoint_every: int = Field(default=1000, ge=1)

@@ -18,7 +18,7 @@ from pymaf_data.body import load_body
 from pymaf_data.config import StrictModel
 from pymaf_data.digest import canonical_json, digest_file, digest_json
 from pymaf_data.errors import StoreIncomplete
-from pymaf_data.paths import DataRoot
+from pymaf_data.paths import DataRoot, UserPath
 from pymaf_data.progress import Progress
 from pymaf_data.storage import Store, open_store
 from pymaf_data.storage.files import LocalFiles
@@ -30,10 +30,13 @@ _DRAWING = 1
 class SheetOptions(StrictModel):
     """What to show."""
 
-    store: Path
-    out: Path
-    raw: Path | None = Field(default=None, description="the raw data set, for the original pictures")
-    checkpoint: Path | None = Field(default=None, description="whose predictions to show; none leaves the column out")
+    store: UserPath
+    out: UserPath
+    raw: UserPath | None = Field(default=None, description="the raw data set, for the original pictures")
+    checkpoint: UserPath | None = Field(
+        default=None, description="whose predictions to show; none leaves the column out"
+    )
+    follow_links: bool = Field(default=False, description="take original pictures that are links out of the raw data")
     persons: int = Field(default=8, ge=1, le=100, description="persons, evenly spread over the store")
 
 
@@ -76,7 +79,7 @@ def _draw(store: Store, rows: list[int], options: SheetOptions, shown: str) -> N
     predictions = None
     if options.checkpoint is not None:
         predictions = predict_rows(load_checkpoint(options.checkpoint, body=body), store, rows)
-    entries = person_rows(store, rows, body, options.raw, predictions)
+    entries = person_rows(store, rows, body, options.raw, options.follow_links, predictions)
     columns = [column for column in COLUMNS if any(column in entry.panels for entry in entries)]
     title = f"{store.path.stem}: {len(rows)} of {len(store)} persons, body {body.name}"
     if PREDICTION in columns:
@@ -98,6 +101,7 @@ def _digest(store: Store, options: SheetOptions) -> str:
             "persons": options.persons,
             "checkpoint": checkpoint,
             "raw": options.raw is not None and options.raw.is_dir(),
+            **({"follow_links": True} if options.follow_links else {}),
         }
     )
 

@@ -31,6 +31,7 @@ from pymaf_data.paths import DataRoot
 from pymaf_data.progress import Progress
 from pymaf_data.render import Atlas, atlas_of_body
 from pymaf_data.report.history import OPTIONS, PROVENANCE
+from pymaf_data.sources import is_held_out
 from pymaf_data.storage import Store, open_store
 from pymaf_data.storage.files import LocalFiles
 from pymaf_data.storage.inspect import licences
@@ -64,6 +65,7 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
 
     Raises:
         NotAStore: there is no store.
+        TrainingError: every store is held out.
         StoreIncomplete: a store lacks fits or maps and ``allow_partial`` is not set.
         TrainingError: the run was begun with other options or data, another process trains it, or the loss stopped
             being finite.
@@ -71,6 +73,7 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
         KeyboardInterrupt: Ctrl-C, after a checkpoint was written.
     """
     root = DataRoot.default()
+    options = with_held_out(options, root)
     stores = [open_store(path) for path in training_paths(options, root)]
     require_supervision(stores, options)
     with sole_writer(root.runs / options.name):
@@ -111,6 +114,38 @@ def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot) -> 
     return trainer
 
 
+def with_held_out(options: TrainOptions, root: DataRoot) -> TrainOptions:
+    """Options with the stores named that a run without names takes: held-out ones to measure on, the others to learn.
+
+    What is held out, the manifests say. Stores that are named stay as they are named; held-out stores without fits are
+    left out, and so are all that are not named where ``validation`` names some.
+
+    Raises:
+        TrainingError: every store is held out.
+    """
+    stores = [] if options.stores else root.stores()
+    given = {path.resolve() for path in options.validation.stores}
+    found = [path for path in stores if path.resolve() not in given]
+    kept_aside = [path for path in found if is_held_out(open_store(path).head)]
+    learned = tuple(path for path in found if path not in kept_aside)
+    if stores and not learned:
+        raise TrainingError(
+            f"there is no store to learn from: {', '.join(path.name for path in stores)} held out",
+            expected="a store of a split to learn from",
+            action="ingest one (--split train), or name a held-out store with --store to learn from it after all.",
+        )
+    if not kept_aside:
+        return options
+    measured = () if given else tuple(path for path in kept_aside if open_store(path).has("choice"))
+    logger.warning(
+        "held out by manifest, not learned from: %s; %s (--store names what to learn from)",
+        ", ".join(path.name for path in kept_aside),
+        f"measured on: {', '.join(path.name for path in measured)}" if measured else "not measured on",
+    )
+    validation = options.validation.model_copy(update={"stores": options.validation.stores or measured})
+    return options.model_copy(update={"validation": validation, "stores": learned})
+
+
 def training_paths(options: TrainOptions, root: DataRoot) -> list[Path]:
     """The stores to learn from: those named, else all but the ones held out.
 
@@ -143,7 +178,7 @@ def _watchers(options: TrainOptions, loader: Loader, body: BodyModel, atlas: Atl
             raise StoreIncomplete(
                 f"no person of {', '.join(str(store.path) for store in held_out)} has a picture and a chosen fit",
                 expected="held-out persons with fits",
-                action="run `pymaf-data attach-fits` on it, or leave it out.",
+                action="run `pymaf-data attach-fits` on it, or leave it out: --store names what to learn from.",
             )
         found.append(HeldOut(batches, options.validation.every))
     kept = plain_batches(source, options.snapshots.persons)

@@ -12,8 +12,12 @@ import shutil
 from importlib.resources import files
 from pathlib import Path
 
+from pymaf_data.asset_files import NotWhole, describe
 from pymaf_data.config import StrictModel, read_yaml
+from pymaf_data.errors import PymafDataError
 from pymaf_data.paths import DataRoot
+from pymaf_data.sources import known_manifests, load_manifest
+from pymaf_data.storage import open_store
 
 _PACKAGES = ("torch", "numpy", "zarr", "numba", "opencv-python-headless", "simplejpeg", "smplx", "h5py", "tensorboard")
 _OPTIONAL = {
@@ -30,6 +34,8 @@ class Asset(StrictModel):
     purpose: str
     licence: str
     get: str
+    shape: tuple[int, ...] | None = None
+    """Of the array in a .npy."""
 
 
 class Check(StrictModel):
@@ -105,30 +111,65 @@ def _renderers() -> list[Check]:
 
 
 def _assets(folder: Path) -> list[Check]:
-    checks = []
-    for asset in known_assets():
-        path = folder / asset.path
-        present = path.is_file()
-        advice = "" if present else f"{asset.purpose}. Get it: {asset.get}. Put it: {path}. Licence: {asset.licence}."
-        detail = f"{path.stat().st_size} bytes" if present else "absent"
-        checks.append(
-            Check(group="assets", name=asset.path, present=present, required=False, detail=detail, advice=advice)
-        )
-    return checks
+    return [_asset(asset, folder / asset.path) for asset in known_assets()]
+
+
+def _asset(asset: Asset, path: Path) -> Check:
+    """Whether a companion is there and is what its name says."""
+    present, detail = False, "absent"
+    try:
+        if path.is_symlink() and not path.exists():
+            detail = f"a link to {path.readlink()}, which is not there"
+        elif path.is_file():
+            detail = f"{path.stat().st_size} bytes, {describe(path, asset.shape)}"
+            present = True
+        elif path.exists():
+            detail = "not a file"
+    except NotWhole as problem:
+        detail = f"{path.stat().st_size} bytes, unusable: {problem}"
+    except OSError as error:
+        detail = f"cannot be read: {error.strerror}"
+    advice = "" if present else f"{asset.purpose}. Get it: {asset.get}. Put it: {path}. Licence: {asset.licence}."
+    return Check(group="assets", name=asset.path, present=present, required=False, detail=detail, advice=advice)
 
 
 def _data(root: DataRoot) -> list[Check]:
     existing = next(folder for folder in (root.path, *root.path.resolve().parents) if folder.exists())
     free = shutil.disk_usage(existing).free
-    checks = [
-        Check(
-            group="data", name="data root", present=True, required=True, detail=f"{root.path} ({free >> 30} GiB free)"
-        )
-    ]
     stores = root.stores()
     advice = "" if stores else "pymaf-data ingest DATASET makes one; pymaf-data sample makes a stand-in for raw data."
     detail = ", ".join(path.name for path in stores) or "none"
-    checks.append(
-        Check(group="data", name="stores", present=bool(stores), required=False, detail=detail, advice=advice)
-    )
-    return checks
+    return [
+        Check(
+            group="data", name="data root", present=True, required=True, detail=f"{root.path} ({free >> 30} GiB free)"
+        ),
+        *(_raw(name, root.raw(name)) for name in known_manifests()),
+        Check(group="data", name="stores", present=bool(stores), required=False, detail=detail, advice=advice),
+        *map(_store, stores),
+    ]
+
+
+def _raw(name: str, folder: Path) -> Check:
+    """Which splits of a known data set lie in their place."""
+    here = []
+    for split, entry in load_manifest(name).splits.items():
+        parts = {"annotations": folder / entry.annotations, "images": folder / entry.pictures}
+        there = [part for part, path in parts.items() if path.exists()]
+        if there:
+            here.append(f"{split} ({' and '.join(there)}{'' if len(there) == len(parts) else ' alone'})")
+    whole = any("and" in split for split in here)
+    advice = "" if whole else f"`pymaf-data ingest {name}` looks there, or where --root says, and tells what belongs."
+    detail = f"{folder}: {', '.join(here) or 'absent'}"
+    return Check(group="data", name=f"raw {name}", present=whole, required=False, detail=detail, advice=advice)
+
+
+def _store(path: Path) -> Check:
+    """What a store says of itself."""
+    try:
+        store = open_store(path)
+        stages = ", ".join(info.stage for info in store.stages() if info.current and info.complete)
+    except (PymafDataError, OSError) as error:
+        detail, advice = str(error).splitlines()[0], f"`pymaf-data verify {path}` says more."
+        return Check(group="data", name=path.name, present=False, required=False, detail=detail, advice=advice)
+    detail = f"{store.head['dataset']} {store.head['split']}, {len(store):,} persons; {stages or 'nothing'} complete"
+    return Check(group="data", name=path.name, present=True, required=False, detail=detail)

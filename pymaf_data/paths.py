@@ -6,12 +6,37 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self, TypeAlias
 
-from pymaf_data.errors import NotAStore
+from pydantic import AfterValidator
+
+from pymaf_data.errors import NotAStore, UsageError
 
 VARIABLE = "PYMAF_DATA_ROOT"
 STORE_SUFFIX = ".zarr"
+
+
+def as_meant(path: Path) -> Path:
+    """A path as the user means it: ``~`` is the home folder, and ``.`` and ``..`` have names of their own.
+
+    Shells expand ``~`` in most places and not in all: not in quotes, behind ``=``, in an ``.env`` file.
+
+    Raises:
+        UsageError: the home folder is not known.
+    """
+    try:
+        path = path.expanduser()
+    except RuntimeError:
+        raise UsageError(
+            f"{path}: the home folder that ~ stands for is not known",
+            expected="a path, or ~ with HOME set",
+            action="write the path out.",
+        ) from None
+    return path.resolve() if path.name in ("", "..") else path
+
+
+UserPath: TypeAlias = Annotated[Path, AfterValidator(as_meant)]
+"""A path in options: see :func:`as_meant`."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +55,7 @@ class DataRoot:
     @classmethod
     def default(cls) -> Self:
         """The root that the environment names, else ``./data``. It need not exist."""
-        return cls(Path(os.environ.get(VARIABLE) or "data"))
+        return cls(as_meant(Path(os.path.expandvars(os.environ.get(VARIABLE) or "data"))))
 
     def raw(self, dataset: str) -> Path:
         """The raw data set."""
@@ -52,7 +77,7 @@ class DataRoot:
         Raises:
             NotAStore: none is given and none is there.
         """
-        found = list(given) or self.stores()
+        found = [as_meant(path) for path in given] or self.stores()
         if not found:
             raise NotAStore(
                 f"no store is given, and there is none in {self.path / 'stores'}",

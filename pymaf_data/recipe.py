@@ -18,7 +18,7 @@ from pydantic import Field
 
 from pymaf_data.config import StrictModel, load_yaml, read_yaml
 from pymaf_data.errors import ConfigError
-from pymaf_data.paths import DataRoot
+from pymaf_data.paths import DataRoot, as_meant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +45,7 @@ class IngestSection(StrictModel):
     held_out: bool = Field(default=False, description="measured on while training, and never trained on")
     select: str | None = None
     crop_size: int = Field(default=400, ge=32, le=2048)
+    follow_links: bool = Field(default=False, description="take images that are links out of the raw data's folder")
 
 
 class FitsSection(StrictModel):
@@ -108,7 +109,7 @@ def load_recipe(name_or_path: str) -> Recipe:
     Raises:
         ConfigError: there is none, or it does not validate.
     """
-    path = Path(name_or_path)
+    path = as_meant(Path(name_or_path))
     if path.suffix in (".yaml", ".yml") or path.is_file():
         return Recipe.parse(load_yaml(path), str(path))
     resource = files(_RESOURCE) / f"{name_or_path}.yaml"
@@ -188,6 +189,7 @@ def _looking_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
         values = {
             "store": root.store(first.dataset, first.split),
             "raw": root.raw(first.dataset),
+            "follow_links": first.follow_links,
             "out": run / "contact_sheet.png",
             "checkpoint": run / FILE if recipe.train is not None else None,
             "persons": recipe.sheet.persons,

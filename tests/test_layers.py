@@ -14,8 +14,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # From the ground up. Rooms on one floor stand side by side and do not know each other.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("config", "digest", "progress"),
-    ("paths",),
+    ("config", "digest", "plain", "progress", "sniff"),
+    ("asset_files", "paths"),
     ("geometry",),
     ("body", "crop", "storage"),
     ("render",),
@@ -28,6 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("recipe",),
     ("flows",),
     ("cli",),
+    ("__main__",),
 )
 # Data packages: any room may open them, they import nothing of the package.
 DATA = ("schemas", "manifests")

@@ -24,9 +24,11 @@ from pymaf_data.cli.render_iuv import command as render_iuv
 from pymaf_data.cli.report import command as report
 from pymaf_data.cli.run import command as run_recipe
 from pymaf_data.cli.sample import command as sample
+from pymaf_data.cli.say import any_encoding
 from pymaf_data.cli.train import command as train
 from pymaf_data.cli.verify import command as verify
 from pymaf_data.errors import PymafDataError
+from pymaf_data.plain import CleanFormatter, clean
 
 app = typer.Typer(
     name="pymaf-data",
@@ -52,9 +54,9 @@ def _global_options(
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what the library does.")] = False,
 ) -> None:
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
-    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(CleanFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
 
 
 # In the order of the road.
@@ -73,6 +75,7 @@ app.command("doctor")(doctor)
 
 def run(arguments: list[str] | None = None) -> None:
     """Run the application and leave with its exit code; a user's error is a message, never a stack."""
+    any_encoding()
     try:
         app(args=arguments, prog_name="pymaf-data")
     except PymafDataError as error:
@@ -89,7 +92,7 @@ def run(arguments: list[str] | None = None) -> None:
 
 
 def _say(message: str) -> None:
-    console.print(f"[bold red]error:[/] {_escape(message)}", highlight=False, soft_wrap=True)
+    console.print(f"[bold red]error:[/] {_escape(clean(message))}", highlight=False, soft_wrap=True)
 
 
 def _escape(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pymaf_data.cli.say import echo, echo_json
 from pymaf_data.cli.steps import DIRECT_HELP, take_one
 
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ def command(
 
     Example: pymaf-data attach-fits data/stores/coco-train.zarr --fits keypoints
     """
-    import json
-
     from pymaf_data.fits.keypoints import KeypointOptions
     from pymaf_data.paths import DataRoot
     from pymaf_data.stages.attach_fits import AttachOptions
@@ -61,9 +60,9 @@ def command(
         )
         reports.append(take_one("attach-fits", f"attach fits to {path.name}", options, direct))
         if not as_json:
-            typer.echo("\n".join(lines(reports[-1])))
+            echo("\n".join(lines(reports[-1])))
     if as_json:
-        typer.echo(json.dumps([report.model_dump(mode="json") for report in reports], indent=2))
+        echo_json(reports)
     if any(report.failed for report in reports):
         raise typer.Exit(1)
 

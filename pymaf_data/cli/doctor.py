@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from pymaf_data.cli.say import echo, echo_json
+
 
 def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON.")] = False,
@@ -16,23 +18,22 @@ def command(
 
     Example: pymaf-data doctor
     """
-    import json
-
     from pymaf_data.doctor import diagnose
     from pymaf_data.paths import DataRoot
 
     checks = diagnose(DataRoot.default())
     if as_json:
-        typer.echo(json.dumps([check.model_dump() for check in checks], indent=2))
+        echo_json(checks)
     else:
         group = ""
         for check in checks:
             if check.group != group:
                 group = check.group
-                typer.secho(group, bold=True)
-            mark = typer.style("ok  ", fg="green") if check.present else typer.style("—   ", fg="yellow")
-            typer.echo(f"  {mark}{check.name}: {check.detail}")
+                echo(group, bold=True)
+            mark, colour = ("ok", "green") if check.present else ("—", "yellow")
+            echo(f"  {mark:<4}", newline=False, fg=colour)
+            echo(f"{check.name}: {check.detail}")
             if check.advice:
-                typer.echo(f"      {check.advice}")
+                echo(f"      {check.advice}")
     if any(check.required and not check.present for check in checks):
         raise typer.Exit(1)

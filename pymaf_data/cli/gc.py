@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pymaf_data.cli.say import echo, echo_json
+
 if TYPE_CHECKING:
     from pymaf_data.storage.layout import Generation
 
@@ -26,8 +28,6 @@ def command(
 
     Example: pymaf-data gc data/stores/coco-train.zarr --dry-run
     """
-    import json
-
     from pymaf_data.paths import DataRoot
     from pymaf_data.storage import collect_garbage
 
@@ -37,7 +37,7 @@ def command(
         named = {
             path: [{"stage": key.stage, "generation": key.digest} for key in keys] for path, keys in removed.items()
         }
-        typer.echo(json.dumps(named, indent=2))
+        echo_json(named)
         return
     for path, keys in removed.items():
         _print(path, keys, dry_run)
@@ -45,5 +45,5 @@ def command(
 
 def _print(path: str, keys: list[Generation], dry_run: bool) -> None:
     for key in keys:
-        typer.echo(f"{'would remove' if dry_run else 'removed'}  {key.stage} {key.short}")
-    typer.secho(f"{path}: {len(keys) or 'no'} old generation{'' if len(keys) == 1 else 's'}", bold=True)
+        echo(f"{'would remove' if dry_run else 'removed'}  {key.stage} {key.short}")
+    echo(f"{path}: {len(keys) or 'no'} old generation{'' if len(keys) == 1 else 's'}", bold=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from pymaf_data.cli.say import echo, echo_json
 from pymaf_data.cli.steps import DIRECT_HELP, take_one
 
 if TYPE_CHECKING:
@@ -42,6 +43,13 @@ def command(
         bool, typer.Option("--overwrite", help="Build the store anew beside the old, then swap.")
     ] = False,
     break_lock: Annotated[bool, typer.Option("--break-lock", help="Take over the lock of another run.")] = False,
+    follow_links: Annotated[
+        bool,
+        typer.Option(
+            "--follow-links",
+            help="Take images that are links out of the raw data's folder (DVC, git-annex, Hugging Face).",
+        ),
+    ] = False,
     direct: Annotated[bool, typer.Option("--direct", help=DIRECT_HELP)] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
@@ -64,10 +72,12 @@ def command(
         on_error=on_error,
         overwrite=overwrite,
         break_lock=break_lock,
+        follow_links=follow_links,
     )
     require_raw_data(options)  # at once: a flow takes seconds to start
     report = take_one("ingest", f"ingest {dataset}", options, direct)
-    typer.echo(report.model_dump_json(indent=2) if as_json else "\n".join(lines(report)))
+    echo_json(report) if as_json else echo("\n".join(lines(report)))
+    report.require_images()
 
 
 def lines(report: IngestReport) -> list[str]:

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from pymaf_data.cli.say import echo, echo_json
+
 
 def command(
     stores: Annotated[
@@ -19,23 +21,21 @@ def command(
 
     Example: pymaf-data inspect data/stores/coco-train.zarr
     """
-    import json
-
     from pymaf_data.paths import DataRoot
     from pymaf_data.storage import inspect
 
     described = [inspect(path) for path in DataRoot.default().require_stores(stores or [])]
     if as_json:
-        typer.echo(json.dumps(described, indent=2))
+        echo_json(described)
         return
     for number, store in enumerate(described):
         if number:
-            typer.echo()
+            echo()
         _print(store)
 
 
 def _print(store: dict[str, Any]) -> None:
-    typer.secho(store["path"], bold=True)
+    echo(store["path"], bold=True)
     _line("what", f"{store['dataset']} {store['split']}, format {store['format_version']}")
     _line("persons", f"{store['persons']:,} in shards of {store['shard']}, {_size(store['bytes'])}")
     _table("holes", store["holes"])
@@ -54,15 +54,13 @@ def _print_stage(stage: dict[str, Any]) -> None:
     done = stage["shards"] - len(stage["missing"])
     state = "complete" if stage["complete"] else "not complete"
     current = ", current" if stage["current"] else ""
-    typer.secho(f"  stage {stage['stage']} ", bold=True, nl=False)
-    typer.echo(
-        f"{stage['generation'][:16]}: {done} of {stage['shards']} shards, {state}{current}, {_size(stage['bytes'])}"
-    )
+    echo(f"  stage {stage['stage']} ", bold=True, newline=False)
+    echo(f"{stage['generation'][:16]}: {done} of {stage['shards']} shards, {state}{current}, {_size(stage['bytes'])}")
     for name, array in stage["arrays"].items():
         shape = "x".join(map(str, array["shape"]))
-        typer.echo(f"    {name:<16} {shape:<20} {array['dtype']:<8} {array['codec']:<5} {_size(array['bytes'])}")
+        echo(f"    {name:<16} {shape:<20} {array['dtype']:<8} {array['codec']:<5} {_size(array['bytes'])}")
     for key, value in stage["attributes"].items():
-        typer.echo(f"    {key} = {value}")
+        echo(f"    {key} = {value}")
 
 
 def _against(counts: dict[str, int], expected: dict[str, int]) -> dict[str, str]:
@@ -74,7 +72,7 @@ def _against(counts: dict[str, int], expected: dict[str, int]) -> dict[str, str]
 
 
 def _line(title: str, text: str) -> None:
-    typer.echo(f"  {title:<10}{text}")
+    echo(f"  {title:<10}{text}")
 
 
 def _table(title: str, entries: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -16,9 +17,15 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 
+from pymaf_data.plain import clean
 from pymaf_data.progress import Progress
 
 console = Console(stderr=True)
+
+
+def _escape(text: str) -> str:
+    """Names of files and stores are neither commands to the terminal nor markup."""
+    return escape(clean(text))
 
 
 @contextmanager
@@ -35,9 +42,9 @@ def progress(title: str) -> Iterator[Progress]:
     )
     # In a log file a bar is only an empty line.
     with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
-        task = bars.add_task(title, total=None, remark="")
+        task = bars.add_task(_escape(title), total=None, remark="")
 
         def report(done: int, total: int, text: str = "") -> None:
-            bars.update(task, completed=done, total=total, remark=text)
+            bars.update(task, completed=done, total=total, remark=_escape(text))
 
         yield report

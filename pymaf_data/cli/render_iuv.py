@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pymaf_data.cli.say import echo, echo_json
 from pymaf_data.cli.steps import DIRECT_HELP, take_one
 
 if TYPE_CHECKING:
@@ -55,9 +56,9 @@ def command(
     )
     report = take_one("render-iuv", "render-iuv", options, direct)
     if as_json:
-        typer.echo(report.model_dump_json(indent=2))
+        echo_json(report)
     else:
-        typer.echo("\n".join(lines(report)))
+        echo("\n".join(lines(report)))
 
 
 def lines(report: RenderReport) -> list[str]:

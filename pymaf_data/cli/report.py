@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pymaf_data.cli.say import echo, echo_json
 from pymaf_data.cli.steps import take
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ def command(
 
     Example: pymaf-data report data/stores/sample-train.zarr
     """
-    import json
-
     from pymaf_data.errors import UsageError
     from pymaf_data.paths import DataRoot
     from pymaf_data.recipe import Step
@@ -52,9 +51,9 @@ def command(
     options = [ReportOptions(path=path, out=out, persons=persons, sheet=sheet) for path in found]
     made = take([Step("report", f"report on {one.path.name}", one) for one in options], direct=True)
     if as_json:
-        typer.echo(json.dumps([one.model_dump(mode="json") for one in made], indent=2))
+        echo_json(made)
         return
-    typer.echo("\n".join(line for one in made for line in lines(one)))
+    echo("\n".join(line for one in made for line in lines(one)))
 
 
 def lines(report: ReportReport) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pymaf_data.cli.say import echo, echo_json
 from pymaf_data.cli.steps import DIRECT_HELP
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ def command(
 
     Example: pymaf-data run manifests/recipes/demo.yaml
     """
-    import json
-
     from pymaf_data.cli.steps import take
     from pymaf_data.paths import DataRoot
     from pymaf_data.recipe import load_recipe, road, stores_of
@@ -34,18 +33,18 @@ def command(
     steps = road(loaded, root)
     reports = take(steps, direct, None if as_json else _show)
     if as_json:
-        typer.echo(json.dumps([report.model_dump(mode="json") for report in reports], indent=2))
+        echo_json(reports)
         return
-    typer.echo("")
+    echo("")
     for store in stores_of(loaded, root):
-        typer.echo(f"store          {store}")
+        echo(f"store          {store}")
     for step, report in zip(steps, reports, strict=True):
         if step.stage == "train":
-            typer.echo(f"checkpoint     {report.checkpoint}")
+            echo(f"checkpoint     {report.checkpoint}")
         elif step.stage == "contact-sheet":
-            typer.echo(f"contact sheet  {report.path}")
+            echo(f"contact sheet  {report.path}")
         elif step.stage == "report":
-            typer.echo(f"report         {report.path}")
+            echo(f"report         {report.path}")
 
 
 def _show(step: Step, report: Any) -> None:
@@ -68,6 +67,8 @@ def _show(step: Step, report: Any) -> None:
             f"{made.path}: {len(made.rows)} persons" + ("" if made.drawn else ", drawn already, nothing to do")
         ],
     }
-    typer.secho(f"\n{step.title}", bold=True)
+    echo(f"\n{step.title}", bold=True)
     for line in lines[step.stage](report):
-        typer.echo(line)
+        echo(line)
+    if step.stage == "ingest":
+        report.require_images()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pymaf_data.cli.say import echo, echo_json
 from pymaf_data.cli.steps import DIRECT_HELP, take_one
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def command(
     values |= {"backgrounds": backgrounds, "noise": noise, "masks": masks}
     options = SampleOptions.parse(values | {"size": (int(width), int(height))}, "the command line")
     report = take_one("sample", "sample", options, direct)
-    typer.echo(report.model_dump_json(indent=2) if as_json else "\n".join(lines(report)))
+    echo_json(report) if as_json else echo("\n".join(lines(report)))
 
 
 def lines(report: SampleReport) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from pymaf_data.cli.say import echo, echo_json
 from pymaf_data.cli.steps import take_one
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def command(
     _merge(values, "optimizer", {"learning_rate": learning_rate})
     options = TrainOptions.parse(values, recipe or "the command line")
     report = take_one("train", f"train {options.name}", options, direct=True)  # training never needs Prefect
-    typer.echo(report.model_dump_json(indent=2) if as_json else "\n".join(lines(report)))
+    echo_json(report) if as_json else echo("\n".join(lines(report)))
 
 
 def _merge(values: dict[str, Any], section: str, given: dict[str, Any]) -> None:

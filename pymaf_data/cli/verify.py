@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pymaf_data.cli.say import echo, echo_json
+
 if TYPE_CHECKING:
     from pymaf_data.storage import Finding
 
@@ -25,8 +27,6 @@ def command(
 
     Example: pymaf-data verify data/stores/coco-train.zarr
     """
-    import json
-
     from pymaf_data.cli.progress import progress
     from pymaf_data.paths import DataRoot
     from pymaf_data.stages.iuv_plan import stale_maps
@@ -40,8 +40,7 @@ def command(
         damaged = any(finding.is_damage for finding in found)
         results[str(path)] = found if damaged else [*found, *stale_maps(open_store(path))]
     if as_json:
-        dumped = {path: [finding.model_dump() for finding in findings] for path, findings in results.items()}
-        typer.echo(json.dumps(dumped, indent=2))
+        echo_json(results)
     else:
         for name, findings in results.items():
             _print(name, findings)
@@ -57,10 +56,11 @@ def _remark(findings: list[Finding]) -> str:
 def _print(path: str, findings: list[Finding]) -> None:
     for finding in findings:
         colour = "red" if finding.is_damage else "yellow"
-        typer.echo(f"{typer.style(finding.kind, fg=colour)}  {finding.where}: {finding.problem}")
-        typer.echo(f"    What to do: {finding.action}")
+        echo(finding.kind, newline=False, fg=colour)
+        echo(f"  {finding.where}: {finding.problem}")
+        echo(f"    What to do: {finding.action}")
     damage = sum(finding.is_damage for finding in findings)
     if damage:
-        typer.secho(f"{path}: {damage} finding{'s' if damage > 1 else ''} of damage", fg="red")
+        echo(f"{path}: {damage} finding{'s' if damage > 1 else ''} of damage", fg="red")
     else:
-        typer.secho(f"{path}: whole{_remark(findings)}", fg="green")
+        echo(f"{path}: whole{_remark(findings)}", fg="green")

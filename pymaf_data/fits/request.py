@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pymaf_data.config import StrictModel
 from pymaf_data.errors import UsageError
+from pymaf_data.paths import UserPath
 
 FORMATS: dict[str, bool] = {"truth": True, "keypoints": False}
 """Known formats, and whether they need a path."""
@@ -19,7 +20,7 @@ class FitRequest(StrictModel):
 
     name: str
     format: str
-    path: Path | None = None
+    path: UserPath | None = None
 
     @classmethod
     def of(cls, text: str) -> FitRequest:

@@ -15,8 +15,8 @@ from typing import Literal
 from pydantic import Field
 
 from pymaf_data.config import StrictModel
-from pymaf_data.errors import NotAStore
-from pymaf_data.paths import DataRoot
+from pymaf_data.errors import NotAStore, UsageError
+from pymaf_data.paths import VARIABLE, DataRoot, UserPath
 from pymaf_data.progress import Progress
 from pymaf_data.report.html import Page, render, shown_by
 from pymaf_data.storage.files import LocalFiles
@@ -25,9 +25,9 @@ from pymaf_data.storage.files import LocalFiles
 class ReportOptions(StrictModel):
     """What to report on, and where to."""
 
-    path: Path
+    path: UserPath
     """A store, or the folder of a run."""
-    out: Path | None = None
+    out: UserPath | None = None
     """The page; by default below ``reports/`` of the data root."""
     persons: int | None = Field(default=None, ge=0)
     """Persons of a store with pictures; by default as many as keep the page small."""
@@ -60,7 +60,7 @@ def report(options: ReportOptions, progress: Progress | None = None) -> ReportRe
 
     folder = DataRoot.default().reports
     if is_run(options.path):
-        out = options.out or folder / run_page.name_of(options.path)
+        out = options.out or _outside(options.path, folder / run_page.name_of(options.path))
         page = run_page.run_page(options.path, progress)
         sheet = sheets.run_sheet(options.path, out.with_suffix(".png")) if options.sheet else None
         return _written(page, out, "run", sheet)
@@ -71,10 +71,25 @@ def report(options: ReportOptions, progress: Progress | None = None) -> ReportRe
             action="check the path.",
         )
     store = open_store(options.path)
-    out = options.out or folder / store_page.name_of(options.path)
+    out = options.out or _outside(options.path, folder / store_page.name_of(options.path))
     page = store_page.store_page(store, options.persons, progress)
     sheet = sheets.store_sheet(store, out.with_suffix(".png")) if options.sheet else None
     return _written(page, out, "store", sheet)
+
+
+def _outside(shown: Path, page: Path) -> Path:
+    """The page's path, refused inside what it shows: there the default data root, ``./data``, is not the user's.
+
+    Raises:
+        UsageError: the page would lie inside the store or run.
+    """
+    if page.resolve().is_relative_to(shown.resolve()):
+        raise UsageError(
+            f"the page would be written into {shown.resolve()} itself, since {VARIABLE} is not set here",
+            expected="a place outside what the page shows",
+            action=f"name one with --out, set {VARIABLE}, or run this from the folder that holds data/.",
+        )
+    return page
 
 
 def _written(page: Page, out: Path, kind: Literal["store", "run"], sheet: Path | None) -> ReportReport:

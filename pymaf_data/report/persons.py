@@ -62,6 +62,7 @@ def person_rows(
     rows: Sequence[int],
     body: BodyModel | None,
     raw: Path | None = None,
+    follow_links: bool = False,
     predictions: Predictions | None = None,
 ) -> list[SheetRow]:
     """A sheet row per person.
@@ -71,6 +72,7 @@ def person_rows(
         rows: K rows of the store.
         body: the body of the fits; without it no fit is drawn.
         raw: the raw data set's folder, for the original pictures.
+        follow_links: take those that are links out of it.
         predictions: of the same K rows.
     """
     indices = np.asarray(rows)
@@ -78,7 +80,10 @@ def person_rows(
     to_panel = np.asarray(resize(crops.shape[1], PANEL))
     planes = np.stack([compose(to_panel, affine) for affine in store.array("crop_affine").rows(indices)])
     result = [SheetRow(_caption(store, row)) for row in rows]
-    _add_pictures(result, store, indices, raw)
+    if raw is not None:
+        orientation = store.attrs.get("orientation", "ignore")
+        pictures = Pictures(raw, "", follow_links=follow_links, orientation=orientation)
+        _add_pictures(result, store, indices, pictures)
     _add_crops(result, store, indices, [resize_panel(crop) for crop in crops], planes)
     _add_fits(result, store, indices, body, planes)
     _add_maps(result, store, indices)
@@ -100,10 +105,7 @@ def _caption(store: Store, row: int) -> str:
     return f"row {row}: {name}, annotation {annotation}"
 
 
-def _add_pictures(result: list[SheetRow], store: Store, rows: NDArray[np.int64], raw: Path | None) -> None:
-    if raw is None:
-        return
-    pictures = Pictures(raw, "")
+def _add_pictures(result: list[SheetRow], store: Store, rows: NDArray[np.int64], pictures: Pictures) -> None:
     boxes, sizes = store.array("box").rows(rows), store.array("image_size").rows(rows)
     for k, entry in enumerate(result):
         width, height = sizes[k].tolist()

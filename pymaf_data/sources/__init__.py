@@ -8,7 +8,7 @@ Pictures(root, "train2014").load(name, size)                  # (H, W, 3) uint8,
 """
 
 from pymaf_data.sources.coco import read_coco
-from pymaf_data.sources.manifest import Manifest, known_manifests, load_manifest, locate
+from pymaf_data.sources.manifest import Manifest, is_held_out, known_manifests, load_manifest, locate
 from pymaf_data.sources.pictures import Hole, Pictures
 from pymaf_data.sources.records import Licence, PersonRecord
 from pymaf_data.sources.select import Selection
@@ -20,6 +20,7 @@ __all__ = [
     "PersonRecord",
     "Pictures",
     "Selection",
+    "is_held_out",
     "known_manifests",
     "load_manifest",
     "locate",

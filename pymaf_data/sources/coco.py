@@ -35,6 +35,7 @@ from pymaf_data.sources.entries import (
     what_is_wrong,
 )
 from pymaf_data.sources.manifest import Manifest, SelectionRule
+from pymaf_data.sources.pictures import image_name
 from pymaf_data.sources.records import Licence, PersonRecord
 from pymaf_data.sources.select import ADJUSTED, Dropped, Selection, Tally, refusal, sort_out
 
@@ -45,7 +46,9 @@ _HUGE = 1e9  # px; beyond it all numbers are alike
 _TEXT = 300  # characters of a licence's name or address
 
 
-def read_coco(path: Path, manifest: Manifest, split: str, rule: SelectionRule, *, stop: bool = False) -> Selection:
+def read_coco(
+    path: Path, manifest: Manifest, split: str, rule: SelectionRule, *, stop: bool = False, root: Path | None = None
+) -> Selection:
     """Read the persons of one annotation file that ``rule`` selects, in row order.
 
     Args:
@@ -54,6 +57,7 @@ def read_coco(path: Path, manifest: Manifest, split: str, rule: SelectionRule, *
         split: name of the split, for the folder of its pictures and the counts to expect.
         rule: which persons to keep.
         stop: raise at the first damaged annotation instead of counting it.
+        root: the data set's folder, for file names that are absolute and lie inside it.
 
     Raises:
         RawDataCorrupt: the file is not JSON or not COCO's, an id occurs twice, joints are in another order, or an
@@ -65,7 +69,7 @@ def read_coco(path: Path, manifest: Manifest, split: str, rule: SelectionRule, *
     refuse_duplicates(map(entry_id, candidates), "annotation", path)
     used = {entry_key(entry.get("category_id")) for entry in candidates if not is_crowd(entry)}
     categories = find_persons(content.get("categories"), used, manifest.keypoints, path)
-    people = _People(manifest, manifest.split(split).pictures, rule, image_entries(entries, path), categories)
+    people = _People(manifest, manifest.split(split).pictures, rule, image_entries(entries, path), categories, root)
     outcomes = (people.outcome(entry, position) for position, entry in enumerate(annotations))
     records, counts, damaged = sort_out(outcomes, path.name, stop)
     people.adjusted.warn(ADJUSTED, path.name)
@@ -92,6 +96,7 @@ class _People:
         rule: whom to keep.
         images: entries by id; for a malformed one, what is wrong with it.
         categories: which are persons.
+        root: the data set's folder.
         licence_of: filled on the way: image name → licence id of the photograph.
         adjusted: filled on the way: what was taken otherwise than annotated.
     """
@@ -101,6 +106,7 @@ class _People:
     rule: SelectionRule
     images: dict[int, Image | str]
     categories: Persons
+    root: Path | None = None
     licence_of: dict[str, Key] = field(default_factory=dict)
     adjusted: Tally = field(default_factory=Tally)
 
@@ -147,7 +153,7 @@ class _People:
             self.adjusted.add("box_from_keypoints", name)
         try:
             record = PersonRecord(
-                image_name=f"{self.folder}/{image.file_name}",
+                image_name=image_name(self.folder, image.file_name, self.root),
                 annotation_id=annotation.id,
                 image_size=(image.width, image.height),
                 box=box,

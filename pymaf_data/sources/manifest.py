@@ -7,9 +7,12 @@ below the root, joint convention and pixel origin, box factor, selection rules, 
 from __future__ import annotations
 
 import difflib
+import os
+import posixpath
+import re
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -17,7 +20,9 @@ from pymaf_data.config import StrictModel, load_yaml, read_yaml
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import ConfigError, RawDataMissing, UsageError
 from pymaf_data.geometry.joints import J49
+from pymaf_data.paths import as_meant
 from pymaf_data.sources.conventions import CONVENTIONS, JointList, find, own_list
+from pymaf_data.sources.pictures import Orientation, below
 from pymaf_data.sources.records import Licence
 
 _PACKAGE = "pymaf_data.manifests"
@@ -43,9 +48,37 @@ class Split(StrictModel):
     """Where one split lies below the root."""
 
     annotations: str
-    pictures: str
+    pictures: str = Field(description="folder of the images; . is the root itself")
+    held_out: bool = Field(default=False, description="to measure on: never learned from unless named")
     whole: Whole | None = None
     expected: dict[str, int] = Field(default_factory=dict, description="selection → persons kept of the whole split")
+
+    @field_validator("annotations", "pictures")
+    @classmethod
+    def _plain(cls, path: str) -> str:
+        """``./images/`` and ``a//images`` are ``images`` and ``a/images``; the root itself is ""."""
+        plain = posixpath.normpath(re.sub(r"[/\\]+", "/", path)) if path else ""
+        if plain.split("/")[0] == "..":
+            raise ValueError("leaves the data set's folder; give the folder that holds all of it with --root")
+        return "" if plain == "." else plain
+
+    def relative(self, root: Path) -> Split:
+        """The same with absolute paths inside ``root`` made relative to it; stores hold no path of a machine.
+
+        Raises:
+            ConfigError: an absolute image folder outside the root.
+        """
+        annotations, pictures = (
+            below(root, path) if path.startswith("/") else path
+            for path in map(os.path.expanduser, (self.annotations, self.pictures))
+        )
+        if pictures is None:
+            raise ConfigError(
+                f"the manifest's image folder {self.pictures} is not inside {root}",
+                expected="a folder below the data set's root",
+                action="give the folder that holds annotations and images with --root, or link the images into it.",
+            )
+        return self.model_copy(update={"annotations": annotations or self.annotations, "pictures": pictures})
 
 
 class ListedJoint(StrictModel):
@@ -100,6 +133,14 @@ class KeypointRule(StrictModel):
         return known or own_list((entry.name, entry.joint) for entry in self.joints)
 
 
+class ImageRule(StrictModel):
+    """How the images are to be read."""
+
+    orientation: Orientation = Field(
+        default="ignore", description="of EXIF: ignore where the annotations' coordinates ignore it, as COCO's do"
+    )
+
+
 class BoxRule(StrictModel):
     """How the square box follows from the annotated one."""
 
@@ -131,6 +172,7 @@ class Manifest(StrictModel):
     splits: dict[str, Split] = Field(min_length=1)
     keypoints: KeypointRule
     box: BoxRule
+    images: ImageRule = ImageRule()
     selections: dict[str, SelectionRule] = Field(min_length=1)
     default_selection: str
 
@@ -154,7 +196,17 @@ class Manifest(StrictModel):
             del rules["keypoints"]["joints"]
         if self.box.missing == "keypoints":
             del rules["box"]["missing"]
+        if self.images != ImageRule():  # what is as before counts as before: stores made then go on
+            rules["images"] = self.images.model_dump(mode="json")
         return digest_json({**rules, "pictures": self.split(split).pictures})
+
+    def below(self, root: Path) -> Manifest:
+        """The manifest with every path relative to the data set's folder.
+
+        Raises:
+            ConfigError: an absolute image folder outside it.
+        """
+        return self.model_copy(update={"splits": {name: split.relative(root) for name, split in self.splits.items()}})
 
     def split(self, name: str) -> Split:
         """A split by name.
@@ -201,7 +253,7 @@ def load_manifest(name_or_path: str | Path) -> Manifest:
     """
     text = str(name_or_path)
     if text.endswith((".yaml", ".yml")):
-        return Manifest.parse(load_yaml(Path(text)), text)
+        return Manifest.parse(load_yaml(as_meant(Path(text))), text)
     known = known_manifests()
     if text not in known:
         raise ConfigError(
@@ -210,6 +262,21 @@ def load_manifest(name_or_path: str | Path) -> Manifest:
             action="check the name, or give the path of a manifest of your own (*.yaml).",
         )
     return Manifest.parse(read_yaml((files(_PACKAGE) / f"{text}.yaml").read_text("utf-8"), f"manifest {text}"), text)
+
+
+def is_held_out(head: dict[str, Any]) -> bool:
+    """Whether the split of a store is one to measure on, by the manifest that it was made from.
+
+    A store of a version that did not record it is judged by the manifest that ships under its data set's name.
+
+    Args:
+        head: the store's head, with its ``dataset``, ``split`` and ``provenance``.
+    """
+    recorded = head["provenance"]["attributes"].get("held_out")
+    if recorded is not None or head["dataset"] not in known_manifests():
+        return bool(recorded)
+    split = load_manifest(head["dataset"]).splits.get(head["split"])
+    return split is not None and split.held_out
 
 
 def locate(manifest: Manifest, split: str, root: Path) -> tuple[Path, Path]:
@@ -225,7 +292,7 @@ def locate(manifest: Manifest, split: str, root: Path) -> tuple[Path, Path]:
         return annotations, pictures
     raise RawDataMissing(
         f"no raw data of {manifest.title}, split {split}: looked for {' and '.join(absent)}",
-        expected=f"below {root}: {entry.annotations} and, in {entry.pictures}/, the pictures it lists",
+        expected=f"below {root}: {entry.annotations} and, in {entry.pictures or '.'}/, the pictures it lists",
         action="\n  ".join(
             [
                 "give the folder that holds them with --root, or get them:",

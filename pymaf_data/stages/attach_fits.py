@@ -18,6 +18,7 @@ from pymaf_data.errors import UsageError
 from pymaf_data.fits.keypoints import KeypointOptions
 from pymaf_data.fits.opening import open_source
 from pymaf_data.fits.request import FitRequest
+from pymaf_data.paths import UserPath
 from pymaf_data.progress import Progress
 from pymaf_data.stages.attach_choice import ChoiceReport, attach_choice
 from pymaf_data.stages.attach_source import SourceReport, SourceWriter, find_body, report_source
@@ -29,11 +30,11 @@ logger = logging.getLogger(__name__)
 class AttachOptions(StrictModel):
     """What to attach, and how to choose."""
 
-    store: Path
+    store: UserPath
     fits: tuple[str, ...] = Field(default=(), description="[NAME=]FORMAT[:PATH]; none: only choose again")
     prefer: str | None = Field(default=None, description="the source that wins wherever it is valid")
     keypoints: KeypointOptions = KeypointOptions()
-    assets: Path | None = Field(default=None, description="bodies that the user brings; by default the data root's")
+    assets: UserPath | None = Field(default=None, description="bodies that the user brings; by default the data root's")
     allow_unproved: bool = False
     break_lock: bool = False
 

@@ -25,12 +25,12 @@ from pydantic import Field
 import pymaf_data
 from pymaf_data.config import StrictModel
 from pymaf_data.digest import digest_file
-from pymaf_data.errors import RawDataCorrupt, StoreChanged
+from pymaf_data.errors import RawDataCorrupt, RawDataMissing, StoreChanged
 from pymaf_data.geometry.affines import CROP_SIZE
-from pymaf_data.paths import DataRoot
+from pymaf_data.paths import DataRoot, UserPath
 from pymaf_data.progress import Progress
 from pymaf_data.sources import Manifest, Pictures, Selection, load_manifest, locate, read_coco
-from pymaf_data.sources.pictures import REASONS, WITHOUT_FILE
+from pymaf_data.sources.pictures import HOLES, REASONS, WITHOUT_FILE
 from pymaf_data.stages.ingest_shard import Mapper, ShardMaker, array_specs, input_digest
 from pymaf_data.storage import Plan, Provenance, StageWriter, Store, create_store, open_store
 
@@ -50,14 +50,15 @@ class IngestOptions(StrictModel):
 
     dataset: str = Field(default="coco", description="a known data set, or the path of a manifest (*.yaml)")
     split: str = "train"
-    root: Path | None = Field(default=None, description="the raw data set; by default raw/<dataset> of the data root")
-    out: Path | None = Field(default=None, description="the store; by default stores/<dataset>-<split>.zarr")
+    root: UserPath | None = Field(default=None, description="the raw data; by default raw/<dataset> of the data root")
+    out: UserPath | None = Field(default=None, description="the store; by default stores/<dataset>-<split>.zarr")
     select: str | None = Field(default=None, description="a selection of the manifest; by default its own default")
     crop_size: int = Field(default=CROP_SIZE, ge=32, le=2048, description="side of the stored crop, S px")
     workers: int = Field(default_factory=available_cores, ge=1, description="threads; their number leaves no trace")
     on_error: Literal["skip", "stop"] = Field(default="skip", description="what a damaged person or picture does")
     overwrite: bool = False
     break_lock: bool = False
+    follow_links: bool = Field(default=False, description="take images that are links out of the raw data's folder")
     shard: int = Field(default=512, ge=1, description="persons per shard; smaller only for tests")
 
 
@@ -66,6 +67,7 @@ class Holes(StrictModel):
 
     counts: dict[str, int] = Field(default_factory=dict, description="reason → persons")
     pictures: dict[str, str] = Field(default_factory=dict, description="image name → reason")
+    cause: str = Field(default="", description="of the first, where there is not one image")
 
 
 class IngestReport(StrictModel):
@@ -88,6 +90,23 @@ class IngestReport(StrictModel):
     shards_written: int
     licences: dict[str, str]
 
+    def require_images(self) -> None:
+        """Refuse a store in which not one person has an image.
+
+        Raises:
+            RawDataCorrupt: naming the reasons and the first image.
+        """
+        kept, missing = self.counts["kept"], sum(self.holes.counts.values())
+        if missing < kept:
+            return
+        reasons = "; ".join(f"{count:,} × {HOLES[reason]}" for reason, count in self.holes.counts.items())
+        raise RawDataCorrupt(
+            f"not one of the {kept:,} persons of {self.dataset} {self.split} has an image: {reasons}. "
+            f"The first, {next(iter(self.holes.pictures))}: {self.holes.cause}",
+            expected="intact images of the annotated size",
+            action=f"bring such images and run again with --overwrite: {self.store} holds nothing to learn from.",
+        )
+
 
 def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestReport:
     """Run the stage. Calling it again does only what is missing.
@@ -104,17 +123,22 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
         StoreLocked, NotAStore, DiskFull: see :mod:`pymaf_data.storage`.
     """
     annotations = require_raw_data(options)
-    manifest = load_manifest(options.dataset)
+    manifest, root = _manifest(options)
     name, rule = manifest.selection(options.select)
-    root = _root(options, manifest)
-    selection = read_coco(annotations, manifest, options.split, rule, stop=options.on_error == "stop")
+    selection = read_coco(annotations, manifest, options.split, rule, stop=options.on_error == "stop", root=root)
     _require_persons(selection, annotations, rule.title)
+    pictures = Pictures(
+        root,
+        manifest.split(options.split).pictures,
+        follow_links=options.follow_links,
+        orientation=manifest.images.orientation,
+    )
+    _require_some_image(selection, pictures, root / manifest.split(options.split).pictures)
     plan = _plan(options, manifest, name, annotations, selection)
     specs = array_specs(options.crop_size, max(len(row.encode()) for row, _ in plan.rows), options.shard)
     provenance = _provenance(manifest, options.split, name, selection)
     path = options.out or DataRoot.default().store(manifest.name, options.split)
     store = create_store(path, plan, specs, provenance, options.overwrite)
-    pictures = Pictures(root, manifest.split(options.split).pictures)
     with store.lock(STAGE, options.break_lock):
         writer = store.stage(STAGE, plan.digest, specs)
         written = _write(writer, selection, pictures, options, progress)
@@ -130,7 +154,7 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
         listed=selection.listed,
         damaged=tuple(map(str, selection.damaged)),
         adjusted=selection.adjusted,
-        holes=_holes(open_store(final)),
+        holes=_holes(open_store(final), selection, pictures),
         shards=writer.shards,
         shards_written=written,
         licences=provenance.licences,
@@ -143,14 +167,17 @@ def require_raw_data(options: IngestOptions) -> Path:
     Raises:
         ConfigError, UsageError, RawDataMissing: as :func:`ingest`.
     """
-    manifest = load_manifest(options.dataset)
+    manifest, root = _manifest(options)
     manifest.selection(options.select)
-    annotations, _ = locate(manifest, options.split, _root(options, manifest))
+    annotations, _ = locate(manifest, options.split, root)
     return annotations
 
 
-def _root(options: IngestOptions, manifest: Manifest) -> Path:
-    return options.root or DataRoot.default().raw(manifest.name)
+def _manifest(options: IngestOptions) -> tuple[Manifest, Path]:
+    """The manifest, its paths relative, and the raw data set's folder."""
+    manifest = load_manifest(options.dataset)
+    root = options.root or DataRoot.default().raw(manifest.name)
+    return manifest.below(root), root
 
 
 def _require_persons(selection: Selection, annotations: Path, title: str) -> None:
@@ -162,6 +189,24 @@ def _require_persons(selection: Selection, annotations: Path, title: str) -> Non
             expected=f"persons with {title}",
             action="check that it is the keypoint annotation file, or select more with --select any.",
         )
+
+
+def _require_some_image(selection: Selection, pictures: Pictures, folder: Path) -> None:
+    """Refuse to begin where not one image is there: the folder is not the right one, and a store would hold nothing.
+
+    The first image that is there ends the search.
+    """
+    sizes = {record.image_name: record.image_size for record in selection.records}
+    if any(pictures.byte_count(name) >= 0 for name in sizes):
+        return
+    name, size = next(iter(sizes.items()))
+    raise RawDataMissing(
+        f"not one of the {len(sizes):,} images is where it was looked for, in {folder}. "
+        f"The first: {pictures.load(name, size)}",
+        expected=f"the images that the annotation file lists, below {folder}",
+        action="bring them there, give the folder that holds them with --root, or name it in a manifest of your own; "
+        "links out of the folder are taken with --follow-links. Nothing was written: the same command then goes on.",
+    )
 
 
 def _plan(options: IngestOptions, manifest: Manifest, name: str, annotations: Path, selection: Selection) -> Plan:
@@ -194,6 +239,8 @@ def _provenance(manifest: Manifest, split: str, name: str, selection: Selection)
             "homepage": manifest.homepage,
             "citation": manifest.citation,
             "reasons": list(REASONS),
+            "held_out": manifest.split(split).held_out,
+            "orientation": manifest.images.orientation,
             "whole_split": selection.whole,
             "damaged_annotations": [str(dropped) for dropped in selection.damaged[:_NAMED]],
             "adjusted": selection.adjusted,
@@ -230,6 +277,7 @@ def _write(
             writing = disk.submit(writer.write_shard, k, arrays, digest)
         if writing:
             writing.result()
+    maker.warn()
     return len(missing)
 
 
@@ -268,9 +316,12 @@ def _require_same_pictures(writer: StageWriter, selection: Selection, pictures: 
         )
 
 
-def _holes(store: Store) -> Holes:
+def _holes(store: Store, selection: Selection, pictures: Pictures) -> Holes:
     """Every hole of a store, whichever run left it."""
     reasons = [REASONS[code] for code in store.array("reason")[:].tolist()]
-    pictures = {name: reason for (name, _), reason in zip(store.rows, reasons, strict=True) if reason}
+    named = {name: reason for (name, _), reason in zip(store.rows, reasons, strict=True) if reason}
     counted = Counter(reason for reason in reasons if reason)
-    return Holes(counts={reason: counted[reason] for reason in REASONS if counted[reason]}, pictures=pictures)
+    first = selection.records[0]
+    cause = "" if "" in reasons else str(pictures.load(first.image_name, first.image_size))
+    counts = {reason: counted[reason] for reason in REASONS if counted[reason]}
+    return Holes(counts=counts, pictures=named, cause=cause)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, TypeAlias
 
@@ -105,12 +105,14 @@ class ShardMaker:
         crop_size: S in pixels.
         name_bytes: L, bytes of the longest image name.
         stop: raise at the first picture that cannot be used instead of leaving a hole.
+        missing: filled on the way: reason → (images, persons, the first of them).
     """
 
     pictures: Pictures
     crop_size: int
     name_bytes: int
     stop: bool
+    missing: dict[str, tuple[int, int, str]] = field(default_factory=dict)
 
     def arrays(
         self, records: Sequence[PersonRecord], each: Mapper, advance: Callable[[int], None]
@@ -150,7 +152,13 @@ class ShardMaker:
         if self.stop:
             raise RawDataCorrupt(
                 f"{records[0].image_name}: {hole}",
-                expected="an intact JPEG of the annotated size, below the data set's folder",
+                expected="an intact JPEG, PNG or WebP of the annotated size, below the data set's folder",
                 action="fetch the picture again, or leave a counted hole with --on-error skip.",
             )
-        logger.warning("%s, %d persons: %s", records[0].image_name, len(records), hole)
+        images, persons, first = self.missing.get(hole.reason, (0, 0, f"{records[0].image_name}: {hole}"))
+        self.missing[hole.reason] = images + 1, persons + len(records), first
+
+    def warn(self) -> None:
+        """One warning per reason, not one per image: whole data sets are missing for one reason."""
+        for reason, (images, persons, first) in self.missing.items():
+            logger.warning("%s: %d images of %d persons; the first: %s", reason, images, persons, first)

@@ -22,7 +22,7 @@ from pydantic import Field
 from pymaf_data.config import StrictModel
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import UsageError
-from pymaf_data.paths import DataRoot
+from pymaf_data.paths import DataRoot, UserPath
 from pymaf_data.progress import Progress
 from pymaf_data.render import MAP_SIZE
 from pymaf_data.render.backends import resolve_backend
@@ -39,14 +39,14 @@ logger = logging.getLogger(__name__)
 class RenderOptions(StrictModel):
     """What to render and how."""
 
-    stores: tuple[Path, ...] = Field(default=(), description="by default every store below the data root")
+    stores: tuple[UserPath, ...] = Field(default=(), description="by default every store below the data root")
     shard: str = Field(default="all", description="all, missing, 0-3 (both ends), 7,9")
     renderer: str = Field(default="auto", description="auto, or a backend of pymaf_data.render")
     size: int = Field(
         default=MAP_SIZE, ge=16, le=1024, description=f"side Z of the maps in px, a multiple of {UV_BLOCK}"
     )
     workers: int = Field(default_factory=available_cores, ge=1, description="threads; their number leaves no trace")
-    assets: Path | None = Field(default=None, description="licensed files; by default assets/ of the data root")
+    assets: UserPath | None = Field(default=None, description="licensed files; by default assets/ of the data root")
     break_lock: bool = False
 
 

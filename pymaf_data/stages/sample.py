@@ -23,6 +23,7 @@ from pymaf_data.config import StrictModel
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import RawDataCorrupt, UsageError
 from pymaf_data.geometry.joints import COCO17
+from pymaf_data.paths import UserPath
 from pymaf_data.progress import Progress
 from pymaf_data.sample.annotate import Annotator
 from pymaf_data.sample.layout import MARK, SPLITS, WORK, SplitLayout
@@ -52,13 +53,13 @@ class SampleOptions(StrictModel):
         masks: how the annotations hold masks.
     """
 
-    out: Path
+    out: UserPath
     persons: int = Field(default=200, gt=0, le=1_000_000)
     seed: int = Field(default=0, ge=0)
     split: Literal["train", "val", "both"] = "train"
     size: tuple[int, int] = (640, 480)
     workers: int = Field(default=1, ge=1, le=256)
-    backgrounds: Path | None = None
+    backgrounds: UserPath | None = None
     noise: float = Field(default=0.0, ge=0.0, le=3.0)
     masks: Literal["rle", "polygon"] = "rle"
 

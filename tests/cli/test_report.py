@@ -68,3 +68,20 @@ def test_one_page_where_it_is_wanted_with_a_sheet_beside_it(root: Path, tmp_path
 def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotAStore, match=r"nowhere\.zarr"):
         call(str(tmp_path / "nowhere.zarr"))
+
+
+@pytest.mark.parametrize(("inside", "typed"), [(".", "."), ("_pymaf", ".."), (".", "../one-train.zarr/")])
+def test_a_store_is_named_from_inside(inside: str, typed: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root / "stores" / "one-train.zarr" / inside)
+    (made,) = json.loads(call(typed, "--json", "--persons", "2"))
+    assert Path(made["path"]) == root / "reports" / "one-train.html"
+
+
+def test_no_page_is_written_into_what_it_shows(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = root / "stores" / "one-train.zarr"
+    monkeypatch.chdir(store)
+    monkeypatch.delenv(VARIABLE)  # so that the data root is ./data
+    before = tree(store)
+    with pytest.raises(UsageError, match="--out"):
+        call(".", "--persons", "2")
+    assert tree(store) == before

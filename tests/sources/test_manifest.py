@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from pymaf_data.digest import digest_json
 from pymaf_data.errors import ConfigError, RawDataMissing, UsageError
-from pymaf_data.sources import Manifest, known_manifests, load_manifest, locate
+from pymaf_data.sources import Manifest, is_held_out, known_manifests, load_manifest, locate
 
 
 def content(name: str = "coco") -> dict[str, Any]:
@@ -112,3 +113,39 @@ def test_pictures_alone_are_not_the_data_set(tmp_path: Path) -> None:
     with pytest.raises(RawDataMissing) as caught:
         locate(load_manifest("coco"), "train", tmp_path)
     assert f"looked for {tmp_path / 'annotations'}" in str(caught.value).splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "split", "recorded", "expected"),
+    [
+        ("coco", "val", None, True),  # a store of a version that did not record it
+        ("coco", "train", None, False),
+        ("sample", "val", None, True),
+        ("mine", "val", None, False),
+        ("coco", "minival", None, False),
+        ("mine", "test", True, True),
+        ("coco", "val", False, False),
+    ],
+)
+def test_what_a_store_is_made_from_says_whether_it_is_held_out(
+    dataset: str, split: str, recorded: bool | None, expected: bool
+) -> None:
+    attributes = {} if recorded is None else {"held_out": recorded}
+    head = {"dataset": dataset, "split": split, "provenance": {"attributes": attributes}}
+    assert is_held_out(head) is expected
+
+
+def test_rules_of_stores_made_before_are_the_same_rules() -> None:
+    """Digests as version 0.1 wrote them into plans: a change would refuse every store that goes on."""
+    manifest = load_manifest("coco")
+    rules = {
+        "name": "coco",
+        "reader": "coco",
+        "keypoints": {"convention": "COCO17", "origin": "index"},
+        "box": {"origin": "continuous", "factor": 1.2},
+        "selections": {name: {"requires": list(rule.requires)} for name, rule in manifest.selections.items()},
+        "pictures": "train2014",
+    }
+    assert manifest.rules_digest("train") == digest_json(rules)
+    turned = Manifest.model_validate(content() | {"images": {"orientation": "apply"}})
+    assert turned.rules_digest("train") != manifest.rules_digest("train")

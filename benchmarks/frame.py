@@ -162,7 +162,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     arguments = parser.parse_args()
     body = load_body("free")
-    geometry = {path.parent.parent.name + "/" + path.stem: reprojection(path, body) for path in arguments.held_out}
+    geometry = {str(path): reprojection(path, body) for path in arguments.held_out}
     print(geometry, flush=True)
     runs: dict[str, list[dict[str, Any]]] = {frame: [] for frame in FRAMES}
     for frame in FRAMES:

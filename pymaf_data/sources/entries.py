@@ -113,7 +113,7 @@ def is_crowd(entry: dict[str, Any]) -> bool | None:
     """Whether an annotation is of a crowd; None where that cannot be told."""
     value = entry.get("iscrowd")
     known = value.strip().casefold() if isinstance(value, str) else value
-    return _CROWD.get(known) if isinstance(known, str | int | float | None) else None
+    return None if isinstance(known, list | dict) else _CROWD.get(known)
 
 
 def entry_id(entry: Any) -> int | None:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pymaf_data.errors import RawDataCorrupt
 
 _AGAIN = "fetch the annotation file again (it may have been cut off), or give the right one by a manifest of your own."
-_CROWD = {None: False, 0: False, 1: True, "0": False, "1": True, "false": False, "true": True}
+_CROWD = {None: False, "": False, 0: False, 1: True, "0": False, "1": True, "false": False, "true": True}
 
 
 def _whole(value: Any) -> Any:

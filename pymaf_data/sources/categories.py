@@ -156,7 +156,8 @@ def find_persons(listed: Any, used: Set[Key], rule: KeypointRule, path: Path) ->
             f"{path}: category {first.name!r}{more} has the joints {_few(first.names)}",
             expected=f"{joints.name}: {_few(joints.names)}",
             action="if these are people, give a manifest of your own (*.yaml; a copy of "
-            f"{files('pymaf_data.manifests')}/coco.yaml will do) in which stands\n  {way_out(first.names, rule.origin)}",
+            f"{files('pymaf_data.manifests')}/coco.yaml will do) in which stands\n"
+            f"  {way_out(first.names, rule.origin)}",
         )
     for one in persons.guessed():
         logger.warning(

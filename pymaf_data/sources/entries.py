@@ -18,7 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pymaf_data.errors import RawDataCorrupt
 
 _AGAIN = "fetch the annotation file again (it may have been cut off), or give the right one by a manifest of your own."
-_CROWD = {None: False, 0: False, 1: True, "0": False, "1": True, "false": False, "true": True}
+_CROWD = {None: False, "": False, 0: False, 1: True, "0": False, "1": True, "false": False, "true": True}
 
 
 def _whole(value: Any) -> Any:
@@ -113,7 +113,7 @@ def is_crowd(entry: dict[str, Any]) -> bool | None:
     """Whether an annotation is of a crowd; None where that cannot be told."""
     value = entry.get("iscrowd")
     known = value.strip().casefold() if isinstance(value, str) else value
-    return _CROWD.get(known) if isinstance(known, str | int | float | None) else None
+    return None if isinstance(known, list | dict) else _CROWD.get(known)
 
 
 def entry_id(entry: Any) -> int | None:

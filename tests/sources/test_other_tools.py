@@ -41,6 +41,7 @@ def kept(selection: Selection) -> list[int]:
 HARMLESS: dict[str, dict[str, Any]] = {
     "iscrowd false": {"iscrowd": False, "isbbox": False, "color": "#ff0000", "metadata": {}},
     "iscrowd null": {"iscrowd": None},
+    "iscrowd empty": {"iscrowd": ""},
     "iscrowd 0.0": {"iscrowd": 0.0},
     "iscrowd text": {"iscrowd": "0"},
     "id as a float": {"id": 101.0},

@@ -33,13 +33,21 @@ def turned(yaw: np.ndarray) -> np.ndarray:
     return matrix_to_axis_angle(turn @ upright).numpy()
 
 
-def invented_store(path: Path, body: BodyModel, persons: int, shard: int = 512, seed: int = 0) -> Store:
+def invented_store(
+    path: Path,
+    body: BodyModel,
+    persons: int,
+    shard: int = 512,
+    seed: int = 0,
+    dataset: str = "invented",
+    split: str = "train",
+) -> Store:
     """A store with picture holes (every 50th row), fit holes (every 40th), a hostile name (row 0) and IUV maps."""
     rng = np.random.default_rng(seed)
     rows = [(f"train2014/{number:012d}.jpg", 1000 + number) for number in range(persons)]
     rows[0] = (HOSTILE, 1000)
     people = _people(rng, body, persons)
-    plan = Plan(dataset="invented", split="train", rows=tuple(rows), shard=shard)
+    plan = Plan(dataset=dataset, split=split, rows=tuple(rows), shard=shard)
     specs = array_specs(CROP, max(len(name.encode()) for name, _ in rows), shard)
     provenance = Provenance(
         counts={"total": persons + 7, "kept": persons, "incomplete": 7, "dropped": 7},

@@ -16,11 +16,10 @@ from pymaf_data.cli import train as train_command
 from pymaf_data.errors import ConfigError, NotAStore, PymafDataError, StoreIncomplete, TrainingError
 from pymaf_data.model import TrainOptions, train
 from pymaf_data.model import checkpoint as checkpoints
-from pymaf_data.model.training import training_paths, with_held_out
+from pymaf_data.model.training import training_paths
 from pymaf_data.paths import VARIABLE, DataRoot
 from pymaf_data.report.history import OPTIONS, PROVENANCE, read_history
 from pymaf_data.report.snapshots import SnapshotFolder
-from pymaf_data.storage import commits, layout
 
 pytestmark = pytest.mark.usefixtures("shallow")
 QUICK = {"steps": 2, "batch_size": 2, "device": "cpu", "precision": "fp32", "workers": 0}
@@ -246,52 +245,6 @@ def test_held_out_persons_are_measured_and_never_trained_on(root: Path, refusals
     provenance = json.loads((run / PROVENANCE).read_text())
     assert provenance["body"] == "free"
     assert any("CC0" in licence for licence in provenance["licences"].values())
-
-
-def renamed_split(store: Path, split: str) -> None:
-    """Make a store one of another split, as a version that recorded no ``held_out`` wrote it."""
-    path = store / layout.PLAN
-    head = commits.unseal(path.read_bytes(), layout.PLAN, "")
-    head["provenance"]["attributes"].pop("held_out")
-    path.write_bytes(commits.seal(head | {"split": split}))
-
-
-def test_a_split_that_its_manifest_holds_out_is_measured_on_unless_named(
-    root: Path, refusals: list[PymafDataError], caplog: pytest.LogCaptureFixture
-) -> None:
-    stores = DataRoot.default().path / "stores"
-    trained, held_out = stores / "sample-train.zarr", stores / "sample-val.zarr"
-    shutil.copytree(trained, held_out)
-    renamed_split(held_out, "val")
-    options = TrainOptions.parse(QUICK | {"name": "kept-aside", "validation": {"persons": 2}}, "test")
-    try:
-        train(options)
-        (told,) = [record.getMessage() for record in caplog.records if "held out" in record.getMessage()]
-        assert "not learned from: sample-val.zarr" in told and "measured on: sample-val.zarr" in told
-        saved = checkpoints.read(root / "runs" / "kept-aside" / checkpoints.FILE)
-        assert [store["split"] for store in saved.stores] == ["train"]
-        assert {line.kind for line in read_history(root / "runs" / "kept-aside")} == {"train", "held_out"}
-
-        named = options.model_copy(update={"stores": (held_out,)})
-        assert with_held_out(named, DataRoot.default()) == named, "what is named is learned from"
-        elsewhere = options.validation.model_copy(update={"stores": (root / "other.zarr",)})
-        chosen = with_held_out(options.model_copy(update={"validation": elsewhere}), DataRoot.default())
-        assert chosen.stores == (trained,) and chosen.validation == elsewhere, "the user's own validation stays"
-
-        shutil.rmtree(held_out / "_pymaf" / "commits" / "choice")
-        unfitted = with_held_out(options, DataRoot.default())
-        assert unfitted.stores == (trained,) and not unfitted.validation.stores, "nothing to measure on"
-
-        trained.rename(root / "aside.zarr")
-        measured = options.validation.model_copy(update={"stores": (held_out,)})
-        for alone in (options, options.model_copy(update={"validation": measured})):
-            with pytest.raises(TrainingError, match=r"sample-val\.zarr held out") as caught:
-                train(alone)
-            assert "--store" in caught.value.action
-    finally:
-        shutil.rmtree(held_out)
-        if (root / "aside.zarr").exists():
-            (root / "aside.zarr").rename(trained)
 
 
 def test_a_held_out_store_without_fits_is_refused(root: Path, refusals: list[PymafDataError], tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The licensed SMPL bodies, read from the files that SPIN's and PyMAF's users have.
 
-``SMPL_*.pkl`` comes from :mod:`~pymaf_data.body.unpickle` (no chumpy, no foreign code); its companions carry no
+``SMPL_*.pkl`` comes from :mod:`~pymaf_data.untrusted` (no chumpy, no foreign code); its companions carry no
 mark of their mesh, so shape and row sums are what can be proved of them.
 """
 
@@ -15,7 +15,7 @@ from scipy import sparse
 
 from pymaf_data.body.arrays import NUM_BETAS, NUM_DOWNSAMPLED, BodyArrays, Regressor, topology_fingerprint
 from pymaf_data.body.lookup import find_asset
-from pymaf_data.body.unpickle import load_pickled_npz, load_trusted_pickle
+from pymaf_data.untrusted import load_pickled_npz, load_trusted_pickle
 from pymaf_data.errors import AssetMismatch
 
 # smplx's vertex ids of SMPL's own mesh, in the order of names.LANDMARKS (facts of that mesh, of no other).

@@ -74,7 +74,9 @@ def read_npz(
         RawDataCorrupt: it cannot be opened, is no such archive, a member is damaged, absent, or holds objects.
     """
     called = str(source) if isinstance(source, Path) else origin
-    return {key: member_array(data, f"{called}:{key}") for key, data in npz_members(source, keys, optional, origin).items()}
+    return {
+        key: member_array(data, f"{called}:{key}") for key, data in npz_members(source, keys, optional, origin).items()
+    }
 
 
 def npz_members(
@@ -114,7 +116,9 @@ def _listed(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
 
 def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, bounds: Bounds) -> bytearray:
     if info.compress_type not in _METHODS:
-        raise ValueError(f"member {info.filename[:80]!r} is packed by method {info.compress_type}, which NumPy never uses")
+        raise ValueError(
+            f"member {info.filename[:80]!r} is packed by method {info.compress_type}, which NumPy never uses"
+        )
     bounds.charge(info.file_size)
     if info.compress_type == zipfile.ZIP_STORED and info.file_size != info.compress_size:
         raise ValueError(f"member {info.filename[:80]!r} declares two sizes")
@@ -156,7 +160,9 @@ def member_array(data: bytearray, origin: str, objects: Callable[[bytes, str], A
     value = objects(bytes(memoryview(data)[start:]), origin)
     if not isinstance(value, np.ndarray) or value.shape != shape:
         raise RawDataCorrupt(
-            f"{origin} holds another object than its header says.", expected=f"an array of shape {shape}.", action=_AGAIN
+            f"{origin} holds another object than its header says.",
+            expected=f"an array of shape {shape}.",
+            action=_AGAIN,
         )
     return value
 
@@ -165,7 +171,9 @@ def _header(data: bytearray) -> tuple[np.dtype[Any], tuple[int, ...], str, int]:
     """dtype, shape, order, and where the values start."""
     if data[:6] != _MAGIC or len(data) < 12 or data[6] not in (1, 2):
         raise ValueError("it does not start as one of version 1 or 2")
-    size, start = (int.from_bytes(data[8:10], "little"), 10) if data[6] == 1 else (int.from_bytes(data[8:12], "little"), 12)
+    size, start = (
+        (int.from_bytes(data[8:10], "little"), 10) if data[6] == 1 else (int.from_bytes(data[8:12], "little"), 12)
+    )
     match = _HEADER.fullmatch(data, start, start + size) if size <= len(data) - start else None
     if match is None:
         raise ValueError("its header is damaged, or describes records")

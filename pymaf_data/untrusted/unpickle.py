@@ -25,7 +25,7 @@ from pymaf_data.untrusted.bounds import DEEPEST, Bounds, cells, read_whole
 from pymaf_data.untrusted.kinds import named
 from pymaf_data.untrusted.machine import Machine, Refused
 from pymaf_data.untrusted.npz import member_array, npz_members, plain_dtype
-from pymaf_data.untrusted.records import CONTAINER, Array, Buffer, Chumpy, ChumpySelect, Dtype, Record, Scalar, Sparse
+from pymaf_data.untrusted.records import CONTAINER, Array, Buffer, Chumpy, ChumpySelect, Dtype, Record, Scalar
 
 # A matrix over the vertices of a body, by as many: SMPL-X has 10,475. More cells would fill memory as a dense array.
 _MOST_CELLS = 1 << 28

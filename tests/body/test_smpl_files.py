@@ -86,7 +86,7 @@ def test_bodies_have_their_own_fingerprint_and_digest(assets):
 
 
 def test_downsampling_is_the_real_selection(assets, free64):
-    from pymaf_data.untrusted import load_pickled_npz
+    from pymaf_data.untrusted.unpickle import load_pickled_npz
 
     first, second = load_pickled_npz(assets / "mesh_downsampling.npz", ("D",))["D"]
     ids = load_smpl_arrays("neutral", assets).downsample

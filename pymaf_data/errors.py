@@ -40,7 +40,7 @@ _LONGEST = 4000
 
 
 def printable(text: str, longest: int = _LONGEST) -> str:
-    """Text of strangers, safe to show: what would steer a terminal stands as its escape, and what is too long is cut."""
+    """Text of strangers, safe to show: what steers a terminal stands as its escape, what is too long is cut."""
     whole = text if len(text) <= longest else f"{text[: longest - 1]}…"
     return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), whole)
 

@@ -1,8 +1,8 @@
 """Read .npy and .npz files of strangers: nothing is taken for what a header declares before the bytes prove it.
 
-NumPy's own loader evaluates the header as a literal, allocates what it declares, and lets zlib, zip and tokenizer errors
-through. Here the header is matched, the declared shape must take exactly the bytes that are there, and an archive must
-not unpack to far more than its size explains.
+NumPy's own loader evaluates the header as a literal, allocates what it declares, and lets errors of zlib, zip and the
+tokenizer through. Here the header is matched, the declared shape must take exactly the bytes that are there, and an
+archive must not unpack to far more than its size explains.
 """
 
 from __future__ import annotations

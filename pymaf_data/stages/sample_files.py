@@ -55,7 +55,7 @@ class SplitFiles:
             return None
         try:
             return Product.of_kept(read_npz(part))
-        except (RawDataCorrupt, ValueError, KeyError) as error:
+        except (RawDataCorrupt, ValueError, KeyError, TypeError, RecursionError) as error:
             logger.warning("%s is damaged (%s); its picture is made again", part, type(error).__name__)
             return None
 

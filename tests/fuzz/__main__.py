@@ -1,8 +1,8 @@
 """Fuzz the readers: ``python tests/fuzz --count 10000``.
 
-Each reader reads mutated files in a child process. Right is a value or a PymafDataError; a fault is any other exception,
-a child that ends, a file that computes for over ten seconds, or memory that grows by more than a gigabyte. A fault is named by
-its number, and the same number makes the same file on every machine: ``--only mat --first 4711 --count 1``.
+Each reader reads mutated files in a child process. Right is a value or a PymafDataError; a fault is any other
+exception, a child that ends, a file that computes for over ten seconds, or memory that grows by more than a gigabyte. A
+fault is named by its number, and a number makes the same file on every machine: ``--only mat --first 4711 --count 1``.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _run(jobs: list[tuple[str, int, int]], tallies: dict[str, Tally]) -> list[tu
             while not heavy:
                 line = _line(process.stdout, _WAITING if begun else _STARTING)
                 if not line:
-                    break
+                    break  # it has ended, or hangs
                 told: dict[str, Any] = json.loads(line)
                 begun = "begin" in told
                 if begun:
@@ -117,10 +117,10 @@ def _run(jobs: list[tuple[str, int, int]], tallies: dict[str, Tally]) -> list[tu
                 else:
                     _count(tallies[name], number, told)
                     heavy = told["mb"] > MEGABYTES  # the next child starts with little
-            ended = process.poll()
-            process.kill()
+            if heavy or line is None:
+                process.kill()
             code = process.wait()
-    if ended == 0 and not begun:
+    if code == 0:
         return []
     if not begun and not heavy:
         raise SystemExit(f"a sound file after {name or 'none'} cannot be written or read")
@@ -132,10 +132,10 @@ def _run(jobs: list[tuple[str, int, int]], tallies: dict[str, Tally]) -> list[tu
     return [(name, number + 1, ends[name]), *rest]
 
 
-def _line(stream: Any, seconds: float) -> bytes:
-    """The next line of a pipe that is not buffered; nothing where it has ended, or says nothing for so long."""
+def _line(stream: Any, seconds: float) -> bytes | None:
+    """The next line of an unbuffered pipe; none where it says nothing for so long, empty where it has ended."""
     ready, _, _ = select.select([stream], [], [], seconds)
-    line: bytes = stream.readline() if ready else b""
+    line: bytes | None = stream.readline() if ready else None
     return line
 
 

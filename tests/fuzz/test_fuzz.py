@@ -51,7 +51,7 @@ def test_a_number_names_one_file_for_ever() -> None:
 
 
 def test_faults_of_every_kind_are_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A child of its own readers: one that raises, one that hangs, one that dies, one that fills memory, a sound one."""
+    """Readers of its own: one that raises, one that hangs, one that dies, one that fills memory, a sound one."""
     script = tmp_path / "fuzz.py"
     text = (HERE / "__main__.py").read_text(encoding="utf-8").replace(
         "str(Path(__file__).parent)", repr(str(HERE))

@@ -48,6 +48,8 @@ def shared(item: bytes, times: int) -> bytes:
 
 ZERO, INDEX = np.zeros(1), np.zeros(1, np.int64)
 COPY = array("u1", (1 << 20,), "MARK").replace(body("MARK"), b"h\x64")
+# A list of two lists of two lists …: forty lists here, a billion for whoever goes through it.
+LAUGHS = b"]q\x00" + b"".join(b"0]q%c(h%ch%ce" % (level + 1, level, level) for level in range(30))
 GREEDY = {
     "nested tuples as a key": b"})" + b"2\x86" * 60 + b"Ns",
     "nested tuples in a set": b"\x8f()" + b"2\x86" * 60 + b"\x90",
@@ -84,14 +86,14 @@ GREEDY = {
     "a shape of many axes": array("f8", (1,) * 10_000, "\0" * 8),
     "more objects than are there": array("O8", (10**12,), [None]),
     "picked elements": select(array("S200000", (1,), "x" * 200_000), array("i1", (100_000,), "\0" * 100_000)),
-    "chumpy of nested lists": b"cchumpy.ch\nCh\n)\x81}U\x01xN]" + b"2\x86l"[:0] + b"]ssb",
+    "chumpy of nested lists": b"cchumpy.ch\nCh\n)\x81}U\x01x" + LAUGHS + b"sb",
     "coo without bounds": matrix("coo_matrix", _shape=(10**9, 10**9), data=ZERO, row=INDEX, col=INDEX),
     "csc of a billion rows": matrix("csc_matrix", _shape=(10**9, 1), data=ZERO, indices=INDEX, indptr=np.array([0, 1])),
     "csr outside its shape": matrix("csr_matrix", _shape=(1, 1), data=ZERO, indices=INDEX + 9, indptr=np.array([0, 1])),
     "dia without bounds": matrix("dia_matrix", _shape=(10**6, 10**6), data=np.zeros((1, 1)), offsets=INDEX),
     "a state for a list": b"]}U\x01aNsb",
     "a call of no class": b"N)R",
-    "a dtype of nested text": b"cnumpy\ndtype\n]\x85Rcnumpy.core.multiarray\nscalar\n" + b"N" * 0 + b"N\x85R",
+    "a dtype of nested lists": b"cnumpy.core.multiarray\nscalar\ncnumpy\ndtype\n" + LAUGHS + b"\x85RU\x01x\x86R",
 }
 
 

@@ -38,7 +38,7 @@ def test_arrays_are_those_that_numpy_reads(tmp_path: Path, save: Callable[..., N
             assert read[name].flags.f_contiguous == array.flags.f_contiguous
             np.testing.assert_array_equal(read[name], array)
     read["f8"][0, 0] = 7  # arrays are the caller's own
-    for name, array in ARRAYS.items():
+    for array in ARRAYS.values():
         np.save(tmp_path / "x.npy", array)
         np.testing.assert_array_equal(read_npy(tmp_path / "x.npy"), array)
 
@@ -96,7 +96,7 @@ def test_forged_headers_are_refused(name: str, tmp_path: Path) -> None:
         archive.writestr("a.npy", FORGED[name])
     tracemalloc.start()
     for read, file in ((read_npy, "x.npy"), (read_npz, "x.npz")):
-        with pytest.raises(RawDataCorrupt, match="x.np"):
+        with pytest.raises(RawDataCorrupt, match=r"x\.np"):
             read(tmp_path / file)
     assert tracemalloc.get_traced_memory()[1] < 8 << 20
     tracemalloc.stop()

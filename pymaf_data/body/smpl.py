@@ -84,7 +84,7 @@ def _read_model(path: Path) -> dict[str, np.ndarray]:
     absent = [key for key in _SHAPES if key not in content] if isinstance(content, dict) else list(_SHAPES)
     if absent:
         raise _mismatch(path, f"lacks {', '.join(absent)}", "the keys of an SMPL model file")
-    V = len(content["v_template"]) if getattr(content["v_template"], "shape", ()) else 0
+    V = (*getattr(content["v_template"], "shape", ()), 0)[0]
     if V != _SMPL_VERTICES:
         raise _mismatch(path, f"has {V} vertices", f"SMPL's {_SMPL_VERTICES} (SMPL-H and SMPL-X are other bodies)")
     values = {key: _numbers(path, key, content[key], shape) for key, shape in _SHAPES.items()}

@@ -174,19 +174,14 @@ class _Reader:
         return flat.reshape(shape, order="F")
 
     def _sparse(self, part: _Part, shape: tuple[int, ...], logical: bool, imaginary: bool) -> Any:
-        from scipy import sparse
+        from pymaf_data.untrusted.matrices import compressed
 
-        if len(shape) != 2:
-            raise ValueError(f"a sparse matrix of shape {shape}")
         rows, starts, values = part.numbers(), part.numbers(), part.numbers()
         if imaginary:
             values = values + 1j * part.numbers()
         used = int(starts[-1])
         dtype = "b1" if logical else "c16" if imaginary else "f8"
-        triple = (values[:used].astype(dtype), rows[:used].astype(np.int64), starts.astype(np.int64))
-        matrix = sparse.csc_matrix(triple, shape=shape)
-        matrix.check_format(full_check=True)
-        return matrix
+        return compressed("csc_matrix", values[:used].astype(dtype), rows[:used], starts, shape)
 
 
 def _byte_order(data: bytes) -> str:

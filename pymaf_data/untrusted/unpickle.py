@@ -24,11 +24,10 @@ from pymaf_data.errors import RawDataCorrupt, UntrustedData
 from pymaf_data.untrusted.bounds import DEEPEST, Bounds, cells, read_whole
 from pymaf_data.untrusted.kinds import named
 from pymaf_data.untrusted.machine import Machine, Refused
+from pymaf_data.untrusted.matrices import compressed, coordinates, diagonals
 from pymaf_data.untrusted.npz import member_array, npz_members, plain_dtype
 from pymaf_data.untrusted.records import CONTAINER, Array, Buffer, Chumpy, ChumpySelect, Dtype, Record, Scalar
 
-# A matrix over the vertices of a body, by as many: SMPL-X has 10,475. More cells would fill memory as a dense array.
-_MOST_CELLS = 1 << 28
 _MOST_ELEMENTS = 1 << 40
 
 # What a damaged program, or records that do not add up, make the machine, NumPy and SciPy raise.
@@ -137,34 +136,24 @@ def _is_array(value: Any) -> np.ndarray:
 
 
 def _matrix(name: str, state: dict[str, Any]) -> Any:
-    """A scipy matrix or array as its own class, checked through and through."""
-    layout, shape = name[:3], tuple(int(n) for n in (state["_shape"] if "_shape" in state else state["shape"]))
-    if len(shape) != 2:
-        raise ValueError(f"a sparse matrix of shape {shape}")
-    cells(shape, _MOST_CELLS)
-    if layout == "lil":
+    """A scipy matrix or array as its own class."""
+    shape = tuple(int(n) for n in (state["_shape"] if "_shape" in state else state["shape"]))
+    if name.startswith("coo"):
+        row, column = state["coords"] if "coords" in state else (state["row"], state["col"])
+        return coordinates(name, state["data"], row, column, shape)
+    if name.startswith("dia"):
+        return diagonals(name, state["data"], state["offsets"], shape)
+    if name.startswith("lil"):
         return getattr(sparse, name)(_of_lists(state, shape))
-    if layout == "coo":
-        places = state["coords"] if "coords" in state else (state["row"], state["col"])
-        parts: Any = (state["data"], tuple(places))
-    elif layout == "dia":
-        parts = (state["data"], state["offsets"])
-    else:
-        parts = (state["data"], state["indices"], state["indptr"])
-    matrix = getattr(sparse, name)(parts, shape=shape)
-    if hasattr(matrix, "check_format"):
-        matrix.check_format(full_check=True)
-    return matrix
+    return compressed(name, state["data"], state["indices"], state["indptr"], shape)
 
 
-def _of_lists(state: dict[str, Any], shape: tuple[int, ...]) -> sparse.csr_matrix:
+def _of_lists(state: dict[str, Any], shape: tuple[int, ...]) -> Any:
     """The rows of a ``lil_matrix``: per row a list of columns and one of values."""
     columns, values = ([list(row) for row in state[key]] for key in ("rows", "data"))
-    indptr = np.cumsum([0, *map(len, columns)])
+    starts = np.cumsum([0, *map(len, columns)])
     flat = [np.array([x for row in rows for x in row], kind) for rows, kind in ((values, float), (columns, int))]
-    matrix = sparse.csr_matrix((flat[0], flat[1], indptr), shape=shape)
-    matrix.check_format(full_check=True)
-    return matrix
+    return compressed("csr_matrix", flat[0], flat[1], starts, shape)
 
 
 def loads_trusted(data: bytes, origin: str) -> Any:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import logging
 import select
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,9 +64,8 @@ def attempt(name: str, number: int, files: list[tuple[Path, bytes]], folder: Pat
 
 def child(jobs: list[tuple[str, int, int]], folder: Path) -> None:
     """Tell on stdout, a line each, what is begun and what became of it."""
-    import warnings
-
     warnings.simplefilter("ignore")
+    logging.disable()
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     for name, first, end in jobs:
         files = sound(name, folder)

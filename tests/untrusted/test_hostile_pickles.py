@@ -46,7 +46,7 @@ def shared(item: bytes, times: int) -> bytes:
     return b"X" + struct.pack("<I", 1 << 20) + b"x" * (1 << 20) + b"q\x640(" + item * times + b"l"
 
 
-ZERO, INDEX = np.zeros(1), np.zeros(1, np.int64)
+ZERO, INDEX, NONE = np.zeros(1), np.zeros(1, np.int64), np.zeros(0, np.int64)
 COPY = array("u1", (1 << 20,), "MARK").replace(body("MARK"), b"h\x64")
 # A list of two lists of two lists …: forty lists here, a billion for whoever goes through it.
 LAUGHS = b"]q\x00" + b"".join(b"0]q%c(h%ch%ce" % (level + 1, level, level) for level in range(30))
@@ -90,6 +90,23 @@ GREEDY = {
     "coo without bounds": matrix("coo_matrix", _shape=(10**9, 10**9), data=ZERO, row=INDEX, col=INDEX),
     "csc of a billion rows": matrix("csc_matrix", _shape=(10**9, 1), data=ZERO, indices=INDEX, indptr=np.array([0, 1])),
     "csr outside its shape": matrix("csr_matrix", _shape=(1, 1), data=ZERO, indices=INDEX + 9, indptr=np.array([0, 1])),
+    "csr without entries": matrix("csr_matrix", _shape=(2, 3), data=NONE, indices=NONE, indptr=np.array([0, 9**9, 0])),
+    "csc whose pointers wrap": matrix(
+        "csc_matrix", _shape=(3, 2), data=ZERO, indices=INDEX, indptr=np.array([0, -(2**63), 1])
+    ),
+    "bsr of no blocks": matrix(
+        "bsr_matrix", _shape=(2, 2), data=np.zeros((1, 0, 2)), indices=INDEX, indptr=np.array([0, 1, 1])
+    ),
+    "bsr outside its shape": matrix(
+        "bsr_matrix", _shape=(2, 2), data=np.zeros((1, 2, 2)), indices=INDEX + 1, indptr=np.array([0, 1])
+    ),
+    "coo outside its shape": matrix("coo_matrix", _shape=(2, 2), data=ZERO, row=INDEX - 1, col=INDEX),
+    "dia outside its shape": matrix("dia_matrix", _shape=(2, 2), data=np.zeros((1, 2)), offsets=INDEX + 2),
+    "lil outside its shape": matrix("lil_matrix", _shape=(1, 2), rows=[[5]], data=[[1.0]]),
+    "a matrix of text": matrix("csr_matrix", _shape=(1, 1), data="x", indices=INDEX, indptr=np.array([0, 1])),
+    "a matrix of objects": matrix(
+        "csr_matrix", _shape=(1, 1), data=np.array([None]), indices=INDEX, indptr=np.array([0, 1])
+    ),
     "dia without bounds": matrix("dia_matrix", _shape=(10**6, 10**6), data=np.zeros((1, 1)), offsets=INDEX),
     "a state for a list": b"]}U\x01aNsb",
     "a call of no class": b"N)R",

@@ -104,10 +104,10 @@ def _read_model(path: Path) -> dict[str, np.ndarray]:
 
 def _numbers(path: Path, key: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     """A dense array of numbers; its shape is compared before a sparse matrix becomes dense. 0 is any length."""
-    found = getattr(value, "shape", None)
+    found: tuple[int, ...] = getattr(value, "shape", ())
     kind = getattr(getattr(value, "dtype", None), "kind", "")
-    fits = found is not None and len(found) == len(shape)
-    if not fits or kind not in "biuf" or any(want not in (0, has) for want, has in zip(shape, found, strict=True)):
+    fits = len(found) == len(shape) and all(want in (0, has) for want, has in zip(shape, found, strict=True))
+    if not fits or kind not in tuple("biuf"):
         wanted = ", ".join(str(n) if n else "…" for n in shape)
         raise _mismatch(path, f"has {key} as {found or type(value).__name__}", f"numbers of shape ({wanted})")
     dense: np.ndarray = value.toarray() if sparse.issparse(value) else np.asarray(value)

@@ -89,7 +89,7 @@ class Machine:
         line = self._line().strip()
         if len(line) < 2 or line[:1] != line[-1:] or line[:1] not in b"\"'":
             raise ValueError("a string without its quotes")
-        self._stack.append(codecs.escape_decode(line[1:-1])[0].decode("latin1"))  # type: ignore[attr-defined]
+        self._stack.append(codecs.escape_decode(line[1:-1])[0].decode("latin1"))
 
     def _container(self, value: Any, cost: int = CONTAINER) -> None:
         self._bounds.charge(cost)

@@ -19,6 +19,8 @@ class Record:
     """An inert stand-in: remembers arguments and state, does nothing with them."""
 
     __slots__ = ("args", "state")
+    args: tuple[Any, ...]
+    state: Any
 
     def __init__(self, *args: Any) -> None:
         self.args, self.state = args, None

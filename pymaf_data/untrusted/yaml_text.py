@@ -49,7 +49,7 @@ def parse(text: str) -> Any:
         if node is None:
             return None
         _weigh(node, {}, 0)
-        return loader.construct_document(node)  # type: ignore[no-untyped-call]
+        return loader.construct_document(node)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
     except (yaml.YAMLError, ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pymaf_data.errors import RawDataCorrupt
 
@@ -92,6 +94,13 @@ def read_whole(path: Path, most: int = LARGEST_FILE) -> bytes:
     Raises:
         RawDataCorrupt: it cannot be opened, is none, or has more than ``most`` bytes.
     """
+    with open_regular(path, most) as stream:
+        return stream.read()
+
+
+@contextmanager
+def open_regular(path: Path, most: int = LARGEST_FILE) -> Iterator[BinaryIO]:
+    """A regular file, open while it lasts; see :func:`read_whole`."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -100,8 +109,7 @@ def read_whole(path: Path, most: int = LARGEST_FILE) -> bytes:
             raise RawDataCorrupt(
                 f"{path} has {status.st_size:,} bytes", expected=f"at most {most:,}", action="check the path."
             )
-        return path.read_bytes()
+        with path.open("rb") as stream:
+            yield stream
     except OSError as error:
         raise RawDataCorrupt(f"cannot read {path}: {error.strerror}", action="check the path.") from None
-    except ValueError:  # a path with a null byte
-        raise RawDataCorrupt(f"cannot read {path}: no path of a file", action="check the path.") from None

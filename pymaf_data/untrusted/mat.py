@@ -232,5 +232,5 @@ def _text(kind: int, body: memoryview, shape: tuple[int, ...], order: str) -> np
         raise ValueError(f"{len(text)} characters for shape {shape}")
     if not text:
         return np.empty(0 if 0 in shape[:-1] else shape[:-1], "U1")
-    letters = np.array(list(text)).reshape(shape, order="F")
+    letters = np.frombuffer(text.encode("utf-32-le"), "<U1").reshape(shape, order="F")
     return np.ascontiguousarray(letters).view(f"U{shape[-1]}")[..., 0]

@@ -14,12 +14,12 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from pymaf_data.errors import RawDataCorrupt
-from pymaf_data.untrusted.bounds import Bounds, cells, read_whole
+from pymaf_data.untrusted.bounds import Bounds, cells, open_regular, read_whole
 from pymaf_data.untrusted.kinds import named
 
 _AGAIN = "fetch or write the file again."
@@ -83,21 +83,30 @@ def npz_members(
     source: Path | bytes, keys: Iterable[str] | None = None, optional: Iterable[str] = (), origin: str = ""
 ) -> dict[str, bytearray]:
     """Members of an archive as bytes, their checksums compared; see :func:`read_npz`."""
-    called = str(source) if isinstance(source, Path) else origin
-    data = read_whole(source) if isinstance(source, Path) else source
+    if isinstance(source, Path):
+        with open_regular(source) as stream:
+            return _members(stream, keys, optional, str(source))
+    return _members(io.BytesIO(source), keys, optional, origin)
+
+
+def _members(
+    stream: BinaryIO, keys: Iterable[str] | None, optional: Iterable[str], called: str
+) -> dict[str, bytearray]:
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        bounds = Bounds(stream.seek(0, io.SEEK_END))
+        with zipfile.ZipFile(stream) as archive:
             listed = _listed(archive)
             wanted = list(listed if keys is None else keys)
             absent = [key for key in wanted if key not in listed]
             if absent:
                 raise ValueError(f"it lacks {', '.join(absent)}")
             wanted += [key for key in optional if key in listed and key not in wanted]
-            bounds = Bounds(len(data))
             return {key: _unpacked(archive, listed[key], bounds) for key in wanted}
     except _BAD_ZIP as error:
+        stream.seek(0)
+        told = f"{str(error)[:200] or type(error).__name__}.{named(stream.read(4096), but='zip')}"
         raise RawDataCorrupt(
-            f"cannot read {called} as .npz: {str(error)[:200] or type(error).__name__}.{named(data, but='.npz')}",
+            f"cannot read {called} as .npz: {told}",
             expected=f"members {', '.join(keys)}." if keys is not None else "an archive of plain arrays.",
             action=_AGAIN,
         ) from None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OTHERS = re.compile(
-    r"\bnp\.(load|fromfile|genfromtxt|memmap)\(|\bpickle\.(loads?|Unpickler)\b|\bloadmat\(|\byaml\.\w*load|^import yaml",
+    r"\bnp\.(load|fromfile|memmap)\(|\bpickle\.(loads?|Unpickler)\b|\bloadmat\(|\byaml\.\w*load|^import yaml",
     re.M,
 )
 

@@ -11,11 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import cv2
 import numpy as np
-import torch
 from scipy import sparse
-from scipy.io import savemat
 
 FACTORIES = Path(__file__).resolve().parents[1] / "factories"
 
@@ -115,6 +112,8 @@ def _read_arrays(folder: Path) -> Any:
 
 
 def _write_atlas(folder: Path) -> Iterator[Path]:
+    from scipy.io import savemat
+
     cells = np.empty((1, 24), object)
     for part in range(24):
         cells[0, part] = np.full((2, 2), 0.5)
@@ -135,6 +134,8 @@ def _read_atlas(folder: Path) -> Any:
 
 
 def _write_mat(folder: Path) -> Iterator[Path]:
+    from scipy.io import savemat
+
     inner = np.array([[(1.0, "left_ankle"), (2.0, "head")]], dtype=[("x", object), ("name", object)])
     content = {"v": {"points": inner, "sparse": sparse.eye(3).tocsc(), "flag": np.array([True]), "z": np.array([1j])}}
     for packed in (False, True):
@@ -191,6 +192,8 @@ def _read_run(folder: Path) -> Any:
 
 
 def _write_checkpoint(folder: Path) -> Iterator[Path]:
+    import torch
+
     path = folder / "checkpoint.pt"
     torch.save(
         {"model": {"a.weight": torch.zeros(4, 4), "a.bias": torch.zeros(4)}, "step": 3, "options": {"x": [1]}}, path
@@ -245,6 +248,8 @@ def _read_recipe(folder: Path) -> Any:
 
 
 def _write_images(folder: Path) -> Iterator[Path]:
+    import cv2
+
     image = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
     for name in ("a.jpg", "b.png", "c.webp"):
         path = folder / name

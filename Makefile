@@ -9,12 +9,13 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 # Pages are tested in a browser. A build machine gets one, if it can; elsewhere those tests say that they are skipped.
 CAN_INSTALL := [ -n "$$CI" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! command -v chromium >/dev/null
 
-.PHONY: demo test lint bench clean help browser
+.PHONY: demo test lint bench fuzz clean help browser
 
 help:
 	@echo "make demo   the whole road on the free body and a generated sample, with a contact sheet and reports at its end"
 	@echo "make test   the test suite"
 	@echo "make lint   ruff and mypy"
+	@echo "make fuzz   10,000 mutated files for every reader of files; FUZZ='--only mat --count 100' for some"
 	@echo "make bench  every benchmark, into benchmarks/results/ (learning 16 persons by heart takes half an hour)"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -40,6 +41,9 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	@for script in $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+fuzz: $(STAMP)
+	$(ONE_THREAD) $(BIN)/python tests/fuzz $(FUZZ)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -6,13 +6,17 @@ One rule for all: unknown keys are refused, values are immutable, and a failed v
 
 from __future__ import annotations
 
+import reprlib
 from pathlib import Path
 from typing import Any, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pymaf_data.errors import ConfigError
+from pymaf_data.errors import ConfigError, RawDataCorrupt
+from pymaf_data.untrusted import yaml_text
+from pymaf_data.untrusted.bounds import read_whole
+
+_MOST_TOLD = 8
 
 
 class StrictModel(BaseModel):
@@ -38,31 +42,44 @@ class StrictModel(BaseModel):
 
 def _summary(error: ValidationError) -> str:
     parts = []
-    for item in error.errors():
-        key = ".".join(str(p) for p in item["loc"]) or "(top level)"
-        parts.append(f"{key}: {item['msg']} (found {str(item.get('input'))[:60]!r})")
+    items = error.errors(include_url=False, include_context=False)
+    for item in items[:_MOST_TOLD]:
+        key = ".".join(str(p)[:60] for p in item["loc"]) or "(top level)"
+        parts.append(f"{key}: {item['msg'][:300]} (found {_cut(item.get('input'))})")
+    if len(items) > _MOST_TOLD:
+        parts.append(f"and {len(items) - _MOST_TOLD} more")
     return "; ".join(parts)
 
 
+def _cut(value: Any) -> str:
+    # A structure has more text than anybody reads, and a number of thousands of digits has none.
+    if isinstance(value, int) and value.bit_length() > 256:
+        return f"a number of {value.bit_length()} bits"
+    return repr(value[:60] if isinstance(value, str) else reprlib.repr(value)[:60])
+
+
 def read_yaml(text: str, origin: str) -> Any:
-    """Parse YAML with the safe loader.
+    """Parse YAML of builtin types.
 
     Raises:
-        ConfigError: the text is not YAML.
+        ConfigError: the text is not YAML, holds a key twice, or is nested or repeated beyond measure.
     """
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        return yaml_text.parse(text)
+    except ValueError as error:
         raise ConfigError(f"{origin} is not valid YAML: {error}", action="mend the line named.") from None
 
 
 def load_yaml(path: Path) -> Any:
-    """Read and parse a YAML file.
+    """Read and parse a YAML file in UTF-8, or in UTF-16 with its mark.
 
     Raises:
-        ConfigError: the file is missing or is not YAML.
+        ConfigError: the file is missing, is not YAML, or larger than any manifest.
     """
     try:
-        return read_yaml(path.read_text(encoding="utf-8"), str(path))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}", action="check the path.") from None
+        text = yaml_text.decode(read_whole(path, yaml_text.LARGEST))
+    except RawDataCorrupt as error:
+        raise ConfigError(error.found, expected=error.expected, action=error.action) from None
+    except ValueError as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}", action="mend the line named.") from None
+    return read_yaml(text, str(path))

@@ -31,6 +31,19 @@ without a stack.
 
 from __future__ import annotations
 
+import re
+
+# What steers a terminal: control characters but tab and newline, marks that turn the direction of writing, and
+# surrogates, which no terminal can be sent.
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_LONGEST = 4000
+
+
+def printable(text: str, longest: int = _LONGEST) -> str:
+    """Text of strangers, safe to show: what steers a terminal stands as its escape, what is too long is cut."""
+    whole = text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), whole)
+
 
 class PymafDataError(Exception):
     """Base of every error whose cause a user can mend.
@@ -44,12 +57,12 @@ class PymafDataError(Exception):
     exit_code = 1
 
     def __init__(self, found: str, *, expected: str = "", action: str = "") -> None:
-        self.found, self.expected, self.action = found, expected, action
-        lines = [found]
+        self.found, self.expected, self.action = (printable(text) for text in (found, expected, action))
+        lines = [self.found]
         if expected:
-            lines.append(f"Expected: {expected}")
+            lines.append(f"Expected: {self.expected}")
         if action:
-            lines.append(f"What to do: {action}")
+            lines.append(f"What to do: {self.action}")
         super().__init__("\n".join(lines))
 
     def __reduce__(self) -> tuple[object, ...]:

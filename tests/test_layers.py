@@ -14,6 +14,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # From the ground up. Rooms on one floor stand side by side and do not know each other.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors",),
+    ("untrusted",),
     ("config", "digest", "plain", "progress", "sniff"),
     ("asset_files", "paths"),
     ("geometry",),

@@ -9,7 +9,7 @@ from pymaf_data.body.free import read_free_asset
 from pymaf_data.body.loading import BODIES, load_body
 from pymaf_data.body.lookup import assets_folder, find_asset
 from pymaf_data.body.model import BodyModel, BodyOutput
-from pymaf_data.body.unpickle import load_pickled_npz, load_trusted_pickle, loads_trusted
+from pymaf_data.untrusted.unpickle import load_pickled_npz, load_trusted_pickle, loads_trusted
 
 __all__ = [
     "BODIES",

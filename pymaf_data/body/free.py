@@ -6,10 +6,8 @@ Decoding is exact in float64, so every machine gets the same body.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from importlib.resources import files
-from zipfile import BadZipFile
 
 import numpy as np
 from scipy import sparse
@@ -23,7 +21,8 @@ from pymaf_data.body.arrays import (
     topology_fingerprint,
 )
 from pymaf_data.body.names import EXTRA
-from pymaf_data.errors import AssetMismatch, AssetMissing
+from pymaf_data.errors import AssetMismatch, AssetMissing, RawDataCorrupt
+from pymaf_data.untrusted.npz import read_npz
 
 ASSET_NAME = "free_body.npz"
 
@@ -33,6 +32,7 @@ def read_free_asset() -> dict[str, np.ndarray]:
 
     Raises:
         AssetMissing: the installation lacks the file.
+        AssetMismatch: it is damaged.
     """
     resource = files("pymaf_data.body.assets") / ASSET_NAME
     try:
@@ -43,8 +43,10 @@ def read_free_asset() -> dict[str, np.ndarray]:
             expected="a file that every wheel and checkout carries.",
             action="install pymaf-data again, or run tools/build_free_body.py in a checkout.",
         ) from None
-    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-        return dict(archive)
+    try:
+        return read_npz(data, origin=ASSET_NAME)
+    except RawDataCorrupt as error:
+        raise _damaged(error.found) from None
 
 
 def load_free_arrays() -> BodyArrays:
@@ -56,12 +58,16 @@ def load_free_arrays() -> BodyArrays:
     """
     try:
         return decode(read_free_asset())
-    except (KeyError, ValueError, BadZipFile) as error:
-        raise AssetMismatch(
-            f"{ASSET_NAME} does not decode: {error}.",
-            expected="the asset of this version.",
-            action="install pymaf-data again, or run tools/build_free_body.py in a checkout.",
-        ) from None
+    except (KeyError, ValueError) as error:
+        raise _damaged(f"{ASSET_NAME} does not decode: {error}.") from None
+
+
+def _damaged(found: str) -> AssetMismatch:
+    return AssetMismatch(
+        found,
+        expected="the asset of this version.",
+        action="install pymaf-data again, or run tools/build_free_body.py in a checkout.",
+    )
 
 
 def decode(asset: Mapping[str, np.ndarray]) -> BodyArrays:

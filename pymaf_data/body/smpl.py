@@ -1,6 +1,6 @@
 """The licensed SMPL bodies, read from the files that SPIN's and PyMAF's users have.
 
-``SMPL_*.pkl`` comes from :mod:`~pymaf_data.body.unpickle` (no chumpy, no foreign code); its companions carry no
+``SMPL_*.pkl`` comes from :mod:`~pymaf_data.untrusted` (no chumpy, no foreign code); its companions carry no
 mark of their mesh, so shape and row sums are what can be proved of them.
 """
 
@@ -8,15 +8,23 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from scipy import sparse
 
-from pymaf_data.body.arrays import NUM_BETAS, NUM_DOWNSAMPLED, BodyArrays, Regressor, topology_fingerprint
+from pymaf_data.body.arrays import (
+    NUM_BETAS,
+    NUM_DOWNSAMPLED,
+    NUM_JOINTS,
+    NUM_POSE_FEATURES,
+    BodyArrays,
+    Regressor,
+    topology_fingerprint,
+)
 from pymaf_data.body.lookup import find_asset
-from pymaf_data.body.unpickle import load_pickled_npz, load_trusted_pickle
-from pymaf_data.errors import AssetMismatch
+from pymaf_data.errors import AssetMismatch, RawDataCorrupt
+from pymaf_data.untrusted.npz import read_npy, read_npz
+from pymaf_data.untrusted.unpickle import load_pickled_npz, load_trusted_pickle
 
 # smplx's vertex ids of SMPL's own mesh, in the order of names.LANDMARKS (facts of that mesh, of no other).
 _LANDMARK_IDS = (
@@ -24,6 +32,12 @@ _LANDMARK_IDS = (
     2746, 2319, 2445, 2556, 2673, 6191, 5782, 5905, 6016, 6133,
 )  # fmt: skip
 _SMPL_VERTICES = 6890
+# What is taken of a model file; 0 is any length.
+_SHAPES: dict[str, tuple[int, ...]] = {
+    "v_template": (_SMPL_VERTICES, 3), "f": (0, 3), "kintree_table": (2, NUM_JOINTS),
+    "shapedirs": (_SMPL_VERTICES, 3, 0), "posedirs": (_SMPL_VERTICES, 3, NUM_POSE_FEATURES),
+    "weights": (_SMPL_VERTICES, NUM_JOINTS), "J_regressor": (NUM_JOINTS, _SMPL_VERTICES),
+}  # fmt: skip
 
 
 def load_smpl_arrays(gender: str, assets: Path | None = None) -> BodyArrays:
@@ -67,14 +81,13 @@ def load_smpl_arrays(gender: str, assets: Path | None = None) -> BodyArrays:
 
 def _read_model(path: Path) -> dict[str, np.ndarray]:
     content = load_trusted_pickle(path)
-    keys = ("v_template", "f", "kintree_table", "shapedirs", "posedirs", "weights", "J_regressor")
-    absent = [key for key in keys if key not in content] if isinstance(content, dict) else list(keys)
+    absent = [key for key in _SHAPES if key not in content] if isinstance(content, dict) else list(_SHAPES)
     if absent:
         raise _mismatch(path, f"lacks {', '.join(absent)}", "the keys of an SMPL model file")
-    values = {key: _dense(content[key]) for key in keys}
-    V = len(values["v_template"])
+    V = (*getattr(content["v_template"], "shape", ()), 0)[0]
     if V != _SMPL_VERTICES:
         raise _mismatch(path, f"has {V} vertices", f"SMPL's {_SMPL_VERTICES} (SMPL-H and SMPL-X are other bodies)")
+    values = {key: _numbers(path, key, content[key], shape) for key, shape in _SHAPES.items()}
     parents = values["kintree_table"][0].astype(np.int64)
     parents[0] = -1  # stored as the largest uint32
     posedirs = values["posedirs"].astype(np.float64)
@@ -89,16 +102,24 @@ def _read_model(path: Path) -> dict[str, np.ndarray]:
     }
 
 
-def _dense(value: Any) -> np.ndarray:
-    return value.toarray() if sparse.issparse(value) else np.asarray(value)
+def _numbers(path: Path, key: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """A dense array of numbers; its shape is compared before a sparse matrix becomes dense. 0 is any length."""
+    found: tuple[int, ...] = getattr(value, "shape", ())
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    fits = len(found) == len(shape) and all(want in (0, has) for want, has in zip(shape, found, strict=True))
+    if not fits or kind not in tuple("biuf"):
+        wanted = ", ".join(str(n) if n else "…" for n in shape)
+        raise _mismatch(path, f"has {key} as {found or type(value).__name__}", f"numbers of shape ({wanted})")
+    dense: np.ndarray = value.toarray() if sparse.issparse(value) else np.asarray(value)
+    return dense
 
 
 def _read_regressor(path: Path, mesh: str) -> Regressor:
     try:
-        matrix = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise _mismatch(path, f"is no plain NumPy array ({error})", "a float matrix (joints, vertices)") from None
-    return Regressor(path.name, matrix.astype(np.float64), mesh)
+        matrix = read_npy(path)
+    except RawDataCorrupt as error:
+        raise _mismatch(path, f"is no plain NumPy array ({error.found})", "a float matrix (joints, vertices)") from None
+    return Regressor(path.name, _numbers(path, "a matrix", matrix, (0, 0)).astype(np.float64), mesh)
 
 
 def read_downsampling(path: Path, num_vertices: int) -> np.ndarray:
@@ -107,21 +128,30 @@ def read_downsampling(path: Path, num_vertices: int) -> np.ndarray:
     Raises:
         AssetMismatch: the product is no selection of 431 of the body's vertices.
     """
-    first, second = load_pickled_npz(path, ("D",))["D"]
+    pair = load_pickled_npz(path, ("D",))["D"]
+    expected = (NUM_DOWNSAMPLED, num_vertices)
+    shapes = [matrix.shape for matrix in pair.ravel() if sparse.issparse(matrix) and matrix.dtype.kind in "biuf"]
+    chained = (
+        len(shapes) == pair.size == 2 and (shapes[1][0], shapes[0][1]) == expected and shapes[1][1] == shapes[0][0]
+    )
+    if not chained:
+        raise _mismatch(path, f"D selects by {shapes}", f"two matrices whose product is {expected}")
+    first, second = pair.ravel()
     product = sparse.csr_matrix(second @ first)
     product.eliminate_zeros()
-    expected = (NUM_DOWNSAMPLED, num_vertices)
-    if product.shape != expected or (np.diff(product.indptr) != 1).any() or (product.data != 1.0).any():
-        raise _mismatch(path, f"D selects {product.shape[0]} of {product.shape[1]} vertices", f"{expected}, one each")
+    if (np.diff(product.indptr) != 1).any() or (product.data != 1.0).any():
+        raise _mismatch(path, "D selects no single vertices", f"{expected}, one each")
     return product.indices.astype(np.int64)
 
 
 def _read_mean(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            pose, shape, cam = (archive[key].astype(np.float64).ravel() for key in ("pose", "shape", "cam"))
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise _mismatch(path, f"cannot be read ({error})", "arrays pose, shape and cam") from None
+        arrays = read_npz(path, ("pose", "shape", "cam"))
+    except RawDataCorrupt as error:
+        raise _mismatch(path, f"cannot be read ({error.found})", "arrays pose, shape and cam") from None
+    if any(array.dtype.kind not in "biuf" for array in arrays.values()):
+        raise _mismatch(path, "holds other things than numbers", "arrays pose, shape and cam")
+    pose, shape, cam = (array.astype(np.float64).ravel() for array in arrays.values())
     return pose, shape, cam
 
 

@@ -7,7 +7,6 @@ camera space of the full picture.
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,13 @@ import torch
 
 from pymaf_data.body import BodyModel
 from pymaf_data.digest import digest_file
-from pymaf_data.errors import FitError
+from pymaf_data.errors import FitError, RawDataCorrupt
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.proof import Tolerance
 from pymaf_data.fits.source import Progress
 from pymaf_data.fits.table import CAMERA, Fits
 from pymaf_data.geometry.cameras import full_frame
+from pymaf_data.untrusted.npz import read_npz
 
 _ROWS: dict[str, tuple[int, ...]] = {
     "annotation_id": (),
@@ -30,11 +30,10 @@ _ROWS: dict[str, tuple[int, ...]] = {
     "translation": (3,),
     "intrinsics": (3, 3),
 }
-_SCALARS = ("body", "body_fingerprint", "annotation_noise")
 # View pixels that a noise of 1 may move the mean of a person's keypoints. At worst one hip alone is seen, with COCO's σ
 # of 0.107 √area; one in a million lies beyond 3.7 σ. Masks take less than 0.6 of the square of 224 / 1.2 around them.
 _REACH_OF_NOISE = 0.107 * 3.7 * 0.6**0.5 * 224 / 1.2
-_EXPECTED = "an npz without pickles"
+_EXPECTED = "a sample's truth file, an npz without pickles"
 _ACTION = "make the sample again with `pymaf-data sample`, or name the truth file that it wrote."
 
 
@@ -95,18 +94,16 @@ def _finite(fits: Fits) -> np.ndarray:
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
+    if not path.exists():
+        raise FitError(f"{path} is not there", expected="the truth file of a sample", action=_ACTION)
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {key: stored[key] for key in (*_ROWS, *_SCALARS) if key in stored}
-    except FileNotFoundError:
-        raise FitError(f"{path} is not there", expected="the truth file of a sample", action=_ACTION) from None
-    except OSError as error:
-        raise FitError(f"{path} cannot be read: {error.strerror}", expected=_EXPECTED, action=_ACTION) from None
-    except (ValueError, EOFError, zipfile.BadZipFile):  # NumPy's own words advise to load pickles
-        raise FitError(f"{path} is not an npz, damaged, or holds pickles", expected=_EXPECTED, action=_ACTION) from None
-    missing = [key for key in (*_ROWS, "body", "body_fingerprint") if key not in arrays]
-    if missing:
-        raise FitError(f"{path} lacks {', '.join(missing)}", expected="a sample's truth file", action=_ACTION)
+        arrays = read_npz(path, (*_ROWS, "body", "body_fingerprint"), optional=("annotation_noise",))
+    except RawDataCorrupt as error:
+        raise FitError(error.found, expected=_EXPECTED, action=_ACTION) from None
+    for key in ("body", "body_fingerprint"):
+        if arrays[key].shape or arrays[key].dtype.kind != "U":
+            found = f"{key} of {arrays[key].dtype} {arrays[key].shape}"
+            raise FitError(f"{path}: {found}", expected="one text", action=_ACTION)
     count = len(np.atleast_1d(arrays["annotation_id"]))
     for key, shape in _ROWS.items():
         if arrays[key].shape != (count, *shape) or arrays[key].dtype.kind not in "fiu":

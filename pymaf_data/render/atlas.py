@@ -17,19 +17,19 @@ Shapes: V mesh vertices, A atlas vertices, F faces.
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pymaf_data.body.arrays import topology_fingerprint
+from pymaf_data.body.free import read_free_asset
 from pymaf_data.body.lookup import find_asset
 from pymaf_data.digest import digest_arrays
-from pymaf_data.errors import AssetMismatch, AssetMissing
+from pymaf_data.errors import AssetMismatch, AssetMissing, RawDataCorrupt
+from pymaf_data.untrusted.mat import read_mat
 
 DENSEPOSE_FILE = "UV_data/UV_Processed.mat"
 """Where DensePose's atlas lies below the assets folder."""
@@ -205,10 +205,10 @@ def atlas_of_body(body: str, assets: Path | None = None) -> Atlas:
 
 
 def _load_free() -> Atlas:
-    with as_file(files("pymaf_data.body.assets") / "free_body.npz") as path, np.load(path) as asset:
-        fingerprint = topology_fingerprint(asset["faces"], len(asset["v_template"]))
-        uv = asset["atlas_uv"].astype(np.float32) / np.float32(65534)
-        return _atlas("free", asset["atlas_vertex"], asset["atlas_faces"], asset["atlas_face_part"], uv, fingerprint)
+    asset = read_free_asset()
+    fingerprint = topology_fingerprint(asset["faces"], len(asset["v_template"]))
+    uv = asset["atlas_uv"].astype(np.float32) / np.float32(65534)
+    return _atlas("free", asset["atlas_vertex"], asset["atlas_faces"], asset["atlas_face_part"], uv, fingerprint)
 
 
 def _load_densepose(path: Path) -> Atlas:
@@ -252,16 +252,15 @@ def _matrices(path: Path, names: tuple[str, ...]) -> list[np.ndarray]:
     """The named arrays of a Matlab file, in this order.
 
     Raises:
-        AssetMismatch: it cannot be read or lacks one.
+        AssetMismatch: it cannot be read, lacks one, or holds it as something else.
     """
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
     try:
-        mat = loadmat(str(path))
-        return [mat[name] for name in names]
-    except (MatReadError, KeyError, ValueError, TypeError, NotImplementedError, OSError, zlib.error) as error:
-        raise _unreadable(path, names, error) from None
+        found = list(read_mat(path, names).values())
+    except RawDataCorrupt as error:
+        raise AssetMismatch(error.found, expected=error.expected, action=f"fetch {path.name} again.") from None
+    if not all(isinstance(value, np.ndarray) for value in found):
+        raise _unreadable(path, names, TypeError("it holds sparse matrices"))
+    return found
 
 
 def _unreadable(path: Path, names: tuple[str, ...], error: Exception) -> AssetMismatch:

@@ -108,7 +108,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """A JSON object beside a run; empty where there is none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

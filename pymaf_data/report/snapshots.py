@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pymaf_data.errors import TrainingError
+from pymaf_data.errors import RawDataCorrupt, TrainingError
 from pymaf_data.storage.files import LocalFiles
+from pymaf_data.untrusted.npz import read_npz
 
 FOLDER = "snapshots"
 _PERSONS = "persons.npz"
@@ -128,11 +129,10 @@ def _bytes(content: SnapshotPersons | Snapshot) -> bytes:
 
 def _load(path: Path, kind: type[SnapshotPersons] | type[Snapshot]) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in kind.__dataclass_fields__}
-    except (OSError, ValueError, KeyError) as error:
+        return read_npz(path, kind.__dataclass_fields__)
+    except RawDataCorrupt as error:
         raise TrainingError(
-            f"{path} cannot be read as a snapshot: {error}",
+            f"{path} cannot be read as a snapshot: {error.found}",
             expected="arrays as the trainer writes them",
             action="remove the snapshots folder; the run writes new ones.",
         ) from None

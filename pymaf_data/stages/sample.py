@@ -162,7 +162,7 @@ def _is_free(out: Path) -> bool:
 def _read_mark(mark: Path) -> dict[str, Any]:
     try:
         content = json.loads(mark.read_text(encoding="utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict) or not isinstance(content.get("splits"), dict):
         raise RawDataCorrupt(f"{mark} is damaged.", action="remove the folder and make the sample again.")

@@ -15,14 +15,15 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from pymaf_data.digest import canonical_json
+from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.sample.layout import SplitLayout
 from pymaf_data.sample.produce import Product
 from pymaf_data.storage.files import LocalFiles
+from pymaf_data.untrusted.npz import read_npz
 
 logger = logging.getLogger(__name__)
 
@@ -53,9 +54,8 @@ class SplitFiles:
         if not part.is_file() or not (self.layout.pictures / self.layout.file_name(number)).is_file():
             return None
         try:
-            with np.load(part, allow_pickle=False) as arrays:
-                return Product.of_kept(dict(arrays))
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            return Product.of_kept(read_npz(part))
+        except (RawDataCorrupt, ValueError, KeyError, TypeError, RecursionError) as error:
             logger.warning("%s is damaged (%s); its picture is made again", part, type(error).__name__)
             return None
 
@@ -114,13 +114,11 @@ class SplitFiles:
 
     def statistics_columns(self) -> dict[str, np.ndarray]:
         """The columns of a whole split's truth that statistics need."""
-        with np.load(self.layout.truth, allow_pickle=False) as truth:
-            return {key: truth[key] for key in ("family", "heading", "box", "occlusion", "outside")}
+        return read_npz(self.layout.truth, ("family", "heading", "box", "occlusion", "outside"))
 
     def counts(self) -> tuple[int, int]:
         """Pictures and people of a whole split; every picture shows somebody."""
-        with np.load(self.layout.truth, allow_pickle=False) as truth:
-            images = truth["image_id"]
+        images = read_npz(self.layout.truth, ("image_id",))["image_id"]
         return len(np.unique(images)), len(images)
 
     def clear(self) -> None:

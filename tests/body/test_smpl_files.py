@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from pymaf_data.body import Regressor, load_body
 from pymaf_data.body.smpl import load_smpl_arrays
@@ -86,7 +87,7 @@ def test_bodies_have_their_own_fingerprint_and_digest(assets):
 
 
 def test_downsampling_is_the_real_selection(assets, free64):
-    from pymaf_data.body.unpickle import load_pickled_npz
+    from pymaf_data.untrusted.unpickle import load_pickled_npz
 
     first, second = load_pickled_npz(assets / "mesh_downsampling.npz", ("D",))["D"]
     ids = load_smpl_arrays("neutral", assets).downsample
@@ -95,8 +96,6 @@ def test_downsampling_is_the_real_selection(assets, free64):
 
 
 def test_downsampling_that_averages_is_refused(assets):
-    from scipy import sparse
-
     D = np.empty(2, object)
     D[:] = [sparse.csc_matrix(np.full((1723, 6890), 1 / 6890)), sparse.csc_matrix(np.eye(431, 1723))]
     np.savez(assets / "mesh_downsampling.npz", D=D)
@@ -134,6 +133,43 @@ def test_nan_in_the_model(assets):
     rewrite(assets, lambda content: content["v_template"].__setitem__((0, 0), np.nan))
     with pytest.raises(AssetMismatch, match="not finite"):
         load_body("smpl-neutral", assets)
+
+
+def laughs() -> list:
+    """Lists of lists: thirty here, a billion for whoever makes an array of them."""
+    value: list = [0.0]
+    for _ in range(30):
+        value = [value, value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        laughs(),
+        np.zeros(()),
+        np.zeros((6890, 4)),
+        np.full((6890, 24), "x"),
+        np.full((6890, 24), None),
+        sparse.csc_matrix((6890, 16000)),
+        None,
+        "text",
+    ],
+)
+@pytest.mark.parametrize("key", ["v_template", "kintree_table", "weights", "J_regressor"])
+def test_model_with_something_else_under_a_key(assets, key, value):
+    """Compared by its shape before anything is made of it."""
+    path = assets / "smpl/SMPL_NEUTRAL.pkl"
+    path.unlink()
+    V = 6890
+    small = {
+        "v_template": np.zeros((V, 3), "f2"), "f": np.zeros((1, 3), "i4"), "kintree_table": np.zeros((2, 24), "i4"),
+        "shapedirs": np.zeros((V, 3, 10), "i1"), "posedirs": np.zeros((V, 3, 207), "i1"),
+        "weights": np.zeros((V, 24), "i1"), "J_regressor": np.zeros((24, V), "i1"),
+    }  # fmt: skip
+    path.write_bytes(pickle.dumps(small | {key: value}, 2))
+    with pytest.raises(AssetMismatch, match=r"SMPL_NEUTRAL\.pkl"):
+        load_smpl_arrays("neutral", assets)
 
 
 class Code:

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from pymaf_data.body.unpickle import load_pickled_npz, load_trusted_pickle, loads_trusted
 from pymaf_data.errors import RawDataCorrupt, UntrustedData
+from pymaf_data.untrusted.unpickle import load_pickled_npz, load_trusted_pickle, loads_trusted
 
 
 class Hostile:

@@ -1,0 +1,217 @@
+"""Inert stand-ins for what a pickle may name: the allow-list of :mod:`~pymaf_data.untrusted.unpickle`.
+
+Nothing here computes. A :class:`Record` remembers arguments and state. A :class:`Maker` makes one builtin value, and
+pays for what it copies.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+from pymaf_data.untrusted.bounds import Bounds
+
+CONTAINER = 256
+"""What a container costs: itself, what it becomes, and the note that it has."""
+
+
+class Record:
+    """An inert stand-in: remembers arguments and state, does nothing with them."""
+
+    __slots__ = ("args", "state")
+    args: tuple[Any, ...]
+    state: Any
+
+    def __init__(self, *args: Any) -> None:
+        self.args, self.state = args, None
+
+
+class Dtype(Record):
+    """``numpy.dtype``."""
+
+    __slots__ = ()
+
+
+class Array(Record):
+    """``numpy.ndarray``, both as a class (argument of ``_reconstruct``) and as the array under construction."""
+
+    __slots__ = ()
+
+
+class Scalar(Record):
+    """``numpy.core.multiarray.scalar(dtype, bytes)``."""
+
+    __slots__ = ()
+
+
+class Buffer(Record):
+    """``numpy.core.numeric._frombuffer(bytes, dtype, shape, order)`` of protocol 5."""
+
+    __slots__ = ()
+
+
+class Sparse(Record):
+    """A sparse matrix or array of scipy; its class says which."""
+
+    __slots__ = ()
+
+
+class Chumpy(Record):
+    """``chumpy.ch.Ch``: a leaf that holds an array."""
+
+    __slots__ = ()
+
+
+class ChumpySelect(Record):
+    """``chumpy.reordering.Select``: elements of another chumpy object."""
+
+    __slots__ = ()
+
+
+class Maker:
+    """Makes one value of a builtin type."""
+
+    @staticmethod
+    def make(bounds: Bounds, *args: Any) -> Any:
+        """The value.
+
+        Raises:
+            TypeError, ValueError: arguments that the field's writers do not write.
+        """
+        raise TypeError("a class that is not called")
+
+
+class Reconstruct(Maker):
+    """``numpy.core.multiarray._reconstruct(class, shape, code)``: an empty array to be filled by BUILD."""
+
+    @staticmethod
+    def make(bounds: Bounds, *args: Any) -> Array:
+        """Refuses every class but the array's stand-in."""
+        if not args or args[0] is not Array:
+            raise TypeError("only numpy.ndarray is reconstructed")
+        return Array()
+
+
+class CopyregReconstructor(Maker):
+    """``copyreg._reconstructor(class, base, state)`` of protocols 0 and 1."""
+
+    @staticmethod
+    def make(bounds: Bounds, *args: Any) -> Record:
+        """Refuses all but plain instances of stand-ins."""
+        kind, base, state = args
+        if not (isinstance(kind, type) and issubclass(kind, Record) and base is Object and state is None):
+            raise TypeError("only stand-ins are reconstructed")
+        return kind()
+
+
+class Object(Maker):
+    """``object``, the base that ``_reconstructor`` is told."""
+
+
+class Bytes(Maker):
+    """``_codecs.encode(text, "latin1")`` and ``bytes()``: how Python 3 writes bytes at protocol 2."""
+
+    @staticmethod
+    def make(bounds: Bounds, *args: Any) -> bytes:
+        """Refuses numbers, which would be lengths, and every other codec."""
+        value, encoding = (*args, "", "latin1")[:2] if not args else (*args, "latin1")[:2]
+        if encoding not in ("latin1", "latin-1") or type(value) not in (str, bytes, bytearray):
+            raise TypeError("bytes are made of bytes or of latin1 text")
+        bounds.charge(len(value))
+        return value.encode("latin1") if isinstance(value, str) else bytes(value)
+
+
+class Bytearray(Maker):
+    """``bytearray(bytes)``, or of latin1 text."""
+
+    @staticmethod
+    def make(bounds: Bounds, *args: Any) -> bytearray:
+        """As :class:`Bytes`."""
+        return bytearray(Bytes.make(bounds, *args))
+
+
+class Set(Maker):
+    """``set(list)`` of protocols 0 to 3."""
+
+    @staticmethod
+    def make(bounds: Bounds, *args: Any) -> set[Any]:
+        """Members whose hash costs little."""
+        members = _listed(bounds, *args)
+        return {bounds.key(member) for member in members}
+
+
+class Frozenset(Maker):
+    """``frozenset(list)`` of protocols 0 to 3."""
+
+    @staticmethod
+    def make(bounds: Bounds, *args: Any) -> frozenset[Any]:
+        """As :class:`Set`."""
+        return frozenset(Set.make(bounds, *args))
+
+
+class Ordered(Maker):
+    """``collections.OrderedDict``, of nothing or of pairs as Python 2 writes it."""
+
+    @staticmethod
+    def make(bounds: Bounds, *args: Any) -> OrderedDict[Any, Any]:
+        """Keys whose hash costs little."""
+        return OrderedDict((bounds.key(key), value) for key, value in _listed(bounds, *args))
+
+
+class Complex(Maker):
+    """``complex(real, imaginary)``."""
+
+    @staticmethod
+    def make(bounds: Bounds, *args: Any) -> complex:
+        """Of two floats."""
+        real, imaginary = args
+        if type(real) is not float or type(imaginary) is not float:
+            raise TypeError("a complex number is made of two floats")
+        return complex(real, imaginary)
+
+
+def _listed(bounds: Bounds, *args: Any) -> list[Any] | tuple[Any, ...]:
+    """The one list of an argument list, paid for since it is copied."""
+    if not args:
+        return ()
+    (members,) = args
+    if type(members) not in (list, tuple):
+        raise TypeError("a collection is made of a list")
+    bounds.charge(CONTAINER * (1 + len(members)))
+    checked: list[Any] | tuple[Any, ...] = members
+    return checked
+
+
+SPARSE: dict[str, type[Sparse]] = {
+    f"{layout}_{form}": type(f"{layout}_{form}", (Sparse,), {"__slots__": ()})
+    for layout in ("csc", "csr", "coo", "bsr", "dia", "lil")
+    for form in ("matrix", "array")
+}
+"""Name of scipy's class → its stand-in of the same name."""
+
+_BUILTINS: dict[str, type] = {
+    "object": Object, "set": Set, "frozenset": Frozenset, "bytes": Bytes, "bytearray": Bytearray, "complex": Complex,
+}  # fmt: skip
+TABLE: dict[str, dict[str, type]] = {
+    "builtins": _BUILTINS,
+    "__builtin__": _BUILTINS,
+    "collections": {"OrderedDict": Ordered},
+    "_codecs": {"encode": Bytes},
+    "copyreg": {"_reconstructor": CopyregReconstructor},
+    "copy_reg": {"_reconstructor": CopyregReconstructor},
+    "numpy": {"ndarray": Array, "dtype": Dtype, "matrix": Array},
+    "numpy.multiarray": {"_reconstruct": Reconstruct, "scalar": Scalar},
+    "numpy.matrixlib.defmatrix": {"matrix": Array},
+    "scipy.sparse": dict(SPARSE),
+    "scipy.sparse._arrays": {name: kind for name, kind in SPARSE.items() if name.endswith("array")},
+    "chumpy": {"Ch": Chumpy},
+    "chumpy.ch": {"Ch": Chumpy},
+    "chumpy.reordering": {"Select": ChumpySelect},
+}
+"""Module → name → what stands for it. Whatever is not here is refused."""
+for _core in ("numpy.core", "numpy._core"):
+    TABLE[f"{_core}.multiarray"] = {"_reconstruct": Reconstruct, "scalar": Scalar}
+    TABLE[f"{_core}.numeric"] = {"_frombuffer": Buffer}
+for _name, _kind in SPARSE.items():
+    for _module in (f"scipy.sparse.{_name[:3]}", f"scipy.sparse._{_name[:3]}"):
+        TABLE.setdefault(_module, {})[_name] = _kind

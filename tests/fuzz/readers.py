@@ -1,0 +1,330 @@
+"""Every reader of files that others made: a small sound file, and the call that reads it."""
+
+from __future__ import annotations
+
+import importlib.util
+import pickle
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+FACTORIES = Path(__file__).resolve().parents[1] / "factories"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One reader.
+
+    Attributes:
+        write: writes sound files into a folder; each file that it yields is mutated in its turn.
+        read: reads the folder's files; a value or a PymafDataError is right, anything else is a fault.
+    """
+
+    write: Callable[[Path], Iterator[Path]]
+    read: Callable[[Path], Any]
+
+
+def factory(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, FACTORIES / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# Bodies and atlases
+
+
+def _write_pickle(folder: Path) -> Iterator[Path]:
+    leaf = b"cchumpy.ch\nCh\n)\x81" + pickle.dumps({"x": np.arange(6.0)}, 2)[2:-1] + b"b"
+    rest: dict[str, Any] = {
+        "f": np.arange(12, dtype=np.uint32).reshape(4, 3),
+        "J_regressor": sparse.csc_matrix(np.eye(3, 4)),
+        "kintree_table": np.array([[4294967295, 0], [0, 1]], np.uint32),
+        "bs_style": "lbs",
+        "nested": [(1, 2.5), {"a": None}, {1, 2}, np.float32(2), np.array([None, "x"], dtype=object)],
+    }
+    for protocol in (0, 2, 5):
+        path = folder / f"{protocol}.pkl"
+        body = pickle.dumps(rest, protocol)
+        path.write_bytes(b"(" + leaf + body + b"0t." if protocol == 2 else body)
+        yield path
+
+
+def _read_pickle(folder: Path) -> Any:
+    from pymaf_data.body import load_trusted_pickle
+
+    return [load_trusted_pickle(path) for path in sorted(folder.glob("*.pkl"))]
+
+
+def _write_model(folder: Path) -> Iterator[Path]:
+    """A whole SMPL file: what is read from it is checked against its shapes."""
+    V = 6890
+    zeros: dict[str, Any] = {
+        "v_template": np.zeros((V, 3), np.float16), "shapedirs": np.zeros((V, 3, 1), np.int8),
+        "posedirs": np.zeros((V, 3, 207), np.int8), "f": np.zeros((1, 3), np.int32),
+        "weights": np.zeros((V, 24), np.int8),
+        "kintree_table": np.zeros((2, 24), np.int32), "J_regressor": sparse.csc_matrix((24, V)),
+    }  # fmt: skip
+    path = folder / "smpl.pkl"
+    path.write_bytes(pickle.dumps(zeros, 2))
+    yield path
+
+
+def _read_model(folder: Path) -> Any:
+    from pymaf_data.body.smpl import _read_model as read
+
+    return read(folder / "smpl.pkl")
+
+
+def _write_downsampling(folder: Path) -> Iterator[Path]:
+    path = folder / "mesh_downsampling.npz"
+    D = np.empty(2, object)
+    D[:] = [sparse.csc_matrix(np.eye(1723, 6890)), sparse.csr_matrix(np.eye(431, 1723))]
+    np.savez_compressed(path, D=D)
+    yield path
+
+
+def _read_downsampling(folder: Path) -> Any:
+    from pymaf_data.body.smpl import read_downsampling
+
+    return read_downsampling(folder / "mesh_downsampling.npz", 6890)
+
+
+def _write_arrays(folder: Path) -> Iterator[Path]:
+    path = folder / "smpl_mean_params.npz"
+    np.savez(path, pose=np.zeros(144), shape=np.zeros(10), cam=np.zeros(3))
+    yield path
+    np.save(folder / "regressor.npy", np.eye(3, 5))
+    yield folder / "regressor.npy"
+
+
+def _read_arrays(folder: Path) -> Any:
+    from pymaf_data.body.smpl import _read_mean, _read_regressor
+
+    return _read_mean(folder / "smpl_mean_params.npz"), _read_regressor(folder / "regressor.npy", "")
+
+
+def _write_atlas(folder: Path) -> Iterator[Path]:
+    from scipy.io import savemat
+
+    cells = np.empty((1, 24), object)
+    for part in range(24):
+        cells[0, part] = np.full((2, 2), 0.5)
+    content = {
+        "All_vertices": np.array([[1, 2, 3]]), "All_Faces": np.array([[1, 2, 3]]),
+        "All_FaceIndices": np.array([[1]]), "All_U_norm": np.zeros((3, 1)), "All_V_norm": np.zeros((3, 1)),
+    }  # fmt: skip
+    savemat(folder / "UV_Processed.mat", content)
+    yield folder / "UV_Processed.mat"
+    savemat(folder / "UV_symmetry_transforms.mat", {"U_transforms": cells, "V_transforms": cells}, do_compression=True)
+    yield folder / "UV_symmetry_transforms.mat"
+
+
+def _read_atlas(folder: Path) -> Any:
+    from pymaf_data.render import load_atlas
+
+    return load_atlas(folder / "UV_Processed.mat")
+
+
+def _write_mat(folder: Path) -> Iterator[Path]:
+    from scipy.io import savemat
+
+    inner = np.array([[(1.0, "left_ankle"), (2.0, "head")]], dtype=[("x", object), ("name", object)])
+    content = {"v": {"points": inner, "sparse": sparse.eye(3).tocsc(), "flag": np.array([True]), "z": np.array([1j])}}
+    for packed in (False, True):
+        path = folder / f"{int(packed)}.mat"
+        savemat(path, content, do_compression=packed)
+        yield path
+
+
+def _read_mat(folder: Path) -> Any:
+    from pymaf_data.untrusted.mat import read_mat
+
+    return [read_mat(path, ["v"]) for path in sorted(folder.glob("*.mat"))]
+
+
+# Fits and runs
+
+
+def _write_truth(folder: Path) -> Iterator[Path]:
+    N = 5
+    np.savez(
+        folder / "truth.npz", annotation_id=np.arange(N), pose=np.zeros((N, 72)), betas=np.zeros((N, 10)),
+        translation=np.zeros((N, 3)), intrinsics=np.zeros((N, 3, 3)), body=np.array("free"),
+        body_fingerprint=np.array("0" * 64), annotation_noise=np.array(0.5),
+    )  # fmt: skip
+    yield folder / "truth.npz"
+
+
+def _read_truth(folder: Path) -> Any:
+    from pymaf_data.fits.truth import TruthSource
+
+    return TruthSource(folder / "truth.npz").identity()
+
+
+def _write_run(folder: Path) -> Iterator[Path]:
+    from pymaf_data.report.history import History, HistoryLine
+    from pymaf_data.report.snapshots import Snapshot, SnapshotFolder
+
+    history = History(folder, 0)
+    for step in (1, 2):
+        errors = {"M0": {"mpjpe": 1.0, "pa_mpjpe": 2.0}}
+        history.append(HistoryLine(step=step, kind="held_out", scalars={"loss": 1.0}, errors=errors, persons=3))
+    yield folder / "history.jsonl"
+    one = np.zeros((2, 4, 3), np.float32)
+    snapshots = SnapshotFolder(folder)
+    snapshots.write(1, Snapshot(rotation=one, betas=one, camera=one, mpjpe=one))
+    yield next(snapshots.path.glob("step-*.npz"))
+
+
+def _read_run(folder: Path) -> Any:
+    from pymaf_data.report.history import read_history
+    from pymaf_data.report.snapshots import SnapshotFolder
+
+    return read_history(folder), SnapshotFolder(folder).read(1)
+
+
+def _write_checkpoint(folder: Path) -> Iterator[Path]:
+    import torch
+
+    path = folder / "checkpoint.pt"
+    torch.save(
+        {"model": {"a.weight": torch.zeros(4, 4), "a.bias": torch.zeros(4)}, "step": 3, "options": {"x": [1]}}, path
+    )
+    yield path
+
+
+def _read_checkpoint(folder: Path) -> Any:
+    from pymaf_data.model.checkpoint import load_tensors
+
+    return load_tensors(folder / "checkpoint.pt")
+
+
+# Raw data
+
+
+def _write_annotations(folder: Path) -> Iterator[Path]:
+    yield factory("coco").small_set(folder / "raw", pictures=2).file
+
+
+def _read_annotations(folder: Path) -> Any:
+    from pymaf_data.sources.coco import read_coco
+    from pymaf_data.sources.manifest import load_manifest
+
+    manifest = load_manifest("coco")
+    (path,) = (folder / "raw" / "annotations").iterdir()
+    return read_coco(path, manifest, "train", manifest.selection(None)[1])
+
+
+def _write_yaml(package: str, name: str) -> Callable[[Path], Iterator[Path]]:
+    def write(folder: Path) -> Iterator[Path]:
+        from importlib.resources import files
+
+        path = folder / "file.yaml"
+        path.write_bytes((files(package) / name).read_bytes())
+        yield path
+
+    return write
+
+
+def _read_manifest(folder: Path) -> Any:
+    from pymaf_data.sources.manifest import load_manifest
+
+    return load_manifest(folder / "file.yaml")
+
+
+def _read_recipe(folder: Path) -> Any:
+    from pymaf_data.paths import DataRoot
+    from pymaf_data.recipe import load_recipe, road
+
+    return road(load_recipe(str(folder / "file.yaml")), DataRoot(folder))
+
+
+def _write_images(folder: Path) -> Iterator[Path]:
+    import cv2
+
+    image = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+    for name in ("a.jpg", "b.png", "c.webp"):
+        path = folder / name
+        path.write_bytes(cv2.imencode(path.suffix, image)[1].tobytes())
+        yield path
+
+
+def _read_images(folder: Path) -> Any:
+    from pymaf_data.sources.pictures import Pictures
+
+    images = Pictures(folder, ".")
+    return [images.load(name, (32, 24)) for name in ("a.jpg", "b.png", "c.webp")]
+
+
+# Stores
+
+
+def _write_store(folder: Path) -> Iterator[Path]:
+    from pymaf_data.body import load_body
+
+    factory("stores").invented_store(folder / "s.zarr", load_body("free"), persons=6, shard=4)
+    files = sorted(path for path in (folder / "s.zarr").rglob("*") if path.is_file())
+    # Some of every kind: metadata, records, commits, pointers, shards.
+    yield from files[:: max(len(files) // 40, 1)]
+
+
+def _read_store(folder: Path) -> Any:
+    from pymaf_data.storage import open_store
+    from pymaf_data.storage.verify import verify
+
+    found = verify(folder / "s.zarr")
+    store = open_store(folder / "s.zarr")
+    names = [f"{info.stage}/{spec}".removeprefix("ingest/") for info in store.stages() for spec in info.record.specs]
+    return found, [store.array(name)[:] for name in names if not name.startswith("image")]
+
+
+def _write_lock(folder: Path) -> Iterator[Path]:
+    from pymaf_data.storage.lock import StageLock
+
+    (folder / "locks").mkdir()
+    lock = StageLock(folder, "ingest")
+    with lock:
+        (path,) = (path for path in folder.rglob("*.lock"))
+        content = path.read_bytes()
+    path.write_bytes(content)
+    yield path
+
+
+def _read_lock(folder: Path) -> Any:
+    from pymaf_data.storage.lock import holder_of, living_holders
+
+    return holder_of(folder, "ingest"), living_holders(folder)
+
+
+READERS: dict[str, Reader] = {
+    "pickle": Reader(_write_pickle, _read_pickle),
+    "SMPL model": Reader(_write_model, _read_model),
+    "mesh_downsampling": Reader(_write_downsampling, _read_downsampling),
+    "npy and npz": Reader(_write_arrays, _read_arrays),
+    "atlas .mat": Reader(_write_atlas, _read_atlas),
+    "mat": Reader(_write_mat, _read_mat),
+    "truth": Reader(_write_truth, _read_truth),
+    "run": Reader(_write_run, _read_run),
+    "checkpoint": Reader(_write_checkpoint, _read_checkpoint),
+    "annotations": Reader(_write_annotations, _read_annotations),
+    "manifest": Reader(_write_yaml("pymaf_data.manifests", "coco.yaml"), _read_manifest),
+    "recipe": Reader(_write_yaml("pymaf_data.manifests.recipes", "demo.yaml"), _read_recipe),
+    "images": Reader(_write_images, _read_images),
+    "store": Reader(_write_store, _read_store),
+    "lock": Reader(_write_lock, _read_lock),
+}
+
+
+def sound(name: str, folder: Path) -> list[tuple[Path, bytes]]:
+    """Write a reader's sound files, anew; returns those to mutate with their bytes."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return [(path, path.read_bytes()) for path in list(READERS[name].write(folder))]

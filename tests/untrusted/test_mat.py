@@ -1,0 +1,173 @@
+"""Matlab's v5 files: the same values as SciPy reads, and only our errors from what is damaged."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.io import loadmat, savemat
+
+from pymaf_data.errors import RawDataCorrupt
+from pymaf_data.untrusted.mat import read_mat
+
+RANDOM = np.random.default_rng(5)
+
+
+def cell(*values: object) -> np.ndarray:
+    made = np.empty((1, len(values)), object)
+    for place, value in enumerate(values):
+        made[0, place] = value
+    return made
+
+
+VALUES: dict[str, object] = {
+    "double": RANDOM.random((3, 4)),
+    "three_axes": RANDOM.random((2, 3, 4)).astype(np.float32),
+    "single_number": 7.5,
+    "empty": np.empty((0, 3)),
+    "bool": np.array([[True, False]]),
+    "complex": RANDOM.random((2, 2)) + 1j * RANDOM.random((2, 2)),
+    **{kind: np.arange(6).reshape(2, 3).astype(kind) for kind in ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8")},
+    "text": "a person, straße",
+    "rows": np.array(["left", "rght"]),
+    "no_text": "",
+    "sparse": sparse.csc_matrix(np.diag([1.0, 0, 2])),
+    "sparse_complex": sparse.csc_matrix(np.diag([1j, 0, 2])),
+    "sparse_empty": sparse.csc_matrix((3, 5)),
+    "cells": cell(np.eye(2), "name", cell(1.0, np.empty((0, 0)))),
+    "struct": {"x": 1.0, "name": "left_ankle", "inner": {"points": np.arange(4.0)}},
+    "struct_array": np.array([[(1.0, "a"), (2.0, "b")]], dtype=[("value", object), ("name", object)]),
+}
+
+
+def same(ours: object, theirs: object) -> None:
+    if sparse.issparse(theirs):
+        assert type(ours).__name__ == type(theirs).__name__
+        ours, theirs = ours.toarray(), theirs.toarray()
+    assert isinstance(ours, np.ndarray) and isinstance(theirs, np.ndarray), (ours, theirs)
+    assert ours.shape == theirs.shape
+    if theirs.dtype.names is not None:
+        assert ours.dtype.names == theirs.dtype.names
+        for name in theirs.dtype.names:
+            same(ours[name], theirs[name])
+    elif theirs.dtype == object:
+        for mine, other in zip(ours.ravel(), theirs.ravel(), strict=True):
+            same(mine, other)
+    else:
+        logical = ours.dtype == bool and theirs.dtype == np.uint8  # as SciPy gives truth values
+        assert ours.dtype == theirs.dtype or logical or ours.dtype.kind == theirs.dtype.kind == "U"
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_values_are_those_that_scipy_reads(tmp_path: Path, compressed: bool) -> None:
+    path = tmp_path / "x.mat"
+    savemat(path, VALUES, do_compression=compressed, long_field_names=True)
+    theirs = loadmat(path)
+    ours = read_mat(path, VALUES)
+    for name in VALUES:
+        same(ours[name], theirs[name])
+
+
+def test_classes_are_matlabs_whatever_the_numbers_are_stored_as(tmp_path: Path) -> None:
+    """Matlab stores whole doubles in the fewest bytes; minus one of them must not become 255."""
+    path = tmp_path / "x.mat"
+    path.write_bytes(header() + matrix(6, (1, 3), b"v", element(2, bytes([0, 1, 2]))))
+    (value,) = read_mat(path, ["v"]).values()
+    assert value.dtype == np.float64 and (value - 1).tolist() == [[-1, 0, 1]]
+    np.testing.assert_array_equal(value, loadmat(path, mat_dtype=True)["v"])
+
+
+def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.mat"
+    path.write_bytes(header() + matrix(3, (1, 1), b"object", b"") + matrix(6, (1, 1), b"v", element(9, bytes(8))))
+    with pytest.raises(RawDataCorrupt, match="only Matlab reads"):
+        read_mat(path, ["v"])
+    savemat(path, {"a": 1.0, "b": 2.0})
+    assert list(read_mat(path, ["b"])) == ["b"]
+    with pytest.raises(RawDataCorrupt, match="it lacks c"):
+        read_mat(path, ["a", "c"])
+
+
+def header(order: str = "<", text: bytes = b"MATLAB 5.0 MAT-file") -> bytes:
+    return text.ljust(124) + struct.pack(f"{order}H", 0x0100) + (b"IM" if order == "<" else b"MI")
+
+
+def element(kind: int, body: bytes, order: str = "<") -> bytes:
+    return struct.pack(f"{order}II", kind, len(body)) + body + bytes(-len(body) % 8)
+
+
+def matrix(kind: int, shape: tuple[int, ...], name: bytes, rest: bytes, order: str = "<", flags: int = 0) -> bytes:
+    body = element(6, struct.pack(f"{order}II", kind | flags, 0), order)
+    body += element(5, struct.pack(f"{order}{len(shape)}i", *shape), order) + element(1, name, order) + rest
+    return element(14, body, order)
+
+
+def test_big_endian(tmp_path: Path) -> None:
+    path = tmp_path / "x.mat"
+    path.write_bytes(header(">") + matrix(6, (1, 2), b"v", element(9, struct.pack(">2d", 1, 2), ">"), ">"))
+    assert read_mat(path, ["v"])["v"].tolist() == [[1, 2]]
+
+
+def nested(depth: int) -> bytes:
+    inner = matrix(6, (1, 1), b"", element(9, bytes(8)))
+    for _ in range(depth):
+        inner = matrix(1, (1, 1), b"", inner)
+    return matrix(1, (1, 1), b"v", inner)
+
+
+HUGE = 2**31 - 1
+HOSTILE = {
+    "shape": matrix(6, (HUGE, HUGE), b"v", element(9, bytes(8))),
+    "negative shape": matrix(6, (-1, -1), b"v", element(9, bytes(8))),
+    "cells": matrix(1, (HUGE, 1), b"v", b""),
+    "text": matrix(4, (1, HUGE), b"v", element(16, b"abc")),
+    "struct": matrix(2, (HUGE, 1), b"v", element(5, struct.pack("<i", 8)) + element(1, b"a\0\0\0\0\0\0\0")),
+    "struct without fields": matrix(2, (HUGE, HUGE), b"v", element(5, struct.pack("<i", 8)) + element(1, b"")),
+    "field width": matrix(2, (1, 1), b"v", element(5, struct.pack("<i", 0)) + element(1, b"abc")),
+    "twice the field": matrix(2, (1, 1), b"v", element(5, struct.pack("<i", 1)) + element(1, b"aa") + nested(0)[:0]),
+    "sparse": matrix(5, (HUGE, HUGE), b"v", element(5, bytes(4)) + element(5, bytes(8)) + element(9, bytes(8))),
+    "sparse indices": matrix(
+        5, (2, 1), b"v", element(5, struct.pack("<i", 9)) + element(5, struct.pack("<2i", 0, 1)) + element(9, bytes(8))
+    ),
+    "depth": nested(3000),
+    "declared size": struct.pack("<II", 14, 1 << 31),
+    "small element": struct.pack("<II", 14 | 9 << 16, 0),
+    "bomb": element(15, zlib.compress(struct.pack("<II", 14, 1 << 31) + bytes(1 << 24)))[:-8],
+    "zlib": element(15, b"no zlib"),
+    "class": matrix(17, (1, 1), b"v", b""),
+    "other element": element(9, bytes(8)),
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_forged_files_give_our_error(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "x.mat"
+    path.write_bytes(header() + HOSTILE[name])
+    with pytest.raises(RawDataCorrupt, match=r"x\.mat"):
+        read_mat(path, ["v"])
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (struct.pack("<5i", 0, 1, 1, 0, 2) + b"v\0" + bytes(8), "v4"),
+        (b"MATLAB 7.3 MAT-file".ljust(512) + b"\x89HDF\r\n\x1a\n" + bytes(99), "v7.3"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(200), "HDF5"),
+        (b"PK\x03\x04" + bytes(200), "zip"),
+        (b"<!DOCTYPE html>" + b" " * 200, "web page"),
+        (b"", "empty"),
+        (b"no matrix", "no header"),
+        (b"MATLAB 5.0 MAT-file".ljust(128), "no header"),
+    ],
+)
+def test_files_of_another_kind_are_named(tmp_path: Path, data: bytes, told: str) -> None:
+    path = tmp_path / "x.mat"
+    path.write_bytes(data)
+    with pytest.raises(RawDataCorrupt, match=told):
+        read_mat(path, ["v"])

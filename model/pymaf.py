@@ -84,8 +84,9 @@ class PyMAF(nn.Module):
         options: dropout, whether the auxiliary head exists, the size of pictures.
 
     Attributes:
-        autocast: dtype in which the picture-plane part runs (``torch.bfloat16``), or None for float32. Points,
-            regressors and bodies stay in float32: bfloat16 resolves a 224 px coordinate to one pixel at best.
+        autocast: dtype in which the picture-plane part runs (``torch.bfloat16``), or None for the network's own.
+            Points, regressors and bodies stay in that (float32 unless ``double()`` was called): bfloat16 resolves a
+            224 px coordinate to one pixel at best.
     """
 
     grid: Tensor
@@ -122,15 +123,16 @@ class PyMAF(nn.Module):
                 action=f"crop to the view at {W} px first.",
             )
         wanted = self.training if auxiliary is None else auxiliary
-        maps, iuv = self._picture_plane(image, wanted)
+        maps, iuv = self._picture_plane(image.to(self.grid.dtype), wanted)
         return PyMAFOutput(self._refine(maps), iuv)
 
     def _picture_plane(self, image: Tensor, auxiliary: bool) -> tuple[list[Tensor], IUVLogits | None]:
-        """Feature maps and dense logits, computed in ``autocast`` and handed on in float32."""
+        """Feature maps and dense logits, computed in ``autocast`` and handed on in the network's precision."""
         with torch.autocast(image.device.type, dtype=self.autocast, enabled=self.autocast is not None):
             maps = feature_pyramid(self.feature_extractor, self.deconv_layers, image)
             iuv = self.dp_head(maps[-1]) if auxiliary and self.dp_head is not None else None
-        return [feature_map.float() for feature_map in maps], None if iuv is None else iuv.float()
+        precise = self.grid.dtype
+        return [feature_map.to(precise) for feature_map in maps], None if iuv is None else iuv.to(precise)
 
     def _refine(self, maps: list[Tensor]) -> list[Prediction]:
         """The feedback loop: LEVELS + 1 predictions."""

@@ -113,6 +113,9 @@ class _TorchMachine(Machine):
             self._container(LeftOut(f"{module}.{name}"[:100]))
 
     def _persistent(self, name: Any) -> None:
+        if type(name) is tuple and name[:1] == ("module",) and len(name) == 4:  # a class with its source, in streams
+            self._stack.append(name[1])
+            return
         if type(name) is not tuple or len(name) not in (5, 6) or type(name[1]) is not _Kind or type(name[2]) is not str:
             raise TypeError("a persistent id that names no storage")
         self.kinds[name[2]] = name[1].args[0]

@@ -27,6 +27,7 @@ _SEAL_SIZE = len(_LABEL) + 64
 # The last record of an archive: its signature comes first, the comment's length last.
 _END = b"PK\x05\x06"
 _END_SIZE = 22
+_TAIL = 1024
 _LOCAL = b"PK\x03\x04"
 _LOCAL_SIZE = 30
 
@@ -43,13 +44,13 @@ def seal(archive: memoryview) -> bytes:
 
 def seal_holds(data: NDArray[np.uint8]) -> bool | None:
     """Whether the bytes (N,) of a file are those that were sealed; None where there is no seal."""
-    body, comment = data[: max(len(data) - _SEAL_SIZE, 0)], data[-_SEAL_SIZE:].tobytes()
-    # Record and comment tell of each other: a seal that was hit itself is not taken for none.
-    record = body[-_END_SIZE:].tobytes()
+    body, tail = data[: max(len(data) - _SEAL_SIZE, 0)], data[-_TAIL:].tobytes()
+    # Record and comment tell of each other: a seal that was hit itself, cut or moved is not taken for none.
+    record = tail[max(tail.rfind(_END), 0) :][:_END_SIZE]
     announced = record.startswith(_END) and record.endswith(_SEAL_SIZE.to_bytes(2, "little"))
-    if not announced and not comment.startswith(_LABEL):
+    if not announced and _LABEL not in tail:
         return None
-    return comment == _LABEL + hashlib.sha256(body).hexdigest().encode()
+    return tail[-_SEAL_SIZE:] == _LABEL + hashlib.sha256(body).hexdigest().encode()
 
 
 class Archive:

@@ -80,7 +80,7 @@ class PyMAF(nn.Module):
     """The network. ``body`` is what it fits; its mean parameters are where the loop starts.
 
     Args:
-        body: a :class:`~pymaf_data.body.BodyModel`; not part of the state dict.
+        body: a :class:`~pymaf_data.body.BodyModel`; not part of the state dict. The network has its precision.
         options: dropout, whether the auxiliary head exists, the size of pictures.
 
     Attributes:
@@ -94,7 +94,7 @@ class PyMAF(nn.Module):
     def __init__(self, body: BodyModel, options: ModelOptions | None = None) -> None:
         super().__init__()
         options = options or ModelOptions()
-        mean = Parameters(body.mean_pose6d.float(), body.mean_betas.float(), body.mean_camera.float())
+        mean = Parameters(body.mean_pose6d, body.mean_betas, body.mean_camera)
         points = [GRID_SIDE**2] + [MESH_POINTS] * (LEVELS - 1)
         self.body, self.view_size = body, options.view_size
         self.feature_extractor = ResNet50()
@@ -104,6 +104,7 @@ class PyMAF(nn.Module):
         self.dp_head = IUVHead() if options.auxiliary == "iuv" else None
         self.register_buffer("grid", sampling_grid(), persistent=False)
         self.autocast: torch.dtype | None = None
+        self.to(body.v_template.dtype)
 
     def forward(self, image: Tensor, *, auxiliary: bool | None = None) -> PyMAFOutput:
         """Fit the body to each picture.

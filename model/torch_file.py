@@ -132,6 +132,11 @@ class _TorchMachine(Machine):
         self._stack.pop()
         self._reduce()
 
+    def _pairs(self, pairs: list[Any]) -> list[tuple[Any, Any]]:
+        # Older training frameworks name their callbacks' states by class.
+        keys = [str(key) if isinstance(key, LeftOut) else key for key in pairs[::2]]
+        return super()._pairs([part for pair in zip(keys, pairs[1::2], strict=True) for part in pair])
+
     def _set_items(self, pairs: list[Any]) -> None:
         if not isinstance(self._stack[-1], LeftOut):
             super()._set_items(pairs)
@@ -190,7 +195,7 @@ class _Builder:
             if not str(value).startswith("numpy."):
                 self.left_out[str(value)] = None
             return value
-        raise TypeError("a class stands where data should")
+        return LeftOut("a storage or class")
 
     def _tensor(self, stored: Any, offset: Any, size: Any, stride: Any) -> Any:
         if isinstance(stored, LeftOut):

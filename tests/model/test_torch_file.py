@@ -85,13 +85,14 @@ def test_what_is_no_tensor_is_left_out_by_name_and_never_run(
     path = tmp_path / "file.pt"
     numbers = {"epoch": np.int64(3), "best": np.float64(0.5), "curve": np.arange(3), "mean": np.float32(2)}
     foreign = {"args": argparse.Namespace(lr=1), "cfg": Config(a=Config(b=1)), "evil": Evil(tmp_path / "ran")}
-    foreign |= {"layer": torch.nn.Linear(2, 2), "counts": {"type": np.float32}}
+    foreign |= {"layer": torch.nn.Linear(2, 2), "callbacks": {argparse.Namespace: {"best": 1.0}}}
     torch.save({"weight": torch.ones(2), **numbers, **foreign}, path, **WRITERS[writer])
     with warnings.catch_warnings(), caplog.at_level(logging.WARNING):
         warnings.simplefilter("error")
         found = checkpoints.load_tensors(path)
     assert torch.equal(found["weight"], torch.ones(2))
     assert isinstance(found["epoch"], LeftOut)
+    assert found["callbacks"] == {"argparse.Namespace": {"best": 1.0}}
     (line,) = caplog.messages
     for name in ("argparse.Namespace", "Config", "posix.mkdir", "left out"):
         assert name in line

@@ -50,7 +50,7 @@ def seal_holds(data: NDArray[np.uint8]) -> bool | None:
     announced = record.startswith(_END) and record.endswith(_SEAL_SIZE.to_bytes(2, "little"))
     if not announced and _LABEL not in tail:
         return None
-    return tail[-_SEAL_SIZE:] == _LABEL + hashlib.sha256(body).hexdigest().encode()
+    return tail[-_SEAL_SIZE:] == _LABEL + hashlib.sha256(body.data).hexdigest().encode()
 
 
 class Archive:
@@ -102,6 +102,6 @@ class Archive:
             raise ArchiveDamaged(f"is damaged: member {name[-60:]!r} is not where the list says")
         first = info.header_offset + _LOCAL_SIZE + sum(struct.unpack("<HH", head[26:]))
         content = self._data[first : first + info.file_size]
-        if len(content) != info.file_size or (self._checked and zlib.crc32(content) != info.CRC):
+        if len(content) != info.file_size or (self._checked and zlib.crc32(content.data) != info.CRC):
             raise ArchiveDamaged(f"is damaged: the bytes of member {name[-60:]!r} are not those that were written")
         return content

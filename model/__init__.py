@@ -4,8 +4,9 @@
     result = model(normalise(images)).predictions[-1]         # vertices, joints, keypoints of each picture
 
 Rooms: ``options`` (what may be chosen); ``resnet``, ``pyramid``, ``maf``, ``regressor``, ``iuv_head`` (the parts) and
-``pymaf`` (the whole); ``losses``, ``measures``, ``watchers``; ``optimisation``, ``precision``, ``interrupt``,
-``checkpoint``, ``trainer`` (the loop) and ``training`` (from stores to a run folder).
+``pymaf`` (the whole); ``losses``, ``measures``, ``watchers``; ``optimisation``, ``precision``, ``interrupt``;
+``torch_file``, ``state_dicts`` and ``checkpoint`` (weights on disk);
+``trainer`` (the loop) and ``training`` (from stores to a run folder).
 """
 
 from __future__ import annotations

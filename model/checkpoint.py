@@ -1,6 +1,7 @@
 """Checkpoints: everything a run needs to go on, and everything a reader needs to know; loaded without running code.
 
-One file of tensors and plain values, read with ``weights_only=True``:
+One file of tensors and plain values, which ``torch.load(path, weights_only=True)`` opens as well. At its end stands a
+digest, compared before anything is read; files of before have none (:mod:`pymaf_data.storage.archives`).
 
     format, format_version     what it is
     model                      state dict under the released names; no body in it
@@ -10,33 +11,41 @@ One file of tensors and plain values, read with ``weights_only=True``:
     stores, licences           what it learned from, and under which licences
     versions                   of the libraries
 
-Released PyMAF checkpoints load too: their copies of SMPL and of the down-sampling matrix are left out, the latter only
-after it was found to select the same vertices.
+Released PyMAF checkpoints load too, and others of this network however they were wrapped
+(:mod:`pymaf_data.model.state_dicts`): their copies of SMPL and of the down-sampling matrix are left out, the latter
+only after it was found to select the same vertices.
 """
 
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
 import torch
 from torch import Tensor
 
 from pymaf_data.body import BodyModel, load_body
-from pymaf_data.errors import AssetMismatch, CheckpointError
-from pymaf_data.storage.files import LocalFiles
+from pymaf_data.errors import AssetMismatch, CheckpointError, printable
+from pymaf_data.storage.archives import seal
+from pymaf_data.storage.files import UNFINISHED, LocalFiles
 
 from .options import ModelOptions
 from .pymaf import PyMAF
+from .resnet import ResNet50
+from .state_dicts import PYMAF, RESNET, find_state, fitted, network_of
+from .torch_file import LeftOut, read_torch_file
+
+logger = logging.getLogger(__name__)
 
 FORMAT = "pymaf-data checkpoint"
-MAJOR, MINOR = 1, 0
+MAJOR, MINOR = 1, 1  # 1.1: a digest at the end
 FILE = "checkpoint.pt"
-_UNFINISHED = ".unfinished"
 _RELEASED_BODY = "smpl-neutral"
+_BODY = ("name", "digest", "fingerprint")
 
 
 @dataclass(frozen=True)
@@ -66,7 +75,8 @@ def save(checkpoint: Checkpoint, folder: Path) -> Path:
     buffer = io.BytesIO()
     torch.save(content, buffer)
     # A view writes like bytes, without a second copy of half a gigabyte.
-    LocalFiles(folder).write({FILE: [buffer.getbuffer()]}, _UNFINISHED)  # type: ignore[list-item]
+    archive = buffer.getbuffer()
+    LocalFiles(folder).write({FILE: [archive, seal(archive)]}, UNFINISHED)  # type: ignore[list-item]
     return folder / FILE
 
 
@@ -76,17 +86,31 @@ def read(path: Path) -> Checkpoint:
     Raises:
         CheckpointError: it is missing, damaged, of another major version, or not ours.
     """
-    content = load_tensors(path)
+    return _checkpoint(load_tensors(path), path)
+
+
+def _checkpoint(content: dict[str, Any], path: Path) -> Checkpoint:
     if content.get("format") != FORMAT:
         raise CheckpointError(
             f"{path} was not written by pymaf-data", expected=f"a {FORMAT}", action="give a run's checkpoint.pt."
         )
-    version = str(content["format_version"])
+    version = str(content.get("format_version"))
     if version.split(".")[0] != str(MAJOR):
         raise CheckpointError(
             f"{path} has format version {version}",
             expected=f"major version {MAJOR}",
             action="read it with the version of pymaf-data that wrote it.",
+        )
+    kinds = {name: get_origin(hint) or hint for name, hint in get_type_hints(Checkpoint).items()}
+    wrong = [name for name, kind in kinds.items() if not isinstance(content.get(name), kind)]
+    wrong += [f"body.{name}" for name in _BODY if not wrong and not isinstance(content["body"].get(name), str)]
+    if not wrong and not all(isinstance(value, Tensor) for value in content["model"].values()):
+        wrong = ["model"]
+    if wrong:
+        raise CheckpointError(
+            f"{path} is no whole checkpoint: {', '.join(wrong)} missing or of another kind",
+            expected=f"a {FORMAT} as the trainer writes it",
+            action="take an earlier copy.",
         )
     # Runs of before had no frame to choose: they learned what their sources said, in the camera of the whole image.
     content["options"] = {"frame": "camera"} | content["options"]
@@ -94,7 +118,7 @@ def read(path: Path) -> Checkpoint:
 
 
 def load_checkpoint(path: str | Path, assets: Path | None = None, body: BodyModel | None = None) -> PyMAF:
-    """A trained PyMAF in evaluation mode, from our checkpoint or from a released one.
+    """A trained PyMAF in evaluation mode, from our checkpoint, a released one, or another of the same network.
 
     Args:
         path: the file.
@@ -108,13 +132,24 @@ def load_checkpoint(path: str | Path, assets: Path | None = None, body: BodyMode
     path = Path(path)
     content = load_tensors(path)
     if content.get("format") != FORMAT:
-        return _load_released(content, path, body or load_body(_RELEASED_BODY, assets))
-    checkpoint = read(path)
+        return _load_released(content, path, assets, body)
+    checkpoint = _checkpoint(content, path)
     body = body or load_body(checkpoint.body["name"], assets)
     check_body(checkpoint, body)
-    model = PyMAF(body, ModelOptions.parse(checkpoint.options["model"], str(path)), checkpoint.options["frame"])
+    model = PyMAF(body, ModelOptions.parse(checkpoint.options.get("model"), str(path)), checkpoint.options["frame"])
     load_state(model, checkpoint.model, str(path))
     return model.eval()
+
+
+def load_backbone(backbone: ResNet50, path: Path) -> None:
+    """Take over torchvision's ``resnet50`` weights; its classifier is left out.
+
+    Raises:
+        CheckpointError: the file is damaged, or holds the weights of something else.
+    """
+    state = find_state(load_tensors(path), RESNET, str(path))
+    _require_network(state, "torchvision's ResNet-50", str(path))
+    backbone.load_imagenet(state, str(path))
 
 
 def check_body(checkpoint: Checkpoint, body: BodyModel) -> None:
@@ -133,21 +168,13 @@ def check_body(checkpoint: Checkpoint, body: BodyModel) -> None:
 
 
 def load_state(model: PyMAF, state: Mapping[str, Tensor], origin: str) -> None:
-    """Copy a state dict into the model.
+    """Copy a state dict into the model, in the model's precision.
 
     Raises:
-        CheckpointError: names or shapes differ.
+        CheckpointError: names or shapes differ, or a weight is not finite.
     """
-    own = model.state_dict()
-    wrong = sorted(own.keys() ^ state.keys())
-    wrong += sorted(key for key in own.keys() & state.keys() if own[key].shape != state[key].shape)
-    if wrong:
-        raise CheckpointError(
-            f"{origin} differs from the network at {len(wrong)} keys, first {wrong[0]!r}",
-            expected="the state dict of a PyMAF with these options",
-            action="use a checkpoint of this network.",
-        )
-    model.load_state_dict(state)
+    action = "use a checkpoint of this network, with these options."
+    model.load_state_dict(fitted(state, model.state_dict(), origin, "PyMAF", action))
 
 
 def released_state(state: Mapping[str, Tensor], body: BodyModel) -> dict[str, Tensor]:
@@ -177,35 +204,50 @@ def _check_downsampling(matrix: Tensor, body: BodyModel) -> None:
         )
 
 
-def _load_released(content: dict[str, Any], path: Path, body: BodyModel) -> PyMAF:
-    state = released_state(content.get("model", content), body)
+def _load_released(content: dict[str, Any], path: Path, assets: Path | None, body: BodyModel | None) -> PyMAF:
+    found = find_state(content, PYMAF, str(path))
+    _require_network(found, "a PyMAF checkpoint", str(path))
+    body = body or load_body(_RELEASED_BODY, assets)
+    state = released_state(found, body)
     auxiliary = any(name.startswith("dp_head.") for name in state)
     model = PyMAF(body, ModelOptions(auxiliary="iuv" if auxiliary else "none"), frame="camera")
     load_state(model, state, str(path))
     return model.eval()
 
 
+def _require_network(state: Mapping[str, Tensor], wanted: str, origin: str) -> None:
+    """Refuse the weights of another network, by name where it is known.
+
+    Raises:
+        CheckpointError: they are of another one.
+    """
+    found = network_of(state)
+    if found != wanted:
+        told = ", ".join(repr(key[:60]) for key in list(state)[:3])
+        raise CheckpointError(
+            f"{origin} is {found or f'of another network: it holds {len(state)} tensors, such as {told}'}",
+            expected=wanted,
+            action="give ImageNet weights of ResNet-50 to `pymaf-data train --backbone`."
+            if found == "torchvision's ResNet-50"
+            else "give a file of that network.",
+        )
+
+
 def load_tensors(path: Path) -> dict[str, Any]:
-    """A dictionary that ``torch.save`` wrote, read without running code.
+    """A dictionary that ``torch.save`` wrote, read without running code; foreign objects in it are left out and named.
 
     Raises:
         CheckpointError: it is missing, damaged or something else.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise CheckpointError(f"there is no checkpoint {path}", action="check the path.") from None
-    except Exception as error:  # bytes that are no pickle lead the unpickler into errors of any kind
-        told = (str(error).splitlines() or [""])[0][:160]
-        raise CheckpointError(
-            f"{path} cannot be read as a checkpoint: {type(error).__name__} {told}",
-            expected="tensors and plain values, nothing that runs code",
-            action="fetch or train it again.",
-        ) from None
+    content, left_out = read_torch_file(path)
     if not isinstance(content, dict):
+        kind = f"an object of class {content}" if isinstance(content, LeftOut) else f"a {type(content).__name__}"
         raise CheckpointError(
-            f"{path} holds a {type(content).__name__}",
+            f"{path} holds {kind}",
             expected="a dictionary of tensors",
-            action="give the state dict, not the whole module.",
+            action="give the state dict, not the whole module: save model.state_dict() where its code is installed.",
         )
+    if left_out:
+        shown = ", ".join(left_out[:4]) + (", …" if len(left_out) > 4 else "")
+        logger.warning("%s also holds objects of %s: left out, nothing of them was run", path, printable(shown))
     return content

@@ -10,7 +10,11 @@ STD = (0.229, 0.224, 0.225)
 
 
 def normalise(image: Tensor) -> Tensor:
-    """(B, 3, S, S) uint8 RGB → float32 by ImageNet's mean and deviation, on the image's device and memory layout."""
-    mean = torch.tensor(MEAN, device=image.device)[:, None, None]
-    std = torch.tensor(STD, device=image.device)[:, None, None]
-    return (image.float() / 255.0 - mean) / std
+    """(B, 3, S, S) RGB to 255 → by ImageNet's mean and deviation, on the image's device and memory layout.
+
+    uint8 becomes float32; floating images keep their dtype.
+    """
+    levels = image if image.is_floating_point() else image.float()
+    mean = torch.tensor(MEAN, device=image.device, dtype=levels.dtype)[:, None, None]
+    std = torch.tensor(STD, device=image.device, dtype=levels.dtype)[:, None, None]
+    return (levels / 255.0 - mean) / std

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from pymaf_data.render.atlas import COARSE_PARTS, PARTS
@@ -27,9 +28,9 @@ class IUVLogits(NamedTuple):
     v: Tensor
     """(B, 25, 56, 56) V likewise."""
 
-    def float(self) -> IUVLogits:
-        """The same in float32."""
-        return IUVLogits(*(field.float() for field in self))
+    def to(self, dtype: torch.dtype) -> IUVLogits:
+        """The same in another dtype."""
+        return IUVLogits(*(field.to(dtype) for field in self))
 
 
 class IUVHead(nn.Module):

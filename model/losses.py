@@ -85,8 +85,12 @@ def part_loss(logits: Tensor, part: Tensor, valid: Tensor) -> Tensor:
     return _mean_over(per_pixel.mean(dim=(1, 2)), valid)
 
 
-def uv_loss(predicted: Tensor, target: Tensor, part: Tensor, valid: Tensor, pixels: str) -> Tensor:
+def uv_loss(
+    predicted: Tensor, target: Tensor, part: Tensor, valid: Tensor, pixels: str, reduction: str = "sum"
+) -> Tensor:
     """Smooth-L1 of U or V, each pixel in its own part's channel, summed and divided by the full batch size.
+
+    As released, that is a sum over pixels: a map of half the side has a quarter of it.
 
     Args:
         predicted: (B, 25, S, S).
@@ -94,6 +98,7 @@ def uv_loss(predicted: Tensor, target: Tensor, part: Tensor, valid: Tensor, pixe
         part: (B, S, S).
         pixels: ``"foreground"`` is Eq. 4; ``"all"`` is what the released mask does: channel 0 counts too, so that
             background pixels pull it to 0.
+        reduction: ``"sum"``, or ``"mean"``: the sum divided by the S² pixels of a map, whatever its size.
     """
     _check_map(predicted, part)
     own = predicted.gather(1, part.long()[:, None])[:, 0]
@@ -102,7 +107,8 @@ def uv_loss(predicted: Tensor, target: Tensor, part: Tensor, valid: Tensor, pixe
     wanted = torch.where(inside, target, torch.zeros_like(target))
     error = functional.smooth_l1_loss(own, wanted, reduction="none")
     measured = inside if pixels == "foreground" else person
-    return torch.where(measured, error, torch.zeros_like(error)).sum() / predicted.shape[0]
+    total = torch.where(measured, error, torch.zeros_like(error)).sum() / predicted.shape[0]
+    return total / part[0].numel() if reduction == "mean" else total
 
 
 def body_losses(prediction: Prediction, batch: Batch, options: LossOptions) -> dict[str, Tensor]:
@@ -123,7 +129,7 @@ def iuv_losses(logits: IUVLogits, batch: Batch, options: LossOptions) -> dict[st
     valid = batch.has_fit & batch.has_iuv
     coarse = torch.as_tensor(COARSE_OF_PART, device=batch.part.device, dtype=torch.long)[batch.part.long()]
     u, v = (
-        uv_loss(field, batch.uv[:, axis], batch.part, valid, options.uv_pixels)
+        uv_loss(field, batch.uv[:, axis], batch.part, valid, options.uv_pixels, options.uv_reduction)
         for axis, field in enumerate((logits.u, logits.v))
     )
     return {

@@ -30,7 +30,8 @@ def iteration_distances(output: PyMAFOutput, batch: Batch, body: BodyModel) -> D
     if not bool(batch.has_fit.any()):
         return {}
     valid = batch.has_fit
-    _, joints = body.keypoints(batch.pose[valid], batch.betas[valid])
+    precise = output.predictions[0].joints.dtype
+    _, joints = body.keypoints(batch.pose[valid].to(precise), batch.betas[valid].to(precise))
     target = _centred(joints)
     found = {}
     for number, prediction in enumerate(output.predictions):

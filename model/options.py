@@ -41,6 +41,9 @@ class LossOptions(StrictModel):
     uv: float = Field(default=0.5, ge=0.0)
     uv_pixels: Literal["all", "foreground"] = "all"
     """Released: background pixels pull u[0] and v[0] to 0. Eq. 4 of the paper: foreground only."""
+    uv_reduction: Literal["sum", "mean"] = "sum"
+    """Over the pixels of a map. Released: their sum, so that U and V weigh as much as the map has pixels: 3,136 at a
+    view of 224 px, 576 at 96. The mean does not depend on the size; ``uv: 1568`` makes it the released term at 224."""
     openpose_weight: float = Field(default=0.0, ge=0.0)
     """Confidence factor of the first 25 joints of J49 (detections)."""
     annotated_weight: float = Field(default=1.0, ge=0.0)
@@ -122,7 +125,8 @@ class TrainOptions(StrictModel):
     overwrite: bool = False
     """Begin the run anew instead of going on from its checkpoint."""
     backbone: UserPath | None = None
-    """torchvision's ``resnet50`` state dict to start from; None starts from He initialisation."""
+    """torchvision's ``resnet50`` state dict to start from; None starts from He initialisation, with a warning unless it
+    was given (``backbone: null`` in a recipe)."""
     log_every: int = Field(default=50, ge=1)
     checkpoint_every: int = Field(default=1000, ge=1)
     validation: ValidationOptions = ValidationOptions()

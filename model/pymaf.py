@@ -80,15 +80,16 @@ class PyMAF(nn.Module):
     """The network. ``body`` is what it fits; its mean parameters are where the loop starts.
 
     Args:
-        body: a :class:`~pymaf_data.body.BodyModel`; not part of the state dict.
+        body: a :class:`~pymaf_data.body.BodyModel`; not part of the state dict. The network has its precision.
         options: dropout, whether the auxiliary head exists, the size of pictures.
         frame: ``view`` or ``camera``, see :attr:`frame`.
 
     Attributes:
         frame: from where the root rotations that it learns are seen: along the ray through the person's box, or by the
             camera of the whole image. It changes nothing here; who reads a prediction has to know it.
-        autocast: dtype in which the picture-plane part runs (``torch.bfloat16``), or None for float32. Points,
-            regressors and bodies stay in float32: bfloat16 resolves a 224 px coordinate to one pixel at best.
+        autocast: dtype in which the picture-plane part runs (``torch.bfloat16``), or None for the network's own.
+            Points, regressors and bodies stay in that (float32 unless ``double()`` was called): bfloat16 resolves a
+            224 px coordinate to one pixel at best.
     """
 
     grid: Tensor
@@ -96,7 +97,7 @@ class PyMAF(nn.Module):
     def __init__(self, body: BodyModel, options: ModelOptions | None = None, frame: str = "view") -> None:
         super().__init__()
         options = options or ModelOptions()
-        mean = Parameters(body.mean_pose6d.float(), body.mean_betas.float(), body.mean_camera.float())
+        mean = Parameters(body.mean_pose6d, body.mean_betas, body.mean_camera)
         points = [GRID_SIDE**2] + [MESH_POINTS] * (LEVELS - 1)
         self.body, self.view_size, self.frame = body, options.view_size, frame
         self.feature_extractor = ResNet50()
@@ -106,6 +107,7 @@ class PyMAF(nn.Module):
         self.dp_head = IUVHead() if options.auxiliary == "iuv" else None
         self.register_buffer("grid", sampling_grid(), persistent=False)
         self.autocast: torch.dtype | None = None
+        self.to(body.v_template.dtype)
 
     def forward(self, image: Tensor, *, auxiliary: bool | None = None) -> PyMAFOutput:
         """Fit the body to each picture.
@@ -125,15 +127,16 @@ class PyMAF(nn.Module):
                 action=f"crop to the view at {W} px first.",
             )
         wanted = self.training if auxiliary is None else auxiliary
-        maps, iuv = self._picture_plane(image, wanted)
+        maps, iuv = self._picture_plane(image.to(self.grid.dtype), wanted)
         return PyMAFOutput(self._refine(maps), iuv)
 
     def _picture_plane(self, image: Tensor, auxiliary: bool) -> tuple[list[Tensor], IUVLogits | None]:
-        """Feature maps and dense logits, computed in ``autocast`` and handed on in float32."""
+        """Feature maps and dense logits, computed in ``autocast`` and handed on in the network's precision."""
         with torch.autocast(image.device.type, dtype=self.autocast, enabled=self.autocast is not None):
             maps = feature_pyramid(self.feature_extractor, self.deconv_layers, image)
             iuv = self.dp_head(maps[-1]) if auxiliary and self.dp_head is not None else None
-        return [feature_map.float() for feature_map in maps], None if iuv is None else iuv.float()
+        precise = self.grid.dtype
+        return [feature_map.to(precise) for feature_map in maps], None if iuv is None else iuv.to(precise)
 
     def _refine(self, maps: list[Tensor]) -> list[Prediction]:
         """The feedback loop: LEVELS + 1 predictions."""

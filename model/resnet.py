@@ -14,12 +14,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from pymaf_data.errors import CheckpointError
+from .state_dicts import fitted
 
 STAGES = (3, 4, 6, 3)
 CHANNELS = 2048
 _EXPANSION = 4
-_CLASSIFIER = ("fc.weight", "fc.bias")
 
 
 def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
@@ -86,25 +85,13 @@ class ResNet50(nn.Module):
             x = getattr(self, f"layer{stage + 1}")(x)
         return x
 
-    def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
-        """Take over torchvision's ``resnet50`` weights; its classifier is left out.
+    def load_imagenet(self, state: Mapping[str, Tensor], origin: str) -> None:
+        """Take over torchvision's ``resnet50`` weights, read from ``origin``; its classifier is left out.
 
         Raises:
-            CheckpointError: a key is missing, unknown, or has another shape.
+            CheckpointError: a key is missing, unknown, or has another shape, or a weight is not finite.
         """
-        wanted = {key: value for key, value in state.items() if key not in _CLASSIFIER}
-        own = self.state_dict()
-        # Weights saved before PyTorch 0.4.1 lack this counter, which momentum BatchNorm never reads.
-        for key in own.keys() - wanted.keys():
-            if key.endswith("num_batches_tracked"):
-                wanted[key] = own[key]
-        wrong = sorted(own.keys() ^ wanted.keys())
-        wrong += [key for key in own.keys() & wanted.keys() if own[key].shape != wanted[key].shape]
-        if wrong:
-            raise CheckpointError(
-                f"backbone weights differ from ResNet-50 at {len(wrong)} keys, first {wrong[0]!r}",
-                expected="the state dict of torchvision's resnet50",
-                action="save it with torch.save(torchvision.models.resnet50(weights=...).state_dict(), PATH).",
-            )
+        wanted = {key: value for key, value in state.items() if not key.startswith("fc.")}
+        action = "save it with torch.save(torchvision.models.resnet50(weights=...).state_dict(), PATH)."
         with torch.no_grad():
-            self.load_state_dict(wanted)
+            self.load_state_dict(fitted(wanted, self.state_dict(), origin, "torchvision's ResNet-50", action))

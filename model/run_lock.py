@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pymaf_data.errors import TrainingError
-from pymaf_data.storage.files import make_folder
+from pymaf_data.storage.files import make_folder, writing_to
 
 
 @contextmanager
@@ -19,10 +19,20 @@ def sole_writer(folder: Path) -> Iterator[None]:
         folder: ``runs/<name>``. The lock lies beside it, so that ``--overwrite`` may remove the folder.
 
     Raises:
-        TrainingError: another process trains this run.
+        TrainingError: another process trains this run, or what stands in the lock's place is no file.
+        NotWritable, DiskFull: the lock cannot be made.
     """
-    make_folder(folder.parent)
-    with (folder.parent / f".{folder.name}.lock").open("w") as handle:
+    path = folder.parent / f".{folder.name}.lock"
+    if path.exists() and not path.is_file():  # to open a pipe would be to wait for its other end
+        raise TrainingError(
+            f"{path} is no file",
+            expected="a lock, which is an empty file, or nothing",
+            action="remove it, or give this run another --name.",
+        )
+    with writing_to(path):
+        make_folder(folder.parent)
+        handle = path.open("a")
+    with handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

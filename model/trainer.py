@@ -171,17 +171,31 @@ class Trainer:
         """
         checkpoints.check_body(saved, self.model.body)
         checkpoints.load_state(self.model, saved.model, str(self.folder))
-        if len(saved.optimizer["param_groups"]) != len(self.optimizer.param_groups):
+        try:
+            self.optimizer.load_state_dict(saved.optimizer)
+            self._require_moments()
+            torch.set_rng_state(saved.rng["cpu"])
+            if self.device.type == "cuda" and saved.rng["cuda"]:
+                torch.cuda.set_rng_state(saved.rng["cuda"][0], self.device)
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError, RuntimeError) as error:
+            groups = saved.optimizer.get("param_groups")
+            counted = f"{len(groups)} groups of parameters" if isinstance(groups, list) else "no groups of parameters"
             raise CheckpointError(
-                f"the optimizer in {self.folder} has {len(saved.optimizer['param_groups'])} groups of parameters",
-                expected=f"{len(self.optimizer.param_groups)}, as this version of pymaf-data makes them",
+                f"optimizer and random state in {self.folder} do not fit ({type(error).__name__}; {counted})",
+                expected=f"{len(self.optimizer.param_groups)} groups, as this version of pymaf-data makes them",
                 action="begin the run anew with --overwrite, or go on with the version that began it.",
-            )
-        self.optimizer.load_state_dict(saved.optimizer)
-        torch.set_rng_state(saved.rng["cpu"])
-        if self.device.type == "cuda" and saved.rng["cuda"]:
-            torch.cuda.set_rng_state(saved.rng["cuda"][0], self.device)
+            ) from None
         self.step = saved.step
+
+    def _require_moments(self) -> None:
+        """Refuse moments of other shapes than their parameters', which torch would notice at the next step only.
+
+        Raises:
+            ValueError: there are such.
+        """
+        for parameter, moments in self.optimizer.state.items():
+            if any(moments[name].shape != parameter.shape for name in ("exp_avg", "exp_avg_sq")):
+                raise ValueError("moments of another shape")
 
     def _batches(self) -> Iterator[Batch]:
         """From the present step on, without end of epochs, to the last step."""

@@ -33,7 +33,7 @@ from pymaf_data.render import Atlas, atlas_of_body
 from pymaf_data.report.history import OPTIONS, PROVENANCE
 from pymaf_data.sources import is_held_out
 from pymaf_data.storage import Store, open_store
-from pymaf_data.storage.files import LocalFiles
+from pymaf_data.storage.files import UNFINISHED, LocalFiles, writing_to
 from pymaf_data.storage.inspect import licences
 
 from . import checkpoint as checkpoints
@@ -76,7 +76,11 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
     options = with_held_out(options, root)
     stores = [open_store(path) for path in training_paths(options, root)]
     require_supervision(stores, options)
-    with sole_writer(root.runs / options.name):
+    folder = root.runs / options.name
+    with sole_writer(folder):
+        # Only now is nobody else writing: what a killed run left unfinished can go.
+        with writing_to(folder):
+            LocalFiles(folder).remove(UNFINISHED)
         return _trainer(options, stores, root).run(progress)
 
 
@@ -92,8 +96,8 @@ def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot) -> 
     atlas = atlas_of_body(body.name, root.assets)
     loader = Loader(stores, body, atlas, _loader_options(options))
     model = PyMAF(body, options.model, options.frame)
-    if options.backbone is not None and saved is None:
-        model.feature_extractor.load_imagenet(checkpoints.load_tensors(options.backbone))
+    if saved is None:
+        _start_trunk(model, options)
     provenance = _provenance(stores)
     trainer = Trainer(
         model.to(device),
@@ -144,6 +148,17 @@ def with_held_out(options: TrainOptions, root: DataRoot) -> TrainOptions:
     )
     validation = options.validation.model_copy(update={"stores": options.validation.stores or measured})
     return options.model_copy(update={"validation": validation, "stores": learned})
+
+
+def _start_trunk(model: PyMAF, options: TrainOptions) -> None:
+    """Load the backbone's weights, or say that there are none where nobody said that this is meant."""
+    if options.backbone is not None:
+        checkpoints.load_backbone(model.feature_extractor, options.backbone)
+    elif "backbone" not in options.model_fields_set:
+        logger.warning(
+            "the trunk starts from nothing and needs far longer to learn: --backbone takes torchvision's ImageNet "
+            "weights (`pymaf-data doctor` says where they come from); `backbone: null` in a recipe means it so"
+        )
 
 
 def training_paths(options: TrainOptions, root: DataRoot) -> list[Path]:
@@ -309,4 +324,4 @@ def _describe(stores: Sequence[Store]) -> list[dict[str, Any]]:
 
 def _write_json(folder: Path, content: dict[str, dict[str, Any]]) -> None:
     texts = {name: json.dumps(value, indent=2, sort_keys=True) + "\n" for name, value in content.items()}
-    LocalFiles(folder).write({name: [text.encode()] for name, text in texts.items()}, temporary="")
+    LocalFiles(folder).write({name: [text.encode()] for name, text in texts.items()}, UNFINISHED)

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from pymaf_data.config import StrictModel
 from pymaf_data.errors import TrainingError
-from pymaf_data.storage.files import LocalFiles, make_folder, writing_to
+from pymaf_data.storage.files import UNFINISHED, LocalFiles, make_folder, writing_to
 
 HISTORY = "history.jsonl"
 OPTIONS = "options.json"
@@ -65,7 +65,7 @@ class History:
         make_folder(folder)
         known = _parsed(self._path) if step else []
         kept = [text.encode() + b"\n" for text, line in known if line.step <= step]
-        LocalFiles(folder).write({HISTORY: kept}, temporary="")
+        LocalFiles(folder).write({HISTORY: kept}, UNFINISHED)
 
     def append(self, line: HistoryLine) -> None:
         """Add a line.

@@ -13,9 +13,9 @@ from pymaf_data.digest import digest_file, digest_json
 from pymaf_data.progress import Progress
 from pymaf_data.report.history import HISTORY, OPTIONS, PROVENANCE, HistoryLine, read_history, read_json
 from pymaf_data.report.html import Page, design
-from pymaf_data.report.run_pictures import Drawer, shown_steps
+from pymaf_data.report.run_pictures import Drawer
 from pymaf_data.report.snapshots import SnapshotFolder
-from pymaf_data.report.thumbnails import encode
+from pymaf_data.report.thumbnails import body_with, encode
 
 _PATHS = ("stores", "backbone")
 
@@ -27,9 +27,8 @@ def run_page(folder: Path, progress: Progress | None = None) -> Page:
         TrainingError: the run has no history, or files that a trainer did not write.
     """
     lines, name = read_history(folder), folder.resolve().name
-    snapshots = SnapshotFolder(folder)
-    drawer = Drawer.of(snapshots)
-    steps = shown_steps(snapshots.steps()) if drawer is not None else []
+    drawer = Drawer.of(SnapshotFolder(folder))
+    steps = drawer.steps if drawer is not None else []
     notes = []
     if drawer is not None and drawer.body is None:
         notes.append("The bodies are not drawn: the body of this run is not on this machine.")
@@ -54,10 +53,9 @@ def shows(folder: Path) -> str:
     known = sorted(path.name for path in snapshots.path.glob("*.npz"))
     digests = [digest_file(folder / name) for name in files if (folder / name).is_file()]
     digests += [digest_file(snapshots.path / name) for name in known]
-    drawer = Drawer.of(snapshots)
-    return digest_json(
-        [design(), __version__, folder.resolve().name, digests, known, drawer is None or drawer.body is not None]
-    )
+    persons = snapshots.persons()
+    drawn = persons is None or body_with(str(persons.body), str(persons.body_digest)) is not None
+    return digest_json([design(), __version__, folder.resolve().name, digests, known, drawn])
 
 
 def columns(lines: Sequence[HistoryLine]) -> dict[str, Any]:

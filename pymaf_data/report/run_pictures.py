@@ -37,11 +37,13 @@ class Drawer:
     Attributes:
         persons: who they are.
         body: the body of the run; None where it is not on this machine, so that views alone are drawn.
+        steps: those to show; damaged snapshots are left out.
     """
 
     persons: SnapshotPersons
     body: BodyModel | None
     folder: SnapshotFolder
+    steps: list[int]
 
     @classmethod
     def of(cls, folder: SnapshotFolder) -> Drawer | None:
@@ -51,9 +53,10 @@ class Drawer:
             TrainingError: the snapshots are not what a trainer writes.
         """
         persons = folder.persons()
-        if persons is None or not folder.steps():
+        steps = shown_steps(folder.whole_steps()) if persons is not None else []
+        if persons is None or not steps:
             return None
-        return cls(persons, body_with(str(persons.body), str(persons.body_digest)), folder)
+        return cls(persons, body_with(str(persons.body), str(persons.body_digest)), folder, steps)
 
     def __len__(self) -> int:
         return len(self.persons.view)

@@ -7,7 +7,7 @@ from pathlib import Path
 from pymaf_data.errors import TrainingError
 from pymaf_data.report.gather import gather
 from pymaf_data.report.persons import FIT, IUV, KEYPOINTS, SIDE
-from pymaf_data.report.run_pictures import Drawer, shown_steps
+from pymaf_data.report.run_pictures import Drawer
 from pymaf_data.report.selection import select
 from pymaf_data.report.sheet import SheetRow, compose_sheet, save_sheet
 from pymaf_data.report.snapshots import SnapshotFolder
@@ -41,15 +41,14 @@ def run_sheet(folder: Path, out: Path) -> Path:
         TrainingError: the run keeps no snapshots.
         DiskFull, NotWritable: the sheet cannot be written.
     """
-    snapshots = SnapshotFolder(folder)
-    drawer = Drawer.of(snapshots)
+    drawer = Drawer.of(SnapshotFolder(folder))
     if drawer is None:
         raise TrainingError(
-            f"{folder} holds no snapshots, so there is nothing to draw",
+            f"{folder} holds no whole snapshots, so there is nothing to draw",
             expected="a run with snapshots.persons above 0",
             action="leave --sheet out, or go on with the run, which keeps them from then on.",
         )
-    steps = shown_steps(snapshots.steps())
+    steps = drawer.steps
     titles = {"view": "picture", "truth": "target"} | {str(step): f"step {step}" for step in steps}
     rows = []
     for k, error in enumerate(drawer.described(steps)["mpjpe"]):

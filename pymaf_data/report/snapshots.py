@@ -4,12 +4,14 @@
     snapshots/step-00001000.npz the network's bodies after each iteration
 
 Parameters, not pictures: a snapshot of six persons takes 22 kB, and a report draws it in any way it likes. A snapshot
-belongs to its persons: where the persons change, the earlier ones go.
+belongs to its persons: where the persons change, the earlier ones go. Each file carries a digest; see
+:mod:`pymaf_data.storage.archives`.
 """
 
 from __future__ import annotations
 
 import io
+import logging
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,8 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pymaf_data.errors import RawDataCorrupt, TrainingError
-from pymaf_data.storage.files import LocalFiles
-from pymaf_data.untrusted.npz import read_npz
+from pymaf_data.storage.archives import seal, seal_holds
+from pymaf_data.storage.files import UNFINISHED, LocalFiles
+from pymaf_data.untrusted import read_npz, read_whole
+
+logger = logging.getLogger(__name__)
 
 FOLDER = "snapshots"
 _PERSONS = "persons.npz"
@@ -73,14 +78,19 @@ class SnapshotFolder:
 
     def begin(self, persons: SnapshotPersons, step: int) -> None:
         """Keep the snapshots of these persons up to a step, where the run stands; forget all others."""
-        known = self.persons()
+        try:
+            known = self.persons()
+        except TrainingError as error:  # whose snapshots they are cannot be told, and a run need not end for that
+            logger.warning("%s; the run keeps snapshots anew", error.found)
+            known = None
         same = known is not None and all(np.array_equal(a, b) for a, b in _pairs(known, persons))
         files = LocalFiles(self.path)
+        files.remove(UNFINISHED)
         for number in self.steps():
             if not same or number > step:
                 files.remove(_name(number))
         if not same:
-            files.write({_PERSONS: [_bytes(persons)]}, temporary="")
+            files.write({_PERSONS: _bytes(persons)}, UNFINISHED)
 
     def write(self, step: int, snapshot: Snapshot) -> None:
         """Write one, whole.
@@ -88,12 +98,23 @@ class SnapshotFolder:
         Raises:
             DiskFull, NotWritable: it cannot be written.
         """
-        LocalFiles(self.path).write({_name(step): [_bytes(snapshot)]}, temporary="")
+        LocalFiles(self.path).write({_name(step): _bytes(snapshot)}, UNFINISHED)
 
     def steps(self) -> list[int]:
         """The steps that there are snapshots of, in order."""
         found = [_STEP.fullmatch(entry.name) for entry in self.path.glob("step-*.npz")]
         return sorted(int(match.group(1)) for match in found if match)
+
+    def whole_steps(self) -> list[int]:
+        """Those of :meth:`steps` whose snapshot is whole; each of the others is named in a warning."""
+        found = []
+        for step in self.steps():
+            try:
+                self.read(step)
+                found.append(step)
+            except TrainingError as error:
+                logger.warning("%s; it is left out", error.found)
+        return found
 
     def persons(self) -> SnapshotPersons | None:
         """The persons, or None before the first snapshot.
@@ -121,18 +142,22 @@ def _pairs(first: SnapshotPersons, second: SnapshotPersons) -> list[tuple[np.nda
     return [(value, getattr(second, name)) for name, value in vars(first).items()]
 
 
-def _bytes(content: SnapshotPersons | Snapshot) -> bytes:
+def _bytes(content: SnapshotPersons | Snapshot) -> list[bytes]:
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **asdict(content))
-    return buffer.getvalue()
+    comment = seal(buffer.getbuffer())
+    return [buffer.getvalue(), comment]
 
 
 def _load(path: Path, kind: type[SnapshotPersons] | type[Snapshot]) -> dict[str, np.ndarray]:
     try:
-        return read_npz(path, kind.__dataclass_fields__)
+        data = read_whole(path)
+        if seal_holds(np.frombuffer(data, np.uint8)) is False:
+            raise RawDataCorrupt(f"{path} is damaged: its bytes are not those that were written")
+        return read_npz(data, kind.__dataclass_fields__, origin=str(path))
     except RawDataCorrupt as error:
         raise TrainingError(
-            f"{path} cannot be read as a snapshot: {error.found}",
-            expected="arrays as the trainer writes them",
-            action="remove the snapshots folder; the run writes new ones.",
+            error.found,
+            expected="a snapshot as the trainer writes it",
+            action="remove the file; without persons.npz remove the folder, and the run keeps snapshots anew.",
         ) from None

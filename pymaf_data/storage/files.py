@@ -22,6 +22,8 @@ import numpy as np
 
 from pymaf_data.errors import DiskFull, NotWritable
 
+UNFINISHED = ".unfinished"
+"""A folder for unfinished bytes beside what they are to become, outside stores; the one who may write clears it."""
 _MANY_FILES = 65536
 _SYNC_THREADS = 8
 _FULL = (errno.ENOSPC, errno.EDQUOT)

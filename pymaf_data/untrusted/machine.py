@@ -28,7 +28,7 @@ class Refused(Exception):
 
 
 class Machine:
-    """Runs one pickle.
+    """Runs one pickle. Names, calls, states and persistent ids are what readers of a format may take otherwise.
 
     Args:
         data: the pickle.
@@ -58,6 +58,11 @@ class Machine:
                 raise Refused(_REFUSED[code]) if code in _REFUSED else ValueError(f"0x{code:02x} is no opcode")
             _OPCODES[code](self)
         raise ValueError("it ends too early")
+
+    @property
+    def end(self) -> int:
+        """Where the pickle ended, once it has run: what follows may be another."""
+        return self._at
 
     # Reading
 
@@ -194,6 +199,9 @@ class Machine:
         elif state:
             raise TypeError(f"a state for a {type(record).__name__}")
 
+    def _persistent(self, name: Any) -> None:
+        raise Refused("a persistent id (PyTorch's checkpoints have such)")
+
     def _protocol(self) -> None:
         if self._take(1)[0] > 5:
             raise ValueError("a protocol above 5")
@@ -281,8 +289,10 @@ _OPCODES: dict[int, Callable[[Machine], Any]] = {
         "o": Machine._object,
         "R": Machine._reduce,
         "\x81": Machine._reduce,
-        "\x92": Machine._new_with_names,
-        "b": Machine._build,
+        "\x92": lambda m: m._new_with_names(),
+        "b": lambda m: m._build(),
+        "P": lambda m: m._persistent(m._line()),
+        "Q": lambda m: m._persistent(m._stack.pop()),
         "p": lambda m: m._put(_decimal(m._line())),
         "q": lambda m: m._put(m._take(1)[0]),
         "r": lambda m: m._put(m._number("<I")),
@@ -295,7 +305,6 @@ _OPCODES: dict[int, Callable[[Machine], Any]] = {
     }.items()
 }
 _REFUSED = {
-    **dict.fromkeys(b"PQ", "a persistent id (an older PyTorch checkpoint has such)"),
     **dict.fromkeys(b"\x82\x83\x84", "the extension registry"),
     **dict.fromkeys(b"\x97\x98", "buffers outside the file"),
 }

@@ -96,6 +96,30 @@ def test_uv_is_summed_in_each_pixels_own_channel(pixels: str) -> None:
     assert float(found) == pytest.approx(expected / 3, rel=1e-10)  # by the full batch, not by the valid
 
 
+@pytest.mark.parametrize("pixels", ["all", "foreground"])
+def test_the_mean_of_uv_does_not_depend_on_the_size_of_the_map(pixels: str, make_batch: Callable[..., Any]) -> None:
+    """The same map at half and at full size: the released sum is four times as large, the mean is the same."""
+    random = torch.Generator().manual_seed(5)
+    part = torch.randint(0, 25, (2, 8, 8), generator=random)
+    predicted, target = torch.randn(2, 25, 8, 8, generator=random), torch.rand(2, 8, 8, generator=random)
+    valid = torch.tensor([True, True])
+    twice = [field.repeat_interleave(2, -1).repeat_interleave(2, -2) for field in (predicted, target, part)]
+    small, large = ((predicted, target, part, valid, pixels), (*twice, valid, pixels))
+    assert float(losses.uv_loss(*large)) == pytest.approx(4 * float(losses.uv_loss(*small)), rel=1e-5)
+    mean = float(losses.uv_loss(*small, "mean"))
+    assert float(losses.uv_loss(*large, "mean")) == pytest.approx(mean, rel=1e-5)
+    assert mean == pytest.approx(float(losses.uv_loss(*small)) / 64, rel=1e-6)
+
+
+def test_the_mean_of_uv_is_an_option_and_the_sum_is_released(make_batch: Callable[..., Any]) -> None:
+    batch, logits = make_batch(1), logits_of(1)
+    assert OPTIONS.uv_reduction == "sum"
+    released = losses.iuv_losses(logits, batch, OPTIONS)
+    same = losses.iuv_losses(logits, batch, LossOptions(uv_reduction="mean", uv=1568.0))
+    for name in ("u", "v"):
+        assert float(same[name].detach()) == pytest.approx(float(released[name].detach()), rel=1e-5)
+
+
 def test_parts_are_plain_cross_entropy_over_valid_maps(make_batch: Callable[..., Any]) -> None:
     batch, logits = make_batch(3), logits_of(3)
     batch = replace(batch, has_iuv=torch.tensor([True, False, True]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -134,6 +136,46 @@ def test_pictures_are_normalised_by_imagenet() -> None:
     image = torch.full((1, 3, 2, 2), 255, dtype=torch.uint8)
     expected = (1 - np.array([0.485, 0.456, 0.406])) / [0.229, 0.224, 0.225]
     np.testing.assert_allclose(normalise(image)[0, :, 0, 0], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("converted", [True, False])
+def test_network_and_losses_work_in_float64(converted: bool, shallow, make_batch) -> None:
+    """Their gradient is that of central differences, which float32 anywhere would drown in rounding."""
+    from pymaf_data.body import load_body
+    from pymaf_data.model.losses import pymaf_losses
+    from pymaf_data.model.measures import iteration_errors
+    from pymaf_data.model.options import LossOptions
+
+    torch.manual_seed(0)
+    body = load_body("free", dtype=torch.float32 if converted else torch.float64)
+    model = PyMAF(body, ModelOptions(view_size=64)).double().eval()
+    made = make_batch(1)._each(lambda value: value.double() if value.is_floating_point() else value)
+    middle = slice(20, 36)  # a quarter of 64 px
+    batch = replace(made, part=made.part[:, middle, middle], uv=made.uv[..., middle, middle])
+    image = normalise(torch.rand(1, 3, 64, 64, dtype=torch.float64) * 255)
+    assert image.dtype == torch.float64
+
+    def loss() -> torch.Tensor:
+        output = model(image, auxiliary=True)
+        assert {value.dtype for one in output.predictions for value in (*one.parameters, *one[1:])} == {torch.float64}
+        terms = pymaf_losses(output, batch, LossOptions())
+        assert set(iteration_errors(output, batch, body)) == {"M0", "M1", "M2", "M3"}
+        assert {value.dtype for value in terms.values()} == {torch.float64}
+        return torch.stack(list(terms.values())).sum()
+
+    # What flows between iterations is detached, so only the last one's own weights have a whole derivative.
+    for weight in (model.regressor[2].decpose.weight, model.regressor[2].deccam.weight, model.dp_head.predict_u.weight):
+        model.zero_grad()
+        loss().backward()
+        direction = torch.randn_like(weight)
+        slope, step = float((weight.grad * direction).sum()), 1e-6
+        with torch.no_grad():
+            weight += step * direction
+            above = float(loss())
+            weight -= 2 * step * direction
+            below = float(loss())
+            weight += step * direction
+        assert (above - below) / (2 * step) == pytest.approx(slope, rel=1e-5)
 
 
 def test_learning_rates() -> None:

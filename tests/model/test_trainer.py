@@ -175,6 +175,28 @@ def test_an_optimizer_of_another_version_is_refused(
     assert "--overwrite" in str(refused.value)
 
 
+def test_an_optimizer_or_random_state_that_does_not_fit_is_refused(
+    trainer_for: Callable[..., Trainer], four_steps: Trainer, tmp_path: Path
+) -> None:
+    """Not at the next step, by torch, with a stack."""
+    saved, trainer = checkpoints.read(four_steps.folder / checkpoints.FILE), trainer_for(tmp_path, 4)
+    state = saved.optimizer["state"]
+    broken = [
+        {"optimizer": saved.optimizer | {"state": state | {0: state[0] | {"exp_avg": torch.zeros(3)}}}},
+        {"optimizer": saved.optimizer | {"state": state | {0: {"step": torch.tensor(1.0)}}}},
+        {"optimizer": {}},
+        {"optimizer": {"param_groups": 3, "state": {}}},
+        {"rng": {"cpu": torch.zeros(3, dtype=torch.uint8), "cuda": []}},
+        {"rng": {}},
+    ]
+    for change in broken:
+        with pytest.raises(CheckpointError, match="do not fit"):
+            trainer.restore(replace(saved, **change))
+    weights = saved.model | {"feature_extractor.bn1.bias": torch.full((64,), float("nan"))}
+    with pytest.raises(CheckpointError, match=r"not finite \(feature_extractor\.bn1\.bias\)"):
+        trainer.restore(replace(saved, model=weights))
+
+
 def test_what_is_no_checkpoint_is_refused_without_running_it(tmp_path: Path) -> None:
     class Evil:
         def __reduce__(self) -> tuple[Any, ...]:
@@ -287,3 +309,6 @@ def test_snapshots_hold_every_iteration_of_the_same_persons(
     assert folder.steps() == [0], "what lies after the step at which a run stands is forgotten"
     folder.begin(dataclasses.replace(persons, betas=persons.betas + 1), 0)
     assert folder.steps() == [], "snapshots of other persons are forgotten"
+    (folder.path / "persons.npz").write_bytes(b"PK")
+    folder.begin(persons, 0)  # a run need not end for that
+    assert np.array_equal(folder.persons().row, persons.row)

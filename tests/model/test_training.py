@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -214,6 +218,70 @@ def test_two_commands_never_share_a_run(root: Path, refusals: list[PymafDataErro
     with sole_writer(root / "runs" / "shared"), pytest.raises(TrainingError, match="another process"):
         train(options)
     assert train(options).step == 1
+
+
+KILLED = """
+import os, signal, sys
+import pymaf_data.model.resnet as resnet
+from pymaf_data.model import TrainOptions, train
+
+def deadly(number, mode, whole=os.fchmod):  # what is called when the bytes of a file are written
+    if os.fstat(number).st_size > 1_000_000:
+        os.kill(os.getpid(), signal.SIGKILL)
+    whole(number, mode)
+
+resnet.STAGES, os.fchmod = (1, 1, 1, 1), deadly
+train(TrainOptions.parse(eval(sys.argv[1]), "test"))
+"""
+
+
+def test_a_run_that_is_killed_while_it_saves_leaves_nothing_behind(root: Path, refusals: list[PymafDataError]) -> None:
+    run, options = root / "runs" / "killed", QUICK | {"name": "killed", "steps": 1, "backbone": None}
+    assert train(TrainOptions.parse(options, "test")).step == 1
+    command = [sys.executable, "-c", KILLED, repr(options | {"steps": 2})]
+    done = subprocess.run(command, env=os.environ | {VARIABLE: str(root)}, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert any(path.stat().st_size > 1_000_000 for path in (run / ".unfinished").iterdir())
+    (run / "snapshots" / ".unfinished" / "tmpleft").write_bytes(b"of a snapshot")
+    assert train(TrainOptions.parse(options | {"steps": 2}, "test")).resumed_from == 1
+    assert [path for folder in run.rglob(".unfinished") for path in folder.iterdir()] == []
+
+
+def test_a_damaged_checkpoint_is_not_gone_on_from(root: Path, refusals: list[PymafDataError]) -> None:
+    path, options = root / "runs" / "flipped" / checkpoints.FILE, QUICK | {"name": "flipped", "steps": 1}
+    train(TrainOptions.parse(options, "test"))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(TrainingError, match="damaged"):
+        train(TrainOptions.parse(options | {"steps": 2}, "test"))
+
+
+def test_a_trunk_from_nothing_is_said_once_unless_it_is_meant(
+    root: Path, refusals: list[PymafDataError], caplog: pytest.LogCaptureFixture
+) -> None:
+    from pymaf_data.recipe import load_recipe, train_values
+
+    options = QUICK | {"name": "nothing"}
+    train(TrainOptions.parse(options | {"steps": 1}, "test"))
+    train(TrainOptions.parse(options | {"steps": 2}, "test"))  # goes on: nothing starts
+    assert caplog.text.count("the trunk starts from nothing") == 1
+    train(TrainOptions.parse(options | {"steps": 1, "backbone": None, "overwrite": True}, "test"))
+    assert caplog.text.count("the trunk starts from nothing") == 1
+    for recipe in ("world", "demo"):
+        assert train_values(load_recipe(recipe), DataRoot.default())["backbone"] is None
+
+
+def test_what_stands_in_the_place_of_the_lock_is_named(root: Path) -> None:
+    from pymaf_data.model.run_lock import sole_writer
+
+    runs = root / "runs"
+    runs.mkdir(parents=True, exist_ok=True)
+    (runs / ".folder.lock").mkdir()
+    os.mkfifo(runs / ".pipe.lock")
+    for name in ("folder", "pipe"):
+        with pytest.raises(TrainingError, match="is no file"), sole_writer(runs / name):
+            pass
 
 
 def test_held_out_persons_are_measured_and_never_trained_on(root: Path, refusals: list[PymafDataError]) -> None:

@@ -74,11 +74,43 @@ def test_a_line_cut_short_is_left_out_and_nonsense_is_named(run_folder: Path, tm
         read_history(copy)
 
 
-def test_damaged_snapshots_are_named(run_folder: Path, tmp_path: Path) -> None:
+def test_damaged_snapshots_are_named_and_left_out(
+    run_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     copy = shutil.copytree(run_folder, tmp_path / "run")
-    (copy / "snapshots" / "step-00000040.npz").write_bytes(b"PK no archive")
-    with pytest.raises(TrainingError, match="step-00000040"):
+    steps = SnapshotFolder(copy).steps()
+    damaged = copy / "snapshots" / f"step-{steps[-1]:08d}.npz"
+    damaged.write_bytes(damaged.read_bytes()[:-5])
+    drawer = Drawer.of(SnapshotFolder(copy))
+    assert drawer is not None
+    assert drawer.steps == steps[:-1]
+    assert damaged.name in caplog.text
+    assert run_page(copy).meta["persons"]["steps"] == steps[:-1]
+    for step in steps:
+        (copy / "snapshots" / f"step-{step:08d}.npz").write_bytes(b"PK no archive")
+    assert run_page(copy).meta["persons"] is None
+    (copy / "snapshots" / "persons.npz").write_bytes(b"")
+    with pytest.raises(TrainingError, match=r"persons\.npz"):
         run_page(copy)
+
+
+def test_a_bit_that_changed_in_a_snapshot_is_noticed(run_folder: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run_folder, tmp_path / "run")
+    folder = SnapshotFolder(copy)
+    step = folder.steps()[0]
+    path = folder.path / f"step-{step:08d}.npz"
+    data, expected = path.read_bytes(), folder.read(step)
+    with np.load(path) as file:  # NumPy's own reader opens a sealed file
+        np.testing.assert_array_equal(file["mpjpe"], expected.mpjpe)
+    for place in range(0, 8 * len(data), 8 * len(data) // 97):
+        changed = bytearray(data)
+        changed[place // 8] ^= 1 << place % 8
+        path.write_bytes(changed)
+        with pytest.raises(TrainingError, match="damaged"):
+            folder.read(step)
+    with path.open("wb") as handle:  # as versions before the digest wrote it
+        np.savez(handle, **vars(expected))
+    np.testing.assert_array_equal(folder.read(step).rotation, expected.rotation)
 
 
 def test_a_run_goes_where_reports_go_and_has_a_sheet(

@@ -105,11 +105,6 @@ def read_head(files: Files) -> dict[str, Any]:
     return head
 
 
-def plan_digest(head: dict[str, Any]) -> str:
-    """The plan digest of a stored head."""
-    return digest_json({key: value for key, value in head.items() if key not in ("format_version", "provenance")})
-
-
 def read_rows(files: Files, head: dict[str, Any]) -> list[tuple[str, int]]:
     """(image name, annotation id) of every row.
 
@@ -132,7 +127,7 @@ def require_same(files: Files, plan: Plan, store: str) -> None:
         StoreChanged: naming what differs, old value first.
     """
     stored = read_head(files)
-    if plan_digest(stored) == plan.digest:
+    if commits.plan_digest(stored) == plan.digest:
         return
     rows = read_rows(files, stored)
     found = [*differences(stored, plan.head), *_row_differences(rows, plan)]

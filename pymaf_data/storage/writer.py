@@ -146,10 +146,10 @@ def begin_stage(
 ) -> StageWriter:
     """See :meth:`Store.stage`; ``head`` is the plan's."""
     lock.require_held(root, key.stage, token)
-    if key.stage == layout.INGEST and key.digest != plan.plan_digest(head):
+    if key.stage == layout.INGEST and key.digest != commits.plan_digest(head):
         raise StoreChanged(
             f"stage ingest of generation {key.short}",
-            expected=f"the plan's digest, {plan.plan_digest(head)} (Plan.digest)",
+            expected=f"the plan's digest, {commits.plan_digest(head)} (Plan.digest)",
         )
     writer = StageWriter(root, _begun(LocalFiles(root), head, key, specs, attributes), token)
     missing = sum(span.stop - span.start for span in map(writer.rows, writer.missing()))

@@ -15,7 +15,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import NoReturn, Protocol, TypeAlias
 
@@ -25,6 +25,7 @@ from pymaf_data.errors import DiskFull, NotWritable, StoreDamaged
 
 _MANY_FILES = 65536
 _SYNC_THREADS = 8
+_REMOVALS = 100
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST),
@@ -144,9 +145,21 @@ class LocalFiles:
         """See :class:`Files`."""
         target = self.root / prefix
         if target.is_dir() and not target.is_symlink():
-            shutil.rmtree(target)
+            _remove_tree(target)
         else:
             target.unlink(missing_ok=True)
+
+
+def _remove_tree(folder: Path) -> None:
+    """Remove a folder in which another, who lost his lock, may be removing or making files at this moment."""
+    for attempt in range(_REMOVALS):
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTEMPTY) or attempt == _REMOVALS - 1:
+                raise
+        if not folder.exists():
+            return
 
 
 def open_file(path: Path, flags: int = os.O_RDONLY) -> int:
@@ -154,9 +167,9 @@ def open_file(path: Path, flags: int = os.O_RDONLY) -> int:
 
     Raises:
         FileNotFoundError: nothing is there.
-        StoreDamaged: something else is there, or it cannot be read.
+        StoreDamaged: something else is there, or it cannot be read. (To write, see :func:`writing_to`.)
     """
-    with _reading(path):
+    with nullcontext() if flags & (os.O_RDWR | os.O_WRONLY) else _reading(path):
         number = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
         try:
             _regular(os.fstat(number), path)

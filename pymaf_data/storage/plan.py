@@ -16,6 +16,11 @@ from pymaf_data.errors import ConfigError, StoreChanged, StoreDamaged
 from pymaf_data.storage import commits, layout
 from pymaf_data.storage.files import Files
 
+_MEMBERS = {
+    **dict.fromkeys(("dataset", "split", "manifest_digest", "rows_sha256"), str),
+    **dict.fromkeys(("persons", "shard"), int),
+    **dict.fromkeys(("inputs", "options", "provenance"), dict),
+}
 ACTION = "the plan cannot be made again in place: run `pymaf-data ingest … --overwrite`."
 
 
@@ -102,6 +107,11 @@ def read_head(files: Files) -> dict[str, Any]:
     except FileNotFoundError:
         raise StoreDamaged(f"{layout.PLAN} is missing", action=ACTION) from None
     layout.check_version(head.get("format_version"), layout.PLAN)
+    if (
+        not all(isinstance(head.get(key), kind) for key, kind in _MEMBERS.items())
+        or min(head["persons"], head["shard"]) < 1
+    ):
+        raise StoreDamaged(f"{layout.PLAN} lacks a member, or holds one of another kind", action=ACTION)
     return head
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pymaf_data.errors import TrainingError
-from pymaf_data.storage.files import make_folder
+from pymaf_data.storage.files import make_folder, writing_to
 
 
 @contextmanager
@@ -20,9 +20,12 @@ def sole_writer(folder: Path) -> Iterator[None]:
 
     Raises:
         TrainingError: another process trains this run.
+        DiskFull, NotWritable: there is no place for the lock.
     """
-    make_folder(folder.parent)
-    with (folder.parent / f".{folder.name}.lock").open("w") as handle:
+    with writing_to(folder.parent):
+        make_folder(folder.parent)
+        handle = (folder.parent / f".{folder.name}.lock").open("w")
+    with handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -20,7 +20,7 @@ from pymaf_data.storage.files import Files
 from pymaf_data.storage.shard import Bytes, Grid, damaged, decode_index, open_chunk
 from pymaf_data.storage.specs import ArraySpec, decode_chunk_into
 
-# A shard's own checksums do not say whose they are. Up to this size, SHA-256 of the whole costs a few milliseconds, once.
+# A shard's own checksums do not say whose they are. Up to this size, SHA-256 of the whole costs a few milliseconds.
 BOUND_BYTES = 4 << 20
 
 

@@ -211,7 +211,7 @@ def require_store(root: Path) -> None:
         version = _root_version(root)
         if version is not None:
             layout.check_version(version, str(root))
-        elif not (root / layout.PLAN).is_file():
+        elif not os.path.lexists(root / layout.PLAN):
             raise NotAStore(
                 f"{root} is a folder, but not a pymaf-data store",
                 expected=f"{layout.ROOT_METADATA} with the attribute format = {layout.FORMAT!r}",

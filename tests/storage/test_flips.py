@@ -17,7 +17,7 @@ from pymaf_data.storage import open_store, verify
 
 ARRAYS = ("image", "box", "annotation_id", "present", "reason", "fits/truth/pose", "fits/truth/valid")
 LATER = ("choice/source", "iuv/uv", "iuv/rendered")
-FLIPS = 8  # of each kind of file
+FLIPS = 6  # of each kind of file
 
 
 def kinds(store: Path) -> dict[str, list[Path]]:

@@ -22,7 +22,6 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
 from pymaf_data.config import StrictModel
 from pymaf_data.errors import CheckpointError, TrainingError
@@ -34,6 +33,7 @@ from . import checkpoint as checkpoints
 from .checkpoint import Checkpoint
 from .images import normalise
 from .interrupt import StopRequest
+from .logs import Logs
 from .losses import pymaf_losses
 from .measures import iteration_errors
 from .optimisation import freeze_statistics, learning_rate, make_optimizer, measure_statistics, set_rate
@@ -121,12 +121,13 @@ class Trainer:
 
         Raises:
             TrainingError: a loss or gradient is not finite.
+            DiskFull: no room for checkpoint, history or logs; the last checkpoint stays.
             KeyboardInterrupt: Ctrl-C, after a checkpoint was written.
         """
         start, begun = self.step, time.monotonic()
         if start < self.total:
             history = History(self.folder, start)
-            with SummaryWriter(str(self.folder / LOGS), purge_step=start + 1) as logs, StopRequest() as stop:
+            with Logs(self.folder / LOGS, purge_step=start + 1) as logs, StopRequest() as stop:
                 self._prepare()
                 self._begin_watch(logs, history)
                 for batch in self._batches():
@@ -213,7 +214,7 @@ class Trainer:
             measure_statistics(self.model, (normalise(batch.image.to(self.device)) for batch in batches))
             torch.set_rng_state(state)
 
-    def _advance(self, batch: Batch, logs: SummaryWriter, history: History) -> None:
+    def _advance(self, batch: Batch, logs: Logs, history: History) -> None:
         """One optimizer step."""
         self.model.train()
         if self.options.optimizer.fixed_statistics:
@@ -234,7 +235,7 @@ class Trainer:
             values = {name: float(value.detach()) for name, value in scalars.items()} | {"learning_rate": rate}
             self._log(logs, history, values, output, batch)
 
-    def _begin_watch(self, logs: SummaryWriter, history: History) -> None:
+    def _begin_watch(self, logs: Logs, history: History) -> None:
         """Tell the watchers where the run stands; a new run is looked at before it learns anything."""
         for watcher in self._watchers:
             watcher.begin(self.step, self.model)
@@ -242,7 +243,7 @@ class Trainer:
             self._watch(logs, history)
 
     @torch.no_grad()
-    def _watch(self, logs: SummaryWriter, history: History) -> None:
+    def _watch(self, logs: Logs, history: History) -> None:
         due = [watcher for watcher in self._watchers if self._due(watcher.every)]
         if not due:
             return
@@ -282,9 +283,7 @@ class Trainer:
     def _due(self, every: int) -> bool:
         return self.step % every == 0 or self.step == self.total
 
-    def _log(
-        self, logs: SummaryWriter, history: History, values: dict[str, float], output: PyMAFOutput, batch: Batch
-    ) -> None:
+    def _log(self, logs: Logs, history: History, values: dict[str, float], output: PyMAFOutput, batch: Batch) -> None:
         self._losses = {name: value for name, value in values.items() if name not in _NO_LOSS}
         self._errors = iteration_errors(output, batch, self.model.body)
         persons = int(batch.has_fit.sum())
@@ -302,7 +301,7 @@ class Trainer:
         progress(self.step, self.total, f"loss {self._losses.get('loss', math.nan):.2f}{error}, {rate:.2g} steps/s")
 
 
-def _log_errors(logs: SummaryWriter, errors: Errors, prefix: str, step: int) -> None:
+def _log_errors(logs: Logs, errors: Errors, prefix: str, step: int) -> None:
     for iteration, measures in errors.items():
         for name, value in measures.items():
             logs.add_scalar(f"{prefix}{name}_mm/{iteration}", value, step)

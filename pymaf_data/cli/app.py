@@ -6,6 +6,7 @@ message; a stack appears only for a defect of pymaf-data itself, or with ``PYMAF
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -84,9 +85,13 @@ def run(arguments: list[str] | None = None) -> None:
         _say(str(error))
         sys.exit(error.exit_code)
     except OSError as error:
-        # What the system refuses about a file is the user's to mend: a folder that may not be read, a bad disk.
-        if error.filename is None or os.environ.get("PYMAF_DATA_DEBUG"):
+        # What the system refuses about a file is the user's to mend: a folder that may not be read, a bad or full disk.
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if (error.filename is None and not full) or os.environ.get("PYMAF_DATA_DEBUG"):
             raise
+        if full:
+            _say(f"the disk is full: {error}\nWhat to do: free some space and run the same command again.")
+            sys.exit(1)
         _say(f"{error.filename}: {error.strerror}\nWhat to do: check the path, who may use it, and its disk.")
         sys.exit(1)
 

@@ -29,8 +29,7 @@ def command(
     """
     from pymaf_data.cli.progress import progress
     from pymaf_data.paths import DataRoot
-    from pymaf_data.stages.iuv_plan import stale_maps
-    from pymaf_data.storage import open_store, verify
+    from pymaf_data.storage import verify
 
     results: dict[str, list[Finding]] = {}
     for path in DataRoot.default().require_stores(stores or []):
@@ -38,7 +37,7 @@ def command(
             found = verify(path, report)
         # What lies in a damaged store is not asked for its meaning.
         damaged = any(finding.is_damage for finding in found)
-        results[str(path)] = found if damaged else [*found, *stale_maps(open_store(path))]
+        results[str(path)] = found if damaged else [*found, *_stale(path)]
     if as_json:
         echo_json(results)
     else:
@@ -46,6 +45,13 @@ def command(
             _print(name, findings)
     if any(finding.is_damage for findings in results.values() for finding in findings):
         raise typer.Exit(1)
+
+
+def _stale(path: Path) -> list[Finding]:
+    from pymaf_data.stages.iuv_plan import stale_maps  # needs bodies, which take seconds to import
+    from pymaf_data.storage import open_store
+
+    return stale_maps(open_store(path))
 
 
 def _remark(findings: list[Finding]) -> str:

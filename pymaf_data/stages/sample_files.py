@@ -22,7 +22,7 @@ from pymaf_data.digest import canonical_json
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.sample.layout import SplitLayout
 from pymaf_data.sample.produce import Product
-from pymaf_data.storage.files import LocalFiles
+from pymaf_data.storage.files import LocalFiles, writing_to
 from pymaf_data.untrusted.npz import read_npz
 
 logger = logging.getLogger(__name__)
@@ -93,10 +93,13 @@ class SplitFiles:
 
         Returns:
             The columns of the truth that statistics need.
+
+        Raises:
+            DiskFull: no room; the parts stay.
         """
         self.flush()
         work, root = self.layout.work, self.layout.root
-        with tempfile.TemporaryDirectory(dir=work) as folder:
+        with writing_to(root), tempfile.TemporaryDirectory(dir=work) as folder:
             columns = Columns(Path(folder))
             annotations = Path(folder) / "annotations"
             with annotations.open("wb") as stream:

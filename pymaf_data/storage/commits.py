@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from pymaf_data.config import StrictModel
 from pymaf_data.digest import digest_json
-from pymaf_data.errors import ConfigError, StoreDamaged
+from pymaf_data.errors import ConfigError, PymafDataError, StoreDamaged
 from pymaf_data.storage import layout
-from pymaf_data.storage.files import Files
+from pymaf_data.storage.files import Files, Unread, raise_unread
 from pymaf_data.storage.layout import Generation
 from pymaf_data.storage.specs import ArraySpec
 
@@ -137,35 +138,90 @@ def command(stage: str) -> str:
     return f"`pymaf-data {names[kind]}`"
 
 
+def record_keys(files: Files, folder: str, below: str = "", unread: Unread = raise_unread) -> Iterator[tuple[str, str]]:
+    """(key, stage) of every record in ``STAGES``, ``COMMITS`` or ``CURRENT``, or only ``below`` a folder therein.
+
+    What is not named like a record is passed over: it is a stranger, which ``verify`` names.
+    """
+    named = (layout.record_of(key, folder) for key in files.keys(below or folder, unread))
+    yield from dict.fromkeys(entry for entry in named if entry is not None)
+
+
 def read_commits(files: Files, record: StageRecord) -> dict[int, Commit]:
     """Every commit of a generation by shard.
 
     Raises:
-        StoreDamaged: one is broken or names another generation.
+        StoreDamaged: one is broken, or is not that of this shard of this generation.
     """
     commits: dict[int, Commit] = {}
-    for key in files.keys(record.key.commits):
-        if layout.stage_of(key, layout.COMMITS) is None:
-            continue
-        action = commit_action(key, record.stage)
-        commit = read(files, key, Commit, action)
-        if (commit.stage, commit.generation) != (record.stage, record.generation) or key != record.key.commit(
-            commit.shard
-        ):
-            raise StoreDamaged(f"{key} speaks of {commit.stage} {commit.generation[:16]} {commit.shard}", action=action)
+    for key, stage in record_keys(files, layout.COMMITS, record.key.commits):
+        commit = read(files, key, Commit, commit_action(key, stage))
+        if not agrees(key, commit, record):
+            raise StoreDamaged(f"{key}: {DISAGREES}", action=commit_action(key, stage))
         commits[commit.shard] = commit
     return commits
 
 
-def read_records(files: Files) -> list[StageRecord]:
-    """Every generation's record, sorted by stage and digest."""
+DISAGREES = "it does not agree with the stage record on shard, rows or files"
+
+
+def agrees(key: str, commit: Commit, record: StageRecord) -> bool:
+    """Whether a commit is that of the shard that its name says, with the very files that the record asks for."""
+    if (commit.stage, commit.generation) != (record.stage, record.generation) or not 0 <= commit.shard < record.shards:
+        return False
+    first = commit.shard * record.shard
+    rows = (first, min(first + record.shard, record.persons))
+    files = {record.key.shard_file(name, commit.shard, spec.axes) for name, spec in record.specs.items()}
+    return key == record.key.commit(commit.shard) and commit.rows == rows and commit.files.keys() == files
+
+
+def read_records(files: Files, head: dict[str, Any]) -> list[StageRecord]:
+    """Every generation's record, sorted by stage and digest; ``head`` is the plan's.
+
+    Raises:
+        StoreDamaged: one is broken, under another's name or of another plan.
+    """
     records = []
-    for key in files.keys(layout.STAGES):
-        stage = layout.stage_of(key, layout.STAGES)
-        if stage is None:
-            continue
+    for key, stage in record_keys(files, layout.STAGES):
         record = read(files, key, StageRecord, record_action(key, stage))
-        if record.key.record != key:
-            raise StoreDamaged(f"{key} speaks of {record.key.record}", action=record_action(key, stage))
+        for problem in record_problems(key, record, head):
+            raise StoreDamaged(f"{key}: {problem}", action=record_action(key, stage))
         records.append(record)
     return sorted(records, key=lambda record: (record.stage, record.generation))
+
+
+def record_problems(key: str, record: StageRecord, head: dict[str, Any]) -> Iterator[str]:
+    """In what a sealed record does not belong where it lies."""
+    try:
+        specs, own = record.specs, record.key.record
+    except (TypeError, KeyError, PymafDataError) as error:
+        yield f"its arrays or generation are none: {error}"
+        return
+    if not specs:
+        yield "it names no arrays"
+    if own != key:
+        yield f"it speaks of {own}"
+    if (record.persons, record.shard) != (head["persons"], head["shard"]):
+        yield "it has another number of persons or shard size than the plan"
+    if record.stage == layout.INGEST and record.generation != plan_digest(head):
+        yield "it belongs to another plan"
+
+
+def plan_digest(head: dict[str, Any]) -> str:
+    """The plan digest of a stored head."""
+    return digest_json({key: value for key, value in head.items() if key not in ("format_version", "provenance")})
+
+
+def read_pointers(files: Files) -> dict[str, str]:
+    """Stage → digest of the generation that readers use, where there is one.
+
+    Raises:
+        StoreDamaged: a pointer is broken or speaks of another stage.
+    """
+    pointers = {}
+    for key, stage in record_keys(files, layout.CURRENT):
+        pointer = read(files, key, Current, record_action(key, stage))
+        if pointer.stage != stage:
+            raise StoreDamaged(f"{key} speaks of stage {pointer.stage}", action=record_action(key, stage))
+        pointers[stage] = pointer.generation
+    return pointers

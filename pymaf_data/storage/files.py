@@ -11,27 +11,48 @@ import mmap
 import os
 import resource
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Protocol
+from typing import NoReturn, Protocol, TypeAlias
 
 import numpy as np
 
-from pymaf_data.errors import DiskFull, NotWritable
+from pymaf_data.errors import DiskFull, NotWritable, StoreDamaged
 
 UNFINISHED = ".unfinished"
 """A folder for unfinished bytes beside what they are to become, outside stores; the one who may write clears it."""
 _MANY_FILES = 65536
 _SYNC_THREADS = 8
+_REMOVALS = 100
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
+_FORBIDDEN = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST),
+    *(errno.EISDIR, errno.ENOTEMPTY, errno.ELOOP, errno.ENXIO, errno.EFBIG),
+)
+_OURS_TO_MEND = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+Unread: TypeAlias = "Callable[[str, StoreDamaged], object]"
+
+
+def raise_unread(_: str, error: StoreDamaged) -> NoReturn:
+    """What cannot be looked into ends the listing."""
+    raise error
 
 
 class Files(Protocol):
-    """Bytes by key. Missing keys raise ``FileNotFoundError``."""
+    """Bytes by key. Missing keys raise ``FileNotFoundError``; what is there and cannot be read, ``StoreDamaged``."""
 
     def read(self, key: str) -> bytes:
         """All bytes of a key."""
@@ -42,8 +63,11 @@ class Files(Protocol):
     def size(self, key: str) -> int:
         """The number of bytes of a key."""
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Every key below a folder, sorted."""
+    def keys(self, prefix: str, unread: Unread = raise_unread) -> Iterator[str]:
+        """Every key below a folder, sorted; an empty folder as its name and ``/``.
+
+        What cannot be looked into is told to ``unread`` with its key, which by default raises it.
+        """
 
     def write(self, items: Mapping[str, Iterable[bytes]], temporary: str) -> None:
         """Write each key whole and durably, or not at all; ``temporary`` is a folder for unfinished bytes."""
@@ -60,11 +84,13 @@ class LocalFiles:
 
     def read(self, key: str) -> bytes:
         """See :class:`Files`."""
-        return (self.root / key).read_bytes()
+        with os.fdopen(open_file(self.root / key), "rb") as handle:
+            return handle.read()
 
     def size(self, key: str) -> int:
         """See :class:`Files`."""
-        return (self.root / key).stat().st_size
+        with _reading(self.root / key):
+            return _regular((self.root / key).stat(), self.root / key).st_size
 
     def view(self, key: str) -> np.ndarray:
         """See :class:`Files`: a memory map, so pages are read when touched."""
@@ -79,12 +105,20 @@ class LocalFiles:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         return _map(self.root / key)
 
-    def keys(self, prefix: str) -> Iterator[str]:
+    def keys(self, prefix: str, unread: Unread = raise_unread) -> Iterator[str]:
         """See :class:`Files`."""
-        for folder, folders, names in os.walk(self.root / prefix):
+
+        def failed(error: OSError) -> None:
+            if error.errno != errno.ENOENT:
+                path = Path(error.filename)
+                unread(str(path.relative_to(self.root)), _unreadable(path, str(error.strerror)))
+
+        for folder, folders, names in os.walk(self.root / prefix, onerror=failed):
             folders.sort()
             base = Path(folder).relative_to(self.root)
             yield from (str(base / name) for name in sorted(names))
+            if not folders and not names:
+                yield f"{base}/"
 
     def write(self, items: Mapping[str, Iterable[bytes]], temporary: str) -> None:
         """See :class:`Files`: temporary files, fsync of all, renames, fsync of all folders that changed.
@@ -112,14 +146,81 @@ class LocalFiles:
     def remove(self, prefix: str) -> None:
         """See :class:`Files`."""
         target = self.root / prefix
-        if target.is_dir():
-            shutil.rmtree(target)
+        if target.is_dir() and not target.is_symlink():
+            _remove_tree(target)
         else:
             target.unlink(missing_ok=True)
 
 
+def _remove_tree(folder: Path) -> None:
+    """Remove a folder in which another, who lost his lock, may be removing or making files at this moment."""
+    for attempt in range(_REMOVALS):
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTEMPTY) or attempt == _REMOVALS - 1:
+                raise
+        if not folder.exists():
+            return
+
+
+def open_file(path: Path, flags: int = os.O_RDONLY) -> int:
+    """A descriptor of a file that really is one; never waits for the other end of a pipe.
+
+    Raises:
+        FileNotFoundError: nothing is there.
+        StoreDamaged: something else is there, or it cannot be read. (To write, see :func:`writing_to`.)
+    """
+    with nullcontext() if flags & (os.O_RDWR | os.O_WRONLY) else _reading(path):
+        number = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+        try:
+            _regular(os.fstat(number), path)
+        except BaseException:
+            os.close(number)
+            raise
+        return number
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        if not path.is_symlink():
+            raise
+        raise _unreadable(path, "it is a link to nothing") from None
+    except OSError as error:
+        if error.errno in _OURS_TO_MEND:
+            raise
+        kind = _kind(path)
+        raise _unreadable(path, f"it is {kind}, not a file" if kind else str(error.strerror)) from None
+
+
+def _regular(status: os.stat_result, path: Path) -> os.stat_result:
+    if not stat.S_ISREG(status.st_mode):
+        raise _unreadable(path, f"it is {_KINDS.get(stat.S_IFMT(status.st_mode), 'something else')}, not a file")
+    return status
+
+
+def _kind(path: Path) -> str | None:
+    """What stands there instead of a file, where that can be seen."""
+    try:
+        return _KINDS.get(stat.S_IFMT(path.stat().st_mode))
+    except OSError:
+        return None
+
+
+def _unreadable(path: Path, why: str) -> StoreDamaged:
+    return StoreDamaged(
+        f"{path} cannot be read: {why}",
+        expected="a file, or a folder, that this user may read",
+        action="see who may read it; if something else took its place, remove that, and run `pymaf-data verify`: "
+        "it names the command that makes the file again.",
+    )
+
+
 def _map(path: Path) -> np.ndarray:
-    with path.open("rb") as handle:
+    with os.fdopen(open_file(path), "rb") as handle:
         if os.fstat(handle.fileno()).st_size == 0:
             return np.empty(0, dtype=np.uint8)
         return np.frombuffer(mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ), dtype=np.uint8)

@@ -119,10 +119,13 @@ def _flat(stage: str) -> str:
     return check_stage(stage).replace("/", "+")
 
 
-def stage_of(key: str, folder: str) -> str | None:
-    """The stage that a file below ``STAGES``, ``COMMITS`` or ``CURRENT`` belongs to by name; None: a foreign file."""
-    match = re.fullmatch(_FILE_NAMES[folder], key.removeprefix(f"{folder}/"))
-    return match["stage"] if match else None
+def record_of(key: str, folder: str) -> tuple[str, str] | None:
+    """The record below ``STAGES``, ``COMMITS`` or ``CURRENT`` that a key names, and its stage; None: a foreign file.
+
+    What lies in a folder that took a record's place names that record too.
+    """
+    match = re.fullmatch(rf"(?P<record>{_FILE_NAMES[folder]})(/.*)?", key.removeprefix(f"{folder}/"), re.DOTALL)
+    return (f"{folder}/{match['record']}", match["stage"]) if match else None
 
 
 def parent_groups(generation: Generation) -> list[str]:

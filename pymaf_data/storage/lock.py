@@ -21,13 +21,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Self
 
-from pymaf_data.errors import StoreLocked
+from pydantic import BaseModel, Field, ValidationError
+
+from pymaf_data.errors import StoreDamaged, StoreLocked
 from pymaf_data.storage import layout
-from pymaf_data.storage.files import LocalFiles, make_folder, writing_to
+from pymaf_data.storage.files import LocalFiles, make_folder, open_file, writing_to
 
 BEAT_SECONDS = 5.0
 STALE_SECONDS = 60.0
 _POLL_SECONDS = 0.2
+_LAST_SECOND = 253402300799.0  # of the year 9999
 _log = logging.getLogger(__name__)
 
 
@@ -52,6 +55,24 @@ class Holder:
         now = time.time()
         return cls(socket.gethostname(), os.getpid(), _machine(), now, uuid.uuid4().hex, now)
 
+    @classmethod
+    def parse(cls, text: str, heartbeat: float) -> Self | None:
+        """Who a lock file says that holds it. None: nobody, or half a file, whose writer died writing it.
+
+        What a later version wrote otherwise is a holder too, of whom only the heartbeat is known.
+        """
+        try:
+            content = json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(content, dict):
+            return None
+        given = {key: content.get(key) for key in ("host", "pid", "machine", "started", "token")}
+        try:
+            return cls(**_Content.model_validate(given).model_dump(), heartbeat=heartbeat)
+        except ValidationError:
+            return cls("a host unknown", 0, "", 0.0, "", heartbeat)
+
     @property
     def alive(self) -> bool:
         """Whether the holder may still be writing."""
@@ -61,7 +82,18 @@ class Holder:
 
     def __str__(self) -> str:
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.started))
-        return f"process {self.pid} on {self.host} since {since}"
+        host = self.host if self.host.isprintable() else repr(self.host)
+        return f"process {self.pid} on {host} since {since}"
+
+
+class _Content(BaseModel):
+    """What a lock file holds, with what a process id and a time can be."""
+
+    host: str
+    pid: int = Field(gt=0, le=2**31 - 1, strict=True)
+    machine: str
+    started: float = Field(ge=0, le=_LAST_SECOND)
+    token: str
 
 
 class StageLock:
@@ -91,8 +123,6 @@ class StageLock:
             if time.monotonic() >= deadline:
                 raise self._refusal()
             time.sleep(_POLL_SECONDS)
-        # Only now is nobody else writing: what an interrupted run left unfinished can go.
-        LocalFiles(self.root).remove(layout.temporary(self.stage))
         self._stop.clear()
         self._beat = threading.Thread(target=self._keep_alive, name=f"lock {self.stage}", daemon=True)
         self._beat.start()
@@ -103,7 +133,6 @@ class StageLock:
         if self._beat is not None:
             self._beat.join()
         release(self.root, self.stage, self.token)
-        LocalFiles(self.root).remove(layout.temporary(self.stage))
 
     def _try(self) -> bool:
         me = Holder.me()
@@ -115,6 +144,8 @@ class StageLock:
                     return False
                 if holder is not None:
                     _log.warning("taking over the lock of stage %s from %s", self.stage, holder)
+                # Only now is nobody else writing: what an interrupted run left unfinished can go.
+                LocalFiles(self.root).remove(layout.temporary(self.stage))
                 _write(handle, me)
         self.token = me.token
         return True
@@ -136,13 +167,16 @@ class StageLock:
                     os.utime(handle.fileno())
             except FileNotFoundError:
                 return  # the store was swapped in elsewhere, its lock released there
+            except (OSError, StoreDamaged) as error:
+                _log.warning("the lock of stage %s of %s cannot be kept fresh: %s", self.stage, self.root, error)
 
 
 def release(root: Path, stage: str, token: str) -> None:
-    """Free a lock, if ``token`` still holds it."""
-    with suppress(FileNotFoundError), _opened(root / layout.lock(stage)) as handle:
+    """Free a lock and remove what is unfinished, if ``token`` still holds it; else both are another's."""
+    with writing_to(root), suppress(FileNotFoundError), _opened(root / layout.lock(stage)) as handle:
         holder = _read(handle)
         if holder is not None and holder.token == token:
+            LocalFiles(root).remove(layout.temporary(stage))
             _write(handle, None)
 
 
@@ -159,6 +193,21 @@ def require_held(root: Path, stage: str, token: str) -> None:
             expected="the lock to be held until the last commit",
             action="let the other process end, then run the same command again.",
         )
+
+
+@contextmanager
+def held(root: Path, stage: str, token: str) -> Iterator[None]:
+    """Around a write under a lock. Who takes a lock away also sweeps away what its holder is writing.
+
+    Raises:
+        StoreLocked: it was broken, or has ended, before or meanwhile.
+    """
+    require_held(root, stage, token)
+    try:
+        yield
+    except FileNotFoundError:
+        require_held(root, stage, token)
+        raise
 
 
 def holder_of(root: Path, stage: str) -> Holder | None:
@@ -179,7 +228,9 @@ def living_holders(root: Path) -> dict[str, Holder]:
 def _opened(path: Path, flags: int = os.O_RDWR) -> Iterator[IO[str]]:
     """The lock's file, while nobody else changes it; only to look at, it need not be writable."""
     reads = flags == os.O_RDONLY
-    with os.fdopen(os.open(path, flags, 0o644), "r" if reads else "r+", encoding="ascii") as handle:
+    if path.is_symlink():  # what it leads to would be overwritten
+        raise StoreDamaged(f"{path} is a link", expected="a lock file", action="delete it and run the command again.")
+    with os.fdopen(open_file(path, flags | os.O_NOFOLLOW), "r" if reads else "r+", encoding="ascii") as handle:
         fcntl.flock(handle, fcntl.LOCK_SH if reads else fcntl.LOCK_EX)  # released when the handle closes
         yield handle
 
@@ -187,9 +238,10 @@ def _opened(path: Path, flags: int = os.O_RDWR) -> Iterator[IO[str]]:
 def _read(handle: IO[str]) -> Holder | None:
     handle.seek(0)
     try:
-        return Holder(**json.loads(handle.read()), heartbeat=os.fstat(handle.fileno()).st_mtime)
-    except (ValueError, TypeError):
-        return None  # empty: free; half a file: its writer died writing it
+        text = handle.read()
+    except UnicodeDecodeError:
+        text = ""
+    return Holder.parse(text, os.fstat(handle.fileno()).st_mtime)
 
 
 def _write(handle: IO[str], holder: Holder | None) -> None:

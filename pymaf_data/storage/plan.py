@@ -16,6 +16,11 @@ from pymaf_data.errors import ConfigError, StoreChanged, StoreDamaged
 from pymaf_data.storage import commits, layout
 from pymaf_data.storage.files import Files
 
+_MEMBERS = {
+    **dict.fromkeys(("dataset", "split", "manifest_digest", "rows_sha256"), str),
+    **dict.fromkeys(("persons", "shard"), int),
+    **dict.fromkeys(("inputs", "options", "provenance"), dict),
+}
 ACTION = "the plan cannot be made again in place: run `pymaf-data ingest … --overwrite`."
 
 
@@ -102,12 +107,12 @@ def read_head(files: Files) -> dict[str, Any]:
     except FileNotFoundError:
         raise StoreDamaged(f"{layout.PLAN} is missing", action=ACTION) from None
     layout.check_version(head.get("format_version"), layout.PLAN)
+    if (
+        not all(isinstance(head.get(key), kind) for key, kind in _MEMBERS.items())
+        or min(head["persons"], head["shard"]) < 1
+    ):
+        raise StoreDamaged(f"{layout.PLAN} lacks a member, or holds one of another kind", action=ACTION)
     return head
-
-
-def plan_digest(head: dict[str, Any]) -> str:
-    """The plan digest of a stored head."""
-    return digest_json({key: value for key, value in head.items() if key not in ("format_version", "provenance")})
 
 
 def read_rows(files: Files, head: dict[str, Any]) -> list[tuple[str, int]]:
@@ -132,7 +137,7 @@ def require_same(files: Files, plan: Plan, store: str) -> None:
         StoreChanged: naming what differs, old value first.
     """
     stored = read_head(files)
-    if plan_digest(stored) == plan.digest:
+    if commits.plan_digest(stored) == plan.digest:
         return
     rows = read_rows(files, stored)
     found = [*differences(stored, plan.head), *_row_differences(rows, plan)]

@@ -6,6 +6,7 @@ against bare decoding and zarr-python in ``benchmarks/store.py``.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,15 +17,19 @@ from pymaf_data.errors import ShapeError, StoreChanged, StoreIncomplete
 from pymaf_data.storage import commits
 from pymaf_data.storage.commits import Commit, StageRecord
 from pymaf_data.storage.files import Files
-from pymaf_data.storage.shard import Bytes, Grid, decode_index, open_chunk
+from pymaf_data.storage.shard import Bytes, Grid, damaged, decode_index, open_chunk
 from pymaf_data.storage.specs import ArraySpec, decode_chunk_into
+
+# A shard's own checksums do not say whose they are. Up to this size, SHA-256 of the whole costs a few milliseconds.
+BOUND_BYTES = 4 << 20
 
 
 class Array:
     """One row array of a store, (N, *shape_per_row), read-only.
 
     ``array[i]`` is one row, ``array[first:end]`` a block, ``array.rows(indices)`` rows in the order asked for. Every
-    checksum on the way is compared. All shards are mapped on construction, so a store that is swapped or
+    checksum on the way is compared; a shard of up to 4 MiB is hashed when it is first read, lest it be another's. All
+    shards are mapped on construction, so a store that is swapped or
     cleaned afterwards does not change what is read. Threads may share an array.
 
     Raises:
@@ -37,7 +42,7 @@ class Array:
         self.grid: Grid = spec.grid(record.persons, record.shard)
         self.shape = (record.persons, *spec.shape_per_row)
         self.dtype = np.dtype(spec.dtype)
-        self._record = record
+        self._record, self._committed = record, committed
         self._views = {k: self._view(files, k, commit) for k, commit in committed.items()}
         self._spans: dict[int, list[tuple[int, int]]] = {}
         self._last: tuple[tuple[int, int], np.ndarray] | None = None
@@ -128,7 +133,11 @@ class Array:
                 expected=f"all {self.grid.shards} shards; {len(self._views)} are there",
                 action=f"run {commits.command(self._record.stage)} again: it does what is missing.",
             )
-        spans = decode_index(view, self.grid, shard, self._file(shard))
+        where = self._file(shard)
+        spans = decode_index(view, self.grid, shard, where)
+        committed = self._committed[shard].files[where].sha256
+        if len(view) <= BOUND_BYTES and hashlib.sha256(view.data).hexdigest() != committed:
+            raise damaged(where, "it is not the shard that was committed under this name")
         with self._guard:
             self._spans[shard] = spans
         return spans

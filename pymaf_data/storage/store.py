@@ -12,7 +12,7 @@ from typing import Any
 
 from pymaf_data.errors import NotAStore, StoreDamaged, StoreIncomplete, UsageError
 from pymaf_data.storage import commits, layout, plan
-from pymaf_data.storage.commits import Commit, Current, StageRecord
+from pymaf_data.storage.commits import Commit, StageRecord
 from pymaf_data.storage.files import LocalFiles
 from pymaf_data.storage.layout import Generation
 from pymaf_data.storage.lock import StageLock
@@ -183,12 +183,14 @@ def open_store(path: str | os.PathLike[str]) -> Store:
     require_store(root)
     files = LocalFiles(root)
     head = plan.read_head(files)
+    pointers = commits.read_pointers(files)  # before what they point to, which was there before them
     infos = []
-    for record in commits.read_records(files):
+    for record in commits.read_records(files, head):
         committed = commits.read_commits(files, record)
         for commit in committed.values():
             _check_sizes(files, record, commit)
-        infos.append(StageInfo(record, committed, _current_digest(files, record.stage) == record.generation))
+        infos.append(StageInfo(record, committed, pointers.get(record.stage) == record.generation))
+    _check_pointers(pointers, infos)
     return Store(root, head, infos)
 
 
@@ -209,7 +211,7 @@ def require_store(root: Path) -> None:
         version = _root_version(root)
         if version is not None:
             layout.check_version(version, str(root))
-        elif not (root / layout.PLAN).is_file():
+        elif not os.path.lexists(root / layout.PLAN):
             raise NotAStore(
                 f"{root} is a folder, but not a pymaf-data store",
                 expected=f"{layout.ROOT_METADATA} with the attribute format = {layout.FORMAT!r}",
@@ -220,9 +222,9 @@ def require_store(root: Path) -> None:
 def _root_version(root: Path) -> object:
     """The format version that the root group claims; None where it claims to be no store."""
     try:
-        attributes = json.loads((root / layout.ROOT_METADATA).read_bytes())["attributes"]
+        attributes = json.loads(LocalFiles(root).read(layout.ROOT_METADATA))["attributes"]
         return attributes["format_version"] if attributes["format"] == layout.FORMAT else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, StoreDamaged, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -234,12 +236,16 @@ def _absence(root: Path) -> str:
     return f"{root} is not there"
 
 
-def _current_digest(files: LocalFiles, stage: str) -> str:
-    key = layout.current(stage)
-    try:
-        return commits.read(files, key, Current, commits.record_action(key, stage)).generation
-    except FileNotFoundError:
-        return ""
+def _check_pointers(pointers: dict[str, str], infos: Sequence[StageInfo]) -> None:
+    known = {(info.stage, info.generation) for info in infos}
+    for stage, generation in pointers.items():
+        if (stage, generation) not in known:
+            key = layout.current(stage)
+            raise StoreDamaged(
+                f"{key} points to generation {generation[: layout.SHORT]!r}, which is not there",
+                expected="a generation of this store",
+                action=commits.record_action(key, stage),
+            )
 
 
 def _check_sizes(files: LocalFiles, record: StageRecord, commit: Commit) -> None:

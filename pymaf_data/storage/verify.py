@@ -72,16 +72,22 @@ class _Check:
         self.blind = False  # a record is unreadable: what belongs to it cannot be told from foreign files
 
     def findings(self) -> Iterator[Finding]:
+        keys, unread = self._walk()
+        yield from unread
         yield from self._plan()
         records = []
         for key, stage in self._named(layout.STAGES):
             record, found = self._sealed(key, StageRecord, stage, commits.record_action)
+            problems = list(commits.record_problems(key, record, self.head)) if record and self.head else []
             yield from found
-            if record is None:
+            for problem in problems:
+                action = commits.record_action(key, stage)
+                yield Finding(kind="damaged", where=key, problem=problem, action=action)
+            if record is None or problems:
                 self.blind = True
             else:
                 records.append(record)
-                yield from self._record(key, record)
+                yield from self._record(record)
         done, total = 0, sum(record.shards for record in records)
         complete = set()
         for record in records:
@@ -94,7 +100,18 @@ class _Check:
         yield from self._pointers(complete)
         yield from self._orphans()
         if not self.blind:
-            yield from self._strangers()
+            yield from self._strangers(keys)
+
+    def _walk(self) -> tuple[list[str], list[Finding]]:
+        """Every key of the store, and the folders that cannot be looked into."""
+        findings = []
+
+        def unread(key: str, error: StoreDamaged) -> None:
+            findings.append(Finding(kind="damaged", where=key, problem=error.found, action=error.action))
+
+        keys = list(self.files.keys("", unread))
+        self.blind = bool(findings)
+        return keys, findings
 
     def _plan(self) -> Iterator[Finding]:
         try:
@@ -114,19 +131,10 @@ class _Check:
             return commits.read(self.files, key, model, action(key, stage)), []
         except StoreDamaged as error:
             return None, [Finding(kind="damaged", where=key, problem=error.found, action=error.action)]
+        except FileNotFoundError:
+            return None, [_missing(key, action(key, stage))]
 
-    def _record(self, key: str, record: StageRecord) -> Iterator[Finding]:
-        action = commits.record_action(key, record.stage)
-        problems = []
-        if record.key.record != key:
-            problems.append(f"it speaks of {record.key.record}")
-        if self.head is not None:
-            if (record.persons, record.shard) != (self.head["persons"], self.head["shard"]):
-                problems.append("it has another number of persons or shard size than the plan")
-            if record.stage == layout.INGEST and record.generation != plan.plan_digest(self.head):
-                problems.append("it belongs to another plan")
-        for problem in problems:
-            yield Finding(kind="damaged", where=key, problem=problem, action=action)
+    def _record(self, record: StageRecord) -> Iterator[Finding]:
         for name, digest in record.metadata.items():
             self.known.add(name)
             yield from self._metadata(record, name, digest)
@@ -138,15 +146,15 @@ class _Check:
                 problem = "its SHA-256 is not the one in the stage record"
                 yield Finding(kind="damaged", where=name, problem=problem, action=action)
         except FileNotFoundError:
-            yield Finding(kind="missing", where=name, problem="there is no such file", action=action)
+            yield _missing(name, action)
+        except StoreDamaged as error:
+            yield Finding(kind="damaged", where=name, problem=error.found, action=error.action)
 
-    def _named(self, folder: str) -> Iterator[tuple[str, str]]:
+    def _named(self, folder: str, below: str = "") -> Iterator[tuple[str, str]]:
         """(file, stage) of the records in a folder; what is not named like one stays a stranger."""
-        for key in self.files.keys(folder):
-            stage = layout.stage_of(key, folder)
-            if stage is not None:
-                self.known.add(key)
-                yield key, stage
+        for key, stage in commits.record_keys(self.files, folder, below, unread=lambda *_: None):
+            self.known.add(key)
+            yield key, stage
 
     def _orphans(self) -> Iterator[Finding]:
         """Commits whose stage record is gone."""
@@ -165,10 +173,7 @@ class _Check:
         shards = set()
         for name, spec in record.specs.items():
             self.planned |= {record.key.shard_file(name, k, spec.axes) for k in range(record.shards)}
-        for key in self.files.keys(record.key.commits):
-            if layout.stage_of(key, layout.COMMITS) is None:
-                continue
-            self.known.add(key)
+        for key, _ in self._named(layout.COMMITS, record.key.commits):
             commit, found = self._sealed(key, Commit, record.stage, commits.commit_action)
             yield from found
             if commit is not None:
@@ -180,23 +185,16 @@ class _Check:
 
     def _commit(self, key: str, record: StageRecord, commit: Commit) -> Iterator[Finding]:
         action, specs = commits.commit_action(key, record.stage), record.specs
-        expected = {record.key.shard_file(name, commit.shard, spec.axes): spec for name, spec in specs.items()}
-        span = slice(commit.shard * record.shard, min((commit.shard + 1) * record.shard, record.persons))
-        agrees = (commit.stage, commit.generation, commit.rows) == (
-            record.stage,
-            record.generation,
-            (span.start, span.stop),
-        )
-        if not agrees or key != record.key.commit(commit.shard) or commit.files.keys() != expected.keys():
-            problem = "it does not agree with the stage record on shard, rows or files"
-            yield Finding(kind="damaged", where=key, problem=problem, action=action)
+        if not commits.agrees(key, commit, record):
+            yield Finding(kind="damaged", where=key, problem=commits.DISAGREES, action=action)
             return
-        for name, spec in expected.items():
+        for spec in specs.values():
+            name = record.key.shard_file(spec.name, commit.shard, spec.axes)
             self.known.add(name)
             try:
                 self._shard(name, commit.files[name], spec.grid(record.persons, record.shard), commit.shard)
             except FileNotFoundError:
-                yield Finding(kind="missing", where=name, problem="there is no such file", action=action)
+                yield _missing(name, action)
             except StoreDamaged as error:
                 yield Finding(kind="damaged", where=name, problem=error.found, action=action)
 
@@ -219,8 +217,10 @@ class _Check:
                 action = commits.record_action(key, stage)
                 yield Finding(kind="damaged", where=key, problem=problem, action=action)
 
-    def _strangers(self) -> Iterator[Finding]:
-        for key in self.files.keys(""):
+    def _strangers(self, keys: list[str]) -> Iterator[Finding]:
+        for key in keys:
+            if key.endswith("/"):
+                continue  # an empty folder is nothing
             if key in self.known or (key.startswith(f"{layout.LOCKS}/") and key.endswith(".lock")):
                 continue
             if key.startswith(f"{layout.TEMPORARY}/") or key in self.planned:
@@ -231,6 +231,10 @@ class _Check:
                 problem = "it belongs to nothing in this store"
                 action = "find out who put it there; delete it, or if it was a record of this store, make it again."
                 yield Finding(kind="foreign", where=key, problem=problem, action=action)
+
+
+def _missing(where: str, action: str) -> Finding:
+    return Finding(kind="missing", where=where, problem="there is no such file", action=action)
 
 
 def _incomplete(record: StageRecord, shards: set[int]) -> Finding:

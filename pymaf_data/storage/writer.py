@@ -81,10 +81,12 @@ class StageWriter:
             input_digest=input_digest,
             files={name: FileSum.of(part) for name, part in parts.items()},
         )
-        lock.require_held(self.root, key.stage, self.token)
-        files.write(parts, layout.temporary(key.stage))
-        lock.require_held(self.root, key.stage, self.token)
-        files.write({key.commit(shard): [commits.seal(commit.model_dump(mode="json"))]}, layout.temporary(key.stage))
+        with lock.held(self.root, key.stage, self.token):
+            files.write(parts, layout.temporary(key.stage))
+        with lock.held(self.root, key.stage, self.token):
+            files.write(
+                {key.commit(shard): [commits.seal(commit.model_dump(mode="json"))]}, layout.temporary(key.stage)
+            )
 
     def finish(self) -> Path:
         """Make the complete generation the current one; swap in an overwriting store whose ``ingest`` this is.
@@ -103,8 +105,8 @@ class StageWriter:
                 action="write them first.",
             )
         pointer = commits.seal(Current(stage=key.stage, generation=key.digest).model_dump())
-        lock.require_held(self.root, key.stage, self.token)
-        _write_where_different(LocalFiles(self.root), {layout.current(key.stage): pointer}, key.stage)
+        with lock.held(self.root, key.stage, self.token):
+            _write_where_different(LocalFiles(self.root), {layout.current(key.stage): pointer}, key.stage)
         return swap.settle(self.root, self.token) if key.stage == layout.INGEST else self.root
 
     def _encode(self, shard: int, data: ShardData) -> dict[str, list[bytes]]:
@@ -145,13 +147,13 @@ def begin_stage(
     token: str,
 ) -> StageWriter:
     """See :meth:`Store.stage`; ``head`` is the plan's."""
-    lock.require_held(root, key.stage, token)
-    if key.stage == layout.INGEST and key.digest != plan.plan_digest(head):
+    if key.stage == layout.INGEST and key.digest != commits.plan_digest(head):
         raise StoreChanged(
             f"stage ingest of generation {key.short}",
-            expected=f"the plan's digest, {plan.plan_digest(head)} (Plan.digest)",
+            expected=f"the plan's digest, {commits.plan_digest(head)} (Plan.digest)",
         )
-    writer = StageWriter(root, _begun(LocalFiles(root), head, key, specs, attributes), token)
+    with lock.held(root, key.stage, token):
+        writer = StageWriter(root, _begun(LocalFiles(root), head, key, specs, attributes), token)
     missing = sum(span.stop - span.start for span in map(writer.rows, writer.missing()))
     if missing:
         require_space(root, missing * sum(spec.estimated_row_bytes for spec in specs) + _RESERVE)

@@ -167,3 +167,50 @@ def test_an_interrupt_frees_the_lock_and_keeps_what_is_done(kit: Any, small: Any
         raise KeyboardInterrupt
     assert open_store(store.path).current("ingest").missing == [1]
     kit.ingest(store.path, small)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_that_fills_within_a_file(
+    kit: Any, small: Any, memory: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Shards, commits, rows, plan: each write itself fails, without a file's name in the system's error."""
+    path, failures = memory / "a.zarr", 0
+    real = files._write_temporary
+    for allowed in range(1000):
+        calls = iter(range(allowed, -1, -1))
+
+        def full(folder: Path, parts: Any, calls: Iterator[int] = calls) -> Path:
+            def some() -> Iterator[bytes]:
+                yield from list(parts)[:1]
+                if next(calls, 0) == 0:
+                    raise OSError(number, os.strerror(number))
+                yield from list(parts)[1:]
+
+            return real(folder, some())
+
+        monkeypatch.setattr(files, "_write_temporary", full)
+        try:
+            kit.ingest(path, small)
+            break
+        except DiskFull as error:
+            failures += 1
+            assert "same command" in str(error)
+            assert not path.exists() or not any(path.glob("_pymaf/tmp/*/*")), "nothing half-written remains"
+        finally:
+            monkeypatch.setattr(files, "_write_temporary", real)
+    assert failures >= 5, "rows and plan, metadata, record, shards and commits, pointer"
+    assert verify(path) == []
+
+
+def test_the_lock_needs_room_and_says_so(kit: Any, small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(kit.ingest(tmp_path / "a.zarr", small))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pymaf_data.storage.lock._write", full)
+        with pytest.raises(DiskFull):
+            store.lock("iuv").__enter__()
+    with store.lock("iuv"):
+        pass

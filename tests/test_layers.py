@@ -16,6 +16,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("config", "digest", "progress"),
     ("paths",),
+    ("kernels",),
     ("geometry",),
     ("body", "crop", "storage"),
     ("render",),

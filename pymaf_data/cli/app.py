@@ -26,7 +26,7 @@ from pymaf_data.cli.run import command as run_recipe
 from pymaf_data.cli.sample import command as sample
 from pymaf_data.cli.train import command as train
 from pymaf_data.cli.verify import command as verify
-from pymaf_data.errors import PymafDataError
+from pymaf_data.errors import PymafDataError, TooManyFiles
 
 app = typer.Typer(
     name="pymaf-data",
@@ -82,7 +82,12 @@ def run(arguments: list[str] | None = None) -> None:
         sys.exit(error.exit_code)
     except OSError as error:
         # What the system refuses about a file is the user's to mend: a folder that may not be read, a bad disk.
-        if error.filename is None or os.environ.get("PYMAF_DATA_DEBUG"):
+        if os.environ.get("PYMAF_DATA_DEBUG"):
+            raise
+        if TooManyFiles.is_cause(error):
+            _say(str(TooManyFiles.of(error)))
+            sys.exit(1)
+        if error.filename is None:
             raise
         _say(f"{error.filename}: {error.strerror}\nWhat to do: check the path, who may use it, and its disk.")
         sys.exit(1)

@@ -6,23 +6,23 @@ A key is a path relative to the store's root with ``/``. What an object store wo
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import mmap
 import os
-import resource
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from pymaf_data.errors import DiskFull, NotWritable
+from pymaf_data.errors import DiskFull, NotWritable, TooManyFiles
 
-_MANY_FILES = 65536
 _SYNC_THREADS = 8
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
@@ -58,7 +58,8 @@ class LocalFiles:
 
     def read(self, key: str) -> bytes:
         """See :class:`Files`."""
-        return (self.root / key).read_bytes()
+        with opening():
+            return (self.root / key).read_bytes()
 
     def size(self, key: str) -> int:
         """See :class:`Files`."""
@@ -66,23 +67,16 @@ class LocalFiles:
 
     def view(self, key: str) -> np.ndarray:
         """See :class:`Files`: a memory map, so pages are read when touched."""
-        try:
+        with opening():
             return _map(self.root / key)
-        except OSError as error:
-            if error.errno != errno.EMFILE:
-                raise
-        # A map holds a file descriptor, a large store has hundreds of shards, and 1024 is a common soft limit.
-        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = _MANY_FILES if hard == resource.RLIM_INFINITY else hard
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        return _map(self.root / key)
 
     def keys(self, prefix: str) -> Iterator[str]:
         """See :class:`Files`."""
-        for folder, folders, names in os.walk(self.root / prefix):
-            folders.sort()
-            base = Path(folder).relative_to(self.root)
-            yield from (str(base / name) for name in sorted(names))
+        with opening():
+            for folder, folders, names in os.walk(self.root / prefix, onerror=_unless_absent):
+                folders.sort()
+                base = Path(folder).relative_to(self.root)
+                yield from (str(base / name) for name in sorted(names))
 
     def write(self, items: Mapping[str, Iterable[bytes]], temporary: str) -> None:
         """See :class:`Files`: temporary files, fsync of all, renames, fsync of all folders that changed.
@@ -116,21 +110,51 @@ class LocalFiles:
             target.unlink(missing_ok=True)
 
 
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.mmap.restype = ctypes.c_void_p
+_libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long)
+_libc.munmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
+_FAILED = ctypes.c_void_p(-1).value
+
+
+class _Mapping:
+    """The bytes of an open file, for as long as an array shows them.
+
+    Python's own ``mmap`` holds a file descriptor for as long. A store of 200,000 persons has 6,000 files, and 1,024
+    descriptors are a common limit.
+    """
+
+    def __init__(self, descriptor: int, size: int, path: Path) -> None:
+        address = _libc.mmap(None, size, mmap.PROT_READ, mmap.MAP_SHARED, descriptor, 0)
+        self._unmap = None if address == _FAILED else partial(_libc.munmap, address, size)
+        if self._unmap is None:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(path))
+        self.__array_interface__ = {"version": 3, "typestr": "|u1", "shape": (size,), "data": (address, True)}
+
+    def __del__(self) -> None:
+        if self._unmap is not None:
+            self._unmap()
+
+
 def _map(path: Path) -> np.ndarray:
     with path.open("rb") as handle:
-        if os.fstat(handle.fileno()).st_size == 0:
-            return np.empty(0, dtype=np.uint8)
-        return np.frombuffer(mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ), dtype=np.uint8)
+        size = os.fstat(handle.fileno()).st_size
+        return np.asarray(_Mapping(handle.fileno(), size, path)) if size else np.empty(0, dtype=np.uint8)
+
+
+def _unless_absent(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
 
 
 def _write_temporary(folder: Path, parts: Iterable[bytes]) -> Path:
-    number, name = tempfile.mkstemp(dir=folder)
-    path = Path(name)
+    # Not by `tempfile`, whose files only their owner may read: here the user's umask decides.
+    path = folder / f"tmp{secrets.token_hex(8)}"
     try:
-        with os.fdopen(number, "wb") as handle:
+        with path.open("xb") as handle:
             for part in parts:
                 handle.write(part)
-            os.fchmod(number, 0o644)  # mkstemp makes files that only their owner reads
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -172,15 +196,32 @@ def _sync_all(paths: Iterable[Path]) -> None:
 
 
 @contextmanager
+def opening() -> Iterator[None]:
+    """Turn the system's refusal of one more open file into ours.
+
+    Raises:
+        TooManyFiles: the process, or the machine, has as many open as it may.
+    """
+    try:
+        yield
+    except OSError as error:
+        if TooManyFiles.is_cause(error):
+            raise TooManyFiles.of(error) from None
+        raise
+
+
+@contextmanager
 def writing_to(path: Path) -> Iterator[None]:
     """Turn the system's refusals to write into ours.
 
     Raises:
         DiskFull: the disk or the user's quota at ``path`` is full.
         NotWritable: this user may not write at ``path``, or a file stands where a folder is needed.
+        TooManyFiles: see :func:`opening`.
     """
     try:
-        yield
+        with opening():
+            yield
     except OSError as error:
         if error.errno in _FULL:
             raise _disk_full(path) from None

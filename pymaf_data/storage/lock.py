@@ -179,7 +179,7 @@ def living_holders(root: Path) -> dict[str, Holder]:
 def _opened(path: Path, flags: int = os.O_RDWR) -> Iterator[IO[str]]:
     """The lock's file, while nobody else changes it; only to look at, it need not be writable."""
     reads = flags == os.O_RDONLY
-    with os.fdopen(os.open(path, flags, 0o644), "r" if reads else "r+", encoding="ascii") as handle:
+    with os.fdopen(os.open(path, flags, 0o666), "r" if reads else "r+", encoding="ascii") as handle:
         fcntl.flock(handle, fcntl.LOCK_SH if reads else fcntl.LOCK_EX)  # released when the handle closes
         yield handle
 

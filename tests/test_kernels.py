@@ -135,6 +135,13 @@ def test_a_writable_package_keeps_its_own(machine: Machine) -> None:
     assert machine.kept(machine.folder / "package/__pycache__")
 
 
+def test_warp_keeps_its_kernels_there_too(machine: Machine) -> None:
+    pytest.importorskip("warp")
+    root = machine.place("data")
+    start = "import warp\nfrom pymaf_data.render.backends.warp_backend import _start\n_start()\n"
+    assert machine.run(f"{start}assert {str(root / OWN)!r} in warp.config.kernel_cache_dir\n")[0] == [42, 0]
+
+
 def test_a_user_without_entry_and_home_gets_no_folder_of_that_name(machine: Machine) -> None:
     unknown = "import os, pwd\ndel os.environ['HOME']\ndef nobody(number): raise KeyError\npwd.getpwuid = nobody\n"
     root = machine.place("data")

@@ -125,7 +125,8 @@ def _start() -> None:
     Raises:
         RenderError: there is no folder to keep it in.
     """
-    wp.config.quiet = True  # or it greets on standard output
+    # Or it greets on standard output; its later versions ask for a level, its earlier ones for quiet.
+    wp.config.quiet, wp.config.log_level = True, getattr(wp, "LOG_WARNING", 30)
     try:
         wp.init()
     except OSError as error:  # it has no home that can be written

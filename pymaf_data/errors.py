@@ -20,6 +20,7 @@
     │   ├── StoreLocked         another writer is at work
     │   ├── DiskFull            no room; the same command completes the store later
     │   └── NotWritable         a place where this user may not write
+    ├── TooManyFiles            the process has as many files open as it may
     ├── FitError                fits that cannot be read, joined or proved
     ├── RenderError             geometry that cannot be rasterized
     └── TrainingError
@@ -31,7 +32,10 @@ without a stack.
 
 from __future__ import annotations
 
+import errno
 import re
+import resource
+from typing import Self
 
 # What steers a terminal: control characters but tab and newline, marks that turn the direction of writing, and
 # surrogates, which no terminal can be sent.
@@ -152,6 +156,26 @@ class DiskFull(StoreError):
 
 class NotWritable(StoreError):
     """A place where this user may not write, or where a file stands in the way of a folder."""
+
+
+class TooManyFiles(PymafDataError):
+    """The process, or the machine, has as many files open as it may."""
+
+    @staticmethod
+    def is_cause(error: OSError) -> bool:
+        """Whether the system refused to open one more."""
+        return error.errno in (errno.EMFILE, errno.ENFILE)
+
+    @classmethod
+    def of(cls, error: OSError | None = None) -> Self:
+        """The error for the system's own."""
+        named = f"{error.filename}: " if error is not None and error.filename else ""
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        return cls(
+            f"{named}too many open files; this process may have {limit}",
+            expected="room for one more",
+            action="raise the limit (`ulimit -n 4096` before the command) or use fewer workers.",
+        )
 
 
 class FitError(PymafDataError):

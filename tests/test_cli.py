@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -91,6 +92,17 @@ def test_the_boundary_turns_errors_into_codes(
     if isinstance(error, PymafDataError):
         # Square brackets are markup to the console and must survive it.
         assert error.found in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EMFILE, "raw"), OSError(errno.ENFILE, "raw", "/some/file")])
+def test_too_many_open_files_name_the_limit(monkeypatch: pytest.MonkeyPatch, capsys, error: OSError) -> None:
+    monkeypatch.setattr(application, "app", failing(error))
+    with pytest.raises(SystemExit) as leaving:
+        application.run([])
+    assert leaving.value.code == 1
+    said = capsys.readouterr().err
+    assert "ulimit -n" in said
+    assert (error.filename or "") in said
 
 
 def test_ctrl_c_is_told_and_has_its_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

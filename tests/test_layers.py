@@ -17,6 +17,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("untrusted",),
     ("config", "digest", "plain", "progress", "sniff"),
     ("asset_files", "paths"),
+    ("kernels",),
     ("geometry",),
     ("body", "crop", "storage"),
     ("render",),

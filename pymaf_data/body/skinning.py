@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numba import uintp as at
+
+from pymaf_data.kernels import njit
 
 
 class Influences(NamedTuple):

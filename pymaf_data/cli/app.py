@@ -28,7 +28,7 @@ from pymaf_data.cli.sample import command as sample
 from pymaf_data.cli.say import any_encoding
 from pymaf_data.cli.train import command as train
 from pymaf_data.cli.verify import command as verify
-from pymaf_data.errors import PymafDataError
+from pymaf_data.errors import PymafDataError, TooManyFiles
 from pymaf_data.plain import CleanFormatter, clean
 
 app = typer.Typer(
@@ -86,8 +86,13 @@ def run(arguments: list[str] | None = None) -> None:
         sys.exit(error.exit_code)
     except OSError as error:
         # What the system refuses about a file is the user's to mend: a folder that may not be read, a bad or full disk.
+        if os.environ.get("PYMAF_DATA_DEBUG"):
+            raise
+        if TooManyFiles.is_cause(error):
+            _say(str(TooManyFiles.of(error)))
+            sys.exit(1)
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        if (error.filename is None and not full) or os.environ.get("PYMAF_DATA_DEBUG"):
+        if error.filename is None and not full:
             raise
         if full:
             _say(f"the disk is full: {error}\nWhat to do: free some space and run the same command again.")

@@ -14,16 +14,18 @@ from __future__ import annotations
 
 import copy
 import logging
+import resource
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import fields
 from functools import cached_property
 
 import numpy as np
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pymaf_data.body import BodyModel
-from pymaf_data.errors import StoreIncomplete, UsageError
+from pymaf_data.errors import StoreIncomplete, TooManyFiles, UsageError
 from pymaf_data.loader.assemble import Assembler, Rows, Source
 from pymaf_data.loader.augment import epoch_order
 from pymaf_data.loader.batch import Batch
@@ -34,6 +36,9 @@ from pymaf_data.render.atlas import Atlas
 from pymaf_data.storage import Store
 
 logger = logging.getLogger(__name__)
+
+# What a process has open besides: libraries, logs, the pipes of its workers.
+_OTHER_FILES = 64
 
 
 class Loader:
@@ -153,9 +158,14 @@ class _Threads:
 
 
 class _Processes:
-    """Worker processes of torch, which live as long as the loader and hand batches over in shared memory."""
+    """Worker processes of torch, which live as long as the loader and hand batches over in shared memory.
+
+    Raises:
+        TooManyFiles: this process may not open as many files as batches under way need.
+    """
 
     def __init__(self, assemble: Assembler, options: LoaderOptions) -> None:
+        _allow_files(options)
         self._tasks: list[Task] = []
         self._loader = DataLoader(
             _Tasks(assemble),
@@ -171,6 +181,26 @@ class _Processes:
         """The batches of the tasks in order."""
         self._tasks[:] = tasks
         return iter(self._loader)
+
+
+def _allow_files(options: LoaderOptions) -> None:
+    """Raise the soft limit of open files where batches under way, a file for each tensor, would pass it.
+
+    Checked before, for a worker that meets the limit prints a stack and its batch is waited for without end.
+    """
+    under_way = options.workers * options.prefetch + 2
+    needed = under_way * len(fields(Batch)) + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise TooManyFiles(
+            f"{options.workers} worker processes, {options.prefetch} batches ahead each, need {needed} open files; "
+            f"this process may have {hard}",
+            expected="a file for each tensor under way",
+            action="raise the limit (`ulimit -Hn`, `ulimit -n`), use fewer workers, or worker threads.",
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 class _Tasks(Dataset[Batch]):

@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from pymaf_data.geometry.affines import Floats
+from pymaf_data.kernels import njit
 
 Picture = NDArray[np.uint8]
 

@@ -24,11 +24,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import ArrayLike
 
 from pymaf_data.errors import ShapeError
 from pymaf_data.geometry.affines import invert
+from pymaf_data.kernels import njit
 from pymaf_data.render.atlas import PARTS, Atlas
 from pymaf_data.render.iuv import IUV, TARGET_SIZE
 from pymaf_data.render.raster import as_numpy

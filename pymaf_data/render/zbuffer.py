@@ -35,8 +35,9 @@ import threading
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numba import uintp as at
+
+from pymaf_data.kernels import njit
 
 Array = np.ndarray
 Bounds = tuple[int, int, int, int]

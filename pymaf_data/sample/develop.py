@@ -12,8 +12,9 @@ from functools import lru_cache
 import cv2
 import numpy as np
 import simplejpeg
-from numba import njit
 from numpy.random import Generator
+
+from pymaf_data.kernels import njit
 
 Single = np.floating  # float32 at the kernels, which work in no other type
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from pymaf_data.kernels import njit
 
 
 def placed(points: np.ndarray, rotation: np.ndarray, shift: np.ndarray) -> np.ndarray:

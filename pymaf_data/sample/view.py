@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from pymaf_data.kernels import njit
 from pymaf_data.sample.rigid import placed
 
 

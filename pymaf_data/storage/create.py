@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -95,9 +95,9 @@ def _new(root: Path, plan: Plan, specs: Sequence[ArraySpec], provenance: Provena
     with writing_to(root.parent):
         make_folder(root.parent)
         _remove_abandoned(root)
-        folder = Path(tempfile.mkdtemp(prefix=_prefix(root), dir=root.parent))
+        folder = root.parent / f"{_prefix(root)}{secrets.token_hex(8)}"
+        folder.mkdir()
         try:
-            folder.chmod(0o755)
             _write_skeleton(LocalFiles(folder), plan, specs, provenance)
             folder.rename(root)
             sync(root.parent)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
-import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
-# Every call after which the state of the disk may differ.
+# Every call before or after which the state of the disk may differ; a temporary file's name is drawn before it is made.
 _OPERATIONS = (
-    (os, "fsync"), (os, "mkdir"), (os, "replace"), (os, "rename"), (os, "unlink"), (os, "rmdir"), (tempfile, "mkstemp"),
+    (os, "fsync"), (os, "mkdir"), (os, "replace"), (os, "rename"), (os, "unlink"), (os, "rmdir"),
+    (secrets, "token_hex"),
 )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import resource
 import warnings
 from pathlib import Path
 from types import ModuleType
@@ -206,17 +205,6 @@ def test_a_reader_pins_what_it_opened(kit: Any, tmp_path: Path) -> None:
     with pytest.raises(StoreChanged, match="open the store again"):
         store.array("iuv/uv")
     assert not np.array_equal(open_store(path).array("box")[:], old)
-
-
-def test_more_shards_than_open_files_allowed(kit: Any, memory: Path) -> None:
-    recipe = kit.replace(kit.recipe, persons=150, shard=1, specs=(ArraySpec("box", (3,), "f8", 1),))
-    path = kit.ingest(memory / "a.zarr", recipe)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (100, hard))
-    try:
-        assert np.array_equal(open_store(path).array("box")[:], recipe.values(recipe.specs[0]))
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_pickled_store_shows_the_same(kit: Any, tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from pymaf_data.errors import RenderError
+from pymaf_data.kernels import cache_folder
 from pymaf_data.render.backends import TensorScene
 from pymaf_data.render.backends import warp_kernels as kernels
 
@@ -103,8 +105,7 @@ def _launcher(scene: TensorScene) -> Iterator[Any]:
     One thread at a time: warp keeps the current stream, and the modules it is compiling, per process.
     """
     with _ONE_AT_A_TIME:
-        wp.config.quiet = True  # or it greets on standard output
-        wp.init()
+        _start()
         device = wp.device_from_torch(scene.vertices.device)
 
         def launch(kernel: Any, threads: tuple[int, ...], inputs: list[Any]) -> None:
@@ -116,6 +117,28 @@ def _launcher(scene: TensorScene) -> Iterator[Any]:
                 yield launch
         else:
             yield launch
+
+
+def _start() -> None:
+    """Start warp, once; what it compiles is kept in the user's cache, else where our other kernels are.
+
+    Raises:
+        RenderError: there is no folder to keep it in.
+    """
+    # Or it greets on standard output; its later versions ask for a level, its earlier ones for quiet.
+    wp.config.quiet, wp.config.log_level = True, getattr(wp, "LOG_WARNING", 30)
+    try:
+        wp.init()
+    except OSError as error:  # it has no home that can be written
+        folder = cache_folder()
+        if folder is None:
+            raise RenderError(
+                f"warp cannot keep its compiled kernels: {error}",
+                expected="a folder that only this user may write",
+                action="set WARP_CACHE_PATH to one, or render with --renderer numba.",
+            ) from None
+        wp.config.kernel_cache_dir = str(folder)
+        wp.init()
 
 
 def _first(broken: Tensor) -> int:

@@ -22,7 +22,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 import numpy as np
-from numba import njit
+
+from pymaf_data.kernels import njit
 
 Array = np.ndarray
 Triple = tuple[float, float, float]

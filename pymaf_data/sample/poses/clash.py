@@ -13,9 +13,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from pymaf_data.geometry.joints import SMPL24
+from pymaf_data.kernels import njit
 from pymaf_data.sample.poses.rows import Table
 from pymaf_data.sample.poses.segments import SEGMENTS
 

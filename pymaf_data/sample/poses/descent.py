@@ -17,8 +17,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from pymaf_data.kernels import njit
 from pymaf_data.sample.poses.clash import NEAR, Clashes, Probes
 from pymaf_data.sample.poses.freedoms import Chain
 from pymaf_data.sample.poses.maps import Maps

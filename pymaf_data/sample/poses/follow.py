@@ -7,8 +7,8 @@ in this file, since numba's cache notices changes of the outermost file only.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from pymaf_data.kernels import njit
 from pymaf_data.sample.poses.rows import Anchors, Supports, Table, Touching
 from pymaf_data.sample.poses.skin_contact import REACH, Clusters, Skin
 

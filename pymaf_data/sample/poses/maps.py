@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from pymaf_data.geometry.joints import SMPL24
+from pymaf_data.kernels import njit
 from pymaf_data.sample.poses.segments import ENDS, SEGMENT_BONES, SEGMENTS
 
 _LENGTHS, _ANGLES = 10, 20

@@ -11,8 +11,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from pymaf_data.kernels import njit
 from pymaf_data.sample.poses.freedoms import CHAIN, FREEDOMS, PLACE
 
 HANG = 76.0  # degrees below the T-pose at which a relaxed arm starts

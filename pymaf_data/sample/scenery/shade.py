@@ -16,8 +16,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from pymaf_data.kernels import njit
 from pymaf_data.sample.scenery.patterns import CLOUD, FIBRE, GRAIN, GRASS, LEAVES, LEVELS, SIDE
 from pymaf_data.sample.scenery.visible import Patches
 

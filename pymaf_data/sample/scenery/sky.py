@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from pymaf_data.kernels import njit
 from pymaf_data.sample.scenery.patterns import LEVELS, SIDE
 
 HILLS, WOODS, TOWN = range(3)

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from pymaf_data.kernels import njit
 
 RECTANGLE, SKYLINE = 0, 1
 """Shape of a patch: all of it, or what lies below an uneven upper edge (tree tops)."""

@@ -1,0 +1,77 @@
+"""Many shards, few file descriptors: in the process that trains, and between it and its workers."""
+
+from __future__ import annotations
+
+import importlib.util
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pymaf_data.errors import TooManyFiles
+from pymaf_data.loader import Loader, LoaderOptions
+
+FACTORY = Path(__file__).resolve().parents[1] / "factories" / "stores.py"
+READ = """
+import sys
+from pymaf_data.body import load_body
+from pymaf_data.loader import Loader, LoaderOptions
+from pymaf_data.render import load_atlas
+from pymaf_data.storage import open_store
+
+if __name__ == "__main__":
+    stores = [open_store(path) for path in sys.argv[2:]]
+    options = LoaderOptions(batch_size=8, workers=2, worker_kind=sys.argv[1], maps=False)
+    loader = Loader(stores, load_body("free"), load_atlas("free"), options)
+    rows = sorted(row for epoch in (0, 1) for batch in loader.epoch(epoch) for row in batch.row.tolist())
+    assert rows == sorted([*loader.rows, *loader.rows]), rows
+    print(len(loader.rows))
+"""
+
+
+@pytest.fixture(scope="module")
+def many(body, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two stores of 100 shards, whose images alone are 200 files."""
+    spec = importlib.util.spec_from_file_location("stores", FACTORY)
+    assert spec is not None
+    assert spec.loader is not None
+    stores = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(stores)
+    folder = tmp_path_factory.mktemp("many")
+    return [stores.invented_store(folder / name, body, 100, shard=1, seed=n).path for n, name in enumerate("ab")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["thread", "process"])
+def test_two_workers_read_more_shards_than_files_may_be_open(many: list[Path], tmp_path: Path, kind: str) -> None:
+    script = tmp_path / "read.py"
+    script.write_text(READ)
+    done = subprocess.run(
+        [sys.executable, str(script), kind, *map(str, many)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (170, 170)),
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.strip() == "196", "all but the four that have no image"
+
+
+def test_more_workers_than_files_are_refused_before_they_start(store, body, atlas, monkeypatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 256))
+    loader = Loader([store], body, atlas, LoaderOptions(batch_size=6, workers=8, worker_kind="process"))
+    with pytest.raises(TooManyFiles, match=r"8 worker processes(.|\n)*ulimit -n"):
+        loader.epoch(0)
+
+
+def test_the_soft_limit_rises_only_where_batches_under_way_need_it(store, body, atlas, monkeypatch) -> None:
+    raised: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: raised.append(limits))
+    for workers, soft, expected in ((2, 256, []), (32, 1024, [(66 * 16 + 64, 4096)])):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, soft=soft: (soft, 4096))
+        options = LoaderOptions(batch_size=6, workers=workers, worker_kind="process")
+        _ = Loader([store], body, atlas, options)._workers
+        assert raised == expected

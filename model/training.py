@@ -67,7 +67,7 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
         TrainingError: the run was begun with other options or data, another process trains it, or the loss stopped
             being finite.
         ConfigError: a later version of pymaf-data began the run.
-        KeyboardInterrupt: Ctrl-C, after a checkpoint was written.
+        KeyboardInterrupt: Ctrl-C or SIGTERM, after a checkpoint was written.
     """
     root = DataRoot.default()
     stores = [open_store(path) for path in training_paths(options, root)]

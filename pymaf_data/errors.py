@@ -22,6 +22,7 @@
     │   └── NotWritable         a place where this user may not write
     ├── FitError                fits that cannot be read, joined or proved
     ├── RenderError             geometry that cannot be rasterized
+    ├── FlowError               Prefect's server does not come up, or fails
     └── TrainingError
         └── CheckpointError     a checkpoint that does not belong to this model or body
 
@@ -147,6 +148,10 @@ class FitError(PymafDataError):
 
 class RenderError(PymafDataError):
     """Geometry that cannot be rasterized."""
+
+
+class FlowError(PymafDataError):
+    """Prefect's server does not come up, or fails."""
 
 
 class TrainingError(PymafDataError):

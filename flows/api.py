@@ -1,8 +1,8 @@
 """The API that flows report to: the user's, where ``PREFECT_API_URL`` names one, else a server of our own.
 
 Prefect's own temporary server costs a command six seconds and outlives it when it is killed. Ours starts before Prefect
-is imported here, so that both load at once, on a socket that is bound already (no port to search, none to lose), without
-the services of a server that others use, and it ends with this process.
+is imported here, so that both load at once, on a socket that is bound already (no port to search, none to lose),
+without the services of a server that others use, and it ends with this process.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
 
 from pymaf_data.errors import FlowError, UsageError
 
@@ -27,7 +26,11 @@ from .settings import DIRECT, home, import_prefect, server_environment, spare_lo
 
 logger = logging.getLogger(__name__)
 
-_NOTICE, _LIMIT = 15.0, 120.0  # seconds until a start that takes long is told, and until it is given up
+_NOTICE = 15.0  # seconds until a start that takes long is told
+_STANDSTILL, _WORK = (
+    60.0,
+    0.5,
+)  # given up after so many seconds without so much processor time: a busy machine only waits
 _active: ContextVar[bool] = ContextVar("pymaf_data_flow_api", default=False)
 
 
@@ -127,7 +130,12 @@ def _named(what: str, server: Server | None) -> Iterator[None]:
 def _remedy(reason: str) -> str:
     """What to do about a server that failed."""
     place = f"PREFECT_HOME ({home()})"
-    if "disk is full" in reason or os.strerror(errno.ENOSPC) in reason or os.strerror(errno.EDQUOT) in reason:
+    if (
+        "disk is full" in reason
+        or "disk I/O error" in reason
+        or os.strerror(errno.ENOSPC) in reason
+        or os.strerror(errno.EDQUOT) in reason
+    ):
         return f"free some space for its database, set {place} to a folder on another disk, {DIRECT}"
     if "readonly database" in reason or "unable to open database" in reason or os.strerror(errno.EACCES) in reason:
         return f"set {place} to a folder that you may write, {DIRECT}"
@@ -191,18 +199,29 @@ class Server:
         Raises:
             FlowError: it failed, or is not ready in time.
         """
-        warned = False
+        warned, spent, moved = False, 0.0, self._begun
         while True:
             open_ended = self._read(0.5)
             if self._last == "ready":
                 return
-            waited = time.monotonic() - self._begun
-            if not open_ended or self._last.startswith("failed") or waited > _LIMIT:
+            now = time.monotonic()
+            waited = now - self._begun
+            if self._spent() > spent + _WORK:
+                spent, moved = self._spent(), now
+            if not open_ended or self._last.startswith("failed") or now - moved > _STANDSTILL:
                 reason = self.failure() or f"it ended or hung while {self._last}"
                 raise FlowError(f"Prefect's server does not come up: {reason}", action=_remedy(reason))
             if waited > _NOTICE and not warned:
                 warned = True
                 logger.warning("Prefect's server is not up after %.0f s (%s); --direct needs none", waited, self._last)
+
+    def _spent(self) -> float:
+        """Its processor time in seconds; 0 where the system does not say."""
+        try:
+            fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def failure(self) -> str:
         """The reason of its last failure, empty where it told none."""

@@ -1,7 +1,8 @@
 """The Typer application and its error boundary.
 
-Exit codes: 0 done, 1 failed or damage found, 2 usage, 130 interrupted, 143 terminated (SIGTERM). An error that a user can mend is printed as its
-message; a stack appears only for a defect of pymaf-data itself, or with ``PYMAF_DATA_DEBUG=1``.
+Exit codes: 0 done, 1 failed or damage found, 2 usage, 130 interrupted, 143 terminated (SIGTERM). An error that a user
+can mend is printed as its message; a stack appears only for a defect of pymaf-data itself, or with
+``PYMAF_DATA_DEBUG=1``.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ standard output, a line each: ``importing``, ``opening its database``, ``ready``
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gc
 import logging
 import os
@@ -17,6 +18,8 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 
@@ -51,6 +54,14 @@ def cause(error: BaseException) -> str:
     return f"{type(root).__name__}: {root}"
 
 
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """One server at a time opens the database: two commands that make it at once would meet each other's tables."""
+    with (Path(os.environ["PREFECT_HOME"]) / "opening.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 async def serve(listener: socket.socket) -> None:
     """Open the database and answer until the process ends."""
     import uvicorn
@@ -66,7 +77,9 @@ async def serve(listener: socket.socket) -> None:
     app: Any = create_app(ephemeral=True, final=True)
     logging.getLogger("prefect.server").addHandler(Failures(logging.ERROR))
     tell("opening its database")
-    async with app.router.lifespan_context(app):
+    async with contextlib.AsyncExitStack() as stack:
+        with alone():
+            await stack.enter_async_context(app.router.lifespan_context(app))
         server: Any = Server(uvicorn.Config(app, lifespan="off", log_config=None, access_log=False))
         # It ends with its command, not with the terminal's signals: the command still reports how its run ended.
         server.capture_signals = contextlib.nullcontext

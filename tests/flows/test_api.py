@@ -191,6 +191,18 @@ def test_a_command_imports_its_own_stage_alone() -> None:
 
 
 @pytest.mark.slow
+def test_two_commands_may_make_the_database_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pymaf_data.flows.api import Server
+
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    with Server().running() as one, Server().running() as other:
+        one.wait()
+        other.wait()
+        assert answers(one.url) and answers(other.url)
+    assert not answers(one.url)
+
+
+@pytest.mark.slow
 def test_a_command_reports_to_the_users_api_and_starts_nothing(raw: Path, server: str) -> None:
     script = (
         "from pymaf_data.flows import api\n"

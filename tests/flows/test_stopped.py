@@ -10,8 +10,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+from pymaf_data.model import checkpoint as checkpoints
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -96,7 +99,7 @@ def test_a_stage_is_stopped(start: Start, tmp_path: Path, number: int, direct: l
     process = start([sys.executable, "-c", SLOW, *words])
     until(begun.exists, process)
     process.send_signal(number)
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == {signal.SIGTERM: 143, signal.SIGINT: 130}[number], err
     assert "cleaned up" in err
     assert "the same command goes on" in err
@@ -109,7 +112,7 @@ def test_stopped_while_the_server_starts(start: Start, coco_like: Path, tmp_path
     process = start([*COMMAND, "ingest", "sample"])
     until(lambda: any("server.py" in line for line in processes_of(tmp_path)), process)
     process.send_signal(number)
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == {signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
     assert "Traceback" not in err
     assert gone(tmp_path) == []
@@ -173,3 +176,58 @@ def test_ctrl_c_of_a_terminal_reaches_no_worker(tmp_path: Path) -> None:
     )  # fmt: skip
     assert result.stdout == "True\n", result.stderr
     assert "KeyboardInterrupt" not in result.stderr
+
+
+def locked(root: Path) -> bool:
+    """Whether a stage holds a lock of a store; one that was given back is an empty file."""
+    return any(lock.stat().st_size for lock in root.glob("stores/*/_pymaf/locks/*.lock"))
+
+
+def learned(root: Path) -> bool:
+    """Whether a training has taken a step."""
+    history = root / "runs" / "pymaf" / "history.jsonl"
+    return history.is_file() and '"train"' in history.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("direct", [["--direct"], []], ids=["direct", "prefect"])
+def test_real_stages_are_stopped_and_go_on(start: Start, coco: ModuleType, tmp_path: Path, direct: list[str]) -> None:
+    coco.small_set(tmp_path / "raw" / "coco", pictures=300)
+    store = str(tmp_path / "stores" / "coco-train.zarr")
+    commands = (
+        ["ingest", "coco", "--crop-size", "128", *direct],
+        ["attach-fits", store, "--fits", "keypoints", *direct],
+        ["render-iuv", store, "--shard", "all", "--size", "63", *direct],
+    )
+    for words in commands:
+        process = start([*COMMAND, *words])
+        until(lambda: locked(tmp_path), process)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=300)
+        assert process.returncode == 143, (words, err)
+        assert "the same command goes on" in err
+        assert "Traceback" not in err
+        assert gone(tmp_path) == []
+        assert not locked(tmp_path), "a lock was left behind"
+        again = start([*COMMAND, *words, *([] if direct else ["--direct"])])
+        _, err = again.communicate(timeout=600)
+        assert again.returncode == 0, (words, err)
+
+
+@pytest.mark.slow
+def test_train_saves_at_sigterm_however_often_it_comes(start: Start, coco: ModuleType, tmp_path: Path) -> None:
+    coco.small_set(tmp_path / "raw" / "coco", pictures=2)
+    store = str(tmp_path / "stores" / "coco-train.zarr")
+    for words in (["ingest", "coco"], ["attach-fits", store, "--fits", "keypoints"]):
+        subprocess.run([*COMMAND, *words, "--direct"], env=environment(tmp_path), check=True, capture_output=True)
+    words = ["train", "--steps", "500", "--batch-size", "2", "--allow-partial", "--precision", "fp32"]
+    process = start([*COMMAND, *words])
+    until(lambda: learned(tmp_path), process)
+    for _ in range(40):
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.05)
+    _, err = process.communicate(timeout=600)
+    assert process.returncode == 143, err
+    assert "the same command goes on" in err
+    assert checkpoints.read(tmp_path / "runs" / "pymaf" / checkpoints.FILE).step >= 1
+    assert gone(tmp_path) == []

@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/flows.py [--rounds 7]
 
-The command is ``pymaf-data ingest`` on one picture whose store is whole already, so that nothing but the start is
+The command is ``pymaf-data ingest`` on one image whose store is whole already, so that nothing but the start is
 measured. The first database, which Prefect makes once for a data root, is made before and timed alone. Both commands
 take turns within each round. The goal is at most 3 s over ``--direct``.
 """
@@ -28,7 +28,7 @@ COMMAND = [sys.executable, "-c", "from pymaf_data.cli import main; main()", "ing
 
 
 def draw(folder: Path) -> None:
-    """A data set of one person whose picture is missing; its row stays."""
+    """A data set of one person whose image is missing; its row stays."""
     (folder / "annotations").mkdir(parents=True)
     (folder / "train2014").mkdir()
     person = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 40, 80], "keypoints": [30, 40, 2] * 17}

@@ -35,7 +35,7 @@ def call(root: Path, *words: str, **more: str) -> subprocess.CompletedProcess[st
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data root with COCO's layout and one picture that is missing: the least that a stage takes."""
+    """A data root with COCO's layout and one image that is missing: the least that a stage takes."""
     root = tmp_path_factory.mktemp("data")
     folder = root / "raw" / "coco"
     (folder / "annotations").mkdir(parents=True)

@@ -1,33 +1,45 @@
 """Prefect flows over the plain stages.
 
-    from pymaf_data.flows import ingest_flow
-    ingest_flow(IngestOptions(dataset="coco"))
+    from pymaf_data.flows import ingest_flow, pipeline_flow
+    ingest_flow(IngestOptions(dataset="coco"))               # or ingest_flow({"dataset": "coco"})
+    prefect.serve(ingest_flow.to_deployment("ingest"), pipeline_flow.to_deployment("pipeline"))
 
-Rooms: ``settings`` (Prefect kept a library), ``progress`` (how a flow reaches a progress bar), ``stages`` (a flow per
-stage), ``road`` (a recipe as one flow). Only this package knows Prefect.
+Called in a script, a flow reports to the API that ``PREFECT_API_URL`` names, else to a server of its own that ends with
+the call. Rooms: ``settings`` (Prefect kept a library), ``api`` and ``server`` (what flows report to), ``progress`` (how
+a run tells how far it is), ``stages`` (a flow per stage), ``pipeline`` (a recipe as one flow), ``road`` (a
+command's steps as one). Only this package knows Prefect.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 _MODULE_OF = {
     "attach_fits_flow": "stages",
     "ingest_flow": "stages",
+    "pipeline_flow": "pipeline",
     "render_iuv_flow": "stages",
-    "road_flow": "road",
+    "road_flow": "pipeline",
     "sample_flow": "stages",
     "take_road": "road",
     "train_flow": "stages",
 }
 
 
+def available() -> bool:
+    """Whether Prefect is installed (the extra ``flows``)."""
+    return find_spec("prefect") is not None
+
+
 def __getattr__(name: str) -> Any:
-    # Lazy: Prefect takes a second to import, and its settings must be in place first.
+    # Lazy: Prefect takes a second to import, and a server of our own is to load meanwhile.
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .settings import prepare_prefect
+    from .settings import import_prefect, keep_private
 
-    prepare_prefect()
+    keep_private()
+    if name != "take_road":
+        import_prefect()
     return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)

@@ -1,4 +1,4 @@
-"""The whole road of a recipe as one flow; its steps are tasks, in order."""
+"""The steps of a command as one flow, each a task, in order."""
 
 from __future__ import annotations
 
@@ -6,39 +6,39 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from prefect import flow
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-
 from pymaf_data.progress import Progress
 from pymaf_data.recipe import Step
 
-from .progress import reporting_to
-from .settings import start_server
-from .stages import take_step
+from .api import flow_api
+from .progress import quiet_prefect, reporting_to
+from .settings import prepare_command
 
 Around = Callable[[Step, Callable[[Progress | None], Any]], Any]
 """``around(step, take)``: calls ``take(report)`` and may show what comes of it; the command line's bars."""
 
 
-@flow(name="road", validate_parameters=False)
-def road_flow(steps: Sequence[Step]) -> list[Any]:
-    """Take the steps in order; returns their reports. For deployments: progress is logged, not shown."""
-    return [take_step(step) for step in steps]
-
-
 def take_road(steps: Sequence[Step], around: Around) -> list[Any]:
-    """Run the steps as one flow in this process, each inside ``around``."""
+    """Run the steps as one flow in this process, each inside ``around``.
 
-    @flow(name="road", validate_parameters=False)
-    def shown_road() -> list[Any]:
-        return [around(step, partial(_reported, step)) for step in steps]
+    Raises:
+        UsageError: Prefect cannot be imported, or the API that the user names does not answer.
+        FlowError: the server does not come up, or it fails.
+    """
+    if prepare_command():
+        quiet_prefect()
+    with flow_api():
+        # Only now: the server loads while this process imports.
+        from prefect import flow
 
-    # The heartbeat thread serves remote workers; here it would hold the process a second longer.
-    with temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        start_server()
-        return shown_road()
+        from .stages import take_step
 
+        def reported(step: Step, report: Progress | None) -> Any:
+            with reporting_to(report):
+                return take_step(step)
 
-def _reported(step: Step, report: Progress | None) -> Any:
-    with reporting_to(report):
-        return take_step(step)
+        @flow(name="pipeline")
+        def commanded() -> list[Any]:
+            return [around(step, partial(reported, step)) for step in steps]
+
+        taken: list[Any] = commanded()
+        return taken

@@ -2,26 +2,40 @@
 
 As little logic as possible here: a stage is a plain function that resumes by itself, so a flow that failed is run again
 and does only what is missing. Transient trouble of a file system (``OSError``) is tried again; what a user must mend
-(``PymafDataError``) is not.
+(``PymafDataError``) is not. A flow is made when it is asked for, with the options of its own stage alone.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow, task
+from prefect import Flow, task
 from prefect.cache_policies import NO_CACHE
 
-from pymaf_data.model.options import TrainOptions
-from pymaf_data.recipe import Step, run_step
-from pymaf_data.stages.attach_fits import AttachOptions, AttachReport
-from pymaf_data.stages.ingest import IngestOptions, IngestReport
-from pymaf_data.stages.render_iuv import RenderOptions, RenderReport
-from pymaf_data.stages.sample import SampleOptions, SampleReport
+from pymaf_data.recipe import StageName, Step, options_of, run_step
 
-from .progress import current_report
+from .api import flow_api
+from .progress import reports_of_run
 
 _RETRY_DELAYS = [2.0, 15.0]
+
+# Flow → its stage, and what it does.
+_FLOWS: dict[str, tuple[StageName, str]] = {
+    "sample_flow": ("sample", "Generate a raw data set."),
+    "ingest_flow": ("ingest", "Raw data set → store."),
+    "attach_fits_flow": ("attach-fits", "Fits → store."),
+    "render_iuv_flow": ("render-iuv", "Chosen fits → IUV maps."),
+    "train_flow": ("train", "Stores → checkpoint."),
+}
+
+
+class StageFlow(Flow[..., Any]):
+    """A flow that, called in a script, brings a server along where the user names no API."""
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Run it; see :func:`.api.flow_api`."""
+        with flow_api():
+            return super().__call__(*arguments, **named)
 
 
 def is_transient(_task: Any, _run: Any, state: Any) -> bool:
@@ -40,42 +54,31 @@ def is_transient(_task: Any, _run: Any, state: Any) -> bool:
 )
 def _take_step(step: Step) -> Any:
     """Call one stage; returns its report."""
-    return run_step(step, current_report())
+    with reports_of_run(step.title) as report:
+        return run_step(step, report)
 
 
 # Prefect types a task for async callers first; its reports are plain values here.
 take_step: Any = _take_step
 
 
-@flow(name="sample", validate_parameters=False)
-def sample_flow(options: SampleOptions) -> SampleReport:
-    """Generate a raw data set."""
-    report: SampleReport = take_step(Step("sample", "sample", options))
-    return report
+def stage_flow(name: str) -> StageFlow:
+    """The flow of a stage by its name in this module; it takes the stage's options, as a model or a dict of it."""
+    stage, summary = _FLOWS[name]
+
+    def run(options: Any) -> Any:
+        return take_step(Step(stage, stage, options))
+
+    # Prefect reads the parameters' schema here, and finds the flow of a run by this name.
+    run.__annotations__ = {"options": options_of(stage), "return": Any}
+    run.__name__ = run.__qualname__ = name
+    run.__doc__ = summary
+    return StageFlow(run, name=stage)
 
 
-@flow(name="ingest", validate_parameters=False)
-def ingest_flow(options: IngestOptions) -> IngestReport:
-    """Raw data set → store."""
-    report: IngestReport = take_step(Step("ingest", "ingest", options))
-    return report
-
-
-@flow(name="attach-fits", validate_parameters=False)
-def attach_fits_flow(options: AttachOptions) -> AttachReport:
-    """Fits → store."""
-    report: AttachReport = take_step(Step("attach-fits", "attach-fits", options))
-    return report
-
-
-@flow(name="render-iuv", validate_parameters=False)
-def render_iuv_flow(options: RenderOptions) -> RenderReport:
-    """Chosen fits → IUV maps."""
-    report: RenderReport = take_step(Step("render-iuv", "render-iuv", options))
-    return report
-
-
-@flow(name="train", validate_parameters=False)
-def train_flow(options: TrainOptions) -> Any:
-    """Stores → checkpoint."""
-    return take_step(Step("train", "train", options))
+def __getattr__(name: str) -> StageFlow:
+    if name not in _FLOWS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    made = stage_flow(name)
+    globals()[name] = made  # one object, however often it is asked for
+    return made

@@ -122,22 +122,23 @@ class Trainer:
         Raises:
             TrainingError: a loss or gradient is not finite.
             DiskFull: no room for checkpoint, history or logs; the last checkpoint stays.
-            KeyboardInterrupt: Ctrl-C, after a checkpoint was written.
+            KeyboardInterrupt: Ctrl-C or SIGTERM, after a checkpoint was written.
         """
         start, begun = self.step, time.monotonic()
         if start < self.total:
             history = History(self.folder, start)
-            with Logs(self.folder / LOGS, purge_step=start + 1) as logs, StopRequest() as stop:
+            with Logs(self.folder / LOGS, purge_step=start + 1) as logs:
                 self._prepare()
                 self._begin_watch(logs, history)
-                for batch in self._batches():
-                    self._advance(self._prepare_batch(batch.to(self.device)), logs, history)
-                    self._watch(logs, history)
-                    self._tell(progress, start, begun)
-                    if stop.requested or self._due(self.options.checkpoint_every):
-                        self.save()
-                    if stop.requested:
-                        raise KeyboardInterrupt
+                with StopRequest() as stop:  # before, there is nothing to save
+                    for batch in self._batches():
+                        self._advance(self._prepare_batch(batch.to(self.device)), logs, history)
+                        self._watch(logs, history)
+                        self._tell(progress, start, begun)
+                        if stop.requested or self._due(self.options.checkpoint_every):
+                            with stop.uninterrupted():
+                                self.save()
+                        stop.obey()
         return TrainReport(
             folder=self.folder,
             checkpoint=self.folder / checkpoints.FILE,

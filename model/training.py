@@ -70,7 +70,7 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
         TrainingError: the run was begun with other options or data, another process trains it, or the loss stopped
             being finite.
         ConfigError: a later version of pymaf-data began the run.
-        KeyboardInterrupt: Ctrl-C, after a checkpoint was written.
+        KeyboardInterrupt: Ctrl-C or SIGTERM, after a checkpoint was written.
     """
     root = DataRoot.default()
     options = with_held_out(options, root)

@@ -23,6 +23,7 @@
     ├── TooManyFiles            the process has as many files open as it may
     ├── FitError                fits that cannot be read, joined or proved
     ├── RenderError             geometry that cannot be rasterized
+    ├── FlowError               Prefect's server does not come up, or fails
     └── TrainingError
         └── CheckpointError     a checkpoint that does not belong to this model or body
 
@@ -184,6 +185,10 @@ class FitError(PymafDataError):
 
 class RenderError(PymafDataError):
     """Geometry that cannot be rasterized."""
+
+
+class FlowError(PymafDataError):
+    """Prefect's server does not come up, or fails."""
 
 
 class TrainingError(PymafDataError):

@@ -10,6 +10,7 @@ out is a step that is not taken. :func:`road` turns a recipe into the steps, in 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,6 +27,17 @@ if TYPE_CHECKING:
 StageName = Literal["sample", "ingest", "attach-fits", "render-iuv", "train", "contact-sheet", "report"]
 
 _RESOURCE = "pymaf_data.manifests.recipes"
+
+# What runs a stage and what it takes; by name, so that a command imports its own stage alone.
+_STAGES: dict[StageName, tuple[str, str]] = {
+    "sample": ("pymaf_data.stages.sample:write_sample", "pymaf_data.stages.sample:SampleOptions"),
+    "ingest": ("pymaf_data.stages.ingest:ingest", "pymaf_data.stages.ingest:IngestOptions"),
+    "attach-fits": ("pymaf_data.stages.attach_fits:attach_fits", "pymaf_data.stages.attach_fits:AttachOptions"),
+    "render-iuv": ("pymaf_data.stages.render_iuv:render_iuv_stage", "pymaf_data.stages.render_iuv:RenderOptions"),
+    "train": ("pymaf_data.model.training:train", "pymaf_data.model.options:TrainOptions"),
+    "contact-sheet": ("pymaf_data.model.preview:contact_sheet", "pymaf_data.model.preview:SheetOptions"),
+    "report": ("pymaf_data.report.make:report", "pymaf_data.report.make:ReportOptions"),
+}
 
 
 class SampleSection(StrictModel):
@@ -137,11 +149,6 @@ def road(recipe: Recipe, root: DataRoot) -> list[Step]:
 
 
 def _data_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
-    from pymaf_data.stages.attach_fits import AttachOptions
-    from pymaf_data.stages.ingest import IngestOptions
-    from pymaf_data.stages.render_iuv import RenderOptions
-    from pymaf_data.stages.sample import SampleOptions
-
     if recipe.sample is not None:
         # One sample per split that the recipe ingests: they are independent.
         shared = recipe.sample.model_dump(exclude={"held_out_persons"}) | {"out": root.raw("sample")}
@@ -150,19 +157,23 @@ def _data_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
         ):
             fewer = recipe.sample.held_out_persons if held_out else None
             values = shared | {"split": split, "persons": fewer or recipe.sample.persons}
-            yield Step("sample", f"generate the sample's {split} split", SampleOptions.parse(values, recipe.name))
+            yield _step("sample", f"generate the sample's {split} split", values, recipe)
     for part in recipe.ingest:
         store, raw = root.store(part.dataset, part.split), root.raw(part.dataset)
         values = part.model_dump(exclude={"held_out"}) | {"root": raw, "out": store}
-        yield Step("ingest", f"ingest {part.dataset} {part.split}", IngestOptions.parse(values, recipe.name))
+        yield _step("ingest", f"ingest {part.dataset} {part.split}", values, recipe)
         if recipe.fits is not None:
             places = {"{raw}": str(raw), "{split}": part.split}
             sources = tuple(_placed(source, places) for source in recipe.fits.sources)
             values = {"store": store, "fits": sources, "prefer": recipe.fits.prefer}
-            yield Step("attach-fits", f"fit {store.name}", AttachOptions.parse(values, recipe.name))
+            yield _step("attach-fits", f"fit {store.name}", values, recipe)
     if recipe.render is not None:
         values = recipe.render.model_dump() | {"stores": stores_of(recipe, root), "shard": "all"}
-        yield Step("render-iuv", "render IUV maps", RenderOptions.parse(values, recipe.name))
+        yield _step("render-iuv", "render IUV maps", values, recipe)
+
+
+def _step(stage: StageName, title: str, values: dict[str, Any], recipe: Recipe) -> Step:
+    return Step(stage, title, options_of(stage).parse(values, recipe.name))
 
 
 def _placed(source: str, places: dict[str, str]) -> str:
@@ -172,16 +183,12 @@ def _placed(source: str, places: dict[str, str]) -> str:
 
 
 def _learning_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
-    from pymaf_data.model.options import TrainOptions
-
     if recipe.train is not None:
-        yield Step("train", "train PyMAF", TrainOptions.parse(train_values(recipe, root), recipe.name))
+        yield _step("train", "train PyMAF", train_values(recipe, root), recipe)
 
 
 def _looking_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
     from pymaf_data.model.checkpoint import FILE
-    from pymaf_data.model.preview import SheetOptions
-    from pymaf_data.report.make import ReportOptions
 
     run = root.runs / recipe.name
     if recipe.sheet is not None:
@@ -194,13 +201,13 @@ def _looking_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
             "checkpoint": run / FILE if recipe.train is not None else None,
             "persons": recipe.sheet.persons,
         }
-        yield Step("contact-sheet", "draw the contact sheet", SheetOptions.parse(values, recipe.name))
+        yield _step("contact-sheet", "draw the contact sheet", values, recipe)
     if recipe.report is not None:
         for store in stores_of(recipe, root):
             values = recipe.report.model_dump() | {"path": store}
-            yield Step("report", f"report on {store.name}", ReportOptions.parse(values, recipe.name))
+            yield _step("report", f"report on {store.name}", values, recipe)
         if recipe.train is not None:
-            yield Step("report", f"report on run {run.name}", ReportOptions.parse({"path": run}, recipe.name))
+            yield _step("report", f"report on run {run.name}", {"path": run}, recipe)
 
 
 def stores_of(recipe: Recipe, root: DataRoot) -> tuple[Path, ...]:
@@ -224,21 +231,15 @@ def run_step(step: Step, progress: Any = None) -> Any:
     Raises:
         PymafDataError: as the stage does.
     """
-    from pymaf_data.model.preview import contact_sheet
-    from pymaf_data.model.training import train
-    from pymaf_data.report.make import report
-    from pymaf_data.stages.attach_fits import attach_fits
-    from pymaf_data.stages.ingest import ingest
-    from pymaf_data.stages.render_iuv import render_iuv_stage
-    from pymaf_data.stages.sample import write_sample
+    return _named(_STAGES[step.stage][0])(step.options, progress)
 
-    stages: dict[str, Any] = {
-        "sample": write_sample,
-        "ingest": ingest,
-        "attach-fits": attach_fits,
-        "render-iuv": render_iuv_stage,
-        "train": train,
-        "contact-sheet": contact_sheet,
-        "report": report,
-    }
-    return stages[step.stage](step.options, progress)
+
+def options_of(stage: StageName) -> type[StrictModel]:
+    """The model of a stage's options."""
+    model: type[StrictModel] = _named(_STAGES[stage][1])
+    return model
+
+
+def _named(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)

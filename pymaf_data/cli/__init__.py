@@ -5,6 +5,9 @@ from __future__ import annotations
 
 def main() -> None:
     """Entry point of the ``pymaf-data`` script."""
-    from pymaf_data.cli.app import run
+    try:
+        from pymaf_data.cli.app import run
 
-    run()
+        run()
+    except KeyboardInterrupt:  # before or after a command
+        raise SystemExit(130) from None

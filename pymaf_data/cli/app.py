@@ -1,7 +1,8 @@
 """The Typer application and its error boundary.
 
-Exit codes: 0 done, 1 failed or damage found, 2 usage, 130 interrupted. An error that a user can mend is printed as its
-message; a stack appears only for a defect of pymaf-data itself, or with ``PYMAF_DATA_DEBUG=1``.
+Exit codes: 0 done, 1 failed or damage found, 2 usage, 130 interrupted, 143 terminated (SIGTERM). An error that a user
+can mend is printed as its message; a stack appears only for a defect of pymaf-data itself, or with
+``PYMAF_DATA_DEBUG=1``.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import errno
 import logging
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from pymaf_data import __version__
 from pymaf_data.cli.attach_fits import command as attach_fits
@@ -26,13 +28,27 @@ from pymaf_data.cli.report import command as report
 from pymaf_data.cli.run import command as run_recipe
 from pymaf_data.cli.sample import command as sample
 from pymaf_data.cli.say import any_encoding
+from pymaf_data.cli.signals import Terminated, exit_code, terminable
 from pymaf_data.cli.train import command as train
 from pymaf_data.cli.verify import command as verify
 from pymaf_data.errors import PymafDataError, TooManyFiles
 from pymaf_data.plain import CleanFormatter, clean
 
+
+class _Commands(TyperGroup):
+    """Every command; what stops one from outside has its own exit code, whatever typer makes of it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            console.print("terminated." if isinstance(stop, Terminated) else "interrupted.", style="yellow")
+            raise typer.Exit(exit_code(stop)) from None
+
+
 app = typer.Typer(
     name="pymaf-data",
+    cls=_Commands,
     help="Raw human-pose data to trained, evaluated 3D human mesh recovery:\n\n"
     "ingest → attach-fits → render-iuv → train, over sharded Zarr stores.",
     no_args_is_help=True,
@@ -78,7 +94,8 @@ def run(arguments: list[str] | None = None) -> None:
     """Run the application and leave with its exit code; a user's error is a message, never a stack."""
     any_encoding()
     try:
-        app(args=arguments, prog_name="pymaf-data")
+        with terminable():
+            app(args=arguments, prog_name="pymaf-data")
     except PymafDataError as error:
         if os.environ.get("PYMAF_DATA_DEBUG"):
             raise

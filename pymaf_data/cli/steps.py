@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from pymaf_data.cli.progress import console, progress
+from pymaf_data.cli.signals import Terminated, exit_code
 from pymaf_data.progress import Progress
 
 if TYPE_CHECKING:
     from pymaf_data.config import StrictModel
     from pymaf_data.recipe import StageName, Step
 
-INTERRUPTED = 130
 DIRECT_HELP = "Call the stage in this process, without Prefect."
 
 
@@ -23,8 +23,8 @@ def take(steps: Sequence[Step], direct: bool, show: Callable[[Step, Any], None] 
     """Take steps in order and return their reports; ``show`` is called with each report as it comes.
 
     Raises:
-        PymafDataError: as the stages do; UsageError without ``direct`` where Prefect is not installed.
-        typer.Exit: Ctrl-C, with code 130, after saying so.
+        PymafDataError: as the stages do, and as flows do where ``direct`` is not set.
+        typer.Exit: Ctrl-C or SIGTERM, with code 130 or 143, after saying so.
     """
 
     def around(step: Step, call: Callable[[Progress], Any]) -> Any:
@@ -35,16 +35,27 @@ def take(steps: Sequence[Step], direct: bool, show: Callable[[Step, Any], None] 
         return result
 
     try:
-        if direct:
+        if direct or not _flows_available():
             from pymaf_data.recipe import run_step
 
             return [around(step, partial(run_step, step)) for step in steps]
         from pymaf_data.flows import take_road
 
         return take_road(steps, around)
-    except KeyboardInterrupt:
-        console.print("interrupted; the same command goes on where this one stopped.", style="yellow")
-        raise typer.Exit(INTERRUPTED) from None
+    except KeyboardInterrupt as stop:
+        what = "terminated" if isinstance(stop, Terminated) else "interrupted"
+        console.print(f"{what}; the same command goes on where this one stopped.", style="yellow")
+        raise typer.Exit(exit_code(stop)) from None
+
+
+def _flows_available() -> bool:
+    """Whether steps can run as a flow; says what happens instead."""
+    from pymaf_data.flows import available
+
+    if not available():
+        console.print("Prefect is not installed (extra: flows): running directly, as --direct does.", style="dim")
+        return False
+    return True
 
 
 def take_one(stage: StageName, title: str, options: StrictModel, direct: bool) -> Any:

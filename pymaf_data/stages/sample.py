@@ -10,9 +10,8 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from itertools import count
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,6 +30,7 @@ from pymaf_data.sample.produce import Job, Product, produce, studio
 from pymaf_data.sample.scenery import open_backgrounds
 from pymaf_data.sample.statistics import Statistics, statistics_of
 from pymaf_data.stages.sample_files import SplitFiles
+from pymaf_data.stages.workers import spawned_pool, without_ctrl_c
 
 logger = logging.getLogger(__name__)
 
@@ -231,11 +231,12 @@ def _products(options: SampleOptions, files: SplitFiles) -> Iterator[tuple[int, 
         yield number, produce(_job(options, split, number))
         for number in numbers:
             yield number, produce(_job(options, split, number))
-    pool = ProcessPoolExecutor(options.workers, mp_context=get_context("spawn"))
+    pool = spawned_pool(options.workers)
     try:
         waiting: list[tuple[int, Future[Product]]] = []
         ahead = range(number, number + 3 * options.workers)
-        waiting = [(n, pool.submit(produce, _job(options, split, n))) for n in ahead]
+        with without_ctrl_c():
+            waiting = [(n, pool.submit(produce, _job(options, split, n))) for n in ahead]
         for number in count(ahead.stop):
             done, future = waiting.pop(0)
             waiting.append((number, pool.submit(produce, _job(options, split, number))))

@@ -1,0 +1,232 @@
+"""What a signal does to a command: it saves, says so, has its exit code, and nothing outlives it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from pymaf_data.model import checkpoint as checkpoints
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+COMMAND = [sys.executable, "-c", "from pymaf_data.cli import main; main()"]
+# A stage that says by a file that it has begun, and takes for ever; the file is the last word of the command.
+SLOW = """
+import sys, time
+from pathlib import Path
+import pymaf_data.stages.sample as stage
+
+begun = Path(sys.argv.pop())
+
+def endless(options, progress=None):
+    begun.touch()
+    try:
+        time.sleep(600)
+    finally:
+        print("cleaned up", file=sys.stderr, flush=True)
+
+stage.write_sample = endless
+from pymaf_data.cli import main
+main()
+"""
+
+
+def environment(root: Path, **more: str) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
+    return kept | {"PYMAF_DATA_ROOT": str(root), "COLUMNS": "200"} | more
+
+
+def processes_of(root: Path) -> list[str]:
+    """Command lines of processes that were started for a data root, by their environment."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"PYMAF_DATA_ROOT={root}\0".encode() in (process / "environ").read_bytes():
+                line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                found += [line] if line else []  # a zombie has none
+        except OSError:
+            continue  # it ended meanwhile
+    return found
+
+
+def gone(root: Path, seconds: float = 20.0) -> list[str]:
+    """What is still alive; what was killed may take a moment."""
+    deadline = time.monotonic() + seconds
+    while (alive := processes_of(root)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return alive
+
+
+def until(condition: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 300.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline, "it does not begin"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(command: list[str], **more: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(tmp_path, **more)
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("direct", [["--direct"], []], ids=["direct", "prefect"])
+def test_a_stage_is_stopped(start: Start, tmp_path: Path, number: int, direct: list[str]) -> None:
+    begun = tmp_path / "begun"
+    words = ["sample", str(tmp_path / "raw"), *direct, str(begun)]
+    process = start([sys.executable, "-c", SLOW, *words])
+    until(begun.exists, process)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == {signal.SIGTERM: 143, signal.SIGINT: 130}[number], err
+    assert "cleaned up" in err
+    assert "the same command goes on" in err
+    assert "Traceback" not in err
+    assert gone(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_stopped_while_the_server_starts(start: Start, coco_like: Path, tmp_path: Path, number: int) -> None:
+    process = start([*COMMAND, "ingest", "sample"])
+    until(lambda: any("server.py" in line for line in processes_of(tmp_path)), process)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == {signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
+    assert "Traceback" not in err
+    assert gone(tmp_path) == []
+
+
+@pytest.fixture
+def coco_like(tmp_path: Path) -> Path:
+    """Raw data that ingest does not refuse at once; the server is stopped before anything is read."""
+    root = tmp_path / "raw" / "sample"
+    (root / "annotations").mkdir(parents=True)
+    (root / "train2014").mkdir()
+    (root / "annotations" / "person_keypoints_train2014.json").write_text(json.dumps({"images": [], "annotations": []}))
+    return root
+
+
+def test_sigterm_to_a_command_without_steps(tmp_path: Path) -> None:
+    script = (
+        "import os, signal, pymaf_data.doctor as doctor\n"
+        "def stopped(root): os.kill(os.getpid(), signal.SIGTERM)\n"
+        "doctor.diagnose = stopped\n"
+        "from pymaf_data.cli import main\nmain()"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script, "doctor"], capture_output=True, text=True, env=environment(tmp_path), check=False
+    )
+    assert result.returncode == 143, result.stderr
+    assert "terminated" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_no_worker_process_outlives_its_command(start: Start, tmp_path: Path, number: int) -> None:
+    words = ["sample", str(tmp_path / "raw"), "--persons", "500", "--workers", "2", "--direct"]
+    process = start([*COMMAND, *words])
+    until(lambda: sum("spawn_main" in line for line in processes_of(tmp_path)) >= 2, process)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == {signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
+    assert "Traceback" not in err
+    assert gone(tmp_path, 60.0) == []
+
+
+def test_ctrl_c_of_a_terminal_reaches_no_worker(tmp_path: Path) -> None:
+    script = (
+        "import os, signal\n"
+        "from pymaf_data.stages.workers import spawned_pool, without_ctrl_c\n"
+        "if __name__ == '__main__':\n"
+        "    signal.signal(signal.SIGINT, lambda *_: None)\n"
+        "    pool = spawned_pool(2)\n"
+        "    with without_ctrl_c():\n"
+        "        done = [pool.submit(os.getpid) for _ in range(4)]\n"
+        "    os.killpg(0, signal.SIGINT)  # while they start\n"
+        "    print(len({each.result() for each in done}) > 0)\n"
+        "    pool.shutdown()\n"
+    )
+    (tmp_path / "script.py").write_text(script)
+    result = subprocess.run(
+        [sys.executable, str(tmp_path / "script.py")],
+        capture_output=True, text=True, start_new_session=True, env=environment(tmp_path), check=False,
+    )  # fmt: skip
+    assert result.stdout == "True\n", result.stderr
+    assert "KeyboardInterrupt" not in result.stderr
+
+
+def locked(root: Path) -> bool:
+    """Whether a stage holds a lock of a store; one that was given back is an empty file."""
+    return any(lock.stat().st_size for lock in root.glob("stores/*/_pymaf/locks/*.lock"))
+
+
+def learned(root: Path) -> bool:
+    """Whether a training has taken a step."""
+    history = root / "runs" / "pymaf" / "history.jsonl"
+    return history.is_file() and '"train"' in history.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("direct", [["--direct"], []], ids=["direct", "prefect"])
+def test_real_stages_are_stopped_and_go_on(start: Start, coco: ModuleType, tmp_path: Path, direct: list[str]) -> None:
+    coco.small_set(tmp_path / "raw" / "coco", pictures=300)
+    store = str(tmp_path / "stores" / "coco-train.zarr")
+    commands = (
+        ["ingest", "coco", "--crop-size", "128", *direct],
+        ["attach-fits", store, "--fits", "keypoints", *direct],
+        ["render-iuv", store, "--shard", "all", "--size", "63", *direct],
+    )
+    for words in commands:
+        process = start([*COMMAND, *words])
+        until(lambda: locked(tmp_path), process)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=300)
+        assert process.returncode == 143, (words, err)
+        assert "the same command goes on" in err
+        assert "Traceback" not in err
+        assert gone(tmp_path) == []
+        again = start([*COMMAND, *words, *([] if direct else ["--direct"])])
+        _, err = again.communicate(timeout=600)
+        assert again.returncode == 0, (words, err)
+
+
+@pytest.mark.slow
+def test_train_saves_at_sigterm_however_often_it_comes(start: Start, coco: ModuleType, tmp_path: Path) -> None:
+    coco.small_set(tmp_path / "raw" / "coco", pictures=2)
+    store = str(tmp_path / "stores" / "coco-train.zarr")
+    for words in (["ingest", "coco"], ["attach-fits", store, "--fits", "keypoints"]):
+        subprocess.run([*COMMAND, *words, "--direct"], env=environment(tmp_path), check=True, capture_output=True)
+    words = ["train", "--steps", "500", "--batch-size", "2", "--allow-partial", "--precision", "fp32"]
+    process = start([*COMMAND, *words])
+    until(lambda: learned(tmp_path), process)
+    for _ in range(40):
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.05)
+    _, err = process.communicate(timeout=600)
+    assert process.returncode == 143, err
+    assert "the same command goes on" in err
+    assert checkpoints.read(tmp_path / "runs" / "pymaf" / checkpoints.FILE).step >= 1
+    assert gone(tmp_path) == []

@@ -28,8 +28,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from mutations import Mutant, mutants_of, mutated  # noqa: E402
+from mutations import Mutant, mutants_of, mutated
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ROOMS = {"model": "model"} | {
@@ -64,18 +66,16 @@ class Recorder:
         self.bucket = before
         self.seconds[bucket] = self.seconds.get(bucket, 0.0) + time.process_time() - start
 
+    @pytest.hookimpl(hookwrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Iterator[None]:
         """A fixture of a session is set up once: its lines belong to all who use it."""
         yield from self._within(f"fixture {fixturedef.argname}")
 
-    pytest_fixture_setup.pytest_impl = {"hookwrapper": True}  # type: ignore[attr-defined]
-
+    @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: Any) -> Iterator[None]:
         """One test."""
         self.fixtures[item.nodeid] = [f"fixture {name}" for name in item.fixturenames]
         yield from self._within(item.nodeid)
-
-    pytest_runtest_protocol.pytest_impl = {"hookwrapper": True}  # type: ignore[attr-defined]
 
     def summary(self) -> dict[str, Any]:
         """Test → seconds and lines, its fixtures' among them; and the modules that are worth importing beforehand."""
@@ -142,8 +142,6 @@ def forked(work: Callable[[Path], int], folder: Path, seconds: int) -> int:
 
 def run_tests(paths: list[str], plugin: Any, folder: Path) -> int:
     """pytest in this process."""
-    import pytest
-
     options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", f"--basetemp={folder / 'pytest'}"]
     return int(pytest.main([*options, *paths], plugins=[plugin]))
 

@@ -1,0 +1,250 @@
+"""What a run is told reaches what it is told to: the loop on a network of a dozen numbers, the options one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pymaf_data.loader import Batch
+from pymaf_data.model import LossOptions, OptimizerOptions, TrainOptions
+from pymaf_data.model import checkpoint as checkpoints
+from pymaf_data.model.measures import iteration_errors
+from pymaf_data.model.predict import predict_rows
+from pymaf_data.model.pymaf import Prediction, PyMAFOutput
+from pymaf_data.model.regressor import Parameters
+from pymaf_data.model.trainer import Trainer
+from pymaf_data.model.watchers import HeldOut, Snapshots
+from pymaf_data.report.history import read_history
+
+B = 2
+
+
+class Tiny(nn.Module):
+    """A network by its outputs: a few numbers learn, and what it was shown is kept."""
+
+    autocast: torch.dtype | None = None
+    view_size = 8
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(3)
+        self.moved, self.camera = nn.Parameter(torch.tensor([0.5, 0.5])), nn.Parameter(torch.tensor([0.8, 0.1, 0.0]))
+        self.shown: list[Tensor] = []
+        self.modes: list[bool] = []
+        self.body = SimpleNamespace(name="tiny", digest="d" * 64, fingerprint="f" * 64, keypoints=self._keypoints)
+        self.joints = torch.from_numpy(np.random.default_rng(0).normal(size=(49, 3))).float()
+
+    def _keypoints(self, pose: Tensor, betas: Tensor) -> tuple[Tensor, Tensor]:
+        return pose, self.joints.expand(len(pose), 49, 3)
+
+    def forward(self, image: Tensor, *, auxiliary: bool | None = None) -> PyMAFOutput:
+        self.shown.append(image.detach().clone())
+        self.modes.append(self.training)
+        seen, count = self.norm(image).mean(), len(image)
+        eye = torch.eye(3).expand(count, 24, 3, 3)
+        joints = self.joints.expand(count, 49, 3) * (1 + 0.1 * seen)
+        parameters = Parameters(torch.zeros(count, 144), torch.zeros(count, 10), self.camera.expand(count, 3))
+        keypoints = self.moved.expand(count, 49, 2) * 1.0
+        one = Prediction(parameters, eye, self.joints.expand(count, 49, 3), joints[:, :24], joints, keypoints)
+        return PyMAFOutput([one, one], None)
+
+
+def batch_of(seed: int = 0) -> Batch:
+    random = torch.Generator().manual_seed(seed)
+    known = {
+        "image": torch.randint(0, 256, (B, 3, 8, 8), generator=random, dtype=torch.uint8),
+        "keypoints": torch.ones(B, 49, 3), "joints3d": torch.zeros(B, 24, 4),
+        "pose": torch.eye(3).expand(B, 24, 3, 3), "betas": torch.zeros(B, 10),
+        "has_fit": torch.ones(B, dtype=torch.bool), "has_iuv": torch.zeros(B, dtype=torch.bool),
+        "row": torch.arange(B),
+    }  # fmt: skip
+    return Batch(**{field.name: known.get(field.name, torch.zeros(B)) for field in fields(Batch)})
+
+
+class Feed:
+    """The same batch again and again."""
+
+    def __init__(self, length: int = 4) -> None:
+        self.length = length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:
+        return iter([batch_of()] * (self.length - skip))
+
+
+def trained(folder: Path, watchers: Any = (), precision: str = "fp32", **options: Any) -> Trainer:
+    torch.manual_seed(0)
+    chosen = TrainOptions(**({"steps": 4, "log_every": 1} | options))
+    trainer = Trainer(Tiny(), Feed(), chosen, folder, watchers=watchers, precision=precision)
+    trainer.run()
+    return trainer
+
+
+def scalars(folder: Path, name: str) -> list[float]:
+    return [line.scalars[name] for line in read_history(folder) if line.kind == "train"]
+
+
+def of_imagenet(image: np.ndarray) -> np.ndarray:
+    """(…, 3, S, S) uint8 as torchvision's backbones want it."""
+    mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    return (image / 255 - mean[:, None, None]) / deviation[:, None, None]
+
+
+def test_whoever_shows_the_network_a_picture_normalises_it(tmp_path: Path) -> None:
+    """Training, measuring statistics, held-out persons and snapshots."""
+    batch = batch_of()
+    watchers = [HeldOut([batch], 1), Snapshots(batch, True, 1, tmp_path)]
+    options = OptimizerOptions(fixed_statistics=True)
+    model = trained(tmp_path, watchers, steps=2, optimizer=options).model
+    assert len(model.shown) == 4 + 2 * 3 + 2  # the statistics' epoch, three looks of two watchers, two steps
+    for image in model.shown:
+        np.testing.assert_allclose(image, of_imagenet(batch.image.numpy()), atol=1e-5)
+
+
+def test_watchers_see_the_network_as_it_is_used(tmp_path: Path) -> None:
+    model = trained(tmp_path, [HeldOut([batch_of()], 4)], steps=2).model
+    assert model.modes == [False, True, True, False]
+
+
+def test_the_length_of_a_run_is_its_steps_else_its_epochs(tmp_path: Path) -> None:
+    assert Trainer(Tiny(), Feed(5), TrainOptions(), tmp_path).total == 60 * 5
+    assert Trainer(Tiny(), Feed(5), TrainOptions(epochs=2), tmp_path).total == 10
+    assert Trainer(Tiny(), Feed(5), TrainOptions(epochs=2, steps=3), tmp_path).total == 3
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("fp32", None), ("bf16", torch.bfloat16)])
+def test_precision_is_the_networks(precision: str, dtype: torch.dtype | None, tmp_path: Path) -> None:
+    assert Trainer(Tiny(), Feed(), TrainOptions(), tmp_path, precision=precision).model.autocast is dtype
+
+
+def test_the_rate_of_every_step_is_the_schedules(tmp_path: Path) -> None:
+    trained(tmp_path / "default")
+    assert scalars(tmp_path / "default", "learning_rate") == [5e-5] * 4
+    trained(tmp_path / "own", optimizer=OptimizerOptions(learning_rate=0.1, schedule="cosine", warmup_steps=2))
+    half = [0.01 + 0.99 * (1 + np.cos(np.pi * step / 4)) / 2 for step in range(4)]
+    assert scalars(tmp_path / "own", "learning_rate") == pytest.approx([0.05 * half[0], *(0.1 * x for x in half[1:])])
+
+
+def test_the_rate_is_what_moves_the_network(tmp_path: Path) -> None:
+    """Adam's first step is the rate, whatever the gradient."""
+    for rate in (5e-5, 1e-2):
+        model = trained(tmp_path / f"{rate}", steps=1, optimizer=OptimizerOptions(learning_rate=rate)).model
+        np.testing.assert_allclose(model.moved.detach(), 0.5 + rate, rtol=0, atol=1e-7)
+
+
+def test_a_gradient_is_clipped_where_asked_and_its_norm_told_as_it_was(tmp_path: Path) -> None:
+    free = trained(tmp_path / "free", steps=1)
+    clipped = trained(tmp_path / "clipped", steps=1, optimizer=OptimizerOptions(clip_gradient=0.01))
+    norms = [
+        float(torch.cat([p.grad.flatten() for p in run.model.parameters() if p.grad is not None]).norm())
+        for run in (free, clipped)
+    ]
+    assert norms[1] == pytest.approx(0.01, rel=1e-3)
+    assert scalars(tmp_path / "clipped", "gradient_norm") == pytest.approx([norms[0]], rel=1e-4)
+
+
+def test_the_loss_is_the_sum_of_the_terms_by_the_weights_of_the_run(tmp_path: Path) -> None:
+    trained(tmp_path / "default", steps=1)
+    trained(tmp_path / "own", steps=1, loss=LossOptions(keypoints2d=150, camera=7))
+    before, after = (read_history(tmp_path / name)[0].scalars for name in ("default", "own"))
+    # Every joint errs by ½ in x and in y, and only the 24 annotated of 49 have a say.
+    assert before["keypoints2d"] == pytest.approx(300 * 0.25 * 24 / 49)
+    assert after["keypoints2d"] == pytest.approx(before["keypoints2d"] / 2)
+    assert before["camera"] == pytest.approx(np.exp(-16.0), rel=1e-5)
+    assert after["camera"] == pytest.approx(7 * before["camera"])
+    for found in (before, after):
+        apart = {"loss", "gradient_norm", "learning_rate"}
+        assert found["loss"] == pytest.approx(sum(value for name, value in found.items() if name not in apart))
+
+
+def test_statistics_are_learned_unless_they_are_fixed(tmp_path: Path) -> None:
+    moved = trained(tmp_path / "default", steps=1).model.norm
+    pictures = torch.from_numpy(of_imagenet(batch_of().image.numpy())).transpose(0, 1).flatten(1)
+    np.testing.assert_allclose(moved.running_mean, 0.1 * pictures.mean(1), atol=1e-5)
+    fixed = trained(tmp_path / "fixed", steps=3, optimizer=OptimizerOptions(fixed_statistics=True)).model.norm
+    np.testing.assert_allclose(fixed.running_mean, pictures.mean(1), atol=1e-5)
+    np.testing.assert_allclose(fixed.running_var, pictures.var(1), rtol=1e-4)
+    assert fixed.momentum == 0.1
+
+
+def test_what_is_logged_and_saved_and_when(tmp_path: Path) -> None:
+    """By default every 50 steps a line, every 1000 a checkpoint; a step count divides by them."""
+
+    class Stop(Exception):
+        pass
+
+    def stop(step: int, total: int, remark: str) -> None:
+        if step == 1001:
+            raise Stop
+
+    trainer = Trainer(Tiny(), Feed(), TrainOptions(steps=2000), tmp_path)
+    trainer.step = 949
+    with pytest.raises(Stop):
+        trainer.run(stop)
+    assert [line.step for line in read_history(tmp_path)] == [950, 1000]
+    assert checkpoints.read(tmp_path / checkpoints.FILE).step == 1000
+
+
+def test_errors_are_millimetres_about_the_hips_of_persons_with_a_fit() -> None:
+    """Of 24 joints one is 48 mm off: 2 mm in the mean, wherever the whole body stands and whoever has no fit."""
+    model, batch = Tiny(), batch_of()
+    joints = model.joints.expand(B, 49, 3).clone()
+    joints[:, 25 + 12, 1] += 0.048  # the neck, in LSP's order
+    joints[:, :25] += 5  # joints that are not measured
+    joints += torch.tensor([1.0, -2.0, 30.0])
+    joints[1] *= 3
+    one = model(batch.image.float()).predictions[0]._replace(joints=joints)
+    known = Batch(**(vars(batch) | {"has_fit": torch.tensor([True, False])}))
+    found = iteration_errors(PyMAFOutput([one], None), known, model.body)
+    assert found["M0"]["mpjpe"] == pytest.approx(2.0, rel=1e-3)
+    assert found["M0"]["pa_mpjpe"] > 0.1  # no similarity takes it away
+    turned = one._replace(joints=0.5 * model.joints.expand(B, 49, 3)[..., [1, 2, 0]])
+    assert iteration_errors(PyMAFOutput([turned], None), known, model.body)["M0"]["pa_mpjpe"] < 1e-2
+    nobody = Batch(**(vars(batch) | {"has_fit": torch.zeros(B, dtype=torch.bool)}))
+    assert iteration_errors(PyMAFOutput([one], None), nobody, model.body) == {}
+
+
+class Crops:
+    """17 rows of stored crops at 100 px; brightness grows to the right in red, downwards in green."""
+
+    side = 100
+    shape = (17, side, side, 3)
+
+    def rows(self, rows: np.ndarray) -> np.ndarray:
+        ramp = np.arange(self.side)
+        crop = np.zeros((len(rows), self.side, self.side, 3), np.uint8)
+        crop[..., 0], crop[..., 1], crop[..., 2] = 2 * ramp, 2 * ramp[:, None], np.asarray(rows)[:, None, None]
+        return crop
+
+
+def test_a_prediction_is_made_from_the_plain_view_and_shown_in_the_crop() -> None:
+    """The view is the middle 1/κ of the crop; π's camera of 224 px is moved there with it."""
+    model, rows = Tiny().train(), list(range(17))
+    model.view_size = 224
+    found = predict_rows(model, SimpleNamespace(array=lambda name: Crops()), rows)  # type: ignore[arg-type]
+    assert model.training
+    assert model.modes == [False, False], "used as it is in evaluation, 16 at a time"
+    ratio = 1.25 * 2**0.5
+    shown = torch.cat(model.shown).numpy()
+    seen = shown * np.array([0.229, 0.224, 0.225])[:, None, None] + np.array([0.485, 0.456, 0.406])[:, None, None]
+    along = ((np.arange(224) + 0.5) / 224 - 0.5) * Crops.side / ratio + Crops.side / 2  # continuous, in the crop
+    np.testing.assert_allclose(255 * seen[3, 0, 100], 2 * (along - 0.5), atol=1.1)
+    np.testing.assert_allclose(255 * seen[3, 1, :, 100], 2 * (along - 0.5), atol=1.1)
+    np.testing.assert_allclose(255 * seen[:, 2, 50, 50], rows, atol=1e-3)
+    s, tx, ty = model.camera.detach().double().numpy()
+    points = np.broadcast_to(model.joints.double().numpy(), (17, 49, 3))
+    depth = points[..., 2] + 2 * 5000 / (224 * s)
+    view = 5000 * (points[..., :2] + [tx, ty]) / depth[..., None]  # from the view's middle
+    wanted = view * Crops.side / (224 * ratio) + Crops.side / 2
+    np.testing.assert_allclose(found.cameras.project(torch.from_numpy(points.copy())), wanted, atol=1e-4)
+    np.testing.assert_array_equal(found.vertices, points.astype(np.float32))

@@ -1,0 +1,259 @@
+"""Do the tests notice? One small change at a time in a room's code, and that room's own tests over it.
+
+    python tools/mutants.py                           400 mutants of seven rooms
+    python tools/mutants.py geometry --count 20 --seed 3 --jobs 2
+
+The working tree stays as it is: a forked process per mutant imports the one module from a changed syntax tree. A first
+run, traced, says which tests reach which line and what they cost; a mutant meets those alone, the quickest first, and
+the first failure ends it. What nothing could notice is no mutant: docstrings, annotations, log lines, messages of
+errors, ``__all__``. A kernel is compiled without its cache. Processes that tests spawn (not fork) see no mutant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from mutations import Mutant, mutants_of, mutated
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+ROOMS = {"model": "model"} | {
+    name: f"pymaf_data/{name}" for name in ("loader", "geometry", "metrics", "fits", "sources", "storage")
+}
+MEMORY = 16 << 30  # bytes of address space that a mutant may take
+KILLED, SURVIVED, TIMEOUT, UNREACHED = "killed", "survived", "timeout", "unreached"
+SIGN = {KILLED: ".", SURVIVED: "S", TIMEOUT: "t", UNREACHED: "U"}
+
+
+class Recorder:
+    """A pytest plugin: the lines of some files that each test reaches, in its fixtures too, and what a test costs."""
+
+    def __init__(self, files: list[str]) -> None:
+        self.files = set(files)
+        self.bucket = ""
+        self.lines: dict[str, set[tuple[str, int]]] = {"": set()}
+        self.seconds: dict[str, float] = {}
+        self.fixtures: dict[str, list[str]] = {}
+
+    def trace(self, frame: Any, event: str, argument: Any) -> Any:
+        """What ``sys.settrace`` wants."""
+        if frame.f_code.co_filename not in self.files:
+            return None
+        self.lines[self.bucket].add((frame.f_code.co_filename, frame.f_lineno))
+        return self.trace
+
+    def _within(self, bucket: str) -> Iterator[None]:
+        before, self.bucket, start = self.bucket, bucket, time.process_time()
+        self.lines.setdefault(bucket, set())
+        yield
+        self.bucket = before
+        self.seconds[bucket] = self.seconds.get(bucket, 0.0) + time.process_time() - start
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any) -> Iterator[None]:
+        """A fixture of a session is set up once: its lines belong to all who use it."""
+        yield from self._within(f"fixture {fixturedef.argname}")
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_protocol(self, item: Any) -> Iterator[None]:
+        """One test."""
+        self.fixtures[item.nodeid] = [f"fixture {name}" for name in item.fixturenames]
+        yield from self._within(item.nodeid)
+
+    def summary(self) -> dict[str, Any]:
+        """Test → seconds and lines, its fixtures' among them; and the modules that are worth importing beforehand."""
+        tests = {}
+        for test, names in self.fixtures.items():
+            known = [name for name in names if name in self.lines]
+            reached = set().union(self.lines[test], *(self.lines[name] for name in known))
+            own = self.seconds[test] - sum(self.seconds[name] for name in known if self.first(name) == test)
+            seconds = max(own, 0.0) + sum(self.seconds[name] for name in known)
+            tests[test] = {"seconds": seconds, "lines": sorted(reached)}
+        foreign = [name for name in sys.modules if not name.startswith(("pymaf_data", "test", "conftest", "__"))]
+        return {"tests": tests, "modules": foreign}
+
+    def first(self, name: str) -> str:
+        """The test within which a fixture was set up."""
+        return next(test for test, names in self.fixtures.items() if name in names)
+
+
+class Chosen:
+    """A pytest plugin: these tests alone, in this order."""
+
+    def __init__(self, order: list[str]) -> None:
+        self.place = {test: number for number, test in enumerate(order)}
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        """Select and sort."""
+        items[:] = sorted((i for i in items if i.nodeid in self.place), key=lambda item: self.place[item.nodeid])
+
+
+class Instead:
+    """A finder that gives one file's module another syntax tree."""
+
+    def __init__(self, path: str, tree: ast.Module) -> None:
+        self.path, self.tree = path, tree
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """The spec that the other finders give, with the code exchanged if it is the file's."""
+        finders = (getattr(finder, "find_spec", None) for finder in sys.meta_path if finder is not self)
+        spec = next((found for find in finders if find and (found := find(name, path, target))), None)
+        if spec is not None and spec.origin == self.path:
+            code = compile(self.tree, self.path, "exec", dont_inherit=True)
+            spec.loader.get_code = lambda fullname: code  # type: ignore[union-attr]
+        return spec
+
+
+def forked(work: Callable[[Path], int], folder: Path, seconds: int) -> int:
+    """The id of a process that does the work in its own group, silently, within so many seconds of the processor."""
+    child = os.fork()
+    if child:
+        return child
+    status = 70
+    try:
+        os.setsid()
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+        folder.mkdir()
+        out = os.open(folder / "output", os.O_CREAT | os.O_WRONLY)
+        for stream in (1, 2):
+            os.dup2(out, stream)
+        status = work(folder)
+    finally:
+        os._exit(status)
+
+
+def run_tests(paths: list[str], plugin: Any, folder: Path) -> int:
+    """pytest in this process."""
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", f"--basetemp={folder / 'pytest'}"]
+    return int(pytest.main([*options, *paths], plugins=[plugin]))
+
+
+def baseline(room: str, files: list[str], folder: Path) -> dict[str, Any]:
+    """What the room's tests reach, and what they cost."""
+
+    def work(own: Path) -> int:
+        recorder = Recorder(files)
+        threading.settrace(recorder.trace)
+        sys.settrace(recorder.trace)
+        status = run_tests([f"tests/{room}"], recorder, own)
+        sys.settrace(None)
+        (own / "summary.json").write_text(json.dumps(recorder.summary()))
+        return status
+
+    own = folder / room
+    _, status = os.waitpid(forked(work, own, 3600), 0)
+    if status:
+        tail = (own / "output").read_text(errors="replace")[-2000:]
+        raise SystemExit(f"the tests of {room} fail without any mutant:\n{tail}")
+    return json.loads((own / "summary.json").read_text())  # type: ignore[no-any-return]
+
+
+def tests_for(mutant: Mutant, tests: dict[str, dict[str, Any]]) -> list[str]:
+    """The tests that reach its line, quickest first. What runs on import is reached by whoever uses the file."""
+    of_file = {test: {line for file, line in known["lines"] if file == mutant.file} for test, known in tests.items()}
+    if mutant.on_import:
+        found = [test for test, lines in of_file.items() if lines] or list(tests)
+    else:
+        found = [test for test, lines in of_file.items() if lines & set(mutant.lines)]
+    return sorted(found, key=lambda test: tests[test]["seconds"])
+
+
+def trial(mutant: Mutant, order: list[str]) -> Callable[[Path], int]:
+    """The work of the process that tries a mutant."""
+
+    def work(folder: Path) -> int:
+        sys.meta_path.insert(0, Instead(mutant.file, mutated(mutant)))  # type: ignore[arg-type]
+        return run_tests(sorted({test.split("::")[0] for test in order}), Chosen(order), folder)
+
+    return work
+
+
+def try_all(mutants: list[tuple[Mutant, dict[str, Any]]], jobs: int, folder: Path) -> Iterator[tuple[Mutant, str]]:
+    """Each mutant with its fate, as they end."""
+    waiting, running = list(enumerate(mutants)), {}
+    while waiting or running:
+        while waiting and len(running) < jobs:
+            number, (mutant, known) = waiting.pop(0)
+            order = tests_for(mutant, known["tests"])
+            if not order:
+                yield mutant, UNREACHED
+                continue
+            # Of the processor, since a busy machine takes its time; by the clock only for what waits for ever.
+            limit = 30 + 5 * sum(known["tests"][test]["seconds"] for test in order)
+            own = folder / f"{number}"
+            running[forked(trial(mutant, order), own, int(limit))] = (mutant, own, time.monotonic() + 5 * limit)
+        for child, (mutant, own, end) in list(running.items()):
+            ended, status = os.waitpid(child, os.WNOHANG)
+            late = not ended and time.monotonic() > end
+            if late:
+                os.killpg(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+            if ended or late:
+                del running[child]
+                shutil.rmtree(own, ignore_errors=True)
+                spent = late or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU)
+                yield mutant, TIMEOUT if spent else KILLED if status else SURVIVED
+        time.sleep(0.05)
+
+
+def wilson(hits: int, total: int) -> str:
+    """A share with its 95 % interval."""
+    z, share = 1.96, hits / max(total, 1)
+    middle, spread = share + z * z / (2 * total), z * (share * (1 - share) / total + z * z / (4 * total * total)) ** 0.5
+    low, high = ((middle + sign * spread) / (1 + z * z / total) for sign in (-1, 1))
+    return f"{hits:4} of {total:4}   {100 * share:5.1f} %   [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def main() -> int:
+    """Sample, try, tell."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("rooms", nargs="*", default=list(ROOMS), metavar="ROOM", help=", ".join(ROOMS))
+    parser.add_argument("--count", type=int, default=400, help="mutants in all, evenly by room")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2)
+    wanted = parser.parse_args()
+    os.chdir(REPOSITORY)
+    os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    folder, chosen, fates = Path(tempfile.mkdtemp(prefix="mutants-")), [], []
+    for room in wanted.rooms:
+        files = sorted(str(path) for path in (REPOSITORY / ROOMS[room]).rglob("*.py"))
+        known = baseline(room, files, folder)
+        for name in known["modules"]:
+            # A fork inherits what is imported: torch takes longer than most tests do.
+            if name.split(".")[0] in ("torch", "numpy", "scipy", "numba", "cv2", "zarr", "pydantic", "pytest", "smplx"):
+                importlib.import_module(name)
+        every = [mutant for file in files for mutant in mutants_of(room, file)]
+        share = wanted.count // len(wanted.rooms)
+        chosen += [(m, known) for m in random.Random(f"{wanted.seed} {room}").sample(every, min(share, len(every)))]
+        print(f"{room}: {len(every)} possible, {len(known['tests'])} tests", flush=True)
+    for mutant, fate in try_all(chosen, wanted.jobs, folder):
+        fates.append((mutant, fate))
+        print(SIGN[fate] if fate in (KILLED, TIMEOUT) else f"\n{fate} {mutant}", end="", flush=True)
+    print()
+    for room in [*wanted.rooms, "all"]:
+        mine = [fate for mutant, fate in fates if room in (mutant.room, "all")]
+        print(f"{room:10}{wilson(sum(fate in (KILLED, TIMEOUT) for fate in mine), len(mine))}")
+    shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

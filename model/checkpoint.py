@@ -29,7 +29,8 @@ import torch
 from torch import Tensor
 
 from pymaf_data.body import BodyModel, load_body
-from pymaf_data.errors import AssetMismatch, CheckpointError, printable
+from pymaf_data.errors import AssetMismatch, CheckpointError
+from pymaf_data.plain import clean
 from pymaf_data.storage.archives import seal
 from pymaf_data.storage.files import UNFINISHED, LocalFiles
 
@@ -249,5 +250,5 @@ def load_tensors(path: Path) -> dict[str, Any]:
         )
     if left_out:
         shown = ", ".join(left_out[:4]) + (", …" if len(left_out) > 4 else "")
-        logger.warning("%s also holds objects of %s: left out, nothing of them was run", path, printable(shown))
+        logger.warning("%s also holds objects of %s: left out, nothing of them was run", path, clean(shown))
     return content

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pymaf_data.sniff import HEAD, kind
+from pymaf_data.untrusted.kinds import kind_of_file
 
-_KINDS = {".pkl": ("pickle",), ".npy": ("NumPy",), ".npz": ("ZIP",), ".mat": ("MATLAB",)}
+_KINDS = {".pkl": "pickle", ".npy": ".npy", ".npz": ".npz", ".mat": "Matlab"}
 _MAX_CHECKED = 1 << 28  # bytes unpacked to compare checksums
+_HEAD = 520  # bytes of a Matlab v7.3 header, and of the HDF5 mark behind it
 _COMPRESSED = 15  # a MATLAB element that is not padded to eight bytes
 
 
@@ -35,10 +36,8 @@ def describe(path: Path, shape: tuple[int, ...] | None = None) -> str:
         NotWhole: it is something else, cut off or damaged.
         OSError: it cannot be read.
     """
-    with path.open("rb") as file:
-        head = file.read(HEAD)
-    found = kind(head)
-    if not found.startswith(_KINDS.get(path.suffix, ("",))):
+    found = kind_of_file(path)
+    if _KINDS.get(path.suffix, "") not in found:
         raise NotWhole(f"it is {found or 'of no known kind'}, not {path.suffix}")
     readers = {".pkl": _pickle, ".npz": _archive, ".mat": _matlab}
     return _array(path, shape) if path.suffix == ".npy" else readers.get(path.suffix, lambda _: found)(path)
@@ -85,7 +84,7 @@ def _archive(path: Path) -> str:
 def _matlab(path: Path) -> str:
     size = path.stat().st_size
     with path.open("rb") as file:
-        head = file.read(HEAD)
+        head = file.read(_HEAD)
         if head.startswith(b"MATLAB 7.3"):
             if head[512:520] != b"\x89HDF\r\n\x1a\n":
                 raise NotWhole("it is a MATLAB 7.3 file without its HDF5 part")

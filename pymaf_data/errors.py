@@ -34,20 +34,12 @@ without a stack.
 from __future__ import annotations
 
 import errno
-import re
 import resource
 from typing import Self
 
-# What steers a terminal: control characters but tab and newline, marks that turn the direction of writing, and
-# surrogates, which no terminal can be sent.
-_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_LONGEST = 4000
+from pymaf_data.plain import clean
 
-
-def printable(text: str, longest: int = _LONGEST) -> str:
-    """Text of strangers, safe to show: what steers a terminal stands as its escape, what is too long is cut."""
-    whole = text if len(text) <= longest else f"{text[: longest - 1]}…"
-    return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), whole)
+_LONGEST = 4000  # characters of each part of a message
 
 
 class PymafDataError(Exception):
@@ -62,7 +54,7 @@ class PymafDataError(Exception):
     exit_code = 1
 
     def __init__(self, found: str, *, expected: str = "", action: str = "") -> None:
-        self.found, self.expected, self.action = (printable(text) for text in (found, expected, action))
+        self.found, self.expected, self.action = (clean(text, _LONGEST) for text in (found, expected, action))
         lines = [self.found]
         if expected:
             lines.append(f"Expected: {self.expected}")

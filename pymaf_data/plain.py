@@ -1,7 +1,8 @@
 """Text of strangers made fit for a terminal.
 
 File names, annotations and messages of other libraries may hold control characters: an escape code in a file name can
-clear the screen or forge a line. What the command line prints and what logging writes goes through :func:`clean`.
+clear the screen or forge a line. What errors say, the command line prints and logging writes goes through
+:func:`clean`.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import codecs
 import logging
 import re
 
-# C0 but tab and newline, DEL, C1, and what reorders or breaks lines in Unicode (bidi controls, separators).
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+# C0 but tab and newline, DEL, C1, what reorders or breaks lines in Unicode (bidi controls, separators), and surrogates,
+# which no terminal can be sent.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _PLAINER = str.maketrans(
     {
         "→": "->",
@@ -35,8 +37,10 @@ ERRORS = "pymaf_data.plain"
 """Name of the codec error handler that writes what an encoding lacks in plainer characters."""
 
 
-def clean(text: str) -> str:
-    """The text with control characters shown as ``\\x1b`` instead of obeyed; tabs and newlines stay."""
+def clean(text: str, longest: int | None = None) -> str:
+    """The text with control characters shown as ``\\x1b``, not obeyed, cut where too long; tabs and newlines stay."""
+    if longest is not None and len(text) > longest:
+        text = f"{text[: longest - 1]}…"
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 

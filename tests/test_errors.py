@@ -6,7 +6,8 @@ import pickle
 
 import pytest
 
-from pymaf_data.errors import FitError, PymafDataError, printable
+from pymaf_data.errors import FitError, PymafDataError
+from pymaf_data.plain import clean
 
 
 def test_an_error_crosses_processes_whole() -> None:
@@ -23,9 +24,9 @@ def test_what_steers_a_terminal_stands_as_its_escape(steering: str) -> None:
 
 
 def test_text_of_people_stays() -> None:
-    assert printable("Größe\t½ px\n→ 写真 😀") == "Größe\t½ px\n→ 写真 😀"
+    assert clean("Größe\t½ px\n→ 写真 😀") == "Größe\t½ px\n→ 写真 😀"
 
 
 def test_long_text_is_cut() -> None:
-    assert len(printable("x" * 10_000)) == 4000
-    assert printable("x" * 10, longest=4) == "xxx…"
+    assert len(PymafDataError("x" * 10_000).found) == 4000
+    assert clean("x" * 10, longest=4) == "xxx…"

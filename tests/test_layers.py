@@ -13,9 +13,10 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 # From the ground up. Rooms on one floor stand side by side and do not know each other.
 FLOORS: tuple[tuple[str, ...], ...] = (
+    ("plain",),
     ("errors",),
     ("untrusted",),
-    ("config", "digest", "plain", "progress", "sniff"),
+    ("config", "digest", "progress"),
     ("asset_files", "paths"),
     ("kernels",),
     ("geometry",),

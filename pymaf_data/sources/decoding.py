@@ -17,7 +17,7 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-from pymaf_data.sniff import HEAD, kind
+from pymaf_data.untrusted.kinds import kind_of
 
 #: Larger images are not photographs of people; the bound keeps one entry from taking all memory.
 MAX_PIXELS = 1 << 28
@@ -70,7 +70,7 @@ class ImageFile:
             return cls(data, _png_header(data)[:2], "PNG")
         if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
             return cls(data, _webp_size(data), "WebP")
-        raise Damaged(f"it is {kind(data[:HEAD]) or 'none of the known formats'}; read are JPEG, PNG and WebP")
+        raise Damaged(f"it is {kind_of(data[:4096]) or 'none of the known formats'}; read are JPEG, PNG and WebP")
 
     def pixels(self) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 RGB as stored: grey, palette and CMYK become RGB, 16 bits become 8, alpha is left out.

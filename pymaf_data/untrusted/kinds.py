@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x93NUMPY", "a NumPy array (.npy)"),
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
@@ -15,17 +17,32 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"Rar!\x1a\x07", "a RAR archive: unpack it first"),
     (257, b"ustar", "a tar archive: unpack it first"),
     (0, b"%PDF-", "a PDF document"),
-    (0, b"\xff\xd8\xff", "a JPEG image"),
+    (0, b"\xff\xd8", "a JPEG image"),
     (0, b"\x89PNG\r\n\x1a\n", "a PNG image"),
-    (0, b"RIFF", "a RIFF file (WebP, AVI or WAV)"),
+    (8, b"WEBP", "a WebP image"),
+    (0, b"RIFF", "a RIFF file (AVI or WAV)"),
+    (0, b"GIF8", "a GIF image"),
+    (0, b"BM", "a BMP image"),
+    (0, b"II*\0", "a TIFF image"),
+    (0, b"MM\0*", "a TIFF image"),
+    (0, b"\xff\x0a", "a JPEG XL image"),
+    (0, b"\0\0\0\x0cJXL ", "a JPEG XL image"),
+    (0, b"\0\0\0\x0cjP  ", "a JPEG 2000 image"),
+    (4, b"ftypavi", "an AVIF image"),
+    (4, b"ftyphei", "a HEIC image"),
+    (4, b"ftypmif1", "a HEIF image"),
+    (4, b"ftyp", "an MP4 video"),
     (0, b"\xcd\xf3\x00\x00\x26\x1e\x00\x00", "a CDF file"),
     (0, b"\xcd\xf3\x00\x01", "a CDF file"),
     (0, b"\x80", "a pickle"),
 )
+_WEB_PAGE = "a web page (HTML): the download led to a page instead of the file"
 _TEXT: tuple[tuple[bytes, str], ...] = (
-    (b"version https://git-lfs", "a Git LFS pointer: the file itself was not downloaded"),
-    (b"<!doctype html", "a web page (HTML): the download led to a page instead of the file"),
-    (b"<html", "a web page (HTML): the download led to a page instead of the file"),
+    (b"version https://git-lfs", "a Git LFS pointer: `git lfs pull` brings the file itself"),
+    (b"/annex/objects/", "a git-annex pointer: `git annex get` brings the file itself"),
+    (b"<!doctype html", _WEB_PAGE),
+    (b"<html", _WEB_PAGE),
+    (b"<head", _WEB_PAGE),
     (b"<?xml", "XML"),
     (b"{", "JSON or other text"),
     (b"[", "JSON or other text"),
@@ -49,7 +66,11 @@ def kind_of(data: bytes | bytearray) -> str:
     for magic, name in _TEXT:
         if start.startswith(magic):
             return name
-    return "nothing but zeros" if not any(data[:4096]) else ""
+    if not any(data[:4096]):
+        return "nothing but zeros, as broken downloads leave them"
+    # Protocols 0 and 1 have no magic: they begin with a mark, a container or a global, and are lines of ASCII.
+    old = data[:1] in (b"(", b"]", b"}", b"c") and b"\n" in data[:4096] and bytes(data[:4096]).isascii()
+    return "a pickle" if old else ""
 
 
 def _archive(data: bytes | bytearray) -> str:
@@ -70,3 +91,16 @@ def named(data: bytes | bytearray, but: str) -> str:
     """
     kind = kind_of(data[:4096] + data[-65536:] if len(data) > 69632 else data)
     return f" It is {kind}." if kind and but not in kind else ""
+
+
+def kind_of_file(path: Path) -> str:
+    """What a file is, by its ends.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(4096)
+        file.seek(0, 2)
+        file.seek(max(file.tell() - 65536, len(head)))
+        return kind_of(head + file.read())

@@ -97,6 +97,7 @@ def test_a_person_without_keypoints_is_no_damage_whatever_else_is_wrong(keypoint
         ({"id": 101.5}, "id"),
         ({"id": "a1"}, "id"),
         ({"id": 1e300}, "id"),
+        ({"id": 2.0**60}, "id"),
         ({"image_id": None}, "image_id"),
         ({"bbox": "10 10 5 5"}, "bbox"),
         ({"bbox": [10, 10, None, 5]}, r"bbox\.2"),
@@ -224,7 +225,9 @@ def test_a_macaque_with_the_joints_of_coco_is_no_person(made: Any) -> None:
 def test_persons_of_other_joints_are_refused_though_others_fit(made: Any) -> None:
     made.categories = [category(1, "human", NAMES), category(2, "person", ANIMAL)]
     assert kept(read(made)) == [100, 101, 102]  # nobody is of category 2
-    made.annotations[2]["category_id"] = 2
+    made.annotations[2] |= {"category_id": 2, "keypoints": None}
+    assert read(made).counts == {"no_keypoints": 1}
+    made.annotations[2]["keypoints"] = [9, 9, 2] * 17
     with pytest.raises(RawDataCorrupt, match="'person'"):
         read(made)
 

@@ -85,11 +85,10 @@ def within(seconds: int) -> Iterator[None]:
 @pytest.mark.parametrize("kind", STRANGE)
 @pytest.mark.parametrize("place", PLACES)
 def test_verify_names_it_and_goes_on(store: Path, place: str, kind: str) -> None:
-    path, elsewhere = next(store.glob(place)), store / "keypoints"
+    path = next(store.glob(place))
     path.unlink()
     STRANGE[kind](path)
     (store / "frob").write_text("found after it")
-    elsewhere.mkdir()
     other = store / "present/c/2"
     other.write_bytes(other.read_bytes()[:-1])
     with within(20):
@@ -102,8 +101,6 @@ def test_verify_names_it_and_goes_on(store: Path, place: str, kind: str) -> None
     for look in (open_store, inspect, collect_garbage):
         with within(20), pytest.raises(PymafDataError):
             look(store)
-            open_store(store).array("box")[:]
-            raise StoreDamaged("the damage of present/c/2")
 
 
 @pytest.mark.parametrize("kind", STRANGE)

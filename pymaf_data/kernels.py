@@ -31,7 +31,7 @@ _guard = threading.Lock()
 _log = logging.getLogger(__name__)
 
 
-def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+def njit(**options: Any) -> Any:
     """``numba.njit(**options)``, whose ``cache=True`` always finds a place or does without."""
 
     def compiled(function: Callable[..., Any]) -> Any:
@@ -103,8 +103,9 @@ def _own_folder(place: Path) -> Path | None:
 def _kept_in(folder: Path) -> Iterator[None]:
     """numba decides on a kernel's place when it is decorated; kernels of other packages keep theirs."""
     with _guard:
-        before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
+        config: Any = numba.config
+        before, config.CACHE_DIR = config.CACHE_DIR, str(folder)
         try:
             yield
         finally:
-            numba.config.CACHE_DIR = before
+            config.CACHE_DIR = before

@@ -91,7 +91,9 @@ def measure(rays: Rays, shaped: np.ndarray, joints: np.ndarray) -> Maps:
     axes = (ends - starts) / lengths[:, None]
     radii = np.empty(rays.between.shape)
     _measure(*rays, shaped, starts, ends, radii)
-    return Maps(SEGMENT_BONES, starts - joints[SEGMENT_BONES], axes, *_frames(axes), lengths, radii, radii.max((1, 2)))
+    first, second = _frames(axes)
+    widest = radii.max((1, 2))
+    return Maps(SEGMENT_BONES, starts - joints[SEGMENT_BONES], axes, first, second, lengths, radii, widest)
 
 
 @njit(cache=True, nogil=True)

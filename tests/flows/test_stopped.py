@@ -71,7 +71,7 @@ def until(condition: Callable[[], bool], process: subprocess.Popen[str], seconds
     while not condition():
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline, "it does not begin"
-        time.sleep(0.05)
+        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def learned(root: Path) -> bool:
 @pytest.mark.slow
 @pytest.mark.parametrize("direct", [["--direct"], []], ids=["direct", "prefect"])
 def test_real_stages_are_stopped_and_go_on(start: Start, coco: ModuleType, tmp_path: Path, direct: list[str]) -> None:
-    coco.small_set(tmp_path / "raw" / "coco", pictures=300)
+    coco.small_set(tmp_path / "raw" / "coco", pictures=100)
     store = str(tmp_path / "stores" / "coco-train.zarr")
     commands = (
         ["ingest", "coco", "--crop-size", "128", *direct],

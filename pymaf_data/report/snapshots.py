@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from pymaf_data.errors import RawDataCorrupt, TrainingError
 from pymaf_data.storage.archives import seal, seal_holds
 from pymaf_data.storage.files import UNFINISHED, LocalFiles
-from pymaf_data.untrusted import read_npz, read_whole
+from pymaf_data.untrusted.bounds import read_whole
+from pymaf_data.untrusted.npz import read_npz
 
 logger = logging.getLogger(__name__)
 

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from pymaf_data.errors import RawDataCorrupt
+from pymaf_data.plain import clean
 
 _AGAIN = "fetch the annotation file again (it may have been cut off), or give the right one by a manifest of your own."
 _CROWD = {None: False, "": False, 0: False, 1: True, "0": False, "1": True, "false": False, "true": True}
@@ -141,4 +142,4 @@ def what_is_wrong(error: ValidationError) -> str:
     """The first thing that is wrong, with its field."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    return f"{where or 'entry'}: {first['msg']} (found {str(first.get('input'))[:40]})"
+    return clean(f"{where or 'entry'}: {first['msg']} (found {str(first.get('input'))[:40]})")

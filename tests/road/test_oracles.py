@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 
 from pymaf_data.body import load_body
 from pymaf_data.geometry.affines import VIEW_SIZE, apply, compose, invert, resize, view_affine
@@ -221,9 +222,21 @@ def test_maps_of_a_batch_moved_as_its_keypoints_did(
     assert (np.abs(moved) <= 0.05).all()
 
 
+def turns(road) -> np.ndarray:
+    """(N, 3, 3) the least rotations that take the ray through each person's box onto the axis, by axis and angle."""
+    K, box = road.cameras.matrix.numpy()[:, :, :3], road.store.array("box")[:]
+    rays = np.linalg.solve(K, np.concatenate([box[:, :2], np.ones((len(box), 1))], 1)[..., None])[..., 0]
+    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+    across = np.stack([rays[:, 1], -rays[:, 0], 0 * rays[:, 0]], 1)
+    return Rotation.from_rotvec(
+        across * (np.arccos(rays[:, 2:]) / np.linalg.norm(across, axis=1, keepdims=True))
+    ).as_matrix()
+
+
 def test_bodies_of_a_batch_moved_as_its_keypoints_did(road, batches: list[Batch]) -> None:
-    """Turned about the root and mirrored by the linear part of the keypoints' affine, vertex by vertex."""
+    """Turned onto the view's axis, then by the linear part of the keypoints' affine, about the root: every vertex."""
     mirror, root = road.body.mirror.numpy(), road.body(road.pose, road.betas).skeleton[:, :1].numpy()
+    of_view = turns(road)
     flips = 0
     for batch in batches:
         assert batch.has_fit.all()
@@ -232,7 +245,7 @@ def test_bodies_of_a_batch_moved_as_its_keypoints_did(road, batches: list[Batch]
             affine, mirrored = picture_to_view(road, batch, place)
             turn = np.eye(3)
             turn[:2, :2] = affine[:, :2] / np.sqrt(abs(np.linalg.det(affine[:, :2])))
-            expected = (road.vertices[row].numpy() - root[row]) @ turn.T + root[row]
+            expected = (road.vertices[row].numpy() - root[row]) @ (turn @ of_view[row]).T + root[row]
             expected = expected[mirror] if mirrored else expected
             np.testing.assert_allclose(vertices[place], expected, atol=1e-4)
             flips += mirrored
@@ -240,16 +253,18 @@ def test_bodies_of_a_batch_moved_as_its_keypoints_did(road, batches: list[Batch]
 
 
 def test_cameras_of_a_batch_show_its_body_at_its_keypoints(road, batches: list[Batch]) -> None:
-    """The cameras stood near, and π is far: it misses by what attaching the fits measured, seen at scale 1/k."""
-    residual, body = road.store.array("fits/truth/weak_residual")[:], load_body("free")
+    """The cameras stood near, and π is far: what is left is the perspective of a near body, and annotators' noise."""
+    body, errors = load_body("free"), []
     for batch in batches:
         assert batch.has_camera.all()
         projected = weak_to_camera(batch.camera).project(body(batch.pose, batch.betas).joints)
         error = (projected - (batch.keypoints[..., :2] + 1) * 112).norm(dim=-1)
         seen = batch.keypoints[..., 2] > 0
-        mean = ((error * seen).sum(1) / seen.sum(1)).numpy()
-        print(f"mean error of a person in view px: median {np.median(mean):.2f}, worst {mean.max():.2f}")
-        assert (mean <= residual[batch.row.numpy()] / 0.75).all()
+        errors.append(((error * seen).sum(1) / seen.sum(1)).numpy())
+    median, worst = np.median(np.concatenate(errors)), np.concatenate(errors).max()
+    print(f"mean error of a person in view px: median {median:.2f}, worst {worst:.2f}")
+    assert median < 4.5
+    assert worst < 15
 
 
 def test_the_whole_road_is_deterministic(road, second_road) -> None:

@@ -138,10 +138,12 @@ class LocalFiles:
     def remove(self, prefix: str) -> None:
         """See :class:`Files`."""
         target = self.root / prefix
-        if target.is_dir() and not target.is_symlink():
-            _remove_tree(target)
-        else:
-            target.unlink(missing_ok=True)
+        try:
+            if not target.is_dir() or target.is_symlink():
+                return target.unlink(missing_ok=True)
+        except IsADirectoryError:  # made just now, by who lost his lock
+            pass
+        return _remove_tree(target)
 
 
 def _remove_tree(folder: Path) -> None:

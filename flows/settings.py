@@ -87,7 +87,7 @@ def server_environment() -> dict[str, str]:
         for key, value in os.environ.items()
         if not key.startswith("PREFECT_") or "_DATABASE_" in key or key in _PRIVATE
     }
-    return kept | _OWN_SERVER | {"PREFECT_HOME": str(make_home())}
+    return _PRIVATE | kept | _OWN_SERVER | {"PREFECT_HOME": str(make_home())}
 
 
 def import_prefect() -> None:

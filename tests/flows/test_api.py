@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 pytest.importorskip("prefect", reason="Prefect is not installed (extra: flows)")
@@ -35,7 +37,7 @@ def call(root: Path, *words: str, **more: str) -> subprocess.CompletedProcess[st
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data root with COCO's layout and one image that is missing: the least that a stage takes."""
+    """A data root with COCO's layout and one person on one image: the least that a stage takes."""
     root = tmp_path_factory.mktemp("data")
     folder = root / "raw" / "coco"
     (folder / "annotations").mkdir(parents=True)
@@ -49,6 +51,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "categories": [{"id": 1, "name": "person", "keypoints": list(COCO17.joints), "skeleton": []}],
     }
     (folder / "annotations" / "person_keypoints_train2014.json").write_text(json.dumps(content))
+    cv2.imwrite(str(folder / "train2014" / "1.jpg"), np.full((96, 64, 3), 128, np.uint8))
     return root
 
 

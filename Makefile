@@ -9,11 +9,12 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 # Pages are tested in a browser. A build machine gets one, if it can; elsewhere those tests say that they are skipped.
 CAN_INSTALL := [ -n "$$CI" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! command -v chromium >/dev/null
 
-.PHONY: demo test test-minimum lint bench fuzz clean help browser
+.PHONY: demo test test-all test-minimum lint bench fuzz clean help browser
 
 help:
 	@echo "make demo   the whole road on the free body and a generated sample, with a contact sheet and reports at its end"
 	@echo "make test   the test suite"
+	@echo "make test-all  and the tests that take over a minute each"
 	@echo "make test-minimum  the suite with the lowest versions that pyproject.toml allows"
 	@echo "make lint   ruff and mypy"
 	@echo "make fuzz   10,000 mutated files for every reader of files; FUZZ='--only mat --count 100' for some"
@@ -33,6 +34,9 @@ browser:
 	  || echo "chromium cannot be installed here; the tests of pages are skipped"; fi
 
 test: $(STAMP) browser
+	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile -q -m "not long"
+
+test-all: $(STAMP) browser
 	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile -q
 
 # The lowest versions that pyproject.toml allows, in a second environment.

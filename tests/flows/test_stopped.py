@@ -189,7 +189,7 @@ def learned(root: Path) -> bool:
     return history.is_file() and '"train"' in history.read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("direct", [["--direct"], []], ids=["direct", "prefect"])
 def test_real_stages_are_stopped_and_go_on(start: Start, coco: ModuleType, tmp_path: Path, direct: list[str]) -> None:
     coco.small_set(tmp_path / "raw" / "coco", pictures=100)
@@ -197,7 +197,6 @@ def test_real_stages_are_stopped_and_go_on(start: Start, coco: ModuleType, tmp_p
     commands = (
         ["ingest", "coco", "--crop-size", "128", *direct],
         ["attach-fits", store, "--fits", "keypoints", *direct],
-        ["render-iuv", store, "--shard", "all", "--size", "63", *direct],
     )
     for words in commands:
         process = start([*COMMAND, *words])

@@ -6,12 +6,13 @@ import importlib.util
 import resource
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from pymaf_data.errors import TooManyFiles
-from pymaf_data.loader import Loader, LoaderOptions
+from pymaf_data.loader import Batch, Loader, LoaderOptions
 
 FACTORY = Path(__file__).resolve().parents[1] / "factories" / "stores.py"
 READ = """
@@ -54,7 +55,7 @@ def test_two_workers_read_more_shards_than_files_may_be_open(many: list[Path], t
         text=True,
         timeout=300,
         check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (170, 170)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (180, 180)),
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.strip() == "196", "all but the four that have no image"
@@ -70,7 +71,7 @@ def test_more_workers_than_files_are_refused_before_they_start(store, body, atla
 def test_the_soft_limit_rises_only_where_batches_under_way_need_it(store, body, atlas, monkeypatch) -> None:
     raised: list[tuple[int, int]] = []
     monkeypatch.setattr(resource, "setrlimit", lambda _, limits: raised.append(limits))
-    for workers, soft, expected in ((2, 256, []), (32, 1024, [(66 * 16 + 64, 4096)])):
+    for workers, soft, expected in ((2, 256, []), (32, 1024, [(66 * len(fields(Batch)) + 64, 4096)])):
         monkeypatch.setattr(resource, "getrlimit", lambda _, soft=soft: (soft, 4096))
         options = LoaderOptions(batch_size=6, workers=workers, worker_kind="process")
         _ = Loader([store], body, atlas, options)._workers

@@ -57,6 +57,7 @@ def test_what_is_named_stays_as_it_is_named(root: DataRoot, caplog: pytest.LogCa
 def test_a_held_out_store_without_fits_is_left_out(root: DataRoot) -> None:
     trained, held_out = root.stores()
     shutil.rmtree(held_out / layout.STAGES / "choice")
+    (held_out / layout.current("choice")).unlink()
     found = with_held_out(TrainOptions(), root)
     assert (found.stores, found.validation.stores) == ((trained,), ())
 

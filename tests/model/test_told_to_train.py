@@ -48,9 +48,9 @@ def made(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calla
     class Network(torch.nn.Linear):
         """Stands for the network, whose 45 million first weights take a second; one number is drawn as they are."""
 
-        def __init__(self, body: Any, options: Any) -> None:
+        def __init__(self, body: Any, options: Any, frame: str) -> None:
             super().__init__(1, 1)
-            self.body, self.options = body, options
+            self.body, self.options, self.frame = body, options, frame
 
     monkeypatch.setattr(training, "Trainer", catch)
     monkeypatch.setattr(training, "PyMAF", Network)

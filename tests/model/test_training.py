@@ -225,12 +225,12 @@ import os, signal, sys
 import pymaf_data.model.resnet as resnet
 from pymaf_data.model import TrainOptions, train
 
-def deadly(number, mode, whole=os.fchmod):  # what is called when the bytes of a file are written
+def deadly(number, whole=os.fsync):  # what is called when the bytes of a file are written, before it has its name
     if os.fstat(number).st_size > 1_000_000:
         os.kill(os.getpid(), signal.SIGKILL)
-    whole(number, mode)
+    whole(number)
 
-resnet.STAGES, os.fchmod = (1, 1, 1, 1), deadly
+resnet.STAGES, os.fsync = (1, 1, 1, 1), deadly
 train(TrainOptions.parse(eval(sys.argv[1]), "test"))
 """
 

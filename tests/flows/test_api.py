@@ -87,11 +87,19 @@ def answers(url: str) -> bool:
 
 
 def ask(url: str, path: str, query: Any) -> Any:
-    """Prefect's REST API without its client."""
+    """Prefect's REST API without its client; a server whose database is busy says 503 and is asked again."""
     data = None if query is None else json.dumps(query).encode()
     request = urllib.request.Request(url + path, data, {"Content-Type": "application/json"})
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as reply:
-        return json.load(reply)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    for attempt in range(30):
+        try:
+            with opener.open(request, timeout=60) as reply:
+                return json.load(reply)
+        except urllib.error.HTTPError as error:
+            if error.code != 503 or attempt == 29:
+                raise
+            time.sleep(1)
+    return None
 
 
 def final(url: str, run: str) -> dict[str, Any]:
@@ -193,7 +201,7 @@ def test_a_command_imports_its_own_stage_alone() -> None:
     assert not set(others) & set(loaded)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_commands_may_make_the_database_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pymaf_data.flows.api import Server
 
@@ -205,7 +213,7 @@ def test_two_commands_may_make_the_database_at_once(tmp_path: Path, monkeypatch:
     assert not answers(one.url)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_command_reports_to_the_users_api_and_starts_nothing(raw: Path, server: str) -> None:
     script = (
         "from pymaf_data.flows import api\n"

@@ -212,7 +212,7 @@ def test_real_stages_are_stopped_and_go_on(start: Start, coco: ModuleType, tmp_p
         assert again.returncode == 0, (words, err)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_train_saves_at_sigterm_however_often_it_comes(start: Start, coco: ModuleType, tmp_path: Path) -> None:
     coco.small_set(tmp_path / "raw" / "coco", pictures=2)
     store = str(tmp_path / "stores" / "coco-train.zarr")

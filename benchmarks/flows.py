@@ -20,6 +20,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 from _measure import machine, ratio, rounds_of, summary, write
 
 from pymaf_data.geometry.joints import COCO17
@@ -28,7 +30,7 @@ COMMAND = [sys.executable, "-c", "from pymaf_data.cli import main; main()", "ing
 
 
 def draw(folder: Path) -> None:
-    """A data set of one person whose image is missing; its row stays."""
+    """A data set of one person on one image."""
     (folder / "annotations").mkdir(parents=True)
     (folder / "train2014").mkdir()
     person = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 40, 80], "keypoints": [30, 40, 2] * 17}
@@ -38,6 +40,7 @@ def draw(folder: Path) -> None:
         "categories": [{"id": 1, "name": "person", "keypoints": list(COCO17.joints)}],
     }
     (folder / "annotations" / "person_keypoints_train2014.json").write_text(json.dumps(content))
+    cv2.imwrite(str(folder / "train2014" / "1.jpg"), np.full((96, 64, 3), 128, np.uint8))
 
 
 def main() -> None:

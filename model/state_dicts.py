@@ -30,7 +30,7 @@ _WRAPPERS = {"module", "_orig_mod", "model", "net", "network", "generator", "ema
 _COUNTER = "num_batches_tracked"
 _LEVELS = 3
 _SHOWN = 3
-_RESNETS = {
+_RESNETS: dict[tuple[str, tuple[int, ...]], str] = {
     ("conv2", (2, 2, 2, 2)): "ResNet-18",
     ("conv2", (3, 4, 6, 3)): "ResNet-34",
     ("conv3", (3, 4, 6, 3)): "ResNet-50",

@@ -294,7 +294,9 @@ def _read_archive(path: Path) -> TorchFile:
 def _read_stream(path: Path) -> TorchFile:
     """Five pickles (a number, a version, the machine, the content, the keys of storages), then the storages."""
     data = LocalFiles(path.parent).view(path.name)
-    head, values, kinds, at = data[:_LARGEST_PICKLE].tobytes(), [], {}, 0
+    head, at = data[:_LARGEST_PICKLE].tobytes(), 0
+    values: list[Any] = []
+    kinds: dict[Any, Any] = {}
     for _ in range(5):
         machine = _run(head[at:])
         values.append(machine.run())

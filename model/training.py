@@ -112,8 +112,8 @@ def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot) -> 
     if saved is not None:
         trainer.restore(saved)
     machine = {"body": body.name, "body_digest": body.digest, "precision": precision, "device": device.type}
-    machine["frame"] = _frame(loader)
-    _write_json(folder, {OPTIONS: options.model_dump(mode="json"), PROVENANCE: provenance | machine})
+    known = provenance | machine | {"frame": _frame(loader)}
+    _write_json(folder, {OPTIONS: options.model_dump(mode="json"), PROVENANCE: known})
     logger.info("run %s: from step %d to %d on %s in %s", folder, trainer.step, trainer.total, device, precision)
     return trainer
 

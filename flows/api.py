@@ -27,10 +27,8 @@ from .settings import DIRECT, home, import_prefect, server_environment, spare_lo
 logger = logging.getLogger(__name__)
 
 _NOTICE = 15.0  # seconds until a start that takes long is told
-_STANDSTILL, _WORK = (
-    60.0,
-    0.5,
-)  # given up after so many seconds without so much processor time: a busy machine only waits
+_STANDSTILL = 60.0  # given up after so many seconds in which it did nothing: a busy machine only waits
+_WORK = 0.5  # seconds of processor time that count as having done something
 _active: ContextVar[bool] = ContextVar("pymaf_data_flow_api", default=False)
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -274,7 +273,8 @@ def _previous(folder: Path, options: TrainOptions, stores: Sequence[Store]) -> C
     """
     path = folder / checkpoints.FILE
     if options.overwrite:
-        shutil.rmtree(folder, ignore_errors=True)
+        with writing_to(folder):  # what cannot be removed must not be gone on from
+            LocalFiles(folder.parent).remove(folder.name)
     if not path.exists():
         return None
     saved = checkpoints.read(path)

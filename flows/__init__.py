@@ -23,6 +23,7 @@ _MODULE_OF = {
     "render_iuv_flow": "stages",
     "road_flow": "pipeline",
     "sample_flow": "stages",
+    "start_server": "api",
     "take_road": "road",
     "train_flow": "stages",
 }
@@ -40,6 +41,6 @@ def __getattr__(name: str) -> Any:
     from .settings import import_prefect, keep_private
 
     keep_private()
-    if name != "take_road":
+    if name not in ("take_road", "start_server"):
         import_prefect()
     return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)

@@ -1,8 +1,8 @@
 """The API that flows report to: the user's, where ``PREFECT_API_URL`` names one, else a server of our own.
 
-Prefect's own temporary server costs a command six seconds and outlives it when it is killed. Ours starts before Prefect
-is imported here, so that both load at once, on a socket that is bound already (no port to search, none to lose),
-without the services of a server that others use, and it ends with this process.
+Prefect's own temporary server costs a command six seconds and outlives it when it is killed. Ours starts before
+anything of weight is imported here, so that both load at once, on a socket that is bound already (no port to search,
+none to lose), without the services of a server that others use, and it ends with this process.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 
 from pymaf_data.errors import FlowError, UsageError
 
-from .settings import DIRECT, home, import_prefect, server_environment, spare_loopback
+from .settings import DIRECT, home, import_prefect, prepare_command, server_environment, spare_loopback
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +30,39 @@ _NOTICE = 15.0  # seconds until a start that takes long is told
 _STANDSTILL = 60.0  # given up after so many seconds in which it did nothing: a busy machine only waits
 _WORK = 0.5  # seconds of processor time that count as having done something
 _active: ContextVar[bool] = ContextVar("pymaf_data_flow_api", default=False)
+_started: list[Server] = []  # by :func:`start_server`, for the flow that comes next
+
+
+def start_server() -> None:
+    """Start the server of a flow that is to come: it loads while the command imports its stage.
+
+    Where no flow comes, it ends with this process.
+
+    Raises:
+        UsageError: Prefect's home cannot be made.
+        FlowError: no socket can be opened.
+    """
+    prepare_command()
+    spare_loopback()
+    while _started:
+        _started.pop().end()
+    if not os.environ.get("PREFECT_API_URL"):
+        _started.append(Server())
+
+
+def _server() -> Server | None:
+    """The server of this flow; None where the user names an API."""
+    started = _started.pop() if _started else None
+    if started is not None and started.settings == _settings():
+        return started
+    if started is not None:
+        started.end()  # meant for another data root
+    return None if os.environ.get("PREFECT_API_URL") else Server()
+
+
+def _settings() -> dict[str, str]:
+    """What decides which server it is: where its database lies."""
+    return {key: value for key, value in server_environment().items() if key.startswith("PREFECT_")}
 
 
 @contextmanager
@@ -47,7 +80,9 @@ def flow_api() -> Iterator[None]:
         stack.callback(_active.reset, _active.set(True))
         spare_loopback()
         # As early as can be: it loads while this process imports.
-        server = None if os.environ.get("PREFECT_API_URL") else stack.enter_context(Server().running())
+        server = _server()
+        if server is not None:
+            stack.enter_context(server.running())
         import_prefect()
         from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
@@ -146,6 +181,7 @@ class Server:
     """A server as a child process, started at once."""
 
     def __init__(self) -> None:
+        self.settings = _settings()
         with self._bound() as listener:
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
             theirs, self._pipe = os.pipe()

@@ -74,7 +74,7 @@ async def serve(listener: socket.socket) -> None:
             gc.enable()
             tell("ready")
 
-    app: Any = create_app(ephemeral=True, final=True)
+    app: Any = create_app(ephemeral=True)
     logging.getLogger("prefect.server").addHandler(Failures(logging.ERROR))
     tell("opening its database")
     async with contextlib.AsyncExitStack() as stack:

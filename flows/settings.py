@@ -30,6 +30,11 @@ _OWN_SERVER = {
     "PREFECT_SERVER_EVENTS_STREAM_OUT_ENABLED": "false",
     "PREFECT_SERVER_LOGS_STREAM_OUT_ENABLED": "false",
     "PREFECT_UI_ENABLED": "false",
+    # Blocks, and the packages that bring some (Dask's among them, half a second of imports): nobody loads any from it.
+    "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
+    "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
+    # A store that it keeps nothing in checks the types of its own calls.
+    "PY_KEY_VALUE_DISABLE_BEARTYPE": "true",
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
     "PREFECT_LOGGING_ROOT_LEVEL": "CRITICAL",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pymaf_data.cli.say import echo, echo_json
-from pymaf_data.cli.steps import DIRECT_HELP, take_one
+from pymaf_data.cli.steps import DIRECT_HELP, expect_flow, take_one
 
 if TYPE_CHECKING:
     from pymaf_data.stages.attach_fits import AttachReport
@@ -44,6 +44,7 @@ def command(
 
     Example: pymaf-data attach-fits data/stores/coco-train.zarr --fits keypoints
     """
+    expect_flow(direct)
     from pymaf_data.fits.keypoints import KeypointOptions
     from pymaf_data.paths import DataRoot
     from pymaf_data.stages.attach_fits import AttachOptions

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from pymaf_data.cli.say import echo, echo_json
-from pymaf_data.cli.steps import DIRECT_HELP, take_one
+from pymaf_data.cli.steps import DIRECT_HELP, expect_flow, take_one
 
 if TYPE_CHECKING:
     from pymaf_data.stages.ingest import IngestReport
@@ -59,6 +59,7 @@ def command(
 
     Example: pymaf-data ingest coco --root /data/coco
     """
+    expect_flow(direct)
     from pymaf_data.stages.ingest import IngestOptions, available_cores, require_raw_data
 
     options = IngestOptions(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pymaf_data.cli.say import echo, echo_json
-from pymaf_data.cli.steps import DIRECT_HELP, take_one
+from pymaf_data.cli.steps import DIRECT_HELP, expect_flow, take_one
 
 if TYPE_CHECKING:
     from pymaf_data.stages.render_iuv import RenderReport, StoreMaps
@@ -42,6 +42,7 @@ def command(
 
     Example: pymaf-data render-iuv --shard all
     """
+    expect_flow(direct)
     from pymaf_data.stages.ingest import available_cores
     from pymaf_data.stages.render_iuv import RenderOptions
 

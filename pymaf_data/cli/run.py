@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pymaf_data.cli.say import echo, echo_json
-from pymaf_data.cli.steps import DIRECT_HELP
+from pymaf_data.cli.steps import DIRECT_HELP, expect_flow
 
 if TYPE_CHECKING:
     from pymaf_data.recipe import Step
@@ -25,6 +25,7 @@ def command(
 
     Example: pymaf-data run manifests/recipes/demo.yaml
     """
+    expect_flow(direct)
     from pymaf_data.cli.steps import take
     from pymaf_data.paths import DataRoot
     from pymaf_data.recipe import load_recipe, road, stores_of

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pymaf_data.cli.say import echo, echo_json
-from pymaf_data.cli.steps import DIRECT_HELP, take_one
+from pymaf_data.cli.steps import DIRECT_HELP, expect_flow, take_one
 
 if TYPE_CHECKING:
     from pymaf_data.stages.sample import SampleReport
@@ -39,6 +39,7 @@ def command(
 
     Example: pymaf-data sample data/raw/sample --persons 200 --seed 1
     """
+    expect_flow(direct)
     from pymaf_data.errors import UsageError
     from pymaf_data.stages.sample import SampleOptions
 

@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 DIRECT_HELP = "Call the stage in this process, without Prefect."
 
 
+def expect_flow(direct: bool) -> None:
+    """First in a command: the server of its flow starts now, and loads while the command imports its stage."""
+    from pymaf_data.flows import available
+
+    if not direct and available():
+        from pymaf_data.flows import start_server
+
+        start_server()
+
+
 def take(steps: Sequence[Step], direct: bool, show: Callable[[Step, Any], None] | None = None) -> list[Any]:
     """Take steps in order and return their reports; ``show`` is called with each report as it comes.
 

@@ -30,7 +30,7 @@ from pymaf_data.sample.produce import Job, Product, produce, studio
 from pymaf_data.sample.scenery import open_backgrounds
 from pymaf_data.sample.statistics import Statistics, statistics_of
 from pymaf_data.stages.sample_files import SplitFiles
-from pymaf_data.stages.workers import spawned_pool, without_ctrl_c
+from pymaf_data.stages.workers import spawned_pool, starting
 
 logger = logging.getLogger(__name__)
 
@@ -235,7 +235,7 @@ def _products(options: SampleOptions, files: SplitFiles) -> Iterator[tuple[int, 
     try:
         waiting: list[tuple[int, Future[Product]]] = []
         ahead = range(number, number + 3 * options.workers)
-        with without_ctrl_c():
+        with starting():
             waiting = [(n, pool.submit(produce, _job(options, split, n))) for n in ahead]
         for number in count(ahead.stop):
             done, future = waiting.pop(0)

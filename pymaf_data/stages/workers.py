@@ -13,22 +13,42 @@ from multiprocessing.connection import wait
 
 
 def spawned_pool(workers: int) -> ProcessPoolExecutor:
-    """A pool of spawned processes; make its first submissions inside :func:`without_ctrl_c`."""
+    """A pool of spawned processes; make its first submissions inside :func:`starting`."""
     return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=end_with_parent)
 
 
 @contextmanager
-def without_ctrl_c() -> Iterator[None]:
-    """Processes started inside never see Ctrl-C, which a terminal sends to all: the command's end is theirs.
+def starting() -> Iterator[None]:
+    """Processes started inside are whole before a signal stops the command, and never see Ctrl-C, which is sent to all.
 
-    It waits here until the context ends.
+    Both signals wait here until the context ends: one that came between a process's start and its first message would
+    leave it to read half of that. SIGTERM is put off by a handler, which no process inherits, so that a worker still
+    ends by it; SIGINT by the mask, which it does inherit.
     """
     resource_tracker.ensure_running()  # its start would let Ctrl-C through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    with _put_off(signal.SIGTERM):
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _put_off(number: signal.Signals) -> Iterator[None]:
+    """A signal that comes inside is delivered when the context ends; outside the main thread nothing can be done."""
+    before = signal.getsignal(number)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    came = []
+    signal.signal(number, lambda *_: came.append(number))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(number, before)
+        if came:
+            signal.raise_signal(number)
 
 
 def end_with_parent() -> None:

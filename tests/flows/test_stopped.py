@@ -159,11 +159,11 @@ def test_no_worker_process_outlives_its_command(start: Start, tmp_path: Path, nu
 def test_ctrl_c_of_a_terminal_reaches_no_worker(tmp_path: Path) -> None:
     script = (
         "import os, signal\n"
-        "from pymaf_data.stages.workers import spawned_pool, without_ctrl_c\n"
+        "from pymaf_data.stages.workers import spawned_pool, starting\n"
         "if __name__ == '__main__':\n"
         "    signal.signal(signal.SIGINT, lambda *_: None)\n"
         "    pool = spawned_pool(2)\n"
-        "    with without_ctrl_c():\n"
+        "    with starting():\n"
         "        done = [pool.submit(os.getpid) for _ in range(4)]\n"
         "    os.killpg(0, signal.SIGINT)  # while they start\n"
         "    print(len({each.result() for each in done}) > 0)\n"

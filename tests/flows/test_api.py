@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
+import shutil
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +18,22 @@ import pytest
 
 pytest.importorskip("prefect", reason="Prefect is not installed (extra: flows)")
 
+Environment = Callable[..., dict[str, str]]
+Call = Callable[..., "subprocess.CompletedProcess[str]"]
 COMMAND = [sys.executable, "-c", "from pymaf_data.cli import main; main()"]
 PROXIES = dict.fromkeys(
     ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"), "http://127.0.0.1:9"
 )
 
 
-def environment(root: Path, **more: str) -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
-    return kept | {"PYMAF_DATA_ROOT": str(root), "COLUMNS": "200"} | more
+@pytest.fixture
+def call(environment: Environment) -> Callable[..., subprocess.CompletedProcess[str]]:
+    def of(root: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*COMMAND, *words], capture_output=True, text=True, env=environment(root, **more), check=False
+        )
 
-
-def call(root: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *words], capture_output=True, text=True, env=environment(root, **more), check=False
-    )
+    return of
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +57,11 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server(tmp_path_factory: pytest.TempPathFactory, database: Path, environment: Environment) -> Iterator[str]:
     """A user's own server on loopback, started as Prefect says; it is ended by its process id."""
     from pymaf_data.flows.api import Server
 
-    home = tmp_path_factory.mktemp("prefect")
+    home = shutil.copytree(database, tmp_path_factory.mktemp("prefect") / "home")
     settings = environment(home, PREFECT_HOME=str(home), PREFECT_SERVER_ANALYTICS_ENABLED="false", DO_NOT_TRACK="1")
     with Server._bound() as free:
         port = free.getsockname()[1]
@@ -126,12 +127,12 @@ def within(seconds: float, look: Any) -> Any:
 
 
 @pytest.mark.slow
-def test_a_proxy_in_the_environment_is_no_way_to_loopback(raw: Path) -> None:
+def test_a_proxy_in_the_environment_is_no_way_to_loopback(raw: Path, call: Call) -> None:
     done = call(raw, "ingest", "coco", "--overwrite", **PROXIES, no_proxy="", NO_PROXY="")
     assert done.returncode == 0, done.stderr
 
 
-def test_a_home_that_cannot_hold_a_database_is_named(raw: Path, tmp_path: Path) -> None:
+def test_a_home_that_cannot_hold_a_database_is_named(raw: Path, tmp_path: Path, call: Call) -> None:
     (tmp_path / "prefect.db").mkdir()
     done = call(raw, "ingest", "coco", "--overwrite", PREFECT_HOME=str(tmp_path))
     assert done.returncode == 1
@@ -157,7 +158,7 @@ def test_every_failure_of_the_database_has_its_advice(reason: str, advice: str) 
     assert "--direct" in _remedy(reason)
 
 
-def test_a_disk_that_fills_up_under_the_database_is_named(raw: Path, tmp_path: Path) -> None:
+def test_a_disk_that_fills_up_under_the_database_is_named(raw: Path, tmp_path: Path, environment: Environment) -> None:
     """SQLite meets the limit on file sizes as it meets a full disk; the command's own files are small."""
     script = (
         "import resource, sys\n"
@@ -178,7 +179,7 @@ def test_a_disk_that_fills_up_under_the_database_is_named(raw: Path, tmp_path: P
     assert "Traceback" not in done.stderr
 
 
-def test_without_prefect_commands_run_directly_and_say_so(raw: Path) -> None:
+def test_without_prefect_commands_run_directly_and_say_so(raw: Path, environment: Environment) -> None:
     script = (
         "import importlib.util\n"
         "find = importlib.util.find_spec\n"
@@ -219,7 +220,9 @@ def test_two_commands_may_make_the_database_at_once(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.long
-def test_a_command_reports_to_the_users_api_and_starts_nothing(raw: Path, server: str) -> None:
+def test_a_command_reports_to_the_users_api_and_starts_nothing(
+    raw: Path, server: str, environment: Environment
+) -> None:
     script = (
         "from pymaf_data.flows import api\n"
         "def refused(*_): raise AssertionError('a server was started')\n"
@@ -249,7 +252,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-def test_deployments_run(raw: Path, server: str, tmp_path: Path) -> None:
+def test_deployments_run(raw: Path, server: str, tmp_path: Path, environment: Environment) -> None:
     (tmp_path / "serve.py").write_text(SERVE)
     settings = environment(raw, PREFECT_API_URL=server, PREFECT_HOME=str(tmp_path), PREFECT_RUNNER_POLL_FREQUENCY="1")
     with (tmp_path / "log").open("w") as log:
@@ -278,7 +281,7 @@ def test_deployments_run(raw: Path, server: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_flows_take_a_dict_or_a_model_and_validate_both(raw: Path) -> None:
+def test_flows_take_a_dict_or_a_model_and_validate_both(raw: Path, environment: Environment) -> None:
     script = (
         "from pymaf_data.flows import ingest_flow, pipeline_flow, road_flow\n"
         "from pymaf_data.stages.ingest import IngestOptions\n"

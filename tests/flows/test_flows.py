@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,11 +24,13 @@ report: {}
 """
 
 
-def run(recipe: Path, root: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from pymaf_data.cli import main; main()", "run", str(recipe), *options]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
-    environment["PYMAF_DATA_ROOT"] = str(root)
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+@pytest.fixture
+def run(environment: Callable[..., dict[str, str]]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    def of(recipe: Path, root: Path, *options: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", "from pymaf_data.cli import main; main()", "run", str(recipe), *options]
+        return subprocess.run(command, capture_output=True, text=True, env=environment(root), check=False)
+
+    return of
 
 
 def contents(root: Path) -> dict[str, bytes]:
@@ -36,20 +40,10 @@ def contents(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(stores)): path.read_bytes() for path in files}
 
 
-def processes_of(root: Path) -> list[str]:
-    """Command lines of processes that were started for a data root, by their environment."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if str(root).encode() in (process / "environ").read_bytes():
-                found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-        except OSError:
-            continue  # it ended meanwhile
-    return found
-
-
 @pytest.mark.slow
-def test_prefect_and_direct_give_the_same_bytes_and_leave_nothing(tmp_path: Path) -> None:
+def test_prefect_and_direct_give_the_same_bytes_and_leave_nothing(
+    tmp_path: Path, run: Any, environment: Any, processes_of: Any
+) -> None:
     recipe = tmp_path / "tiny.yaml"
     recipe.write_text(ROAD)
     direct = run(recipe, tmp_path / "direct", "--direct")
@@ -67,10 +61,10 @@ def test_prefect_and_direct_give_the_same_bytes_and_leave_nothing(tmp_path: Path
     assert "complete already, nothing to do" in again.stdout
     assert "drawn already, nothing to do" in again.stdout
     assert "shows the same already, nothing to do" in again.stdout
-    assert single_flow(tmp_path / "flow") == "0 of 1 shards written"
+    assert single_flow(environment(tmp_path / "flow")) == "0 of 1 shards written"
 
 
-def single_flow(root: Path) -> str:
+def single_flow(environment: dict[str, str]) -> str:
     """Call one stage's flow as a script would, on a store that is whole."""
     script = (
         "from pymaf_data.flows import ingest_flow\n"
@@ -78,8 +72,6 @@ def single_flow(root: Path) -> str:
         "report = ingest_flow(IngestOptions(dataset='sample'))\n"
         "print(f'{report.shards_written} of {report.shards} shards written')\n"
     )
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
-    environment["PYMAF_DATA_ROOT"] = str(root)
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True)
     return result.stdout.strip()
 

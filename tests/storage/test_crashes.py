@@ -16,13 +16,17 @@ import pytest
 from pymaf_data.errors import DiskFull, NotWritable, PymafDataError
 from pymaf_data.storage import files, inspect, open_store, verify
 
+# Killed before every fifth operation; `make test-all` takes every one.
+strides = pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.long)])
+
 
 @pytest.fixture
 def small(kit: Any) -> Any:
     return kit.replace(kit.recipe, persons=5, specs=kit.recipe.specs[:2])
 
 
-def test_killed_at_every_step_of_an_ingest(kill: ModuleType, kit: Any, small: Any, memory: Path) -> None:
+@strides
+def test_killed_at_every_step_of_an_ingest(kill: ModuleType, kit: Any, small: Any, memory: Path, stride: int) -> None:
     reference = kit.tree(kit.ingest(memory / "reference.zarr", small))
     step = 0
     while True:
@@ -30,11 +34,14 @@ def test_killed_at_every_step_of_an_ingest(kill: ModuleType, kit: Any, small: An
         if not kill.killed_at(step, lambda path=path: kit.ingest(path, small)):
             break
         assert kit.tree(kit.ingest(path, small)) == reference, f"killed before operation {step}"
-        step += 1
+        step += stride
     assert step > 40, "the work was really interrupted at every operation"
 
 
-def test_killed_at_every_step_of_a_later_stage(kill: ModuleType, kit: Any, small: Any, memory: Path) -> None:
+@strides
+def test_killed_at_every_step_of_a_later_stage(
+    kill: ModuleType, kit: Any, small: Any, memory: Path, stride: int
+) -> None:
     """And a reader that comes between sees a whole store, less what is not committed."""
 
     def iuv(path: Path) -> None:
@@ -52,11 +59,14 @@ def test_killed_at_every_step_of_a_later_stage(kill: ModuleType, kit: Any, small
         assert open_store(path).array("box")[:].any()
         iuv(path)
         assert kit.tree(path) == kit.tree(reference), f"killed before operation {step}"
-        step += 1
+        step += stride
     assert step > 30
 
 
-def test_killed_at_every_step_of_an_overwrite(kill: ModuleType, kit: Any, small: Any, memory: Path) -> None:
+@strides
+def test_killed_at_every_step_of_an_overwrite(
+    kill: ModuleType, kit: Any, small: Any, memory: Path, stride: int
+) -> None:
     newer = kit.replace(small, seed=1)
     reference = kit.tree(kit.ingest(memory / "reference.zarr", newer))
     ingested = kit.ingest(memory / "ingested.zarr", small)
@@ -70,7 +80,7 @@ def test_killed_at_every_step_of_an_overwrite(kill: ModuleType, kit: Any, small:
         assert kit.tree(kit.ingest(path, newer, overwrite=True)) == reference, f"killed before operation {step}"
         left = sorted(entry.name for entry in folder.iterdir() if ".new-" not in entry.name)
         assert left == ["a.zarr"], "nothing stays beside it"
-        step += 1
+        step += stride
     assert step > 40
 
 

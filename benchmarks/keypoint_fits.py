@@ -27,8 +27,8 @@ from pymaf_data.fits.truth import TruthSource
 from pymaf_data.geometry.joints import COCO17, J14, J49
 from pymaf_data.metrics import pa_mpjpe
 from pymaf_data.stages.ingest import IngestOptions, ingest
-from pymaf_data.stages.sample import SampleOptions, write_sample
 from pymaf_data.storage import open_store
+from pymaf_data.world.sample import SampleOptions, write_sample
 
 _J14 = [J49.index(name) for name in J14.joints]
 _BODY = [J49.index(name) for name in COCO17.joints[5:]]

@@ -21,11 +21,11 @@ import simplejpeg
 import torch
 from _measure import machine, ratio, rounds_of, summary, write
 
-from pymaf_data.sample.engine.rectangles import rasterize_part
-from pymaf_data.sample.produce import Job, produce, studio
-from pymaf_data.sample.scene import Scene, draw_scene
-from pymaf_data.sample.statistics import statistics_of
-from pymaf_data.stages.sample import SampleOptions, write_sample
+from pymaf_data.world.engine.rectangles import rasterize_part
+from pymaf_data.world.produce import Job, produce, studio
+from pymaf_data.world.sample import SampleOptions, write_sample
+from pymaf_data.world.scene import Scene, draw_scene
+from pymaf_data.world.statistics import statistics_of
 
 SIZE = (640, 480)
 PICTURES = 24

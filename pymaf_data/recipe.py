@@ -30,7 +30,7 @@ _RESOURCE = "pymaf_data.manifests.recipes"
 
 # What runs a stage and what it takes; by name, so that a command imports its own stage alone.
 _STAGES: dict[StageName, tuple[str, str]] = {
-    "sample": ("pymaf_data.stages.sample:write_sample", "pymaf_data.stages.sample:SampleOptions"),
+    "sample": ("pymaf_data.world.sample:write_sample", "pymaf_data.world.sample:SampleOptions"),
     "ingest": ("pymaf_data.stages.ingest:ingest", "pymaf_data.stages.ingest:IngestOptions"),
     "attach-fits": ("pymaf_data.stages.attach_fits:attach_fits", "pymaf_data.stages.attach_fits:AttachOptions"),
     "render-iuv": ("pymaf_data.stages.render_iuv:render_iuv_stage", "pymaf_data.stages.render_iuv:RenderOptions"),

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
 from pymaf_data.cli.say import echo, echo_json
 from pymaf_data.cli.steps import DIRECT_HELP, expect_flow, take_one
-
-if TYPE_CHECKING:
-    from pymaf_data.stages.sample import SampleReport
 
 
 def command(
@@ -41,19 +38,19 @@ def command(
     """
     expect_flow(direct)
     from pymaf_data.errors import UsageError
-    from pymaf_data.stages.sample import SampleOptions
+    from pymaf_data.recipe import options_of
 
     width, _, height = size.lower().partition("x")
     if not (width.isdecimal() and height.isdecimal()):
         raise UsageError(f"--size {size}.", expected="WIDTHxHEIGHT in pixels.", action="write for example 640x480.")
     values = {"out": out, "persons": persons, "seed": seed, "split": split, "workers": workers}
     values |= {"backgrounds": backgrounds, "noise": noise, "masks": masks}
-    options = SampleOptions.parse(values | {"size": (int(width), int(height))}, "the command line")
+    options = options_of("sample").parse(values | {"size": (int(width), int(height))}, "the command line")
     report = take_one("sample", "sample", options, direct)
     echo_json(report) if as_json else echo("\n".join(lines(report)))
 
 
-def lines(report: SampleReport) -> list[str]:
+def lines(report: Any) -> list[str]:
     """The report for a reader."""
     told = []
     for part in report.splits:

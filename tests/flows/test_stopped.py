@@ -23,7 +23,7 @@ COMMAND = [sys.executable, "-c", "from pymaf_data.cli import main; main()"]
 SLOW = """
 import sys, time
 from pathlib import Path
-import pymaf_data.stages.sample as stage
+import pymaf_data.world.sample as stage
 
 begun = Path(sys.argv.pop())
 

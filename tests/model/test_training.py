@@ -45,7 +45,7 @@ def refusals(root: Path) -> list[PymafDataError]:
     from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
     from pymaf_data.stages.ingest import IngestOptions, ingest
     from pymaf_data.stages.render_iuv import RenderOptions, render_iuv_stage
-    from pymaf_data.stages.sample import SampleOptions, write_sample
+    from pymaf_data.world.sample import SampleOptions, write_sample
 
     raw, store = root / "raw" / "sample", root / "stores" / "sample-train.zarr"
     said = []

@@ -20,8 +20,8 @@ from pymaf_data.render import Atlas, load_atlas
 from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
 from pymaf_data.stages.ingest import IngestOptions, ingest
 from pymaf_data.stages.render_iuv import RenderOptions, render_iuv_stage
-from pymaf_data.stages.sample import SampleOptions, write_sample
 from pymaf_data.storage import Store, open_store
+from pymaf_data.world.sample import SampleOptions, write_sample
 
 PERSONS, SEED = 24, 4
 

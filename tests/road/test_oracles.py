@@ -25,8 +25,8 @@ from pymaf_data.loader import Batch, Loader, LoaderOptions
 from pymaf_data.render import TARGET_SIZE, Atlas, StoredMaps, render_iuv
 from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
 from pymaf_data.stages.ingest import IngestOptions, ingest
-from pymaf_data.stages.sample import SampleOptions, write_sample
 from pymaf_data.storage import open_store
+from pymaf_data.world.sample import SampleOptions, write_sample
 
 HALF_PIXELS = [(0.5, 0.0), (-0.5, 0.0), (0.0, 0.5), (0.0, -0.5)]
 

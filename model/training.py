@@ -22,6 +22,7 @@ from typing import Any
 import torch
 
 from pymaf_data.body import BodyModel, load_body
+from pymaf_data.datasets import is_held_out
 from pymaf_data.errors import StoreIncomplete, TrainingError
 from pymaf_data.fits.chosen import ChosenReader
 from pymaf_data.loader import Loader, LoaderOptions
@@ -30,7 +31,6 @@ from pymaf_data.paths import DataRoot
 from pymaf_data.progress import Progress
 from pymaf_data.render import Atlas, atlas_of_body
 from pymaf_data.report.history import OPTIONS, PROVENANCE
-from pymaf_data.sources import is_held_out
 from pymaf_data.storage import Store, open_store
 from pymaf_data.storage.files import UNFINISHED, LocalFiles, writing_to
 from pymaf_data.storage.inspect import licences

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from pymaf_data.asset_files import NotWhole, describe
 from pymaf_data.config import StrictModel, read_yaml
+from pymaf_data.datasets import known_manifests, load_manifest
 from pymaf_data.errors import PymafDataError
 from pymaf_data.paths import DataRoot
-from pymaf_data.sources import known_manifests, load_manifest
 from pymaf_data.storage import open_store
 
 _PACKAGES = ("torch", "numpy", "zarr", "numba", "opencv-python-headless", "simplejpeg", "smplx", "h5py", "tensorboard")

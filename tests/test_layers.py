@@ -22,7 +22,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("geometry",),
     ("body", "crop", "storage"),
     ("render",),
-    ("sources",),
+    ("datasets",),
     ("fits",),
     ("stages",),
     ("loader", "metrics"),

@@ -83,8 +83,8 @@ def command(
 
 def lines(report: IngestReport) -> list[str]:
     """The report for a reader."""
-    from pymaf_data.sources.pictures import HOLES
-    from pymaf_data.sources.select import ADJUSTED, REASONS
+    from pymaf_data.datasets.pictures import HOLES
+    from pymaf_data.datasets.select import ADJUSTED, REASONS
 
     counts = report.counts
     said = [

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from pymaf_data.body import BodyModel
+from pymaf_data.datasets.pictures import Hole, Pictures
 from pymaf_data.fits.chosen import ChosenReader
 from pymaf_data.geometry.affines import apply, compose, resize
 from pymaf_data.geometry.cameras import Camera
@@ -33,7 +34,6 @@ from pymaf_data.report.panels import (
     side_view,
 )
 from pymaf_data.report.sheet import SheetRow
-from pymaf_data.sources.pictures import Hole, Pictures
 from pymaf_data.storage import Store
 
 logger = logging.getLogger(__name__)

@@ -24,13 +24,13 @@ from pydantic import Field
 
 import pymaf_data
 from pymaf_data.config import StrictModel
+from pymaf_data.datasets import Manifest, Pictures, Selection, load_manifest, locate, read_coco
+from pymaf_data.datasets.pictures import HOLES, REASONS, WITHOUT_FILE
 from pymaf_data.digest import digest_file
 from pymaf_data.errors import RawDataCorrupt, RawDataMissing, StoreChanged
 from pymaf_data.geometry.affines import CROP_SIZE
 from pymaf_data.paths import DataRoot, UserPath
 from pymaf_data.progress import Progress
-from pymaf_data.sources import Manifest, Pictures, Selection, load_manifest, locate, read_coco
-from pymaf_data.sources.pictures import HOLES, REASONS, WITHOUT_FILE
 from pymaf_data.stages.ingest_shard import Mapper, ShardMaker, array_specs, input_digest
 from pymaf_data.storage import Plan, Provenance, StageWriter, Store, create_store, open_store
 

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pymaf_data.crop import make_crop
+from pymaf_data.datasets.pictures import REASONS, Hole, Pictures
+from pymaf_data.datasets.records import PersonRecord, joint3d_array, keypoint_arrays
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.geometry.affines import crop_affine
 from pymaf_data.geometry.joints import J24, J49
-from pymaf_data.sources.pictures import REASONS, Hole, Pictures
-from pymaf_data.sources.records import PersonRecord, joint3d_array, keypoint_arrays
 from pymaf_data.storage import ArraySpec, encode_jpeg
 
 logger = logging.getLogger(__name__)

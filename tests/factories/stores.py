@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from pymaf_data.body import BodyModel
+from pymaf_data.datasets.pictures import REASONS as HOLES
 from pymaf_data.digest import digest_json
 from pymaf_data.fits.choice import Rule, choice_specs
 from pymaf_data.fits.table import REASONS, fit_specs
@@ -16,7 +17,6 @@ from pymaf_data.geometry.affines import crop_affine
 from pymaf_data.geometry.cameras import Camera, full_frame
 from pymaf_data.geometry.joints import COCO17, J49
 from pymaf_data.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
-from pymaf_data.sources.pictures import REASONS as HOLES
 from pymaf_data.stages.ingest_shard import array_specs
 from pymaf_data.stages.iuv_shard import map_specs
 from pymaf_data.storage import Plan, Provenance, Store, create_store, encode_jpeg, open_store

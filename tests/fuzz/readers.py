@@ -215,8 +215,8 @@ def _write_annotations(folder: Path) -> Iterator[Path]:
 
 
 def _read_annotations(folder: Path) -> Any:
-    from pymaf_data.sources.coco import read_coco
-    from pymaf_data.sources.manifest import load_manifest
+    from pymaf_data.datasets.coco import read_coco
+    from pymaf_data.datasets.manifest import load_manifest
 
     manifest = load_manifest("coco")
     (path,) = (folder / "raw" / "annotations").iterdir()
@@ -235,7 +235,7 @@ def _write_yaml(package: str, name: str) -> Callable[[Path], Iterator[Path]]:
 
 
 def _read_manifest(folder: Path) -> Any:
-    from pymaf_data.sources.manifest import load_manifest
+    from pymaf_data.datasets.manifest import load_manifest
 
     return load_manifest(folder / "file.yaml")
 
@@ -258,7 +258,7 @@ def _write_images(folder: Path) -> Iterator[Path]:
 
 
 def _read_images(folder: Path) -> Any:
-    from pymaf_data.sources.pictures import Pictures
+    from pymaf_data.datasets.pictures import Pictures
 
     images = Pictures(folder, ".")
     return [images.load(name, (32, 24)) for name in ("a.jpg", "b.png", "c.webp")]

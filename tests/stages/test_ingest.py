@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import yaml
 
+from pymaf_data.datasets import is_held_out, load_manifest
 from pymaf_data.errors import ConfigError, DiskFull, NotAStore, RawDataCorrupt, RawDataMissing, StoreChanged
 from pymaf_data.geometry.affines import apply
 from pymaf_data.geometry.joints import J49
-from pymaf_data.sources import is_held_out, load_manifest
 from pymaf_data.stages.ingest import IngestOptions, IngestReport, ingest
 from pymaf_data.storage import Store, open_store
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from pymaf_data.datasets import Manifest, is_held_out, known_manifests, load_manifest, locate
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import ConfigError, RawDataMissing, UsageError
-from pymaf_data.sources import Manifest, is_held_out, known_manifests, load_manifest, locate
 
 
 def content(name: str = "coco") -> dict[str, Any]:

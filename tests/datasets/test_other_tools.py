@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from pymaf_data.datasets import Selection, load_manifest, read_coco
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.geometry.joints import COCO17
-from pymaf_data.sources import Selection, load_manifest, read_coco
 
 NAN = float("nan")
 NAMES = list(COCO17.joints)

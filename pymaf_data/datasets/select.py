@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from pymaf_data.datasets.manifest import SelectionRule
+from pymaf_data.datasets.records import Licence, PersonRecord
 from pymaf_data.errors import RawDataCorrupt
-from pymaf_data.sources.manifest import SelectionRule
-from pymaf_data.sources.records import Licence, PersonRecord
 
 logger = logging.getLogger(__name__)
 

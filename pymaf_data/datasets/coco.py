@@ -5,7 +5,7 @@
 
 v is 0 (not labelled), 1 (labelled, hidden) or 2 (visible). The file itself must be sound: JSON, with its lists, and
 with no id given twice. A single damaged annotation is a counted, named loss and never an excuse for dropping the rest.
-Tools write the format loosely (:mod:`pymaf_data.sources.entries`). What cannot be meant, such as a joint labelled at
+Tools write the format loosely (:mod:`pymaf_data.datasets.entries`). What cannot be meant, such as a joint labelled at
 (0, 0), is not taken as it stands, and counted.
 """
 
@@ -20,10 +20,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pymaf_data.geometry.boxes import box_from_xywh, crop_side
-from pymaf_data.sources.categories import Key, Persons, entry_key, find_persons
-from pymaf_data.sources.conventions import of_count
-from pymaf_data.sources.entries import (
+from pymaf_data.datasets.categories import Key, Persons, entry_key, find_persons
+from pymaf_data.datasets.conventions import of_count
+from pymaf_data.datasets.entries import (
     Annotation,
     Image,
     entry_id,
@@ -34,10 +33,11 @@ from pymaf_data.sources.entries import (
     refuse_duplicates,
     what_is_wrong,
 )
-from pymaf_data.sources.manifest import Manifest, SelectionRule
-from pymaf_data.sources.pictures import image_name
-from pymaf_data.sources.records import Licence, PersonRecord
-from pymaf_data.sources.select import ADJUSTED, Dropped, Selection, Tally, refusal, sort_out
+from pymaf_data.datasets.manifest import Manifest, SelectionRule
+from pymaf_data.datasets.pictures import image_name
+from pymaf_data.datasets.records import Licence, PersonRecord
+from pymaf_data.datasets.select import ADJUSTED, Dropped, Selection, Tally, refusal, sort_out
+from pymaf_data.geometry.boxes import box_from_xywh, crop_side
 
 Keypoint = tuple[float, float, int]
 Square = tuple[float, float, float]

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pymaf_data.datasets import Selection, load_manifest, locate, read_coco
+from pymaf_data.datasets.records import keypoint_arrays
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.geometry.joints import COCO17, J49
-from pymaf_data.sources import Selection, load_manifest, locate, read_coco
-from pymaf_data.sources.records import keypoint_arrays
 
 # SPIN's list: the J24 joint that each COCO joint becomes (facts, not derived from names).
 SPIN_J24 = [19, 20, 21, 22, 23, 9, 8, 10, 7, 11, 6, 3, 2, 4, 1, 5, 0]

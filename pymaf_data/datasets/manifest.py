@@ -17,13 +17,13 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from pymaf_data.config import StrictModel, load_yaml, read_yaml
+from pymaf_data.datasets.conventions import CONVENTIONS, JointList, find, own_list
+from pymaf_data.datasets.pictures import Orientation, below
+from pymaf_data.datasets.records import Licence
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import ConfigError, RawDataMissing, UsageError
 from pymaf_data.geometry.joints import J49
 from pymaf_data.paths import as_meant
-from pymaf_data.sources.conventions import CONVENTIONS, JointList, find, own_list
-from pymaf_data.sources.pictures import Orientation, below
-from pymaf_data.sources.records import Licence
 
 _PACKAGE = "pymaf_data.manifests"
 _OTHER = ("assets",)  # manifests of things other than data sets

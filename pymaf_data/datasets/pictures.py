@@ -18,9 +18,9 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from pymaf_data.datasets.absent import Absences, is_address, spellings
+from pymaf_data.datasets.decoding import MAX_PIXELS, CutOff, Damaged, ImageFile, turned
 from pymaf_data.errors import UntrustedData
-from pymaf_data.sources.absent import Absences, is_address, spellings
-from pymaf_data.sources.decoding import MAX_PIXELS, CutOff, Damaged, ImageFile, turned
 
 #: Reason → its sentence; a row's ``reason`` counts from 1 in this order, 0 is none. Stores keep the numbers: add at the
 #: end.

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
+from pymaf_data.datasets import Manifest, Selection, load_manifest, read_coco
+from pymaf_data.datasets import conventions as known
+from pymaf_data.datasets.conventions import CONVENTIONS, find, key, numbered
 from pymaf_data.errors import ConfigError, RawDataCorrupt
 from pymaf_data.geometry.joints import COCO17, J49, index_map
-from pymaf_data.sources import Manifest, Selection, load_manifest, read_coco
-from pymaf_data.sources import conventions as known
-from pymaf_data.sources.conventions import CONVENTIONS, find, key, numbered
 
 # For each joint its place in J49, −1 where J49 has none. COCO, MPII, H36M, LSP: SPIN's lists in J24, moved by 25.
 # OpenPose: its own numbering of BODY_25. The others by hand, from the data sets' descriptions.

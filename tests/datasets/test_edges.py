@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from pymaf_data.sources import load_manifest, locate, read_coco
-from pymaf_data.sources.records import Licence, PersonRecord
+from pymaf_data.datasets import load_manifest, locate, read_coco
+from pymaf_data.datasets.records import Licence, PersonRecord
 
 GOOD: dict[str, Any] = {
     "image_name": "a.jpg", "annotation_id": 0, "image_size": (640, 480), "box": (1.0, 2.0, 3.0), "keypoints": {},

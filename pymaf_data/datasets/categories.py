@@ -17,9 +17,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from pymaf_data.datasets.conventions import JointList, numbered, way_out
+from pymaf_data.datasets.manifest import KeypointRule
 from pymaf_data.errors import RawDataCorrupt
-from pymaf_data.sources.conventions import JointList, numbered, way_out
-from pymaf_data.sources.manifest import KeypointRule
 
 logger = logging.getLogger(__name__)
 

@@ -7,11 +7,11 @@ selection.records[0].box                                      # (cx, cy, b) in c
 Pictures(root, "train2014").load(name, size)                  # (H, W, 3) uint8, or a Hole with a reason
 """
 
-from pymaf_data.sources.coco import read_coco
-from pymaf_data.sources.manifest import Manifest, is_held_out, known_manifests, load_manifest, locate
-from pymaf_data.sources.pictures import Hole, Pictures
-from pymaf_data.sources.records import Licence, PersonRecord
-from pymaf_data.sources.select import Selection
+from pymaf_data.datasets.coco import read_coco
+from pymaf_data.datasets.manifest import Manifest, is_held_out, known_manifests, load_manifest, locate
+from pymaf_data.datasets.pictures import Hole, Pictures
+from pymaf_data.datasets.records import Licence, PersonRecord
+from pymaf_data.datasets.select import Selection
 
 __all__ = [
     "Hole",

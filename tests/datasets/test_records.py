@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from pymaf_data.datasets.records import PersonRecord, joint3d_array, keypoint_arrays
 from pymaf_data.geometry.joints import J24, J49
-from pymaf_data.sources.records import PersonRecord, joint3d_array, keypoint_arrays
 
 GOOD: dict[str, Any] = {
     "image_name": "train2014/a.jpg",

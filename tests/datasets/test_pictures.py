@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import simplejpeg
 
+from pymaf_data.datasets.pictures import HOLES, Hole, Pictures, decode, image_name
 from pymaf_data.errors import UntrustedData
-from pymaf_data.sources.pictures import HOLES, Hole, Pictures, decode, image_name
 
 
 def smooth(height: int = 48, width: int = 64) -> np.ndarray:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from pymaf_data.sources import Manifest, load_manifest, locate, read_coco
-from pymaf_data.sources.pictures import Hole, Pictures
+from pymaf_data.datasets import Manifest, load_manifest, locate, read_coco
+from pymaf_data.datasets.pictures import Hole, Pictures
 
 
 @pytest.mark.parametrize(("origin", "shift"), [("continuous", 0.0), ("index", 0.5)])

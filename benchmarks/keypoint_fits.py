@@ -19,7 +19,7 @@ import torch
 from _measure import machine, write
 
 from pymaf_data.body import BodyModel, load_body
-from pymaf_data.fits.keypoints import KeypointFitter, KeypointOptions, worst_violation
+from pymaf_data.fits.fitter import KeypointFitter, KeypointOptions, worst_violation
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.reprojection import joints49, measure
 from pymaf_data.fits.table import Fits

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from pymaf_data.body import BodyModel
-from pymaf_data.fits.keypoints import KeypointFitter
-from pymaf_data.fits.keypoints.limits import ANGLES, HIGH, LOW
-from pymaf_data.fits.keypoints.objective import State
-from pymaf_data.fits.keypoints.prior import ARM, LEGS, NECK, SPINE
+from pymaf_data.fits.fitter import KeypointFitter
+from pymaf_data.fits.fitter.limits import ANGLES, HIGH, LOW
+from pymaf_data.fits.fitter.objective import State
+from pymaf_data.fits.fitter.prior import ARM, LEGS, NECK, SPINE
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.table import Fits
 from pymaf_data.geometry.cameras import Camera, full_frame

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from pymaf_data.body import BodyModel
-from pymaf_data.fits.keypoints import KeypointFitter, KeypointOptions, worst_violation
+from pymaf_data.fits.fitter import KeypointFitter, KeypointOptions, worst_violation
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.reprojection import joints49, measure
 from pymaf_data.fits.table import REASONS, Fits

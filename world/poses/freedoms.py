@@ -1,6 +1,6 @@
 """The freedoms of the body: 46 named angles, their limits and what they turn.
 
-The coordinates are those in which fits are judged (:mod:`pymaf_data.fits.keypoints.limits`): each joint turns by a
+The coordinates are those in which fits are judged (:mod:`pymaf_data.fits.fitter.limits`): each joint turns by a
 swing, a rotation vector in the plane of its first two axes, after a twist about the third. Spine and neck spread one
 angle evenly over their joints. In addition to what 17 keypoints can tell there are wrists, ankles, toes, curled
 fingers and the forearm's pronation, which the elbow and the wrist share.

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from pymaf_data.body import BodyModel
-from pymaf_data.fits.keypoints.limits import worst_violation
+from pymaf_data.fits.fitter.limits import worst_violation
 from pymaf_data.geometry.joints import SMPL24
 from pymaf_data.geometry.rotations import matrix_to_axis_angle
 from pymaf_data.world.poses import Figure, draw_figure, penetration

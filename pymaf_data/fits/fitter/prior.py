@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pymaf_data.fits.keypoints.limits import ANGLES
+from pymaf_data.fits.fitter.limits import ANGLES
 
 # How much of a habit's normalisation (log of its volume) counts. At 1 a narrow habit is so dense that whatever can
 # be explained by leaning and standing straight is, rather than by bent knees; at 0 the broadest habit is free.

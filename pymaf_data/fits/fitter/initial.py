@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor
 
-from pymaf_data.fits.keypoints.objective import Objective, Observation, State
+from pymaf_data.fits.fitter.objective import Objective, Observation, State
 from pymaf_data.geometry.joints import J24
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 

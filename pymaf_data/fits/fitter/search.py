@@ -15,14 +15,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pymaf_data.fits.keypoints.cues import Cues
-from pymaf_data.fits.keypoints.flips import LIMBS, MIRRORS, flip_limb, mirror_trunk
-from pymaf_data.fits.keypoints.initial import initial_states, place
-from pymaf_data.fits.keypoints.objective import Objective, Observation, State
-from pymaf_data.fits.keypoints.options import SearchOptions
-from pymaf_data.fits.keypoints.prior import PosePrior
-from pymaf_data.fits.keypoints.rig import KeypointRig
-from pymaf_data.fits.keypoints.solver import solve
+from pymaf_data.fits.fitter.cues import Cues
+from pymaf_data.fits.fitter.flips import LIMBS, MIRRORS, flip_limb, mirror_trunk
+from pymaf_data.fits.fitter.initial import initial_states, place
+from pymaf_data.fits.fitter.objective import Objective, Observation, State
+from pymaf_data.fits.fitter.options import SearchOptions
+from pymaf_data.fits.fitter.prior import PosePrior
+from pymaf_data.fits.fitter.rig import KeypointRig
+from pymaf_data.fits.fitter.solver import solve
 
 
 @dataclass(frozen=True)

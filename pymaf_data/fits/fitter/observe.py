@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from pymaf_data.fits.keypoints.objective import Observation
-from pymaf_data.fits.keypoints.options import KeypointOptions
+from pymaf_data.fits.fitter.objective import Observation
+from pymaf_data.fits.fitter.options import KeypointOptions
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.table import reason
 from pymaf_data.geometry.affines import VIEW_SIZE

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pymaf_data.fits.keypoints.limits import ANGLES, GROUPS, HIGH, LOW
-from pymaf_data.fits.keypoints.objective import Objective, State
+from pymaf_data.fits.fitter.limits import ANGLES, GROUPS, HIGH, LOW
+from pymaf_data.fits.fitter.objective import Objective, State
 from pymaf_data.geometry.joints import SMPL24
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 

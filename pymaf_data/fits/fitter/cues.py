@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pymaf_data.fits.keypoints.objective import Observation
-from pymaf_data.fits.keypoints.rig import Posed
+from pymaf_data.fits.fitter.objective import Observation
+from pymaf_data.fits.fitter.rig import Posed
 from pymaf_data.geometry.joints import J24, SMPL24
 
 # How often a mark is "seen" where the point is in the open and where the body itself hides it. Other people and things

@@ -5,8 +5,8 @@
 ``search`` puts these together, ``fit`` turns labels into fits.
 """
 
-from pymaf_data.fits.keypoints.fit import KeypointFitter
-from pymaf_data.fits.keypoints.limits import limit_violation, worst_violation
-from pymaf_data.fits.keypoints.options import KeypointOptions, SearchOptions
+from pymaf_data.fits.fitter.fit import KeypointFitter
+from pymaf_data.fits.fitter.limits import limit_violation, worst_violation
+from pymaf_data.fits.fitter.options import KeypointOptions, SearchOptions
 
 __all__ = ["KeypointFitter", "KeypointOptions", "SearchOptions", "limit_violation", "worst_violation"]

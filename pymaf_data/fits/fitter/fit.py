@@ -8,11 +8,11 @@ import numpy as np
 import torch
 
 from pymaf_data.body import BodyModel
-from pymaf_data.fits.keypoints.objective import State
-from pymaf_data.fits.keypoints.observe import observe, refusals
-from pymaf_data.fits.keypoints.options import KeypointOptions
-from pymaf_data.fits.keypoints.rig import KeypointRig
-from pymaf_data.fits.keypoints.search import Search
+from pymaf_data.fits.fitter.objective import State
+from pymaf_data.fits.fitter.observe import observe, refusals
+from pymaf_data.fits.fitter.options import KeypointOptions
+from pymaf_data.fits.fitter.rig import KeypointRig
+from pymaf_data.fits.fitter.search import Search
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.table import CAMERA, Fits
 from pymaf_data.geometry.cameras import full_frame

@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pymaf_data.fits.keypoints.limits import HIGH, LOW
-from pymaf_data.fits.keypoints.objective import Objective, Observation, State
+from pymaf_data.fits.fitter.limits import HIGH, LOW
+from pymaf_data.fits.fitter.objective import Objective, Observation, State
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 
 _START_DAMPING = 1e-2

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pymaf_data.fits.keypoints.limits import ANGLES
-from pymaf_data.fits.keypoints.prior import PosePrior
-from pymaf_data.fits.keypoints.rig import KeypointRig, Posed
+from pymaf_data.fits.fitter.limits import ANGLES
+from pymaf_data.fits.fitter.prior import PosePrior
+from pymaf_data.fits.fitter.rig import KeypointRig, Posed
 from pymaf_data.geometry.joints import J24
 
 # A residual of this many standard deviations has lost most of its pull.

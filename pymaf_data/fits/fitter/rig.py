@@ -25,7 +25,7 @@ from torch import Tensor
 
 from pymaf_data.body.model import BodyModel
 from pymaf_data.body.names import J49_INDEX
-from pymaf_data.fits.keypoints.limits import ANGLES, GROUPS
+from pymaf_data.fits.fitter.limits import ANGLES, GROUPS
 from pymaf_data.geometry.joints import J24, J49, SMPL24
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 

@@ -28,7 +28,7 @@ from pymaf_data.model.measures import Distances, heading_errors, in_camera_space
 from pymaf_data.model.pymaf import PyMAF
 from pymaf_data.model.watchers import plain_batches
 from pymaf_data.render import load_atlas
-from pymaf_data.report.history import read_history
+from pymaf_data.runs.history import read_history
 from pymaf_data.storage import open_store
 
 PERSONS = 400

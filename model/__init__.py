@@ -5,7 +5,7 @@
 
 Rooms: ``options`` (what may be chosen); ``resnet``, ``pyramid``, ``maf``, ``regressor``, ``iuv_head`` (the parts) and
 ``pymaf`` (the whole); ``losses``, ``measures``, ``watchers``; ``optimisation``, ``precision``, ``interrupt``;
-``torch_file``, ``state_dicts`` and ``checkpoint`` (weights on disk);
+``state_dicts`` and ``checkpoint`` (from files to weights);
 ``trainer`` (the loop) and ``training`` (from stores to a run folder).
 """
 

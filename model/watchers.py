@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from pymaf_data.loader import Batch, Loader
-from pymaf_data.report.history import HistoryLine
-from pymaf_data.report.snapshots import Snapshot, SnapshotFolder, SnapshotPersons
+from pymaf_data.runs.history import HistoryLine
+from pymaf_data.runs.snapshots import Snapshot, SnapshotFolder, SnapshotPersons
 
 from .images import normalise
 from .measures import iteration_distances, means
@@ -67,7 +67,7 @@ class HeldOut:
 
 
 class Snapshots:
-    """Writes what the network makes of one batch; see :mod:`pymaf_data.report.snapshots`.
+    """Writes what the network makes of one batch; see :mod:`pymaf_data.runs.snapshots`.
 
     Args:
         batch: plain views with fits, on the CPU.

@@ -188,7 +188,7 @@ def _learning_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
 
 
 def _looking_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
-    from pymaf_data.model.checkpoint import FILE
+    from pymaf_data.runs.folder import CHECKPOINT
 
     run = root.runs / recipe.name
     if recipe.sheet is not None:
@@ -198,7 +198,7 @@ def _looking_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
             "raw": root.raw(first.dataset),
             "follow_links": first.follow_links,
             "out": run / "contact_sheet.png",
-            "checkpoint": run / FILE if recipe.train is not None else None,
+            "checkpoint": run / CHECKPOINT if recipe.train is not None else None,
             "persons": recipe.sheet.persons,
         }
         yield _step("contact-sheet", "draw the contact sheet", values, recipe)

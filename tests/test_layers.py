@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("datasets",),
     ("fits",),
     ("stages",),
-    ("loader", "metrics"),
+    ("loader", "metrics", "runs"),
     ("report", "doctor"),
     ("model",),
     ("recipe",),

@@ -55,7 +55,7 @@ def report(options: ReportOptions, progress: Progress | None = None) -> ReportRe
         DiskFull, NotWritable: no room, or no permission.
     """
     from pymaf_data.report import run_page, sheets, store_page
-    from pymaf_data.report.history import is_run
+    from pymaf_data.runs.folder import is_run
     from pymaf_data.storage import open_store
 
     folder = DataRoot.default().reports

@@ -11,11 +11,12 @@ from typing import Any
 from pymaf_data import __version__
 from pymaf_data.digest import digest_file, digest_json
 from pymaf_data.progress import Progress
-from pymaf_data.report.history import HISTORY, OPTIONS, PROVENANCE, HistoryLine, read_history, read_json
 from pymaf_data.report.html import Page, design
 from pymaf_data.report.run_pictures import Drawer
-from pymaf_data.report.snapshots import SnapshotFolder
 from pymaf_data.report.thumbnails import body_with, encode
+from pymaf_data.runs.folder import HISTORY, OPTIONS, PROVENANCE, read_json
+from pymaf_data.runs.history import HistoryLine, read_history
+from pymaf_data.runs.snapshots import SnapshotFolder
 
 _PATHS = ("stores", "backbone")
 

@@ -18,8 +18,8 @@ from pymaf_data.body import BodyModel
 from pymaf_data.geometry.affines import VIEW_SIZE, resize
 from pymaf_data.geometry.cameras import Camera, weak_to_camera
 from pymaf_data.report.panels import PANEL, Picture, overlay_body, resize_panel, side_view
-from pymaf_data.report.snapshots import Snapshot, SnapshotFolder, SnapshotPersons
 from pymaf_data.report.thumbnails import body_with
+from pymaf_data.runs.snapshots import Snapshot, SnapshotFolder, SnapshotPersons
 
 MOST_STEPS = 8
 

@@ -10,9 +10,9 @@ from pymaf_data.report.persons import FIT, IUV, KEYPOINTS, SIDE
 from pymaf_data.report.run_pictures import Drawer
 from pymaf_data.report.selection import select
 from pymaf_data.report.sheet import SheetRow, compose_sheet, save_sheet
-from pymaf_data.report.snapshots import SnapshotFolder
 from pymaf_data.report.store_page import MOST_ROWS
 from pymaf_data.report.thumbnails import Bodies, draw_rows
+from pymaf_data.runs.snapshots import SnapshotFolder
 from pymaf_data.storage import Store
 
 _PERSONS = 12

@@ -14,7 +14,8 @@ from types import ModuleType
 
 import pytest
 
-from pymaf_data.model import checkpoint as checkpoints
+from pymaf_data.runs import checkpoints
+from pymaf_data.runs.folder import CHECKPOINT
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -227,5 +228,5 @@ def test_train_saves_at_sigterm_however_often_it_comes(start: Start, coco: Modul
     _, err = process.communicate(timeout=600)
     assert process.returncode == 143, err
     assert "the same command goes on" in err
-    assert checkpoints.read(tmp_path / "runs" / "pymaf" / checkpoints.FILE).step >= 1
+    assert checkpoints.read(tmp_path / "runs" / "pymaf" / CHECKPOINT).step >= 1
     assert gone(tmp_path) == []

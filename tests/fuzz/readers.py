@@ -170,8 +170,8 @@ def _read_truth(folder: Path) -> Any:
 
 
 def _write_run(folder: Path) -> Iterator[Path]:
-    from pymaf_data.report.history import History, HistoryLine
-    from pymaf_data.report.snapshots import Snapshot, SnapshotFolder
+    from pymaf_data.runs.history import History, HistoryLine
+    from pymaf_data.runs.snapshots import Snapshot, SnapshotFolder
 
     history = History(folder, 0)
     for step in (1, 2):
@@ -185,8 +185,8 @@ def _write_run(folder: Path) -> Iterator[Path]:
 
 
 def _read_run(folder: Path) -> Any:
-    from pymaf_data.report.history import read_history
-    from pymaf_data.report.snapshots import SnapshotFolder
+    from pymaf_data.runs.history import read_history
+    from pymaf_data.runs.snapshots import SnapshotFolder
 
     return read_history(folder), SnapshotFolder(folder).read(1)
 
@@ -202,7 +202,7 @@ def _write_checkpoint(folder: Path) -> Iterator[Path]:
 
 
 def _read_checkpoint(folder: Path) -> Any:
-    from pymaf_data.model.checkpoint import load_tensors
+    from pymaf_data.runs.checkpoints import load_tensors
 
     return load_tensors(folder / "checkpoint.pt")
 

@@ -16,9 +16,10 @@ from torch import Tensor, nn
 
 from pymaf_data.errors import CheckpointError
 from pymaf_data.model import ModelOptions, PyMAF, load_checkpoint
-from pymaf_data.model.checkpoint import load_backbone, load_tensors
+from pymaf_data.model.checkpoint import load_backbone
 from pymaf_data.model.resnet import ResNet50
 from pymaf_data.model.state_dicts import PYMAF, find_state
+from pymaf_data.runs.checkpoints import load_tensors
 
 State = dict[str, Tensor]
 Save = Callable[[Any], Path]

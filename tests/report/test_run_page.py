@@ -11,12 +11,13 @@ import pytest
 
 from pymaf_data.body import BodyModel
 from pymaf_data.errors import TrainingError
-from pymaf_data.report.history import HISTORY, is_run, read_history
 from pymaf_data.report.html import render
 from pymaf_data.report.make import ReportOptions, report
 from pymaf_data.report.run_page import run_page
 from pymaf_data.report.run_pictures import MOST_STEPS, Drawer, shown_steps
-from pymaf_data.report.snapshots import SnapshotFolder
+from pymaf_data.runs.folder import HISTORY, is_run
+from pymaf_data.runs.history import read_history
+from pymaf_data.runs.snapshots import SnapshotFolder
 
 
 def test_curves_are_those_that_were_written(run_folder: Path) -> None:

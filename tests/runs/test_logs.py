@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pymaf_data.errors import DiskFull, TrainingError
-from pymaf_data.model.logs import Logs
+from pymaf_data.runs.logs import Logs
 
 record_writer = pytest.importorskip("tensorboard.summary.writer.record_writer")
 

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pymaf_data.errors import RawDataCorrupt, TrainingError
+from pymaf_data.runs.folder import SNAPSHOTS
 from pymaf_data.storage.archives import seal, seal_holds
 from pymaf_data.storage.files import UNFINISHED, LocalFiles
 from pymaf_data.untrusted.bounds import read_whole
@@ -27,7 +28,6 @@ from pymaf_data.untrusted.npz import read_npz
 
 logger = logging.getLogger(__name__)
 
-FOLDER = "snapshots"
 _PERSONS = "persons.npz"
 _STEP = re.compile(r"step-(\d+)\.npz")
 
@@ -75,7 +75,7 @@ class SnapshotFolder:
     """The snapshots of one run."""
 
     def __init__(self, run: Path) -> None:
-        self.path = run / FOLDER
+        self.path = run / SNAPSHOTS
 
     def begin(self, persons: SnapshotPersons, step: int) -> None:
         """Keep the snapshots of these persons up to a step, where the run stands; forget all others."""

@@ -23,8 +23,9 @@ import pytest
 import torch
 
 from pymaf_data.errors import CheckpointError, PymafDataError
-from pymaf_data.model import checkpoint as checkpoints
-from pymaf_data.model.torch_file import LeftOut, read_torch_file
+from pymaf_data.runs import checkpoints
+from pymaf_data.runs.folder import CHECKPOINT
+from pymaf_data.runs.torch_file import LeftOut, read_torch_file
 
 WRITERS: dict[str, dict[str, Any]] = {
     "zip": {},
@@ -296,7 +297,7 @@ def test_mutations_give_a_value_or_a_message(tmp_path: Path) -> None:
     """200: of the file as it is, without its digest, as a stream, and of its pickle under right checksums."""
     random, path = Random(1), tmp_path / "file.pt"
     whole = small_checkpoint(tmp_path)
-    loaded = torch.load(tmp_path / checkpoints.FILE, weights_only=True)
+    loaded = torch.load(tmp_path / CHECKPOINT, weights_only=True)
     stream = io.BytesIO()
     torch.save(loaded, stream, _use_new_zipfile_serialization=False)
     plain = io.BytesIO()
@@ -366,7 +367,7 @@ def test_cut_checkpoints_say_so(tmp_path: Path) -> None:
 def test_torch_itself_opens_our_file_and_one_without_digest_loads_as_before(tmp_path: Path) -> None:
     data, path = small_checkpoint(tmp_path), tmp_path / "old.pt"
     for mapped in (False, True):
-        opened = torch.load(tmp_path / checkpoints.FILE, weights_only=True, mmap=mapped)
+        opened = torch.load(tmp_path / CHECKPOINT, weights_only=True, mmap=mapped)
         assert torch.equal(opened["model"]["w"], torch.arange(6.0))
     opened["format_version"] = "1.0"
     torch.save(opened, path)
@@ -382,7 +383,7 @@ def test_reading_takes_the_memory_of_the_tensors_once(tmp_path: Path) -> None:
     path, size = tmp_path / "file.pt", 200 << 20
     torch.save({"w": torch.zeros(size // 4)}, path)
     script = (
-        "import resource, sys; from pathlib import Path; from pymaf_data.model.torch_file import read_torch_file\n"
+        "import resource, sys; from pathlib import Path; from pymaf_data.runs.torch_file import read_torch_file\n"
         "def anonymous(): return int(Path('/proc/self/status').read_text().split('RssAnon:')[1].split()[0])\n"
         "before = anonymous(); found = read_torch_file(Path(sys.argv[1])); print(anonymous() - before)"
     )

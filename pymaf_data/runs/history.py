@@ -1,9 +1,4 @@
-"""The course of a training run as plain files, which the trainer writes and a report reads.
-
-    runs/<name>/options.json       what the run was told
-    runs/<name>/provenance.json    data, licences, body and versions that it learns with
-    runs/<name>/history.jsonl      a line per logged step and per held-out measurement
-    runs/<name>/snapshots/         see :mod:`pymaf_data.report.snapshots`
+"""The course of a training run: a line per logged step and per held-out measurement.
 
 A run that goes on from step s first forgets what it wrote after s: nothing is told twice.
 """
@@ -20,11 +15,8 @@ from pydantic import Field
 
 from pymaf_data.config import StrictModel
 from pymaf_data.errors import TrainingError
+from pymaf_data.runs.folder import HISTORY
 from pymaf_data.storage.files import UNFINISHED, LocalFiles, make_folder, writing_to
-
-HISTORY = "history.jsonl"
-OPTIONS = "options.json"
-PROVENANCE = "provenance.json"
 
 Errors = dict[str, dict[str, float]]
 """M0 (the mean body) … M3 → ``mpjpe`` and ``pa_mpjpe`` in millimetres."""
@@ -40,11 +32,6 @@ class HistoryLine(StrictModel):
     errors: Errors = Field(default_factory=dict)
     persons: int
     """How many persons the errors are means over."""
-
-
-def is_run(path: Path) -> bool:
-    """Whether a folder is that of a training run."""
-    return (path / OPTIONS).is_file() or (path / HISTORY).is_file()
 
 
 class History:
@@ -102,15 +89,6 @@ def _parsed(path: Path) -> list[tuple[str, HistoryLine]]:
             expected="lines as the trainer writes them",
             action="remove the line, or train again with --overwrite.",
         ) from None
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object beside a run; empty where there is none."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import shutil
-from importlib.resources import files
 from pathlib import Path
 
-from pymaf_data.asset_files import NotWhole, describe
-from pymaf_data.config import StrictModel, read_yaml
+from pymaf_data.asset_files import Asset, NotWhole, describe, known_assets
+from pymaf_data.config import StrictModel
 from pymaf_data.datasets import known_manifests, load_manifest
 from pymaf_data.errors import PymafDataError
 from pymaf_data.paths import DataRoot
@@ -27,17 +26,6 @@ _OPTIONAL = {
 }
 
 
-class Asset(StrictModel):
-    """A file that its licence keeps out of this project; ``path`` is relative to the assets folder."""
-
-    path: str
-    purpose: str
-    licence: str
-    get: str
-    shape: tuple[int, ...] | None = None
-    """Of the array in a .npy."""
-
-
 class Check(StrictModel):
     """One line of the diagnosis: ``present`` is False where something is lacking and ``advice`` says what to do."""
 
@@ -47,13 +35,6 @@ class Check(StrictModel):
     required: bool
     detail: str
     advice: str = ""
-
-
-def known_assets() -> tuple[Asset, ...]:
-    """The licensed companions that ``manifests/assets.yaml`` lists."""
-    text = (files("pymaf_data.manifests") / "assets.yaml").read_text(encoding="utf-8")
-    rows = read_yaml(text, "manifests/assets.yaml")["assets"]
-    return tuple(Asset.parse({"purpose": row.pop("for"), **row}, "manifests/assets.yaml") for row in rows)
 
 
 def diagnose(root: DataRoot) -> list[Check]:

@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
+from pymaf_data.asset_files import find_asset
 from pymaf_data.body.arrays import topology_fingerprint
 from pymaf_data.body.free import read_free_asset
-from pymaf_data.body.lookup import find_asset
 from pymaf_data.digest import digest_arrays
 from pymaf_data.errors import AssetMismatch, AssetMissing, RawDataCorrupt
 from pymaf_data.untrusted.mat import read_mat

@@ -32,7 +32,8 @@ from pymaf_data.geometry import affines
 from pymaf_data.loader import Loader, LoaderOptions
 from pymaf_data.model.targets import render_targets
 from pymaf_data.render import MAP_SIZE, StoredMaps, load_atlas, warp_maps
-from pymaf_data.storage import Store, zstd
+from pymaf_data.storage import Store
+from pymaf_data.storage.chunks import decode_zstd_into
 
 BATCH = 64
 
@@ -66,7 +67,7 @@ def bare_with_maps(store: Store) -> Callable[[], int]:
             block = encoded[start : start + BATCH]
             for place, chunks in enumerate(block):
                 for planes, data in zip((stored.part, stored.uv), chunks, strict=True):
-                    zstd.decode_into(data, planes[place], "")
+                    decode_zstd_into(data, planes[place], "")
             warp_maps(stored[: len(block)], moved[: len(block)], np.ones(len(block), bool), atlas)
         return pictures()
 

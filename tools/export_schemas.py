@@ -19,8 +19,8 @@ from pymaf_data.datasets.manifest import Manifest
 from pymaf_data.datasets.records import PersonRecord
 from pymaf_data.recipe import Recipe
 from pymaf_data.stages.ingest import IngestReport
-from pymaf_data.storage.commits import Commit, Current, StageRecord
 from pymaf_data.storage.plan import Provenance
+from pymaf_data.storage.records import Commit, Current, StageRecord
 
 FOLDER = Path(__file__).resolve().parents[1] / "schemas"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from pymaf_data.storage import layout, lock
+from pymaf_data.storage import lock, records
 from pymaf_data.storage.store import StageInfo, Store, open_store
 
 
@@ -82,7 +82,7 @@ def _array_bytes(info: StageInfo) -> Counter[str]:
 
 def _holes(store: Store) -> dict[str, int]:
     """Rows without a usable picture, by reason, among the finished shards."""
-    info = next((info for info in store.stages() if info.stage == layout.INGEST), None)
+    info = next((info for info in store.stages() if info.stage == records.INGEST), None)
     if info is None or not {"present", "reason"} <= info.record.specs.keys():
         return {}
     names = store.attrs.get("reasons", [])

@@ -18,9 +18,9 @@ from pymaf_data.errors import AssetMismatch, CheckpointError
 from pymaf_data.runs import checkpoints
 from pymaf_data.runs.checkpoints import Checkpoint
 
+from .networks.pymaf import PyMAF
+from .networks.resnet import ResNet50
 from .options import ModelOptions
-from .pymaf import PyMAF
-from .resnet import ResNet50
 from .state_dicts import PYMAF, RESNET, find_state, fitted, network_of
 
 _RELEASED_BODY = "smpl-neutral"

@@ -14,7 +14,7 @@ from pymaf_data.report.persons import Predictions
 from pymaf_data.storage import Store
 
 from .images import normalise
-from .pymaf import PyMAF
+from .networks.pymaf import PyMAF
 
 _BATCH = 16
 

@@ -38,10 +38,10 @@ from .images import normalise
 from .interrupt import StopRequest
 from .losses import pymaf_losses
 from .measures import iteration_errors
+from .networks.pymaf import PyMAF, PyMAFOutput
 from .optimisation import freeze_statistics, learning_rate, make_optimizer, measure_statistics, set_rate
 from .options import TrainOptions
 from .precision import autocast_dtype, channels_last
-from .pymaf import PyMAF, PyMAFOutput
 from .watchers import Watcher
 
 logger = logging.getLogger(__name__)

@@ -31,10 +31,10 @@ from pymaf_data.storage.files import UNFINISHED, LocalFiles, writing_to
 from pymaf_data.storage.inspect import licences
 
 from .checkpoint import load_backbone
+from .networks.pymaf import PyMAF
+from .networks.pyramid import REDUCTION
 from .options import TrainOptions
 from .precision import choose_device, choose_precision
-from .pymaf import PyMAF
-from .pyramid import REDUCTION
 from .targets import render_targets
 from .trainer import Trainer, TrainReport
 from .watchers import HeldOut, Snapshots, Watcher, plain_batches

@@ -23,7 +23,7 @@ from pymaf_data.runs.snapshots import Snapshot, SnapshotFolder, SnapshotPersons
 
 from .images import normalise
 from .measures import iteration_distances, means
-from .pymaf import PyMAF, PyMAFOutput
+from .networks.pymaf import PyMAF, PyMAFOutput
 
 _BATCH = 32
 

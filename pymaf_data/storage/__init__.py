@@ -10,8 +10,8 @@
 
 The normative text is ``schemas/store.md``. Rooms, lowest first: ``shard`` (bytes and index arithmetic),
 ``chunks`` (JPEG and Zstandard), ``specs`` (arrays and their encoding), ``files`` (durable input and output),
-``records`` (names, and sealed records under them), ``plan``, ``lock``, ``swap``, ``writer``, ``reader``, ``store``, ``create``; on these stand ``verify``,
-``inspect`` and ``gc``. ``codec`` is for zarr-python alone.
+``records`` (names, and sealed records under them), ``plan``, ``lock``, ``swap``, ``writer``, ``reader``, ``store``,
+``create``; on these stand ``verify``, ``inspect`` and ``gc``. ``codec`` is for zarr-python alone.
 """
 
 from pymaf_data.storage.chunks import encode_jpeg

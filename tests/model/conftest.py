@@ -139,6 +139,6 @@ def shallow() -> Iterator[None]:
     from pymaf_data.model import state_dicts
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pymaf_data.model.resnet.STAGES", (1, 1, 1, 1))
+        patch.setattr("pymaf_data.model.networks.resnet.STAGES", (1, 1, 1, 1))
         patch.setitem(state_dicts._RESNETS, ("conv3", (1, 1, 1, 1)), "ResNet-50")  # what the released one is told by
         yield

@@ -11,8 +11,8 @@ import torch
 
 from pymaf_data.body import load_body
 from pymaf_data.model import PyMAF, load_checkpoint
-from pymaf_data.model.pymaf import PyMAFOutput
-from pymaf_data.model.regressor import Parameters
+from pymaf_data.model.networks.pymaf import PyMAFOutput
+from pymaf_data.model.networks.regressor import Parameters
 
 THETA, ROTATION, VERTEX, LOGIT = 2e-5, 1e-5, 1e-5, 2e-5
 # The reference itself is this far (theta, rotation) from the same network in float64 at the last iteration: rounding

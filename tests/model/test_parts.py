@@ -10,11 +10,11 @@ import torch
 
 from pymaf_data.errors import ConfigError, ShapeError, UsageError
 from pymaf_data.model import ModelOptions, OptimizerOptions, PyMAF, TrainOptions, normalise
-from pymaf_data.model.maf import PointFeatures, sample_points, sampling_grid
+from pymaf_data.model.networks.maf import PointFeatures, sample_points, sampling_grid
+from pymaf_data.model.networks.pymaf import project_to_view
+from pymaf_data.model.networks.resnet import Bottleneck, ResNet50
 from pymaf_data.model.optimisation import learning_rate, make_optimizer, set_rate
 from pymaf_data.model.precision import choose_device, choose_precision
-from pymaf_data.model.pymaf import project_to_view
-from pymaf_data.model.resnet import Bottleneck, ResNet50
 
 
 def test_a_network_reads_pictures_of_its_own_size(free_body) -> None:

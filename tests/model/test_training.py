@@ -196,7 +196,7 @@ def test_a_begun_run_keeps_its_precision_unless_another_is_named(root: Path, ref
 
 
 def test_imagenet_weights_are_where_training_starts(root: Path, refusals: list[PymafDataError], tmp_path: Path) -> None:
-    from pymaf_data.model.resnet import ResNet50
+    from pymaf_data.model.networks.resnet import ResNet50
 
     torch.manual_seed(3)
     weights = ResNet50().state_dict() | {"fc.weight": torch.zeros(1000, 2048), "fc.bias": torch.zeros(1000)}
@@ -223,7 +223,7 @@ def test_two_commands_never_share_a_run(root: Path, refusals: list[PymafDataErro
 
 KILLED = """
 import os, signal, sys
-import pymaf_data.model.resnet as resnet
+import pymaf_data.model.networks.resnet as resnet
 from pymaf_data.model import TrainOptions, train
 
 def deadly(number, whole=os.fsync):  # what is called when the bytes of a file are written, before it has its name

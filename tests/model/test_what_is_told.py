@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from pymaf_data.loader import Batch
 from pymaf_data.model import LossOptions, OptimizerOptions, TrainOptions
 from pymaf_data.model.measures import iteration_errors
+from pymaf_data.model.networks.pymaf import Prediction, PyMAFOutput
+from pymaf_data.model.networks.regressor import Parameters
 from pymaf_data.model.predict import predict_rows
-from pymaf_data.model.pymaf import Prediction, PyMAFOutput
-from pymaf_data.model.regressor import Parameters
 from pymaf_data.model.trainer import Trainer
 from pymaf_data.model.watchers import HeldOut, Snapshots
 from pymaf_data.runs import checkpoints

@@ -28,9 +28,9 @@ from pymaf_data.errors import ShapeError
 from pymaf_data.geometry.cameras import VIEW_SIZE, weak_to_camera
 from pymaf_data.geometry.rotations import matrix_to_axis_angle, rotation_6d_to_matrix
 
+from ..options import ModelOptions
 from .iuv_head import IUVHead, IUVLogits
 from .maf import GRID_SIDE, POINT_CHANNELS, PointFeatures, sampling_grid
-from .options import ModelOptions
 from .pyramid import LEVELS, deconvolutions, feature_pyramid
 from .regressor import Parameters, Regressor
 from .resnet import ResNet50

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from .state_dicts import fitted
+from ..state_dicts import fitted
 
 STAGES = (3, 4, 6, 3)
 CHANNELS = 2048

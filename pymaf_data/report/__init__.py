@@ -4,8 +4,7 @@ make            a store or a run → one HTML file
 gather          a store as a table: measures, posture, states; selection: whose pictures are shown
 store_page, run_page, html, page/    what a page holds, and the file that it becomes
 panels, persons, thumbnails, run_pictures    what is known of a person, as pictures
-sheet, sheets   the same for terminals, as PNG
-history, snapshots    what a training run tells, as plain files
+sheet           the contact sheet at the end of a recipe, as PNG
 """
 
 from __future__ import annotations

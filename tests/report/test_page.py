@@ -157,14 +157,6 @@ def test_a_page_that_shows_the_same_is_left_alone(invented: Store, tmp_path: Pat
     assert len(shown_by(first.path.read_bytes())) == 64
 
 
-def test_a_sheet_for_terminals(invented: Store, tmp_path: Path) -> None:
-    made = report(ReportOptions(path=invented.path, out=tmp_path / "page.html", persons=0, sheet=True))
-    assert made.sheet == tmp_path / "page.png"
-    picture = cv2.imread(str(made.sheet))
-    assert picture.shape[1] > 4 * 256
-    assert picture.std() > 10
-
-
 def test_without_the_body_fits_are_not_drawn_and_that_is_said(invented: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pymaf_data.report.thumbnails.body_with", lambda name, digest: None)
     page = store_page.store_page(invented, 4)

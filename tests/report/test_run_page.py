@@ -114,13 +114,12 @@ def test_a_bit_that_changed_in_a_snapshot_is_noticed(run_folder: Path, tmp_path:
     np.testing.assert_array_equal(folder.read(step).rotation, expected.rotation)
 
 
-def test_a_run_goes_where_reports_go_and_has_a_sheet(
+def test_a_run_goes_where_reports_go(
     run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: BodyModel
 ) -> None:
     monkeypatch.setenv("PYMAF_DATA_ROOT", str(tmp_path))
-    made = report(ReportOptions(path=run_folder, sheet=True))
+    made = report(ReportOptions(path=run_folder))
     assert made.kind == "run"
     assert made.path == tmp_path / "reports" / "run-mine.html"
-    assert made.sheet == tmp_path / "reports" / "run-mine.png"
     assert not report(ReportOptions(path=run_folder)).written
     assert json.loads(made.model_dump_json())["written"]

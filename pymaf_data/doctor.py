@@ -134,7 +134,7 @@ def _raw(name: str, folder: Path) -> Check:
     """Which splits of a known data set lie in their place."""
     here = []
     for split, entry in load_manifest(name).splits.items():
-        parts = {"annotations": folder / entry.annotations, "images": folder / entry.pictures}
+        parts = entry.places(folder)
         there = [part for part, path in parts.items() if path.exists()]
         if there:
             here.append(f"{split} ({' and '.join(there)}{'' if len(there) == len(parts) else ' alone'})")

@@ -62,6 +62,10 @@ class Split(StrictModel):
             raise ValueError("leaves the data set's folder; give the folder that holds all of it with --root")
         return "" if plain == "." else plain
 
+    def places(self, root: Path) -> dict[str, Path]:
+        """Where annotations and images lie below a folder."""
+        return {"annotations": root / self.annotations, "images": root / self.pictures}
+
     def relative(self, root: Path) -> Split:
         """The same with absolute paths inside ``root`` made relative to it; stores hold no path of a machine.
 
@@ -286,10 +290,10 @@ def locate(manifest: Manifest, split: str, root: Path) -> tuple[Path, Path]:
         RawDataMissing: either is not there; the message says where it was looked for, what belongs there, what helps.
     """
     entry = manifest.split(split)
-    annotations, pictures = root / entry.annotations, root / entry.pictures
-    absent = [str(path) for path in (annotations, pictures) if not path.exists()]
+    places = entry.places(root)
+    absent = [str(path) for path in places.values() if not path.exists()]
     if not absent:
-        return annotations, pictures
+        return places["annotations"], places["images"]
     raise RawDataMissing(
         f"no raw data of {manifest.title}, split {split}: looked for {' and '.join(absent)}",
         expected=f"below {root}: {entry.annotations} and, in {entry.pictures or '.'}/, the pictures it lists",

@@ -129,14 +129,8 @@ def full_frame(intrinsics: Tensor, translation: Tensor) -> Camera:
     return Camera(torch.cat([intrinsics, intrinsics @ translation[..., None]], -1))
 
 
-def translation_of(pi: Tensor) -> Tensor:
-    """Translation (B, 3) in metres [tx, ty, 2·5000/(224·s + 1e-9)] of weak cameras (B, 3)."""
-    s, tx, ty = _weak(pi).unbind(-1)
-    return torch.stack([tx, ty, 2 * FOCAL / (VIEW_SIZE * s + _TINY)], -1)
-
-
 def weak_of_translation(translation: Tensor) -> Tensor:
-    """Weak cameras (B, 3) of translations (B, 3) in metres: undoes :func:`translation_of`."""
+    """Weak cameras (B, 3) of translations (B, 3) in metres [tx, ty, 2·5000/(224·s + 1e-9)]."""
     tx, ty, tz = translation.unbind(-1)
     return torch.stack([(2 * FOCAL / tz - _TINY) / VIEW_SIZE, tx, ty], -1)
 

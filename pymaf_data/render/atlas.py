@@ -132,18 +132,6 @@ class Atlas:
         return np.ascontiguousarray(self.uv[self.faces])
 
     @cached_property
-    def vertex_part(self) -> np.ndarray:
-        """(A,) uint8: the part of each atlas vertex, that of the first face which has it; 0 where no face has it.
-
-        Released PyMAF colours vertices so and interpolates; maps here show the face's own part, which is the same
-        wherever charts do not share vertices.
-        """
-        table = np.zeros(len(self.vertex), np.uint8)
-        found, first = np.unique(self.faces, return_index=True)
-        table[found] = self.face_part[first // 3]
-        return table
-
-    @cached_property
     def digest(self) -> str:
         """SHA-256 of everything that decides what a map shows; tables for mirrored pictures do not."""
         return digest_arrays(

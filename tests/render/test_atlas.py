@@ -141,20 +141,6 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
         load_atlas(path)
 
 
-def test_a_vertex_takes_the_part_of_its_first_face(tmp_path: Path, atlas: Atlas) -> None:
-    two = mat(
-        All_vertices=np.array([[1, 2, 3, 4, 5]]),
-        All_Faces=np.array([[1, 2, 3], [3, 2, 4]]),
-        All_FaceIndices=np.array([[7], [9]]),
-        All_U_norm=np.zeros((5, 1)),
-        All_V_norm=np.zeros((5, 1)),
-    )
-    savemat(tmp_path / "UV_Processed.mat", two)
-    assert load_atlas(tmp_path / "UV_Processed.mat").vertex_part.tolist() == [7, 7, 7, 9, 0]
-    # Where charts share no vertices, it is the part of every face around it.
-    assert np.array_equal(atlas.vertex_part[atlas.faces], np.repeat(atlas.face_part[:, None], 3, 1))
-
-
 def symmetry(value: float = 0.5, side: int = 4, parts: int = 24) -> dict[str, np.ndarray]:
     cells = np.empty((1, parts), object)
     for part in range(parts):

@@ -47,11 +47,6 @@ class Group:
     axes: tuple[Axis, Axis, Axis]
     ranges: tuple[Range | tuple[()], Range | tuple[()], Range | tuple[()]]
 
-    @property
-    def midline(self) -> bool:
-        """Whether the group lies on the body's plane of symmetry."""
-        return not self.name.startswith(("left_", "right_"))
-
 
 def _mirrored(group: Group) -> Group:
     """The right side's group: rotation axes are pseudo-vectors, so x stays and y, z change sign."""
@@ -103,11 +98,6 @@ ANGLES: tuple[str, ...] = _angle_names()
 
 LOW: np.ndarray = np.radians([entry[1] for group in GROUPS for entry in group.ranges if entry])
 HIGH: np.ndarray = np.radians([entry[2] for group in GROUPS for entry in group.ranges if entry])
-
-
-def angle_index(name: str) -> int:
-    """Position of an angle by its name."""
-    return ANGLES.index(name)
 
 
 def _flip() -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@
     python benchmarks/keypoint_fits.py --persons 200
 
 Fits see what an annotator gives: rounded keypoints, visibility, a box; no intrinsics. Compared with the truth: the
-trunk's heading (the angle in space between the directions that the trunks face, and its part about the picture's
+trunk's heading (the angle in space between the directions that the trunks face, and its part about the image's
 vertical axis), PA-MPJPE over J14, reprojection over seen body keypoints in the 224 view, limits of joints.
 """
 
@@ -45,7 +45,7 @@ def trunk_forward(joints: torch.Tensor) -> torch.Tensor:
 
 
 def heading_errors(found: torch.Tensor, truth: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Degrees (B,) in space, and about the picture's vertical axis."""
+    """Degrees (B,) in space, and about the image's vertical axis."""
     a, b = trunk_forward(found), trunk_forward(truth)
     space = torch.acos((a * b).sum(-1).clamp(-1, 1))
     turn = torch.atan2(a[:, 0], a[:, 2]) - torch.atan2(b[:, 0], b[:, 2])

@@ -2,7 +2,7 @@
 
     python benchmarks/loader.py [--persons 256] [--rounds 9]
 
-Bare is the least that any loader must do to a picture: ``simplejpeg`` into memory that is there already, then one
+Bare is the least that any loader must do to an image: ``simplejpeg`` into memory that is there already, then one
 ``cv2.warpAffine`` to 224 px; no checksum, colours, labels or maps. Bare with maps decompresses and warps the map too,
 which is the least that a loader of IUV targets must do. *Rendered* targets are drawn from the fits for every view
 instead. First on one core, in turns, by processor time; then
@@ -55,7 +55,7 @@ def bare(store: Store) -> Callable[[slice], int]:
 
 
 def bare_with_maps(store: Store) -> Callable[[], int]:
-    """Decode and warp of pictures and of maps, and nothing else."""
+    """Decode and warp of images and of maps, and nothing else."""
     pictures, arrays, atlas = bare(store), [store.array(f"iuv/{name}") for name in ("part", "uv")], load_atlas("free")
     encoded = [[bytes(array.encoded(row)) for array in arrays] for row in range(len(store))]
     to_target = affines.compose(affines.resize(224, 56), affines.augmentation_affine(1.0, 0.3, True))

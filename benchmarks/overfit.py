@@ -67,7 +67,7 @@ class Fixed:
 
 
 def make_store(work: Path, seed: int) -> Store:
-    """Sample, ingest, truth, maps: the road's own stages; what is there already is not done again."""
+    """Sample, ingest, truth, maps: the pipeline's own stages; what is there already is not done again."""
     from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
     from pymaf_data.stages.ingest import IngestOptions, ingest
     from pymaf_data.stages.render_iuv import RenderOptions, render_iuv_stage

@@ -1,7 +1,7 @@
 """PyMAF: the network, its losses, its trainer.
 
     model = load_checkpoint("data/runs/pymaf/checkpoint.pt")
-    result = model(normalise(images)).predictions[-1]         # vertices, joints, keypoints of each picture
+    result = model(normalise(images)).predictions[-1]         # vertices, joints, keypoints of each image
 
 Rooms: ``options`` (what may be chosen); ``networks``; ``losses``, ``measures``, ``watchers``; ``optimisation``,
 ``precision``, ``interrupt``; ``state_dicts`` and ``checkpoint`` (from files to weights); ``trainer`` (the loop) and

@@ -1,6 +1,6 @@
 """Dense targets rendered while training, exactly as the augmented view shows the fit, instead of warped stored maps.
 
-A view of a picture is the same body under another camera, so one projection takes in scale, rotation and mirroring; in
+A view of an image is the same body under another camera, so one projection takes in scale, rotation and mirroring; in
 a mirrored view the parts then change sides. Nothing is resampled. It happens on the training device: on a GPU by the
 backend ``warp`` without leaving it, on a CPU by the embedded rasterizer.
 

@@ -183,7 +183,7 @@ def _watchers(options: TrainOptions, loader: Loader, body: BodyModel, atlas: Atl
         batches = plain_batches(source, options.validation.persons)
         if not batches:
             raise StoreIncomplete(
-                f"no person of {', '.join(str(store.path) for store in held_out)} has a picture and a chosen fit",
+                f"no person of {', '.join(str(store.path) for store in held_out)} has an image and a chosen fit",
                 expected="held-out persons with fits",
                 action="run `pymaf-data attach-fits` on it, or leave it out: --store names what to learn from.",
             )

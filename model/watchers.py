@@ -111,7 +111,7 @@ class Snapshots:
 
 
 def plain_batches(loader: Loader, persons: int) -> list[Batch]:
-    """Views of up to ``persons`` rows that have a picture and a fit, evenly spread over the loader's."""
+    """Views of up to ``persons`` rows that have an image and a fit, evenly spread over the loader's."""
     rows = loader.rows[loader.labels.has_fit[loader.rows]]
     picks = np.unique(np.linspace(0, len(rows) - 1, min(persons, len(rows))).round().astype(np.int64))
     chosen = rows[picks] if len(rows) else rows

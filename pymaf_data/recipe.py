@@ -1,10 +1,10 @@
-"""Recipes: the whole road in one YAML file.
+"""Recipes: the whole pipeline in one YAML file.
 
     sample → ingest → attach-fits → render-iuv → train → contact sheet → report
 
 A recipe holds the options of each stage, without the paths that follow from the data root: raw data lies in
 ``raw/<dataset>``, stores in ``stores/<dataset>-<split>.zarr``, the run in ``runs/<name>``. A section that is left
-out is a step that is not taken. :func:`road` turns a recipe into the steps, in order.
+out is a step that is not taken. :func:`pipeline` turns a recipe into the steps, in order.
 """
 
 from __future__ import annotations
@@ -83,11 +83,11 @@ class SheetSection(StrictModel):
 class ReportSection(StrictModel):
     """A page for every store, and one for the run."""
 
-    persons: int | None = Field(default=None, ge=0, description="with pictures, of a store; none: as many as fit")
+    persons: int | None = Field(default=None, ge=0, description="with images, of a store; none: as many as fit")
 
 
 class Recipe(StrictModel):
-    """The whole road; see the module's docstring. ``train`` takes the options of ``pymaf-data train``."""
+    """The whole pipeline; see the module's docstring. ``train`` takes the options of ``pymaf-data train``."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="also the run's folder")
     title: str = ""
@@ -139,7 +139,7 @@ def known_recipes() -> list[str]:
     return sorted(entry.name[: -len(".yaml")] for entry in files(_RESOURCE).iterdir() if entry.name.endswith(".yaml"))
 
 
-def road(recipe: Recipe, root: DataRoot) -> list[Step]:
+def pipeline(recipe: Recipe, root: DataRoot) -> list[Step]:
     """The steps of a recipe, in order, with every path resolved below ``root``.
 
     Raises:

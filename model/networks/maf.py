@@ -1,4 +1,4 @@
-"""Mesh-aligned features: read a feature map where the current mesh (or a grid) lies in the picture.
+"""Mesh-aligned features: read a feature map where the current mesh (or a grid) lies in the image.
 
 Shape letters: B batch, C channels, N points.
 
@@ -45,7 +45,7 @@ class PointFeatures(nn.Module):
     MLP 256 → 128 → 64 → 5 as 1×1 convolutions; the sampled feature is concatenated again before the second and
     third layer (384 and 320 inputs); leaky ReLU between, ReLU last.
 
-    He initialisation without biases: torch's default shrinks what tells pictures apart at every layer.
+    He initialisation without biases: torch's default shrinks what tells images apart at every layer.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""PyMAF: a body fitted to a picture by a pyramid of mesh-aligned feedback steps.
+"""PyMAF: a body fitted to an image by a pyramid of mesh-aligned feedback steps.
 
     maps = pyramid(image)                            14², 28², 56²
     body_0 = mean body
@@ -81,13 +81,13 @@ class PyMAF(nn.Module):
 
     Args:
         body: a :class:`~pymaf_data.body.BodyModel`; not part of the state dict. The network has its precision.
-        options: dropout, whether the auxiliary head exists, the size of pictures.
+        options: dropout, whether the auxiliary head exists, the size of images.
         frame: ``view`` or ``camera``, see :attr:`frame`.
 
     Attributes:
         frame: from where the root rotations that it learns are seen: along the ray through the person's box, or by the
             camera of the whole image. It changes nothing here; who reads a prediction has to know it.
-        autocast: dtype in which the picture-plane part runs (``torch.bfloat16``), or None for the network's own.
+        autocast: dtype in which the image-plane part runs (``torch.bfloat16``), or None for the network's own.
             Points, regressors and bodies stay in that (float32 unless ``double()`` was called): bfloat16 resolves a
             224 px coordinate to one pixel at best.
     """
@@ -110,7 +110,7 @@ class PyMAF(nn.Module):
         self.to(body.v_template.dtype)
 
     def forward(self, image: Tensor, *, auxiliary: bool | None = None) -> PyMAFOutput:
-        """Fit the body to each picture.
+        """Fit the body to each image.
 
         Args:
             image: (B, 3, W, W) float, ImageNet-normalised RGB, W the network's ``view_size``, by default 224.
@@ -127,10 +127,10 @@ class PyMAF(nn.Module):
                 action=f"crop to the view at {W} px first.",
             )
         wanted = self.training if auxiliary is None else auxiliary
-        maps, iuv = self._picture_plane(image.to(self.grid.dtype), wanted)
+        maps, iuv = self._image_plane(image.to(self.grid.dtype), wanted)
         return PyMAFOutput(self._refine(maps), iuv)
 
-    def _picture_plane(self, image: Tensor, auxiliary: bool) -> tuple[list[Tensor], IUVLogits | None]:
+    def _image_plane(self, image: Tensor, auxiliary: bool) -> tuple[list[Tensor], IUVLogits | None]:
         """Feature maps and dense logits, computed in ``autocast`` and handed on in the network's precision."""
         with torch.autocast(image.device.type, dtype=self.autocast, enabled=self.autocast is not None):
             maps = feature_pyramid(self.feature_extractor, self.deconv_layers, image)

@@ -24,14 +24,14 @@ def command(
     ] = None,
     persons: Annotated[
         int | None,
-        typer.Option(min=0, help="Persons of a store with pictures.", show_default="up to 400, the page below 25 MB"),
+        typer.Option(min=0, help="Persons of a store with images.", show_default="up to 400, the page below 25 MB"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
     """Write one HTML file that shows a store or a run; it needs no network, and any browser opens it.
 
     Of a store: where it came from, counts by reason, distributions, a gallery to filter, the worst and the best fits,
-    holes. Of a run: curves, errors of every iteration, the same persons over time.
+    missing images. Of a run: curves, errors of every iteration, the same persons over time.
 
     Example: pymaf-data report data/stores/sample-train.zarr
     """

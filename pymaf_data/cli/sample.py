@@ -16,10 +16,10 @@ def command(
     persons: Annotated[int, typer.Option(help="People with all 12 body keypoints, per split.", min=1)] = 200,
     seed: Annotated[int, typer.Option(help="Seed of all chance: same seed, same bytes.", min=0)] = 0,
     split: Annotated[str, typer.Option(help="train, val or both.")] = "train",
-    size: Annotated[str, typer.Option(help="Pictures as WIDTHxHEIGHT in pixels.")] = "640x480",
+    size: Annotated[str, typer.Option(help="Images as WIDTHxHEIGHT in pixels.")] = "640x480",
     workers: Annotated[int, typer.Option(help="Processes; any number gives the same bytes.", min=1)] = 1,
     backgrounds: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Pictures of yours to take instead of drawn places.")
+        Path | None, typer.Option(metavar="DIR", help="Images of yours to take instead of drawn places.")
     ] = None,
     noise: Annotated[
         float, typer.Option(help="Annotation noise: 0 exact, 1 as far as annotators disagree.", min=0.0, max=3.0)
@@ -54,9 +54,9 @@ def lines(report: Any) -> list[str]:
     """The report for a reader."""
     told = []
     for part in report.splits:
-        before = f", {part.resumed} pictures were there already" if part.resumed else ""
+        before = f", {part.resumed} images were there already" if part.resumed else ""
         told.append(
-            f"{part.split}: {part.pictures} pictures, {part.persons} people, {part.complete} of them with all 12 "
+            f"{part.split}: {part.pictures} images, {part.persons} people, {part.complete} of them with all 12 "
             f"body keypoints{before}"
         )
         told += [f"  {line}" for line in part.statistics.lines()]

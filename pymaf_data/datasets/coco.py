@@ -33,8 +33,8 @@ from pymaf_data.datasets.entries import (
     refuse_duplicates,
     what_is_wrong,
 )
+from pymaf_data.datasets.images import image_name
 from pymaf_data.datasets.manifest import Manifest, SelectionRule
-from pymaf_data.datasets.pictures import image_name
 from pymaf_data.datasets.records import Licence, PersonRecord
 from pymaf_data.datasets.select import ADJUSTED, Dropped, Selection, Tally, refusal, sort_out
 from pymaf_data.geometry.boxes import box_from_xywh, crop_side
@@ -54,7 +54,7 @@ def read_coco(
     Args:
         path: the annotation file.
         manifest: conventions of the data set.
-        split: name of the split, for the folder of its pictures and the counts to expect.
+        split: name of the split, for the folder of its images and the counts to expect.
         rule: which persons to keep.
         stop: raise at the first damaged annotation instead of counting it.
         root: the data set's folder, for file names that are absolute and lie inside it.
@@ -92,7 +92,7 @@ class _People:
 
     Args:
         manifest: conventions.
-        folder: of the split's pictures, below the root.
+        folder: of the split's images, below the root.
         rule: whom to keep.
         images: entries by id; for a malformed one, what is wrong with it.
         categories: which are persons.

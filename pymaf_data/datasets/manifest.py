@@ -18,7 +18,7 @@ from pydantic import Field, field_validator, model_validator
 
 from pymaf_data.config import StrictModel, load_yaml, read_yaml
 from pymaf_data.datasets.conventions import CONVENTIONS, JointList, find, own_list
-from pymaf_data.datasets.pictures import Orientation, below
+from pymaf_data.datasets.images import Orientation, below
 from pymaf_data.datasets.records import Licence
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import ConfigError, RawDataMissing, UsageError
@@ -284,7 +284,7 @@ def is_held_out(head: dict[str, Any]) -> bool:
 
 
 def locate(manifest: Manifest, split: str, root: Path) -> tuple[Path, Path]:
-    """The annotation file and the picture folder of a split below ``root``.
+    """The annotation file and the image folder of a split below ``root``.
 
     Raises:
         RawDataMissing: either is not there; the message says where it was looked for, what belongs there, what helps.
@@ -296,7 +296,7 @@ def locate(manifest: Manifest, split: str, root: Path) -> tuple[Path, Path]:
         return places["annotations"], places["images"]
     raise RawDataMissing(
         f"no raw data of {manifest.title}, split {split}: looked for {' and '.join(absent)}",
-        expected=f"below {root}: {entry.annotations} and, in {entry.pictures or '.'}/, the pictures it lists",
+        expected=f"below {root}: {entry.annotations} and, in {entry.pictures or '.'}/, the images it lists",
         action="\n  ".join(
             [
                 "give the folder that holds them with --root, or get them:",

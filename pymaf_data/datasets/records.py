@@ -1,6 +1,6 @@
 """What every reader of raw data gives: one :class:`PersonRecord` per annotated person, in one set of conventions.
 
-Image coordinates are continuous pixels of the original picture (``docs/geometry.md``); a reader has already added the
+Image coordinates are continuous pixels of the original image (``docs/geometry.md``); a reader has already added the
 half pixel where its data set counts in pixel indices. Joints go by name, so a record never depends on a joint order,
 and a joint that is not labelled is absent.
 """
@@ -17,7 +17,7 @@ from pydantic import Field, field_validator
 from pymaf_data.config import StrictModel
 from pymaf_data.geometry.joints import J24, J49
 
-#: No picture is this large; beyond it lies a broken annotation, not a person.
+#: No image is this large; beyond it lies a broken annotation, not a person.
 FAR = 1e6
 _NAME_BYTES = 1024
 
@@ -51,9 +51,9 @@ class Licence(StrictModel):
 
 
 class PersonRecord(StrictModel):
-    """One annotated person on one picture."""
+    """One annotated person on one image."""
 
-    image_name: str = Field(min_length=1, description="path of the picture below the raw data set's root")
+    image_name: str = Field(min_length=1, description="path of the image below the raw data set's root")
     annotation_id: int = Field(ge=0, lt=2**63, description="the data set's own key of the person")
     image_size: tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]] = Field(
         description="width, height in px"
@@ -71,7 +71,7 @@ class PersonRecord(StrictModel):
     sequence: Index = Field(default=-1, description="−1: none")
     frame: Annotated[int, Field(ge=-1, lt=2**63)] = Field(default=-1, description="−1: none")
     intrinsics: tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]] | None = (
-        Field(default=None, description="3 × 3 camera matrix of the picture, in continuous px")
+        Field(default=None, description="3 × 3 camera matrix of the image, in continuous px")
     )
 
     @field_validator("image_name")

@@ -28,8 +28,8 @@ UNWANTED = {
 DAMAGED = {
     "malformed": "malformed: a value of the wrong type, length or range",
     "not_finite": "with a value that is not a finite number",
-    "unknown_image": "on a picture that the annotation file does not list",
-    "malformed_image": "on a picture whose entry in the annotation file is malformed",
+    "unknown_image": "on an image that the annotation file does not list",
+    "malformed_image": "on an image whose entry in the annotation file is malformed",
     "bad_box": "with a box without area",
     "box_outside": "with a box that lies wholly outside the image",
 }

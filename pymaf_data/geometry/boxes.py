@@ -1,6 +1,6 @@
 """Person boxes: the square that every view of a person is cut from.
 
-A box is (cx, cy, b): its centre in continuous pixels of the original picture and its side ``b`` in pixels. The box side
+A box is (cx, cy, b): its centre in continuous pixels of the original image and its side ``b`` in pixels. The box side
 relates to SPIN's ``scale`` by b = 200·scale. The stored crop is a larger square about the same centre, so that any
 augmentation finds its pixels in it.
 

@@ -62,7 +62,7 @@ class Convention:
 
     @cached_property
     def flip_permutation(self) -> Indices:
-        """(J,) where a mirrored picture's joint j comes from: ``flipped[j] = mirrored[flip_permutation[j]]``."""
+        """(J,) where a mirrored image's joint j comes from: ``flipped[j] = mirrored[flip_permutation[j]]``."""
         return _frozen([self._positions[_other_side(joint)] for joint in self.joints])
 
     @cached_property

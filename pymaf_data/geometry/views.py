@@ -3,7 +3,7 @@
 An augmentation is a scale k, a rotation φ and a flip F of the 224 view: v' = 112 + F·R(φ)·(v − 112)/k. The same
 transform moves
 
-    picture, keypoints   by the affine; a flip also renames left and right
+    image, keypoints   by the affine; a flip also renames left and right
     3D joints            by Rz(φ) about the optical axis, then x ↦ −x and the renaming
     pose                 the root turns by Rz(φ); a flip mirrors every rotation and swaps the sides
     π                    fitted anew to the moved keypoints: a scale is exact for the orthographic camera alone
@@ -35,7 +35,7 @@ class Augmentation:
 
     Attributes:
         scale: k () or (B,), above 1 zooms out.
-        rotation: φ () or (B,) in radians, positive turns the picture clockwise.
+        rotation: φ () or (B,) in radians, positive turns the image clockwise.
         flip: () or (B,) bool, mirrors left to right after the rotation.
     """
 
@@ -59,7 +59,7 @@ class Augmentation:
 
 
 def move_keypoints(keypoints: ArrayLike, affine: ArrayLike, flip: ArrayLike, convention: Convention) -> Floats:
-    """Keypoints (..., J, 3) with confidence, moved by affines (..., 2, 3) of the picture plane.
+    """Keypoints (..., J, 3) with confidence, moved by affines (..., 2, 3) of the image plane.
 
     Args:
         keypoints: x and y in continuous pixels of the plane that the affine starts from, then a confidence.

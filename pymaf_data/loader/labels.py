@@ -42,7 +42,7 @@ class Labels:
         joints3d: (N, 24, 4) float32 metres and flag.
         joints_fitted: (N,) bool, whether these joints are the fit's, because none were measured.
         image_ray: (N, 3) float64 unit ray through the box, by the K of the image; NaN where none is known.
-        present: (N,) bool, whether the row has a picture.
+        present: (N,) bool, whether the row has an image.
         pose: (N, 24, 3, 3) float32 rotation matrices of the chosen fit, identity without one.
         betas: (N, 10) float32.
         fit_joints: (N, 49, 3) float32 metres: the fit's J49 without translation.
@@ -138,7 +138,7 @@ def read_labels(store: Store, body: BodyModel, atlas: Atlas, maps: bool, allow_p
         has_iuv=_has_map(store, atlas, allow_partial) & fits.usable if maps else np.zeros(len(store), bool),
     )
     counts = [int(flags.sum()) for flags in (labels.present, labels.has_fit, labels.has_iuv)]
-    logger.info("%s: of %d persons %d have a picture, %d a fit, %d an IUV map", store.path.name, len(store), *counts)
+    logger.info("%s: of %d persons %d have an image, %d a fit, %d an IUV map", store.path.name, len(store), *counts)
     return labels
 
 
@@ -167,7 +167,7 @@ def _read_fits(
     rays: NDArray[np.float64],
     allow_partial: bool,
 ) -> _Fits:
-    """The chosen fits that belong to persons with a picture. Without a choice no fit is proved: none.
+    """The chosen fits that belong to persons with an image. Without a choice no fit is proved: none.
 
     ``rays`` (N, 3) go through the boxes by the data set's own K, NaN where it states none.
     """

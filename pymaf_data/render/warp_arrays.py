@@ -56,7 +56,7 @@ def _warp(
 ) -> None:
     """A map, ``parts`` (Z,Z) and ``samples`` (2,Z/K,Z/K), into ``part`` (S,S) and ``uv`` (2,S,S) by target → stored.
 
-    ``tables`` (24,2,n,n) say what U and V become in a mirrored picture; where there are none, ``u_mirrored`` does.
+    ``tables`` (24,2,n,n) say what U and V become in a mirrored image; where there are none, ``u_mirrored`` does.
     """
     K = parts.shape[0] // samples.shape[1]
     for i in range(part.shape[0]):

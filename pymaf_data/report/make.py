@@ -30,7 +30,7 @@ class ReportOptions(StrictModel):
     out: UserPath | None = None
     """The page; by default below ``reports/`` of the data root."""
     persons: int | None = Field(default=None, ge=0)
-    """Persons of a store with pictures; by default as many as keep the page small."""
+    """Persons of a store with images; by default as many as keep the page small."""
 
 
 class ReportReport(StrictModel):

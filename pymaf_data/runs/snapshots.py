@@ -3,7 +3,7 @@
     snapshots/persons.npz       their views, the bodies they are to become, and which body model that is
     snapshots/step-00001000.npz the network's bodies after each iteration
 
-Parameters, not pictures: a snapshot of six persons takes 22 kB, and a report draws it in any way it likes. A snapshot
+Parameters, not images: a snapshot of six persons takes 22 kB, and a report draws it in any way it likes. A snapshot
 belongs to its persons: where the persons change, the earlier ones go. Each file carries a digest; see
 :mod:`pymaf_data.storage.archives`.
 """

@@ -25,7 +25,7 @@ NAME = "pymaf_data.jpeg"
 
 @dataclass(frozen=True)
 class JpegCodec(ArrayBytesCodec):
-    """Lossy JPEG of one RGB picture per chunk."""
+    """Lossy JPEG of one RGB image per chunk."""
 
     is_fixed_size = False
     quality: int = QUALITY
@@ -45,12 +45,12 @@ class JpegCodec(ArrayBytesCodec):
         raise NotImplementedError
 
     def _decode_sync(self, chunk_data: Buffer, chunk_spec: ZarrSpec) -> NDBuffer:
-        out = np.empty(_picture_shape(chunk_spec.shape), dtype=np.uint8)
+        out = np.empty(_image_shape(chunk_spec.shape), dtype=np.uint8)
         decode_jpeg_into(chunk_data.as_numpy_array(), out, "an inner chunk")
         return chunk_spec.prototype.nd_buffer.from_numpy_array(out[None])
 
     def _encode_sync(self, chunk_data: NDBuffer, chunk_spec: ZarrSpec) -> Buffer:
-        _picture_shape(chunk_spec.shape)
+        _image_shape(chunk_spec.shape)
         data = encode_jpeg(chunk_data.as_numpy_array()[0], self.quality, self.subsampling)
         return chunk_spec.prototype.buffer.from_bytes(data)
 
@@ -61,7 +61,7 @@ class JpegCodec(ArrayBytesCodec):
         return self._encode_sync(chunk_data, chunk_spec)
 
 
-def _picture_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+def _image_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     if len(shape) != 4 or shape[0] != 1 or shape[3] != 3:
         raise ShapeError(f"chunk shape {shape} for the codec {NAME}", expected="(1, H, W, 3)")
     return shape[1:]

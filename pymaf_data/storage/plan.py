@@ -1,4 +1,4 @@
-"""The plan: what row i is and from what it is made, fixed before any picture is opened."""
+"""The plan: what row i is and from what it is made, fixed before any image is opened."""
 
 from __future__ import annotations
 

@@ -50,14 +50,14 @@ class ArraySpec:
                 f"array {self.name!r} of {self.dtype} {self.shape_per_row}",
                 expected=f"a name like 'crop_affine', sizes of at least 1, a type among {', '.join(_TYPES)}",
             )
-        if self.codecs == "jpeg" and not self._is_picture:
+        if self.codecs == "jpeg" and not self._is_image:
             raise ShapeError(
                 f"array {self.name!r} {self.shape_per_row} {self.dtype}, inner chunk {self.inner_chunk}, as jpeg",
                 expected="(H, W, 3) uint8 with one row per inner chunk",
             )
 
     @property
-    def _is_picture(self) -> bool:
+    def _is_image(self) -> bool:
         shape = self.shape_per_row
         return len(shape) == 3 and shape[2] == 3 and self.dtype == "uint8" and self.inner_chunk == 1
 

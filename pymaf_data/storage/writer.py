@@ -59,7 +59,7 @@ class StageWriter:
         Args:
             shard: its number.
             data: for every array (rows of the shard, *shape_per_row) of exactly the specified type, or the already
-                encoded inner chunks in row order (``encode_jpeg`` for pictures), without checksums.
+                encoded inner chunks in row order (``encode_jpeg`` for images), without checksums.
             input_digest: digest of what the shard was made from.
 
         Raises:

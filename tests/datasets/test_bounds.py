@@ -1,4 +1,4 @@
-"""What a manifest says about boxes, and how large a file or picture may be before it is not even tried."""
+"""What a manifest says about boxes, and how large a file or image may be before it is not even tried."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import simplejpeg
 
 from pymaf_data.datasets import Manifest, load_manifest, locate, read_coco
-from pymaf_data.datasets.pictures import Hole, Pictures
+from pymaf_data.datasets.images import Images, MissingImage
 
 
 @pytest.mark.parametrize(("origin", "shift"), [("continuous", 0.0), ("index", 0.5)])
@@ -48,16 +48,16 @@ def of_size(width: int, height: int) -> bytes:
     return small[: frame + 5] + struct.pack(">HH", height, width) + small[frame + 9 :]
 
 
-def test_a_picture_beyond_all_photographs_is_not_decoded(tmp_path: Path) -> None:
+def test_an_image_beyond_all_photographs_is_not_decoded(tmp_path: Path) -> None:
     """2^28 pixels take 768 MB; one column more is refused before any is taken."""
     size = (16385, 16384)
     (tmp_path / "train").mkdir()
     (tmp_path / "train" / "huge.jpg").write_bytes(of_size(*size))
-    found = Pictures(tmp_path, "train").load("train/huge.jpg", size)
-    assert isinstance(found, Hole)
+    found = Images(tmp_path, "train").load("train/huge.jpg", size)
+    assert isinstance(found, MissingImage)
     assert found.reason == "unreadable_picture"
     (tmp_path / "train" / "fine.jpg").write_bytes(of_size(16, 16))
-    assert isinstance(Pictures(tmp_path, "train").load("train/fine.jpg", (16, 16)), np.ndarray)
+    assert isinstance(Images(tmp_path, "train").load("train/fine.jpg", (16, 16)), np.ndarray)
 
 
 def test_a_file_beyond_all_photographs_is_not_read(tmp_path: Path) -> None:
@@ -67,6 +67,6 @@ def test_a_file_beyond_all_photographs_is_not_read(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.write(of_size(16, 16))
         file.truncate((1 << 28) + 1)
-    found = Pictures(tmp_path, "train").load("train/huge.jpg", (16, 16))
-    assert isinstance(found, Hole)
+    found = Images(tmp_path, "train").load("train/huge.jpg", (16, 16))
+    assert isinstance(found, MissingImage)
     assert found.reason == "unreadable_picture"

@@ -128,7 +128,7 @@ def test_an_annotation_that_is_no_object_is_counted(entry: Any, coco: ModuleType
     [{"width": "96"}, {"height": 0}, {"file_name": None}, {"file_name": ""}, {"width": NAN}],
     ids=lambda changes: f"{changes}",
 )
-def test_persons_on_a_malformed_picture_entry_are_counted(
+def test_persons_on_a_malformed_image_entry_are_counted(
     changes: dict[str, Any], coco: ModuleType, tmp_path: Path
 ) -> None:
     made = coco.small_set(tmp_path, pictures=2, persons=2)

@@ -108,7 +108,7 @@ def test_absent_raw_data_is_explained(tmp_path: Path) -> None:
         assert part in text
 
 
-def test_pictures_alone_are_not_the_data_set(tmp_path: Path) -> None:
+def test_images_alone_are_not_the_data_set(tmp_path: Path) -> None:
     (tmp_path / "train2014").mkdir()
     with pytest.raises(RawDataMissing) as caught:
         locate(load_manifest("coco"), "train", tmp_path)

@@ -164,7 +164,7 @@ def test_warnings_are_summed(made: Any, caplog: pytest.LogCaptureFixture) -> Non
         selection = read(made)
     assert selection.counts == {"unknown_image": 500, "bad_box": 500} and len(selection.damaged) == 1000
     assert len(caplog.records) == 3 and all(len(record.getMessage()) < 500 for record in caplog.records)
-    for count in ("500 with a box without area", "500 on a picture", " joints labelled at (0, 0)", "and 497 more"):
+    for count in ("500 with a box without area", "500 on an image", " joints labelled at (0, 0)", "and 497 more"):
         assert count in caplog.text
 
 

@@ -94,7 +94,7 @@ def _annotated(pixels: np.ndarray, joints: np.ndarray) -> Persons:
 
 
 def make_store(path: Path, persons: Persons, shard: int = 4) -> Store:
-    """A store of these persons, as ``ingest`` would leave it, with black pictures."""
+    """A store of these persons, as ``ingest`` would leave it, with black images."""
     rows = tuple(zip(persons.names.tolist(), persons.annotation_id.tolist(), strict=True))
     specs = array_specs(32, max(len(name) for name, _ in rows), shard)
     plan = Plan(dataset="sample", split="train", rows=rows, shard=shard)

@@ -242,9 +242,9 @@ def _read_manifest(folder: Path) -> Any:
 
 def _read_recipe(folder: Path) -> Any:
     from pymaf_data.paths import DataRoot
-    from pymaf_data.recipe import load_recipe, road
+    from pymaf_data.recipe import load_recipe, pipeline
 
-    return road(load_recipe(str(folder / "file.yaml")), DataRoot(folder))
+    return pipeline(load_recipe(str(folder / "file.yaml")), DataRoot(folder))
 
 
 def _write_images(folder: Path) -> Iterator[Path]:
@@ -258,9 +258,9 @@ def _write_images(folder: Path) -> Iterator[Path]:
 
 
 def _read_images(folder: Path) -> Any:
-    from pymaf_data.datasets.pictures import Pictures
+    from pymaf_data.datasets.images import Images
 
-    images = Pictures(folder, ".")
+    images = Images(folder, ".")
     return [images.load(name, (32, 24)) for name in ("a.jpg", "b.png", "c.webp")]
 
 

@@ -95,7 +95,7 @@ def test_the_stored_crops_camera_has_the_documented_focal_length(rng: torch.Gene
 
 
 def test_a_native_camera_and_its_view_agree_to_float64(rng: torch.Generator) -> None:
-    """Full frame → view → back to the picture, and the view through the stored crop."""
+    """Full frame → view → back to the image, and the view through the stored crop."""
     points, box = random_points(rng), random_boxes(rng)
     K = torch.tensor([[1200.0, 0, 320], [0, 1200, 240], [0, 0, 1]], dtype=torch.float64).expand(B, 3, 3)
     native = full_frame(K, torch.tensor([[0.3, -0.1, 6.0]], dtype=torch.float64).expand(B, 3))

@@ -67,7 +67,7 @@ def moved_camera(pi: torch.Tensor, augmentation: Augmentation, root: torch.Tenso
     return torch.cat([(pi[:, 0] / torch.from_numpy(augmentation.scale))[:, None], moved - root[:, :2]], -1)
 
 
-def test_the_augmented_body_is_seen_where_the_affine_moves_its_picture() -> None:
+def test_the_augmented_body_is_seen_where_the_affine_moves_its_image() -> None:
     """Exactly, for rotation and flip under perspective and for a scale under the orthographic camera."""
     pose, pi, root = axis_angle_to_matrix(random_pose()), random_pi(), rest_joints()[:1].expand(B, 3)
     for make, augmentation in [

@@ -90,7 +90,7 @@ def free_body() -> Any:
 
 @pytest.fixture(scope="session")
 def make_batch(free_body: Any) -> Callable[..., Any]:
-    """``make_batch(B, seed=0)``: B fully labelled persons; pictures are noise, everything else agrees."""
+    """``make_batch(B, seed=0)``: B fully labelled persons; images are noise, everything else agrees."""
     from pymaf_data.geometry.affines import resize
     from pymaf_data.geometry.cameras import weak_to_camera
     from pymaf_data.geometry.rotations import axis_angle_to_matrix

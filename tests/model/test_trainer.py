@@ -215,7 +215,7 @@ def test_fixed_statistics_make_training_and_evaluation_one_function(
     with torch.no_grad():
         trainer.model.eval()
         x = trainer.model.feature_extractor.bn1(trainer.model.feature_extractor.conv1(image))
-    # The statistics are those of the pictures: what leaves the first BatchNorm is standardised.
+    # The statistics are those of the images: what leaves the first BatchNorm is standardised.
     torch.testing.assert_close(x.mean(dim=(0, 2, 3)), torch.zeros(64), atol=1e-3, rtol=0)
     torch.testing.assert_close(x.std(dim=(0, 2, 3)), torch.ones(64), atol=2e-2, rtol=0)
     kept = trainer.model.feature_extractor.bn1.running_mean.clone()

@@ -322,5 +322,5 @@ def test_a_held_out_store_without_fits_is_refused(root: Path, refusals: list[Pym
     bare = tmp_path / "bare.zarr"
     ingest(IngestOptions(dataset="sample", root=root / "raw" / "sample", out=bare))
     options = TrainOptions.parse(QUICK | {"name": "bare", "validation": {"stores": [bare]}}, "test")
-    with pytest.raises(StoreIncomplete, match="picture and a chosen fit"):
+    with pytest.raises(StoreIncomplete, match="image and a chosen fit"):
         train(options)

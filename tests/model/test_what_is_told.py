@@ -101,7 +101,7 @@ def of_imagenet(image: np.ndarray) -> np.ndarray:
     return (image / 255 - mean[:, None, None]) / deviation[:, None, None]
 
 
-def test_whoever_shows_the_network_a_picture_normalises_it(tmp_path: Path) -> None:
+def test_whoever_shows_the_network_an_image_normalises_it(tmp_path: Path) -> None:
     """Training, measuring statistics, held-out persons and snapshots."""
     batch = batch_of()
     watchers = [HeldOut([batch], 1), Snapshots(batch, True, 1, tmp_path)]

@@ -148,7 +148,7 @@ def symmetry(value: float = 0.5, side: int = 4, parts: int = 24) -> dict[str, np
     return {"U_transforms": cells, "V_transforms": cells}
 
 
-def test_tables_for_mirrored_pictures_are_read_from_beside_the_atlas(tmp_path: Path) -> None:
+def test_tables_for_mirrored_images_are_read_from_beside_the_atlas(tmp_path: Path) -> None:
     path = tmp_path / "UV_Processed.mat"
     savemat(path, mat())
     without = load_atlas(path)
@@ -164,7 +164,7 @@ def test_tables_for_mirrored_pictures_are_read_from_beside_the_atlas(tmp_path: P
     assert found.uv_mirror is not None and found.uv_mirror.shape == (24, 2, 256, 256)
     assert found.uv_mirror[6, 0, 10, 20] == np.float32(content["U_transforms"][0, 6][10, 20])
     assert found.uv_mirror[6, 1, 10, 20] == np.float32(content["V_transforms"][0, 6][10, 20])
-    assert found.digest == without.digest, "stored maps do not depend on how mirrored pictures are read"
+    assert found.digest == without.digest, "stored maps do not depend on how mirrored images are read"
 
 
 @pytest.mark.parametrize(

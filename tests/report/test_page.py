@@ -59,7 +59,7 @@ def test_a_hostile_name_is_a_name(page: str, elements: Elements, stores: ModuleT
     meta = json.loads(elements.named("meta"))
     assert meta["table"]["names"][0] == stores.HOSTILE
     tags = [tag for tag, _, _ in elements.found]
-    assert tags.count("script") == 3 + SHOWN, "data, columns, pictures and the page's own script"
+    assert tags.count("script") == 3 + SHOWN, "data, columns, images and the page's own script"
     assert "img" not in tags and "b" not in tags
     assert stores.HOSTILE not in page
     assert meta["store"]["licences"]["pictures"] == "CC0 1.0 <b>no markup</b>"
@@ -110,7 +110,7 @@ def test_columns_are_the_tables(invented: Store, elements: Elements) -> None:
     assert len(data) == offset + 2 * N
 
 
-def test_pictures_are_the_panels_of_the_contact_sheet(invented: Store, elements: Elements) -> None:
+def test_images_are_the_panels_of_the_contact_sheet(invented: Store, elements: Elements) -> None:
     from pymaf_data.report.thumbnails import Bodies, draw_rows
 
     ids = [attributes["id"] for _, attributes, _ in elements.found if re.fullmatch(r"p\d+", attributes.get("id") or "")]
@@ -132,7 +132,7 @@ def test_equal_stores_give_equal_bytes_wherever_they_lie(invented: Store, page: 
     assert str(invented.path.parent) not in page
 
 
-def test_pictures_stop_where_their_room_ends(invented: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_stop_where_their_room_ends(invented: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_page, "PICTURE_BYTES", 200_000)
     drawn = list(store_page.store_page(invented).pictures)
     spent = sum(len(data) for _, panels in drawn for data in panels.values())

@@ -13,8 +13,8 @@ from pymaf_data.body import BodyModel
 from pymaf_data.errors import TrainingError
 from pymaf_data.report.html import render
 from pymaf_data.report.make import ReportOptions, report
+from pymaf_data.report.run_images import MOST_STEPS, Drawer, shown_steps
 from pymaf_data.report.run_page import run_page
-from pymaf_data.report.run_pictures import MOST_STEPS, Drawer, shown_steps
 from pymaf_data.runs.folder import HISTORY, is_run
 from pymaf_data.runs.history import read_history
 from pymaf_data.runs.snapshots import SnapshotFolder
@@ -46,7 +46,7 @@ def test_predictions_are_drawn_beside_the_target(run_folder: Path) -> None:
     panels = drawer.draw(1, [0, 40])
     names = {"view", "truth", "truth-side", "0", "0-side", "40", "40-side", "m0", "m1", "m2", "m3"}
     assert set(panels) == names
-    # The factory's network predicts the target itself, so the same picture must come of both.
+    # The factory's network predicts the target itself, so the same image must come of both.
     np.testing.assert_array_equal(panels["40"], panels["truth"])
     assert not np.array_equal(panels["view"], panels["truth"])
 

@@ -65,7 +65,7 @@ def test_equal_pixels_give_equal_bytes() -> None:
     assert encode_jpeg(picture) == encode_jpeg(np.asfortranarray(picture)) == encode_jpeg(picture[::-1][::-1])
 
 
-def test_smooth_pictures_survive_the_codec() -> None:
+def test_smooth_images_survive_the_codec() -> None:
     y, x = np.mgrid[0:64, 0:64]
     picture = np.stack([x * 3, y * 3, 120 + x - y], -1).astype(np.uint8)
     out = np.empty_like(picture)

@@ -37,7 +37,7 @@ def test_three_readers_agree(kit: Any, whole: Path, independent: ModuleType, nam
     assert np.array_equal(independent.Reader(whole).read(name), ours[:])
     if name == "image":
         error = np.abs(ours[:].astype(float) - expected(kit, name)).mean()
-        assert error < 30, "4:2:0 on coloured noise is coarse, but it is the same picture"
+        assert error < 30, "4:2:0 on coloured noise is coarse, but it is the same image"
     else:
         assert np.array_equal(ours[:], expected(kit, name))
 

@@ -1,4 +1,4 @@
-"""Fit a body to keypoints: labels in, poses, shapes and full-picture cameras out."""
+"""Fit a body to keypoints: labels in, poses, shapes and full-image cameras out."""
 
 from __future__ import annotations
 

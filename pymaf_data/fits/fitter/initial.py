@@ -1,7 +1,7 @@
 """Where a fit may start: several headings and leans of a plain pose, placed under the keypoints in closed form.
 
-Seventeen points in a picture fit a body facing either way almost equally well, so one start is a coin toss. Every
-person starts 24 times (8 headings × 3 leans along the ray); the trunk's direction *in* the picture is read off the
+Seventeen points in an image fit a body facing either way almost equally well, so one start is a coin toss. Every
+person starts 24 times (8 headings × 3 leans along the ray); the trunk's direction *in* the image is read off the
 keypoints, which also serves people who lie, dive or stand on their hands. The energies decide later.
 """
 
@@ -57,7 +57,7 @@ def _headings(dtype: torch.dtype) -> Tensor:
 
 
 def _roll(seen: Observation) -> Tensor:
-    """(B, 3, 3) turns in the picture that take "up" to where shoulders lie from hips, identity where not labelled."""
+    """(B, 3, 3) turns in the image that take "up" to where shoulders lie from hips, identity where not labelled."""
     labelled = (seen.precision > 0).to(seen.target.dtype)
 
     def middle(joints: tuple[int, int]) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,7 @@
     E = Σ_k ρ(|x_k − y_k|² / σ_k²)     keypoints in view pixels; Geman-McClure, so that no one label bends a body
       + E_pose(angles)                 the habits of prior.py
       + ½ Σ β²                         shapes have unit deviation by construction
-      + ½ (u_z / σ_tilt)²              photographs are taken level: trunks lean in the picture, less along the ray
+      + ½ (u_z / σ_tilt)²              photographs are taken level: trunks lean in the image, less along the ray
       + ρ(w (p_z − a_z)² / σ_foot²)    on straight legs (w → 1) the pelvis stands over the ankles
 
 Angles stay within their limits because the solver projects onto them; there is nothing to price.
@@ -75,7 +75,7 @@ class Observation:
         target: (B, K, 2) keypoints.
         precision: (B, K) 1/σ in 1/px, 0 where nothing is labelled.
         visibility: (B, K) 0 not labelled, 1 labelled but hidden, 2 seen.
-        focal, principal: (B, 2) of the full picture's camera, mapped into the view.
+        focal, principal: (B, 2) of the full image's camera, mapped into the view.
     """
 
     target: Tensor

@@ -1,4 +1,4 @@
-"""How likely a pose is before its picture is seen.
+"""How likely a pose is before its image is seen.
 
 The pose priors of the literature are trained on licensed motion capture. This one is written down: each part of the
 body (spine, neck, the legs together, each arm) is in one of a few *habits*, a Gaussian over its anatomical angles,

@@ -1,6 +1,6 @@
 """Images of a raw data set: found below its root and nowhere else, read whole, decoded strictly.
 
-An image that cannot be used is a :class:`Hole` with a reason; its persons keep their rows and carry that reason.
+An image that cannot be used is a :class:`MissingImage` with a reason; its persons keep their rows and carry it.
 Pixels are taken as stored unless the manifest says that the annotations follow EXIF orientation. COCO's ignore it: a
 turned image would be mis-sized, or, where square, silently wrong.
 """
@@ -24,17 +24,17 @@ from pymaf_data.errors import UntrustedData
 
 #: Reason → its sentence; a row's ``reason`` counts from 1 in this order, 0 is none. Stores keep the numbers: add at the
 #: end.
-HOLES = {
-    "missing_picture": "the picture is not there",
-    "unsafe_path": "the picture's path leaves the data set's folder",
-    "unreadable_picture": "the picture cannot be read",
-    "truncated_picture": "the picture is cut off",
-    "corrupt_picture": "the picture is not an intact JPEG, PNG or WebP",
-    "mis_sized_picture": "the picture has another size than annotated",
+MISSING = {
+    "missing_picture": "the image is not there",
+    "unsafe_path": "the image's path leaves the data set's folder",
+    "unreadable_picture": "the image cannot be read",
+    "truncated_picture": "the image is cut off",
+    "corrupt_picture": "the image is not an intact JPEG, PNG or WebP",
+    "mis_sized_picture": "the image has another size than annotated",
     "exif_turned_picture": "the image has the annotated size only when turned as its EXIF orientation says",
 }
-REASONS = ("", *HOLES)
-#: Reasons under which no file was there to be read, as :meth:`Pictures.byte_count` says −1.
+REASONS = ("", *MISSING)
+#: Reasons under which no file was there to be read, as :meth:`Images.byte_count` says −1.
 WITHOUT_FILE = ("missing_picture", "unsafe_path")
 
 Orientation: TypeAlias = Literal["ignore", "apply"]
@@ -44,14 +44,14 @@ _MAX_BYTES = 1 << 28
 
 
 @dataclass(frozen=True)
-class Hole:
-    """A picture that cannot be used, and why."""
+class MissingImage:
+    """An image that cannot be used, and why."""
 
     reason: str
     detail: str
 
     def __str__(self) -> str:
-        return f"{HOLES[self.reason]} ({self.detail})" if self.detail else HOLES[self.reason]
+        return f"{MISSING[self.reason]} ({self.detail})" if self.detail else MISSING[self.reason]
 
 
 def image_name(folder: str, file_name: str, root: Path | None = None) -> str:
@@ -85,12 +85,12 @@ def below(root: Path, path: str) -> str | None:
     return None
 
 
-class Pictures:
-    """The pictures below the root of a raw data set.
+class Images:
+    """The images below the root of a raw data set.
 
     Args:
         root: the data set's folder.
-        folder: the split's picture folder, relative to ``root``. It may itself be a link to another disk, since the
+        folder: the split's image folder, relative to ``root``. It may itself be a link to another disk, since the
             user made it; a link *inside* it that leads elsewhere is refused, since only the annotation file vouches
             for it, unless the user asks to follow links.
         follow_links: take links to wherever they lead (caches of DVC, git-annex, Hugging Face). What the annotation
@@ -108,7 +108,7 @@ class Pictures:
         self._absences = Absences(root, folder)
 
     def resolve(self, name: str) -> Path:
-        """The real path of a picture; it need not exist. Of several spellings, the first that is there.
+        """The real path of an image; it need not exist. Of several spellings, the first that is there.
 
         Args:
             name: path below the root.
@@ -128,7 +128,7 @@ class Pictures:
         if not _stays_below(name):
             raise _outside(name)
         folder, _, leaf = name.rpartition("/")
-        # Resolving costs a system call per part of the path; a data set has few folders and many pictures in each.
+        # Resolving costs a system call per part of the path; a data set has few folders and many images in each.
         if folder not in self._folders:
             self._folders[folder] = (self.root / folder).resolve()
         real = self._folders[folder] / leaf
@@ -139,15 +139,15 @@ class Pictures:
         return real
 
     def byte_count(self, name: str) -> int:
-        """Size of a picture's file, −1 where there is none to read: what a shard's input digest is made of."""
+        """Size of an image's file, −1 where there is none to read: what a shard's input digest is made of."""
         try:
             status = self.resolve(name).stat()
         except (OSError, UntrustedData):
             return -1
         return status.st_size if stat.S_ISREG(status.st_mode) else -1
 
-    def load(self, name: str, size: tuple[int, int]) -> NDArray[np.uint8] | Hole:
-        """Read and decode a picture to (H, W, 3) uint8 RGB; a :class:`Hole` where that cannot be.
+    def load(self, name: str, size: tuple[int, int]) -> NDArray[np.uint8] | MissingImage:
+        """Read and decode an image to (H, W, 3) uint8 RGB; a :class:`MissingImage` where that cannot be.
 
         Args:
             name: path below the root.
@@ -157,24 +157,24 @@ class Pictures:
             data = _read(self.resolve(name))
         except UntrustedData as error:
             if is_address(name):
-                return Hole("missing_picture", self._with_cause(name, name))
+                return MissingImage("missing_picture", self._with_cause(name, name))
             by_link = _stays_below(name)
-            return Hole("unsafe_path", error.found if by_link else self._with_cause(error.found, name))
+            return MissingImage("unsafe_path", error.found if by_link else self._with_cause(error.found, name))
         except (FileNotFoundError, NotADirectoryError):
-            return Hole("missing_picture", self._with_cause(name, name))
+            return MissingImage("missing_picture", self._with_cause(name, name))
         except OSError as error:
-            return Hole("unreadable_picture", f"{name}: {error.strerror}")
-        return data if isinstance(data, Hole) else decode(data, size, self._orientation)
+            return MissingImage("unreadable_picture", f"{name}: {error.strerror}")
+        return data if isinstance(data, MissingImage) else decode(data, size, self._orientation)
 
     def _with_cause(self, found: str, name: str) -> str:
         cause = self._absences.why(name)
         return f"{found}: {cause}" if cause else found
 
 
-def decode(data: bytes, size: tuple[int, int], orientation: Orientation = "ignore") -> NDArray[np.uint8] | Hole:
+def decode(data: bytes, size: tuple[int, int], orientation: Orientation = "ignore") -> NDArray[np.uint8] | MissingImage:
     """Decode an image file of the given width and height to (H, W, 3) uint8 RGB.
 
-    Every complaint of the decoder counts: what it would repair by grey filling is a hole here, not a picture.
+    Every complaint of the decoder counts: what it would repair by grey filling is missing here.
     """
     try:
         file = ImageFile.of(data)
@@ -182,10 +182,10 @@ def decode(data: bytes, size: tuple[int, int], orientation: Orientation = "ignor
         if _sizes(file, turn) != size:
             return _mis_sized(file, turn, size)
         if size[0] * size[1] > MAX_PIXELS:
-            return Hole("unreadable_picture", f"{size[0]} × {size[1]} px is more than this program will decode")
+            return MissingImage("unreadable_picture", f"{size[0]} × {size[1]} px is more than this program will decode")
         pixels = file.pixels()
     except Damaged as error:
-        return Hole("truncated_picture" if isinstance(error, CutOff) else "corrupt_picture", str(error))
+        return MissingImage("truncated_picture" if isinstance(error, CutOff) else "corrupt_picture", str(error))
     return pixels if turn == 1 else turned(pixels, turn)
 
 
@@ -194,35 +194,37 @@ def _sizes(file: ImageFile, turn: int) -> tuple[int, int]:
     return file.size if turn < 5 else file.size[::-1]
 
 
-def _mis_sized(file: ImageFile, turn: int, size: tuple[int, int]) -> Hole:
+def _mis_sized(file: ImageFile, turn: int, size: tuple[int, int]) -> MissingImage:
     """Which of both: only EXIF orientation stands between the two sizes, or they differ."""
     width, height = _sizes(file, turn)
     found = f"{width} × {height} px, annotated {size[0]} × {size[1]}"
     if (height, width) != size or file.orientation() < 5:
-        return Hole("mis_sized_picture", found)
+        return MissingImage("mis_sized_picture", found)
     if turn == 1:
-        return Hole("exif_turned_picture", f"{found}; `images: {{orientation: apply}}` in the manifest turns it")
-    return Hole("mis_sized_picture", f"{found} after its EXIF orientation; as stored it fits")
+        return MissingImage(
+            "exif_turned_picture", f"{found}; `images: {{orientation: apply}}` in the manifest turns it"
+        )
+    return MissingImage("mis_sized_picture", f"{found} after its EXIF orientation; as stored it fits")
 
 
 def _stays_below(name: str) -> bool:
     return not any(part in ("", "..") for part in name.split("/")) and "\0" not in name
 
 
-def _read(path: Path) -> bytes | Hole:
+def _read(path: Path) -> bytes | MissingImage:
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
-        return Hole("unreadable_picture", "not a regular file")
+        return MissingImage("unreadable_picture", "not a regular file")
     if status.st_size > _MAX_BYTES:
-        return Hole("unreadable_picture", f"{status.st_size:,} bytes is more than this program will read")
+        return MissingImage("unreadable_picture", f"{status.st_size:,} bytes is more than this program will read")
     return path.read_bytes()
 
 
 def _outside(found: str) -> UntrustedData:
     return UntrustedData(
-        f"picture path {found}",
+        f"image path {found}",
         expected="a path that stays below the data set's folder",
-        action="mend the annotation file, or give the folder that really holds the pictures with --root.",
+        action="mend the annotation file, or give the folder that really holds the images with --root.",
     )
 
 

@@ -1,4 +1,4 @@
-"""The road on a small generated sample: raw data → store → true fits → IUV maps, by the public stages alone."""
+"""The pipeline on a small generated sample: raw data → store → true fits → IUV maps, by the public stages alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PERSONS, SEED = 24, 4
 
 
 @dataclass(frozen=True)
-class Road:
+class Pipeline:
     """A sample and the store that was made of it; one entry or row per person of the store."""
 
     raw: Path
@@ -57,7 +57,7 @@ class Road:
 
     @cached_property
     def bodies(self) -> list[np.ndarray]:
-        """Silhouettes (H, W) of each row's bare body, whatever hides it, from the dense truth beside the pictures."""
+        """Silhouettes (H, W) of each row's bare body, whatever hides it, from the dense truth beside the images."""
         placed = [np.zeros_like(mask) for mask in self.masks]
         for entry, (left, top), whole in zip(self.annotations, self.truth["iuv_origin"].tolist(), placed, strict=True):
             part = cv2.imread(str(self.raw / f"truth/train_iuv/{entry['id']:012d}.png"))[..., 2]
@@ -82,7 +82,7 @@ class Road:
 
     @cached_property
     def cameras(self) -> Camera:
-        """Native cameras of all rows, in pixels of their pictures."""
+        """Native cameras of all rows, in pixels of their images."""
         return Camera(torch.tensor(self.store.array("fits/truth/native")[:]))
 
     @cached_property
@@ -103,14 +103,14 @@ def _decoded(counts: list[int], size: list[int]) -> np.ndarray:
     return np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(size[1], size[0]).T
 
 
-def take_road(root: Path, body: BodyModel, workers: int = 1) -> Road:
-    """The whole road below a folder, with the default sizes."""
+def take_pipeline(root: Path, body: BodyModel, workers: int = 1) -> Pipeline:
+    """The whole pipeline below a folder, with the default sizes."""
     raw, out = root / "raw", root / "sample-train.zarr"
     write_sample(SampleOptions(out=raw, persons=PERSONS, seed=SEED))
     ingest(IngestOptions(dataset="sample", root=raw, out=out, workers=workers, shard=16))
     attach_fits(AttachOptions(store=out, fits=(f"truth:{raw / 'truth/train.npz'}",)))
     render_iuv_stage(RenderOptions(stores=(out,), workers=workers))
-    return Road(raw, open_store(out), body)
+    return Pipeline(raw, open_store(out), body)
 
 
 @pytest.fixture(scope="session")
@@ -124,11 +124,11 @@ def atlas() -> Atlas:
 
 
 @pytest.fixture(scope="session")
-def road(tmp_path_factory: pytest.TempPathFactory, body: BodyModel) -> Road:
-    return take_road(tmp_path_factory.mktemp("road"), body)
+def pipeline(tmp_path_factory: pytest.TempPathFactory, body: BodyModel) -> Pipeline:
+    return take_pipeline(tmp_path_factory.mktemp("whole"), body)
 
 
 @pytest.fixture(scope="session")
-def second_road(tmp_path_factory: pytest.TempPathFactory, body: BodyModel) -> Road:
+def second_pipeline(tmp_path_factory: pytest.TempPathFactory, body: BodyModel) -> Pipeline:
     """The same again, elsewhere and with other numbers of workers."""
-    return take_road(tmp_path_factory.mktemp("again"), body, workers=2)
+    return take_pipeline(tmp_path_factory.mktemp("again"), body, workers=2)

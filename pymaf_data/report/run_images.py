@@ -1,4 +1,4 @@
-"""Pictures of what a network made of the same persons at several steps, beside the fit that it was to make.
+"""Images of what a network made of the same persons at several steps, beside the fit that it was to make.
 
 Panels of a person: ``view``, ``truth`` and ``truth-side``; for each step ``<step>`` and ``<step>-side``, the last
 iteration's body; for the last step also ``m0`` … ``m3``, the feedback loop from the mean body to the result.

@@ -17,7 +17,7 @@ Around = Callable[[Step, Callable[[Progress | None], Any]], Any]
 """``around(step, take)``: calls ``take(report)`` and may show what comes of it; the command line's bars."""
 
 
-def take_road(steps: Sequence[Step], around: Around) -> list[Any]:
+def take_pipeline(steps: Sequence[Step], around: Around) -> list[Any]:
     """Run the steps as one flow in this process, each inside ``around``.
 
     Raises:

@@ -59,7 +59,7 @@ def gain_rows(gain: Floats, width: int) -> NDArray[np.uint32]:
 
 
 def scale_channels(picture: Picture, gain: NDArray[np.uint32]) -> None:
-    """Multiply a picture (H, W, 3) in place by one row (3·W,) of :func:`gain_rows`, rounded and cut at 255."""
+    """Multiply an image (H, W, 3) in place by one row (3·W,) of :func:`gain_rows`, rounded and cut at 255."""
     _scale_rows(picture.reshape(len(picture), -1), gain)
 
 

@@ -1,4 +1,4 @@
-"""End to end: what comes out of the road is what the sample's truth says, by measures that share no code with it.
+"""End to end: what comes out of the pipeline is what the sample's truth says, by measures that share no code with it.
 
 Masks and keypoints are those of the annotation file, bodies' silhouettes those of the dense truth, all drawn before any
 store was there; rows, boxes, crops, fits, cameras and maps have gone through every stage. Each oracle that bounds an
@@ -31,40 +31,40 @@ from pymaf_data.world.sample import SampleOptions, write_sample
 HALF_PIXELS = [(0.5, 0.0), (-0.5, 0.0), (0.0, 0.5), (0.0, -0.5)]
 
 
-def test_the_sample_shows_enough(road) -> None:
-    assert len(road.store) == 24
-    assert len(road.whole) >= 12, "about a quarter of all are cut by the frame"
-    assert road.store.array("iuv/rendered")[:].all()
+def test_the_sample_shows_enough(pipeline) -> None:
+    assert len(pipeline.store) == 24
+    assert len(pipeline.whole) >= 12, "about a quarter of all are cut by the frame"
+    assert pipeline.store.array("iuv/rendered")[:].all()
 
 
-def test_rendered_in_the_pictures_own_frame_silhouettes_are_the_bodies(road, atlas: Atlas) -> None:
+def test_rendered_in_the_images_own_frame_silhouettes_are_the_bodies(pipeline, atlas: Atlas) -> None:
     both = either = 0
-    for row in road.whole:
-        mask = road.bodies[row]
+    for row in pipeline.whole:
+        mask = pipeline.bodies[row]
         height, width = mask.shape
-        rendered = render_iuv(road.vertices[row : row + 1], road.cameras[row], atlas, max(mask.shape)).mask[0]
+        rendered = render_iuv(pipeline.vertices[row : row + 1], pipeline.cameras[row], atlas, max(mask.shape)).mask[0]
         assert not rendered[height:].any()
         assert not rendered[:, width:].any()
         rendered = rendered[:height, :width]
         both, either = both + (rendered & mask).sum(), either + (rendered | mask).sum()
-    print(f"IoU {both / either:.6f} over {either} pixels of {len(road.whole)} persons")
+    print(f"IoU {both / either:.6f} over {either} pixels of {len(pipeline.whole)} persons")
     assert both >= 0.9999 * either
 
 
-def stored_iou(road, shift: tuple[float, float] = (0.0, 0.0)) -> tuple[float, float]:
+def stored_iou(pipeline, shift: tuple[float, float] = (0.0, 0.0)) -> tuple[float, float]:
     """IoU of stored maps with bodies where the bodies decide, and the share of foreground where they do.
 
-    Both rasters are samples of one outline at other places. A stored centre that lies among four picture centres of
+    Both rasters are samples of one outline at other places. A stored centre that lies among four image centres of
     one kind must be of that kind; among four that differ, the silhouette does not say.
     """
     both = either = decided = near = 0
-    maps = road.store.array("iuv/part").rows(road.large) > 0
-    crops = road.store.array("crop_affine").rows(road.large)
-    size, crop_size = maps.shape[-1], road.store.array("image").shape[1]
+    maps = pipeline.store.array("iuv/part").rows(pipeline.large) > 0
+    crops = pipeline.store.array("crop_affine").rows(pipeline.large)
+    size, crop_size = maps.shape[-1], pipeline.store.array("image").shape[1]
     i, j = np.mgrid[:size, :size] + 0.5
     centres = np.stack([j.ravel(), i.ravel()], 1)
-    for row, stored, crop in zip(road.large, maps, crops, strict=True):
-        mask = np.pad(road.bodies[row].astype(np.uint8), 1)
+    for row, stored, crop in zip(pipeline.large, maps, crops, strict=True):
+        mask = np.pad(pipeline.bodies[row].astype(np.uint8), 1)
         points = apply(invert(compose(resize(crop_size, size), crop)), centres) + shift
         column, line = np.clip(np.floor(points + 0.5).astype(int), 0, np.array(mask.shape)[::-1] - 2).T
         around = mask[line, column] + mask[line + 1, column] + mask[line, column + 1] + mask[line + 1, column + 1]
@@ -75,58 +75,60 @@ def stored_iou(road, shift: tuple[float, float] = (0.0, 0.0)) -> tuple[float, fl
     return both / either, decided / near
 
 
-def test_silhouettes_of_stored_maps_are_the_bodies(road) -> None:
-    iou, decided = stored_iou(road)
-    print(f"IoU {iou:.6f} where the bodies decide, which is on {decided:.1%} of {len(road.large)} persons")
+def test_silhouettes_of_stored_maps_are_the_bodies(pipeline) -> None:
+    iou, decided = stored_iou(pipeline)
+    print(f"IoU {iou:.6f} where the bodies decide, which is on {decided:.1%} of {len(pipeline.large)} persons")
     assert iou >= 0.9995
-    assert len(road.large) >= 5
+    assert len(pipeline.large) >= 5
     assert decided >= 0.8
 
 
 @pytest.mark.parametrize("shift", HALF_PIXELS)
-def test_half_a_picture_pixel_would_be_found(road, shift: tuple[float, float]) -> None:
-    assert stored_iou(road, shift)[0] < 0.999
+def test_half_an_image_pixel_would_be_found(pipeline, shift: tuple[float, float]) -> None:
+    assert stored_iou(pipeline, shift)[0] < 0.999
 
 
-def test_stored_maps_lie_nowhere_else(road, warps: ModuleType) -> None:
-    maps = road.store.array("iuv/part").rows(road.whole) > 0
-    size, crop_size = maps.shape[-1], road.store.array("image").shape[1]
-    affines = compose(resize(crop_size, size), road.store.array("crop_affine").rows(road.whole))
-    moved = warps.displacement(maps, sampled(road, affines, size))
+def test_stored_maps_lie_nowhere_else(pipeline, warps: ModuleType) -> None:
+    maps = pipeline.store.array("iuv/part").rows(pipeline.whole) > 0
+    size, crop_size = maps.shape[-1], pipeline.store.array("image").shape[1]
+    affines = compose(resize(crop_size, size), pipeline.store.array("crop_affine").rows(pipeline.whole))
+    moved = warps.displacement(maps, sampled(pipeline, affines, size))
     shifted = affines.copy()
     shifted[:, :, 2] += 0.5 * affines[:, [0, 1], [0, 1]]
-    found = warps.displacement(maps, sampled(road, shifted, size))
-    print(f"maps lie {moved} stored pixels from the bodies; seen after half a picture pixel: {found}")
+    found = warps.displacement(maps, sampled(pipeline, shifted, size))
+    print(f"maps lie {moved} stored pixels from the bodies; seen after half an image pixel: {found}")
     assert (np.abs(moved) <= 0.02).all()
     assert (np.abs(found) >= 0.1).all()
 
 
-def sampled(road, affines: np.ndarray, size: int) -> np.ndarray:
-    """Silhouettes interpolated at the stored centres; affines of continuous coordinates, picture → map."""
+def sampled(pipeline, affines: np.ndarray, size: int) -> np.ndarray:
+    """Silhouettes interpolated at the stored centres; affines of continuous coordinates, image → map."""
     half = np.array([[1.0, 0, 0.5], [0, 1, 0.5]])
     return np.stack(
         [
-            cv2.warpAffine(road.bodies[row].astype(np.float32), compose(invert(half), compose(A, half)), (size, size))
-            for row, A in zip(road.whole, affines, strict=True)
+            cv2.warpAffine(
+                pipeline.bodies[row].astype(np.float32), compose(invert(half), compose(A, half)), (size, size)
+            )
+            for row, A in zip(pipeline.whole, affines, strict=True)
         ]
     )
 
 
-def test_fits_project_onto_the_annotated_keypoints(road) -> None:
-    joints = road.body(road.pose, road.betas).joints[:, torch.tensor(index_map(J49, COCO17))]
-    projected = road.cameras.project(joints).numpy()
-    annotated = np.array([entry["keypoints"] for entry in road.annotations], np.float64).reshape(-1, 17, 3)
+def test_fits_project_onto_the_annotated_keypoints(pipeline) -> None:
+    joints = pipeline.body(pipeline.pose, pipeline.betas).joints[:, torch.tensor(index_map(J49, COCO17))]
+    projected = pipeline.cameras.project(joints).numpy()
+    annotated = np.array([entry["keypoints"] for entry in pipeline.annotations], np.float64).reshape(-1, 17, 3)
     error = np.abs(projected - (annotated[..., :2] + 0.5))[annotated[..., 2] > 0]
     print(f"{len(error)} keypoints, {error.max():.4f} px at worst")
     assert len(error) > 300
     assert error.max() < 0.51, "beyond COCO's rounding"
 
 
-def test_visible_keypoints_lie_inside_the_masks(road) -> None:
+def test_visible_keypoints_lie_inside_the_masks(pipeline) -> None:
     """Stored keypoints are continuous: the pixel that one lies in is its floor."""
     count = 0
-    keypoints, visibility = (road.store.array(name)[:] for name in ("keypoints", "visibility"))
-    for row, mask in enumerate(road.masks):
+    keypoints, visibility = (pipeline.store.array(name)[:] for name in ("keypoints", "visibility"))
+    for row, mask in enumerate(pipeline.masks):
         for joint, name in zip(index_map(J49, COCO17), COCO17.joints, strict=True):
             if visibility[row, joint] == 2:
                 column, line = np.floor(keypoints[row, joint, :2]).astype(int)
@@ -136,11 +138,11 @@ def test_visible_keypoints_lie_inside_the_masks(road) -> None:
     assert count > 200
 
 
-def test_bodies_are_in_the_masks_where_nothing_hides_them(road) -> None:
+def test_bodies_are_in_the_masks_where_nothing_hides_them(pipeline) -> None:
     """Masks are of dressed people: larger than the body by clothes and hair, and not another person's."""
     shares = []
-    for row in road.whole[road.truth["occlusion"][road.whole] == 0]:
-        mask, own = road.masks[row], road.bodies[row]
+    for row in pipeline.whole[pipeline.truth["occlusion"][pipeline.whole] == 0]:
+        mask, own = pipeline.masks[row], pipeline.bodies[row]
         assert (mask & own).sum() >= 0.9 * own.sum()
         shares.append((mask & own).sum() / (mask | own).sum())
     print(f"IoU of masks and bare bodies: median {np.median(shares):.3f}, least {min(shares):.3f} of {len(shares)}")
@@ -148,16 +150,18 @@ def test_bodies_are_in_the_masks_where_nothing_hides_them(road) -> None:
     assert np.median(shares) > 0.85
 
 
-def test_warped_maps_are_the_transformed_bodies(road, atlas: Atlas, warps: ModuleType) -> None:
+def test_warped_maps_are_the_transformed_bodies(pipeline, atlas: Atlas, warps: ModuleType) -> None:
     """As ``tests/render/test_warp.py``, on real crops and native cameras."""
     rng = np.random.default_rng(3)
-    stored = StoredMaps(road.store.array("iuv/part")[:], road.store.array("iuv/uv")[:])
-    view = road.cameras.warped(view_affine(road.store.array("box")[:]))
+    stored = StoredMaps(pipeline.store.array("iuv/part")[:], pipeline.store.array("iuv/uv")[:])
+    view = pipeline.cameras.warped(view_affine(pipeline.store.array("box")[:]))
     comparisons = []
     for number in range(10):
         k, phi = rng.uniform(0.75, 1.25), np.radians(rng.uniform(-60, 60))
         augmentation = Augmentation.of(k, phi, flip=number % 2 == 1)
-        comparisons.append(warps.compare(road.body, road.pose, road.betas, view, stored, augmentation, atlas))
+        comparisons.append(
+            warps.compare(pipeline.body, pipeline.pose, pipeline.betas, view, stored, augmentation, atlas)
+        )
     near, exact = warps.agreement(comparisons)
     bias = [warps.bias(comparisons[flipped::2], stored.part.shape[-1]) for flipped in (0, 1)]
     error = warps.chart_errors(comparisons)
@@ -171,15 +175,15 @@ def test_warped_maps_are_the_transformed_bodies(road, atlas: Atlas, warps: Modul
 
 
 @pytest.fixture(scope="module")
-def batches(road, atlas: Atlas) -> list[Batch]:
+def batches(pipeline, atlas: Atlas) -> list[Batch]:
     """Two epochs of every person, augmented."""
-    loader = Loader([road.store], load_body("free"), atlas, LoaderOptions(batch_size=24, workers=0))
+    loader = Loader([pipeline.store], load_body("free"), atlas, LoaderOptions(batch_size=24, workers=0))
     return [batch for epoch in range(2) for batch in loader.epoch(epoch)]
 
 
-def picture_to_view(road, batch: Batch, place: int) -> tuple[np.ndarray, bool]:
+def image_to_view(pipeline, batch: Batch, place: int) -> tuple[np.ndarray, bool]:
     """The affine (2, 3) that a row's keypoints went through, found from the keypoints alone, and whether it mirrors."""
-    annotated = road.store.array("keypoints")[int(batch.row[place])].astype(np.float64)
+    annotated = pipeline.store.array("keypoints")[int(batch.row[place])].astype(np.float64)
     found = (batch.keypoints[place].double().numpy()[:, :2] + 1) * 112
     for mirrored in (False, True):
         before = annotated[J49.flip_permutation] if mirrored else annotated
@@ -195,7 +199,7 @@ def picture_to_view(road, batch: Batch, place: int) -> tuple[np.ndarray, bool]:
 
 
 def test_maps_of_a_batch_moved_as_its_keypoints_did(
-    road, batches: list[Batch], atlas: Atlas, warps: ModuleType
+    pipeline, batches: list[Batch], atlas: Atlas, warps: ModuleType
 ) -> None:
     """Rendered by the native camera in the view that the keypoints tell; flipped parts change names by the atlas."""
     masks: dict[str, list[np.ndarray]] = {"batch": [], "exact": []}
@@ -203,9 +207,9 @@ def test_maps_of_a_batch_moved_as_its_keypoints_did(
     for batch in batches:
         assert batch.has_iuv.all()
         for place, row in enumerate(batch.row.tolist()):
-            affine, mirrored = picture_to_view(road, batch, place)
-            camera = road.cameras[row].warped(compose(resize(VIEW_SIZE, TARGET_SIZE), affine))
-            exact = render_iuv(road.vertices[row : row + 1], camera, atlas).part[0]
+            affine, mirrored = image_to_view(pipeline, batch, place)
+            camera = pipeline.cameras[row].warped(compose(resize(VIEW_SIZE, TARGET_SIZE), affine))
+            exact = render_iuv(pipeline.vertices[row : row + 1], camera, atlas).part[0]
             exact = atlas.part_mirror[exact] if mirrored else exact
             part = batch.part[place].numpy()
             either = (part > 0) | (exact > 0)
@@ -222,9 +226,9 @@ def test_maps_of_a_batch_moved_as_its_keypoints_did(
     assert (np.abs(moved) <= 0.05).all()
 
 
-def turns(road) -> np.ndarray:
+def turns(pipeline) -> np.ndarray:
     """(N, 3, 3) the least rotations that take the ray through each person's box onto the axis, by axis and angle."""
-    K, box = road.cameras.matrix.numpy()[:, :, :3], road.store.array("box")[:]
+    K, box = pipeline.cameras.matrix.numpy()[:, :, :3], pipeline.store.array("box")[:]
     rays = np.linalg.solve(K, np.concatenate([box[:, :2], np.ones((len(box), 1))], 1)[..., None])[..., 0]
     rays /= np.linalg.norm(rays, axis=1, keepdims=True)
     across = np.stack([rays[:, 1], -rays[:, 0], 0 * rays[:, 0]], 1)
@@ -233,26 +237,26 @@ def turns(road) -> np.ndarray:
     ).as_matrix()
 
 
-def test_bodies_of_a_batch_moved_as_its_keypoints_did(road, batches: list[Batch]) -> None:
+def test_bodies_of_a_batch_moved_as_its_keypoints_did(pipeline, batches: list[Batch]) -> None:
     """Turned onto the view's axis, then by the linear part of the keypoints' affine, about the root: every vertex."""
-    mirror, root = road.body.mirror.numpy(), road.body(road.pose, road.betas).skeleton[:, :1].numpy()
-    of_view = turns(road)
+    mirror, root = pipeline.body.mirror.numpy(), pipeline.body(pipeline.pose, pipeline.betas).skeleton[:, :1].numpy()
+    of_view = turns(pipeline)
     flips = 0
     for batch in batches:
         assert batch.has_fit.all()
-        vertices = road.body(batch.pose.double(), batch.betas.double()).vertices.numpy()
+        vertices = pipeline.body(batch.pose.double(), batch.betas.double()).vertices.numpy()
         for place, row in enumerate(batch.row.tolist()):
-            affine, mirrored = picture_to_view(road, batch, place)
+            affine, mirrored = image_to_view(pipeline, batch, place)
             turn = np.eye(3)
             turn[:2, :2] = affine[:, :2] / np.sqrt(abs(np.linalg.det(affine[:, :2])))
-            expected = (road.vertices[row].numpy() - root[row]) @ (turn @ of_view[row]).T + root[row]
+            expected = (pipeline.vertices[row].numpy() - root[row]) @ (turn @ of_view[row]).T + root[row]
             expected = expected[mirror] if mirrored else expected
             np.testing.assert_allclose(vertices[place], expected, atol=1e-4)
             flips += mirrored
     assert 10 < flips < 38
 
 
-def test_cameras_of_a_batch_show_its_body_at_its_keypoints(road, batches: list[Batch]) -> None:
+def test_cameras_of_a_batch_show_its_body_at_its_keypoints(pipeline, batches: list[Batch]) -> None:
     """The cameras stood near, and π is far: what is left is the perspective of a near body, and annotators' noise."""
     body, errors = load_body("free"), []
     for batch in batches:
@@ -267,8 +271,8 @@ def test_cameras_of_a_batch_show_its_body_at_its_keypoints(road, batches: list[B
     assert worst < 15
 
 
-def test_the_whole_road_is_deterministic(road, second_road) -> None:
-    first, second = contents(road.raw.parent), contents(second_road.raw.parent)
+def test_the_whole_pipeline_is_deterministic(pipeline, second_pipeline) -> None:
+    first, second = contents(pipeline.raw.parent), contents(second_pipeline.raw.parent)
     assert first.keys() == second.keys()
     assert len(first) > 60
     assert not [name for name, data in first.items() if second[name] != data]

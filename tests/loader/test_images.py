@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pymaf_data.geometry import affines
-from pymaf_data.loader.pictures import gain_rows, reductions, scale_channels, warp_view
+from pymaf_data.loader.images import gain_rows, reductions, scale_channels, warp_view
 
 
 def view_of(crop: np.ndarray, scale: float, rotation: float = 0.0, flip: bool = False) -> np.ndarray:
@@ -31,7 +31,7 @@ def test_the_largest_gain_does_not_overflow() -> None:
 
 
 @pytest.mark.parametrize("scale", [0.75, 1.0, 1.25])
-def test_an_even_picture_stays_even(scale: float) -> None:
+def test_an_even_image_stays_even(scale: float) -> None:
     assert (view_of(np.full((400, 400, 3), 130, np.uint8), scale, 0.5, True) == 130).all()
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from pymaf_data.model.preview import SheetOptions, contact_sheet
 
 
-def test_a_sheet_is_drawn_once_until_what_it_shows_changes(road: Any, tmp_path: Path) -> None:
-    options = SheetOptions(store=road.store.path, out=tmp_path / "sheet.png", persons=2)
+def test_a_sheet_is_drawn_once_until_what_it_shows_changes(pipeline: Any, tmp_path: Path) -> None:
+    options = SheetOptions(store=pipeline.store.path, out=tmp_path / "sheet.png", persons=2)
     assert contact_sheet(options).drawn
     first = options.out.read_bytes()
     assert not contact_sheet(options).drawn

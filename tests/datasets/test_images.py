@@ -1,4 +1,4 @@
-"""Pictures: only from below the root, only when intact, always as stored."""
+"""Images: only from below the root, only when intact, always as stored."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from pymaf_data.datasets.pictures import HOLES, Hole, Pictures, decode, image_name
+from pymaf_data.datasets.images import MISSING, Images, MissingImage, decode, image_name
 from pymaf_data.errors import UntrustedData
 
 
@@ -26,20 +26,20 @@ SIZE = (64, 48)
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Pictures:
+def pictures(tmp_path: Path) -> Images:
     (tmp_path / "root" / "train2014").mkdir(parents=True)
     (tmp_path / "root" / "train2014" / "a.jpg").write_bytes(JPEG)
     (tmp_path / "outside.jpg").write_bytes(JPEG)
-    return Pictures(tmp_path / "root", "train2014")
+    return Images(tmp_path / "root", "train2014")
 
 
-def reason(outcome: np.ndarray | Hole) -> str:
-    assert isinstance(outcome, Hole), "a picture where a hole was expected"
-    assert str(outcome).startswith(HOLES[outcome.reason])
+def reason(outcome: np.ndarray | MissingImage) -> str:
+    assert isinstance(outcome, MissingImage), "an image where a missing image was expected"
+    assert str(outcome).startswith(MISSING[outcome.reason])
     return outcome.reason
 
 
-def test_an_intact_picture_is_read(pictures: Pictures) -> None:
+def test_an_intact_image_is_read(pictures: Images) -> None:
     picture = pictures.load("train2014/a.jpg", SIZE)
     assert isinstance(picture, np.ndarray)
     assert picture.shape == (48, 64, 3) and np.abs(picture.astype(int) - smooth()).mean() < 2
@@ -50,14 +50,14 @@ def test_an_intact_picture_is_read(pictures: Pictures) -> None:
     "name",
     ["train2014/../../outside.jpg", "/etc/hostname", "train2014//etc/hostname", "../outside.jpg", "train2014/a\0.jpg"],
 )
-def test_a_name_that_leaves_the_root_is_refused(name: str, pictures: Pictures) -> None:
+def test_a_name_that_leaves_the_root_is_refused(name: str, pictures: Images) -> None:
     assert reason(pictures.load(name, SIZE)) == "unsafe_path"
     assert pictures.byte_count(name) == -1
     with pytest.raises(UntrustedData, match="below"):
         pictures.resolve(name)
 
 
-def test_a_link_that_leaves_the_root_is_refused(pictures: Pictures, tmp_path: Path) -> None:
+def test_a_link_that_leaves_the_root_is_refused(pictures: Images, tmp_path: Path) -> None:
     folder = tmp_path / "root" / "train2014"
     (folder / "link.jpg").symlink_to(tmp_path / "outside.jpg")
     (folder / "deep").symlink_to(tmp_path)
@@ -67,22 +67,22 @@ def test_a_link_that_leaves_the_root_is_refused(pictures: Pictures, tmp_path: Pa
     assert isinstance(pictures.load("train2014/inner.jpg", SIZE), np.ndarray)
 
 
-def test_a_sibling_whose_name_begins_like_the_root_is_outside(tmp_path: Path, pictures: Pictures) -> None:
+def test_a_sibling_whose_name_begins_like_the_root_is_outside(tmp_path: Path, pictures: Images) -> None:
     (tmp_path / "root-2").mkdir()
     (tmp_path / "root-2" / "a.jpg").write_bytes(JPEG)
     (tmp_path / "root" / "link").symlink_to(tmp_path / "root-2")
     assert reason(pictures.load("link/a.jpg", SIZE)) == "unsafe_path"
 
 
-def test_the_picture_folder_itself_may_lie_on_another_disk(tmp_path: Path) -> None:
+def test_the_image_folder_itself_may_lie_on_another_disk(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "disk" / "a.jpg").write_bytes(JPEG)
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "train2014").symlink_to(tmp_path / "disk")
-    assert isinstance(Pictures(tmp_path / "root", "train2014").load("train2014/a.jpg", SIZE), np.ndarray)
+    assert isinstance(Images(tmp_path / "root", "train2014").load("train2014/a.jpg", SIZE), np.ndarray)
 
 
-def test_what_is_not_a_regular_file_is_a_hole(pictures: Pictures, tmp_path: Path) -> None:
+def test_what_is_not_a_regular_file_is_missing(pictures: Images, tmp_path: Path) -> None:
     folder = tmp_path / "root" / "train2014"
     (folder / "folder.jpg").mkdir()
     os.mkfifo(folder / "pipe.jpg")  # reading it would wait for ever
@@ -95,20 +95,20 @@ def test_what_is_not_a_regular_file_is_a_hole(pictures: Pictures, tmp_path: Path
 
 
 @pytest.mark.parametrize("kept", [0, 1, 20, 200, len(JPEG) // 2, len(JPEG) - 2])
-def test_a_picture_cut_off_anywhere_is_a_hole(kept: int) -> None:
+def test_an_image_cut_off_anywhere_is_missing(kept: int) -> None:
     assert reason(decode(JPEG[:kept], SIZE)) in ("truncated_picture", "corrupt_picture")
     if kept == 0 or kept >= len(JPEG) // 2:
         assert reason(decode(JPEG[:kept], SIZE)) == "truncated_picture"
 
 
-def test_what_the_decoder_would_repair_is_a_hole() -> None:
+def test_what_the_decoder_would_repair_is_missing() -> None:
     middle = len(JPEG) // 2
     assert reason(decode(JPEG[:middle] + bytes(300) + JPEG[middle + 300 :], SIZE)) == "corrupt_picture"
     assert reason(decode(b"GIF89a" + bytes(500), SIZE)) == "corrupt_picture"
 
 
 @pytest.mark.parametrize("size", [(64, 47), (48, 64), (63, 48), (640, 480)])
-def test_another_size_than_annotated_is_a_hole(size: tuple[int, int]) -> None:
+def test_another_size_than_annotated_is_missing(size: tuple[int, int]) -> None:
     hole = decode(JPEG, size)
     assert reason(hole) == "mis_sized_picture"
     assert "64 × 48" in str(hole)
@@ -204,7 +204,7 @@ def pngs() -> dict[str, tuple[bytes, np.ndarray]]:
 
 
 @pytest.mark.parametrize("kind", pngs())
-def test_png_is_read_by_content(kind: str, pictures: Pictures) -> None:
+def test_png_is_read_by_content(kind: str, pictures: Images) -> None:
     data, expected = pngs()[kind]
     (pictures.root / "train2014" / "a.jpg").write_bytes(data)  # named .jpg, as some of COCO's are
     assert np.array_equal(pictures.load("train2014/a.jpg", SIZE), expected)
@@ -262,7 +262,7 @@ def test_webp_is_read_and_what_is_cut_off_is_not(quality: int) -> None:
     # Cut off and the length in its header mended: the decoder's own complaint counts.
     short = bytearray(data[: len(data) // 2])
     short[4:8], short[16:20] = struct.pack("<I", len(short) - 8), struct.pack("<I", len(short) - 20)
-    assert isinstance(decode(bytes(short), SIZE), Hole)
+    assert isinstance(decode(bytes(short), SIZE), MissingImage)
 
 
 def test_an_extended_webp_is_turned_by_its_exif_and_an_animation_is_refused() -> None:
@@ -299,7 +299,7 @@ def test_another_file_in_an_images_place_is_said_to_be_that(data: bytes, told: s
 @pytest.mark.parametrize(
     "name", ["train2014/in side/b c.jpg", "train2014/in%20side/b%20c.jpg", "train2014\\in side\\b c.jpg"]
 )
-def test_names_as_other_tools_write_them_are_found(name: str, pictures: Pictures) -> None:
+def test_names_as_other_tools_write_them_are_found(name: str, pictures: Images) -> None:
     folder = pictures.root / "train2014" / "in side"
     folder.mkdir()
     (folder / "b c.jpg").write_bytes(JPEG)
@@ -307,7 +307,7 @@ def test_names_as_other_tools_write_them_are_found(name: str, pictures: Pictures
     assert pictures.byte_count(name) == len(JPEG)
 
 
-def test_a_name_that_is_there_as_written_is_taken_as_written(pictures: Pictures) -> None:
+def test_a_name_that_is_there_as_written_is_taken_as_written(pictures: Images) -> None:
     folder = pictures.root / "train2014"
     for name, number in (("a%41.jpg", 1), ("aA.jpg", 2), ("b\\c.jpg", 3)):
         (folder / name).write_bytes(JPEG + bytes(number))
@@ -319,19 +319,19 @@ def test_a_name_that_is_there_as_written_is_taken_as_written(pictures: Pictures)
     "name",
     ["train2014/..\\..\\outside.jpg", "train2014/%2e%2e/%2e%2e/outside.jpg", "..%5c..%5coutside.jpg", "%2Foutside.jpg"],
 )
-def test_no_other_spelling_leaves_the_root(name: str, pictures: Pictures, tmp_path: Path) -> None:
+def test_no_other_spelling_leaves_the_root(name: str, pictures: Images, tmp_path: Path) -> None:
     for follow in (False, True):
-        there = Pictures(tmp_path / "root", "train2014", follow_links=follow)
+        there = Images(tmp_path / "root", "train2014", follow_links=follow)
         assert reason(there.load(name, SIZE)) == "missing_picture"
 
 
-def test_links_out_of_the_root_are_taken_when_asked_for(pictures: Pictures, tmp_path: Path) -> None:
+def test_links_out_of_the_root_are_taken_when_asked_for(pictures: Images, tmp_path: Path) -> None:
     folder = pictures.root / "train2014"
     (folder / "b.jpg").symlink_to(tmp_path / "outside.jpg")
     (folder / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
     (folder / "deep").symlink_to(tmp_path)
     assert "--follow-links" in str(pictures.load("train2014/b.jpg", SIZE))
-    following = Pictures(pictures.root, "train2014", follow_links=True)
+    following = Images(pictures.root, "train2014", follow_links=True)
     for name in ("train2014/b.jpg", "train2014/deep/outside.jpg"):
         assert isinstance(following.load(name, SIZE), np.ndarray)
         assert following.byte_count(name) == len(JPEG)
@@ -357,9 +357,9 @@ def test_links_out_of_the_root_are_taken_when_asked_for(pictures: Pictures, tmp_
         ("train2014/" + "x" * 300, ""),
     ],
 )
-def test_an_absent_image_is_told_with_its_likely_cause(name: str, told: str, pictures: Pictures) -> None:
+def test_an_absent_image_is_told_with_its_likely_cause(name: str, told: str, pictures: Images) -> None:
     hole = pictures.load(name, SIZE)
-    assert isinstance(hole, Hole)
+    assert isinstance(hole, MissingImage)
     assert told in str(hole)
 
 

@@ -1,4 +1,4 @@
-"""Whose images a report shows: the worst and the best fits, those that lack something, and an even spread over the rest.
+"""Whose images a report shows: the worst and the best fits, who lacks something, an even spread over the rest.
 
 A page of ten thousand persons cannot hold ten thousand images; which ones it holds is a function of the store alone.
 """

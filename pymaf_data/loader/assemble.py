@@ -176,7 +176,7 @@ class Assembler:
         return {
             "drawn_pose": torch.from_numpy(drawn),
             "drawn_camera": seen.matrix,
-            "drawn_parallel": torch.from_numpy(self.labels.fit_parallel[rows]),
+            "drawn_orthographic": torch.from_numpy(self.labels.fit_orthographic[rows]),
             "flip": torch.from_numpy(np.broadcast_to(view.flip, len(rows)).copy()),
         }
 

@@ -52,7 +52,7 @@ class Labels:
         fit_ray: (N, 3) float64 unit ray along which the network sees the fit: the axis for a fit of the frame ``view``
             and without one, NaN where no K is known.
         fit_camera: (N, 3, 4) float64: the fit's metres → pixels of the 224 px view, by its native camera, else by π.
-        fit_parallel: (N,) bool, whether that camera is orthographic.
+        fit_orthographic: (N,) bool, whether that camera is orthographic.
         has_fit: (N,) bool.
         has_iuv: (N,) bool, whether a map of the chosen fit is stored.
     """
@@ -71,7 +71,7 @@ class Labels:
     drawn_root: NDArray[np.float32]
     fit_ray: NDArray[np.float64]
     fit_camera: NDArray[np.float64]
-    fit_parallel: Flags
+    fit_orthographic: Flags
     has_fit: Flags
     has_iuv: Flags
 
@@ -133,7 +133,7 @@ def read_labels(store: Store, body: BodyModel, atlas: Atlas, maps: bool, allow_p
         drawn_root=pose[:, 0],
         fit_ray=fits.ray,
         fit_camera=fits.camera,
-        fit_parallel=fits.parallel,
+        fit_orthographic=fits.orthographic,
         has_fit=fits.usable,
         has_iuv=_has_map(store, atlas, allow_partial) & fits.usable if maps else np.zeros(len(store), bool),
     )
@@ -148,7 +148,7 @@ class _Fits(NamedTuple):
     axis_angle: NDArray[np.float32]  # (N, 24, 3)
     betas: NDArray[np.float32]  # (N, 10)
     camera: NDArray[np.float64]  # (N, 3, 4), to the 224 px view
-    parallel: Flags  # (N,)
+    orthographic: Flags  # (N,)
     usable: Flags  # (N,)
     ray: NDArray[np.float64]  # (N, 3), see loader.frame
     image_ray: NDArray[np.float64]  # (N, 3)
@@ -184,7 +184,7 @@ def _read_fits(
         camera = fits[mine].cameras(kind, box[mine], view_affine(box[mine]))
         found.axis_angle[mine] = fits.pose[mine].reshape(-1, 24, 3)
         found.betas[mine] = fits.betas[mine]
-        found.camera[mine], found.parallel[mine] = camera.matrix.numpy(), camera.orthographic
+        found.camera[mine], found.orthographic[mine] = camera.matrix.numpy(), camera.orthographic
         found.ray[mine], found.image_ray[mine] = rays_of_fits(fits[mine], kind, rays[mine], box[mine])
     return found
 

@@ -42,7 +42,7 @@ def test_shapes_and_types_are_the_documented_ones(store, body, atlas) -> None:
         "has_turn": ((20,), flags),
         "drawn_pose": ((20, 24, 3, 3), single),
         "drawn_camera": ((20, 3, 4), torch.float64),
-        "drawn_parallel": ((20,), flags),
+        "drawn_orthographic": ((20,), flags),
         "flip": ((20,), flags),
         "row": ((20,), torch.int64),
     }

@@ -125,7 +125,7 @@ def make_batch(free_body: Any) -> Callable[..., Any]:
             has_turn=yes,
             drawn_pose=pose,
             drawn_camera=weak_to_camera(camera.double()).warped(resize(224, iuv.part.shape[-1])).matrix,
-            drawn_parallel=~yes,
+            drawn_orthographic=~yes,
             flip=~yes,
             row=torch.arange(B),
         )

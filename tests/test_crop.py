@@ -127,5 +127,5 @@ def test_an_image_wider_than_opencv_can_warp_is_cut_first() -> None:
     ids=["grey", "four channels", "float"],
 )
 def test_what_is_no_image_is_refused(picture: np.ndarray) -> None:
-    with pytest.raises(ShapeError, match="^image "):
+    with pytest.raises(ShapeError, match=r"^image "):
         make_crop(picture, (2.0, 2.0, 3.0), 16)

@@ -12,7 +12,7 @@ CAN_INSTALL := [ -n "$$CI" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/
 .PHONY: demo test test-all test-minimum lint bench fuzz clean help browser
 
 help:
-	@echo "make demo   the whole road on the free body and a generated sample, with a contact sheet and reports at its end"
+	@echo "make demo   the whole pipeline on the free body and a generated sample, with a contact sheet and reports at its end"
 	@echo "make test   the test suite"
 	@echo "make test-all  and the tests that take over a minute each"
 	@echo "make test-minimum  the suite with the lowest versions that pyproject.toml allows"

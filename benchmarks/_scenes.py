@@ -1,8 +1,8 @@
 """Bodies and cameras that show where two rasterizers could differ, and what counts as a tie between them.
 
-Shared by the benchmark ``parity.py``, which has PyTorch3D beside ours, and by the test that has only its kept pictures.
+Shared by the benchmark ``parity.py``, which has PyTorch3D beside ours, and by the test that has only its kept images.
 Bodies: random poses, shapes and headings, every third one folded so that limbs hide each other. Cameras: the published
-weak perspective near and far, strong perspective from 1.2 m, half outside the picture, from within arm's reach with the
+weak perspective near and far, strong perspective from 1.2 m, half outside the image, from within arm's reach with the
 camera plane through the body, parallel.
 """
 
@@ -18,7 +18,7 @@ from pymaf_data.render import Atlas, Raster
 
 CAMERAS = ("weak, far", "weak, near", "strong perspective", "half outside", "through the camera plane", "parallel")
 EDGE = 3e-7
-"""Of the picture's side: a few roundings of coordinates that reach to 1, in float32."""
+"""Of the image's side: a few roundings of coordinates that reach to 1, in float32."""
 DEPTH = 3e-6
 """Relative."""
 
@@ -67,7 +67,7 @@ def explained(vertices: np.ndarray, camera: Camera, atlas: Atlas, ours: Raster, 
 
     The pixel's centre lies on an edge to float32; or the two faces are equally far there to float32; or, for parallel
     cameras, PyTorch3D holds its face to be the nearer because it adds 1e-8 to twice a face's area (in units in which
-    the picture is 2 wide), so that it mixes depths by weights that do not sum to 1.
+    the image is 2 wide), so that it mixes depths by weights that do not sum to 1.
     """
     row, column = np.nonzero(ours.face != theirs.face)
     centre = np.stack([column + 0.5, row + 0.5], 1)
@@ -115,7 +115,7 @@ def _mixed_depth(centre: np.ndarray, pixels: np.ndarray, depth: np.ndarray, face
 
 
 def uv_slack(vertices: np.ndarray, camera: Camera, atlas: Atlas, face: np.ndarray, size: int) -> np.ndarray:
-    """(K,) how far U, V of faces (K,) move when corners move by float32's rounding, :data:`EDGE` of the picture's side.
+    """(K,) how far U, V of faces (K,) move when corners move by float32's rounding, :data:`EDGE` of the image's side.
 
     Across a sliver of a hundredth of a pixel that is half a hundredth of the face; elsewhere nothing.
     """

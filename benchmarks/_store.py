@@ -1,4 +1,4 @@
-"""A store for benchmarks: bodies over pictures with the spectrum of photographs."""
+"""A store for benchmarks: bodies over images with the spectrum of photographs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def photograph(rng: np.random.Generator) -> np.ndarray:
 
 
 def make_store(path: Path, persons: int, maps: bool = True) -> Store:
-    """Persons with picture (256 different ones at most), fit and, where asked for, map."""
+    """Persons with image (256 different ones at most), fit and, where asked for, map."""
     rng = np.random.default_rng(0)
     body, atlas = load_body("free"), load_atlas("free")
     pose = rng.normal(0, 0.2, (persons, 24, 3)).astype(np.float32)
@@ -94,7 +94,7 @@ def make_store(path: Path, persons: int, maps: bool = True) -> Store:
 
 
 def specs(arrays: dict[str, np.ndarray], with_pictures: bool) -> list[ArraySpec]:
-    """The arrays of a stage; pictures and maps one row per inner chunk."""
+    """The arrays of a stage; images and maps one row per inner chunk."""
     pictures = [ArraySpec("image", (CROP, CROP, 3), "u1", 1, "jpeg")] if with_pictures else []
     inner = {"part": 1, "uv": 1}
     return pictures + [ArraySpec(n, v.shape[1:], v.dtype.str, inner.get(n, 64)) for n, v in arrays.items()]

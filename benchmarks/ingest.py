@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/ingest.py [--persons 2048] [--rounds 7]
 
-One person a picture, 640 × 427 pixels with the detail and file size of COCO's photographs, drawn here. *Bare* decodes
+One person an image, 640 × 427 pixels with the detail and file size of COCO's photographs, drawn here. *Bare* decodes
 each JPEG from memory, warps bilinearly to 400 × 400 and encodes: no file, no area filter, no checksum, no fsync, no
 labels. *Ingest* is the whole stage with one worker: annotation file, plan, crops, row arrays, shards and commits on
 disk. The goal is at least 290 persons/s per core and 70 % of bare. Rates are given by the clock and per second of
@@ -31,12 +31,12 @@ from pymaf_data.stages.ingest import IngestOptions, ingest
 from pymaf_data.storage import encode_jpeg
 
 WIDTH, HEIGHT, SIZE = 640, 427, 400
-# The mean of train2014 is 160 KB a picture; this quality gives that for the spectrum below.
+# The mean of train2014 is 160 KB an image; this quality gives that for the spectrum below.
 QUALITY = 92
 
 
 def photograph(random: np.random.Generator) -> np.ndarray:
-    """A picture (H, W, 3) uint8 with the 1/f amplitudes of natural scenes and a little sensor noise."""
+    """An image (H, W, 3) uint8 with the 1/f amplitudes of natural scenes and a little sensor noise."""
     fy, fx = np.fft.fftfreq(HEIGHT)[:, None], np.fft.fftfreq(WIDTH)[None]
     amplitude = 1.0 / np.maximum(np.hypot(fy, fx), 1.0 / WIDTH)
     noise = np.fft.fft2(random.normal(size=(3, HEIGHT, WIDTH))) * amplitude
@@ -46,7 +46,7 @@ def photograph(random: np.random.Generator) -> np.ndarray:
 
 
 def draw(root: Path, persons: int) -> None:
-    """Write a data set in COCO's layout: one person a picture, 90 to 420 px long."""
+    """Write a data set in COCO's layout: one person an image, 90 to 420 px long."""
     random = np.random.default_rng(0)
     (root / "train2014").mkdir(parents=True)
     (root / "annotations").mkdir()
@@ -117,7 +117,7 @@ def measure(folder: Path, persons: int, rounds: int) -> None:
     write(
         "ingest",
         {
-            "what": "persons per second on one thread, one person a picture of 640 × 427, crops of 400 px",
+            "what": "persons per second on one thread, one person an image of 640 × 427, crops of 400 px",
             "goal": {"ingest": 290, "ingest_of_bare": 0.70},
             "persons": persons,
             "rounds": rounds,

@@ -3,7 +3,7 @@
     python benchmarks/keypoint_fits.py --persons 200
 
 Fits see what an annotator gives: rounded keypoints, visibility, a box; no intrinsics. Compared with the truth: the
-trunk's heading (the angle in space between the directions that the trunks face, and its part about the picture's
+trunk's heading (the angle in space between the directions that the trunks face, and its part about the image's
 vertical axis), PA-MPJPE over J14, reprojection over seen body keypoints in the 224 view, limits of joints.
 """
 
@@ -19,7 +19,7 @@ import torch
 from _measure import machine, write
 
 from pymaf_data.body import BodyModel, load_body
-from pymaf_data.fits.keypoints import KeypointFitter, KeypointOptions, worst_violation
+from pymaf_data.fits.fitter import KeypointFitter, KeypointOptions, worst_violation
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.reprojection import joints49, measure
 from pymaf_data.fits.table import Fits
@@ -27,8 +27,8 @@ from pymaf_data.fits.truth import TruthSource
 from pymaf_data.geometry.joints import COCO17, J14, J49
 from pymaf_data.metrics import pa_mpjpe
 from pymaf_data.stages.ingest import IngestOptions, ingest
-from pymaf_data.stages.sample import SampleOptions, write_sample
 from pymaf_data.storage import open_store
+from pymaf_data.world.sample import SampleOptions, write_sample
 
 _J14 = [J49.index(name) for name in J14.joints]
 _BODY = [J49.index(name) for name in COCO17.joints[5:]]
@@ -45,7 +45,7 @@ def trunk_forward(joints: torch.Tensor) -> torch.Tensor:
 
 
 def heading_errors(found: torch.Tensor, truth: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Degrees (B,) in space, and about the picture's vertical axis."""
+    """Degrees (B,) in space, and about the image's vertical axis."""
     a, b = trunk_forward(found), trunk_forward(truth)
     space = torch.acos((a * b).sum(-1).clamp(-1, 1))
     turn = torch.atan2(a[:, 0], a[:, 2]) - torch.atan2(b[:, 0], b[:, 2])

@@ -2,7 +2,7 @@
 
     python benchmarks/loader.py [--persons 256] [--rounds 9]
 
-Bare is the least that any loader must do to a picture: ``simplejpeg`` into memory that is there already, then one
+Bare is the least that any loader must do to an image: ``simplejpeg`` into memory that is there already, then one
 ``cv2.warpAffine`` to 224 px; no checksum, colours, labels or maps. Bare with maps decompresses and warps the map too,
 which is the least that a loader of IUV targets must do. *Rendered* targets are drawn from the fits for every view
 instead. First on one core, in turns, by processor time; then
@@ -32,7 +32,8 @@ from pymaf_data.geometry import affines
 from pymaf_data.loader import Loader, LoaderOptions
 from pymaf_data.model.targets import render_targets
 from pymaf_data.render import MAP_SIZE, StoredMaps, load_atlas, warp_maps
-from pymaf_data.storage import Store, zstd
+from pymaf_data.storage import Store
+from pymaf_data.storage.chunks import decode_zstd_into
 
 BATCH = 64
 
@@ -54,7 +55,7 @@ def bare(store: Store) -> Callable[[slice], int]:
 
 
 def bare_with_maps(store: Store) -> Callable[[], int]:
-    """Decode and warp of pictures and of maps, and nothing else."""
+    """Decode and warp of images and of maps, and nothing else."""
     pictures, arrays, atlas = bare(store), [store.array(f"iuv/{name}") for name in ("part", "uv")], load_atlas("free")
     encoded = [[bytes(array.encoded(row)) for array in arrays] for row in range(len(store))]
     to_target = affines.compose(affines.resize(224, 56), affines.augmentation_affine(1.0, 0.3, True))
@@ -66,7 +67,7 @@ def bare_with_maps(store: Store) -> Callable[[], int]:
             block = encoded[start : start + BATCH]
             for place, chunks in enumerate(block):
                 for planes, data in zip((stored.part, stored.uv), chunks, strict=True):
-                    zstd.decode_into(data, planes[place], "")
+                    decode_zstd_into(data, planes[place], "")
             warp_maps(stored[: len(block)], moved[: len(block)], np.ones(len(block), bool), atlas)
         return pictures()
 

@@ -67,11 +67,11 @@ class Fixed:
 
 
 def make_store(work: Path, seed: int) -> Store:
-    """Sample, ingest, truth, maps: the road's own stages; what is there already is not done again."""
+    """Sample, ingest, truth, maps: the pipeline's own stages; what is there already is not done again."""
     from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
     from pymaf_data.stages.ingest import IngestOptions, ingest
     from pymaf_data.stages.render_iuv import RenderOptions, render_iuv_stage
-    from pymaf_data.stages.sample import SampleOptions, write_sample
+    from pymaf_data.world.sample import SampleOptions, write_sample
 
     raw, path = work / "raw", work / "sample-train.zarr"
     write_sample(SampleOptions(out=raw, persons=SAMPLE, seed=seed))

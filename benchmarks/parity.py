@@ -7,7 +7,7 @@ half an hour; ``--sizes`` and ``--cameras`` renew a part of the figures. Bodies 
 ``_scenes.py``.
 
 A pixel on which the two differ is *explained* when PyTorch3D's arithmetic says why: its centre lies within 3e-7 of the
-picture's side of an edge of one of the two faces, or the two surfaces are equally far there, both to float32; or, for
+image's side of an edge of one of the two faces, or the two surfaces are equally far there, both to float32; or, for
 parallel cameras, by depths that PyTorch3D mixes with weights that do not sum to 1. U or V *above* 1e-4 are explained
 when moving a face's corners by that 3e-7 moves them as far: slivers.
 
@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--bodies", type=int, default=204)
     parser.add_argument("--sizes", type=int, nargs="+", default=[56, 192, 224])
     parser.add_argument("--cameras", nargs="+", choices=CAMERAS, default=list(CAMERAS), help="only these")
-    parser.add_argument("--golden", action="store_true", help="only keep pictures for the tests")
+    parser.add_argument("--golden", action="store_true", help="only keep images for the tests")
     arguments = parser.parse_args()
     import pytorch3d
 

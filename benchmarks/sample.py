@@ -3,8 +3,8 @@
     python benchmarks/sample.py                     # persons per second of one core
     python benchmarks/sample.py --memory 10000      # and the resident memory over a whole sample of that size
 
-The peer does the least that a picture with exact masks needs: the same bodies posed once, rasterized at the picture's
-pixels, and a picture of that size encoded; no clothes, light, places or choice of postures.
+The peer does the least that an image with exact masks needs: the same bodies posed once, rasterized at the image's
+pixels, and an image of that size encoded; no clothes, light, places or choice of postures.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ import simplejpeg
 import torch
 from _measure import machine, ratio, rounds_of, summary, write
 
-from pymaf_data.sample.engine.rectangles import rasterize_part
-from pymaf_data.sample.produce import Job, produce, studio
-from pymaf_data.sample.scene import Scene, draw_scene
-from pymaf_data.sample.statistics import statistics_of
-from pymaf_data.stages.sample import SampleOptions, write_sample
+from pymaf_data.world.engine.rectangles import rasterize_part
+from pymaf_data.world.produce import Job, produce, studio
+from pymaf_data.world.sample import SampleOptions, write_sample
+from pymaf_data.world.scene import Scene, draw_scene
+from pymaf_data.world.statistics import statistics_of
 
 SIZE = (640, 480)
 PICTURES = 24
 
 
 def scenes_of(numbers: range) -> list[Scene]:
-    """As many scenes as pictures are made."""
+    """As many scenes as images are made."""
     drawn = [draw_scene(np.random.default_rng([5, n]), studio().body, SIZE, "train") for n in numbers]
     return [scene for scene in drawn if scene.people]
 

@@ -25,10 +25,10 @@ from pymaf_data.loader import Batch, Loader, LoaderOptions
 from pymaf_data.model import load_checkpoint
 from pymaf_data.model.images import normalise
 from pymaf_data.model.measures import Distances, heading_errors, in_camera_space, iteration_distances, means
-from pymaf_data.model.pymaf import PyMAF
+from pymaf_data.model.networks.pymaf import PyMAF
 from pymaf_data.model.watchers import plain_batches
 from pymaf_data.render import load_atlas
-from pymaf_data.report.history import read_history
+from pymaf_data.runs.history import read_history
 from pymaf_data.storage import open_store
 
 PERSONS = 400

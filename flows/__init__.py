@@ -6,7 +6,7 @@
 
 Called in a script, a flow reports to the API that ``PREFECT_API_URL`` names, else to a server of its own that ends with
 the call. Rooms: ``settings`` (Prefect kept a library), ``api`` and ``server`` (what flows report to), ``progress`` (how
-a run tells how far it is), ``stages`` (a flow per stage), ``pipeline`` (a recipe as one flow), ``road`` (a
+a run tells how far it is), ``stages`` (a flow per stage), ``pipeline`` (a recipe as one flow), ``command`` (a
 command's steps as one). Only this package knows Prefect.
 """
 
@@ -24,7 +24,7 @@ _MODULE_OF = {
     "road_flow": "pipeline",
     "sample_flow": "stages",
     "start_server": "api",
-    "take_road": "road",
+    "take_pipeline": "command",
     "train_flow": "stages",
 }
 
@@ -41,6 +41,6 @@ def __getattr__(name: str) -> Any:
     from .settings import import_prefect, keep_private
 
     keep_private()
-    if name not in ("take_road", "start_server"):
+    if name not in ("take_pipeline", "start_server"):
         import_prefect()
     return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)

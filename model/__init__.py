@@ -1,12 +1,11 @@
 """PyMAF: the network, its losses, its trainer.
 
     model = load_checkpoint("data/runs/pymaf/checkpoint.pt")
-    result = model(normalise(images)).predictions[-1]         # vertices, joints, keypoints of each picture
+    result = model(normalise(images)).predictions[-1]         # vertices, joints, keypoints of each image
 
-Rooms: ``options`` (what may be chosen); ``resnet``, ``pyramid``, ``maf``, ``regressor``, ``iuv_head`` (the parts) and
-``pymaf`` (the whole); ``losses``, ``measures``, ``watchers``; ``optimisation``, ``precision``, ``interrupt``;
-``torch_file``, ``state_dicts`` and ``checkpoint`` (weights on disk);
-``trainer`` (the loop) and ``training`` (from stores to a run folder).
+Rooms: ``options`` (what may be chosen); ``networks``; ``losses``, ``measures``, ``watchers``; ``optimisation``,
+``precision``, ``interrupt``; ``state_dicts`` and ``checkpoint`` (from files to weights); ``trainer`` (the loop) and
+``training`` (from stores to a run folder).
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .checkpoint import load_checkpoint as load_checkpoint
     from .images import normalise as normalise
+    from .networks.pymaf import PyMAF as PyMAF
     from .options import LossOptions as LossOptions
     from .options import ModelOptions as ModelOptions
     from .options import OptimizerOptions as OptimizerOptions
     from .options import SnapshotOptions as SnapshotOptions
     from .options import TrainOptions as TrainOptions
     from .options import ValidationOptions as ValidationOptions
-    from .pymaf import PyMAF as PyMAF
     from .trainer import TrainReport as TrainReport
     from .training import train as train
 
@@ -32,7 +31,7 @@ _MODULE_OF = {
     "normalise": "images",
     **dict.fromkeys(("LossOptions", "ModelOptions", "OptimizerOptions", "SnapshotOptions"), "options"),
     **dict.fromkeys(("TrainOptions", "ValidationOptions"), "options"),
-    "PyMAF": "pymaf",
+    "PyMAF": "networks.pymaf",
     "TrainReport": "trainer",
     "train": "training",
 }

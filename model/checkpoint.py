@@ -1,121 +1,29 @@
-"""Checkpoints: everything a run needs to go on, and everything a reader needs to know; loaded without running code.
+"""From a checkpoint to a network: ours (:mod:`pymaf_data.runs.checkpoints`), released ones and others of this network.
 
-One file of tensors and plain values, which ``torch.load(path, weights_only=True)`` opens as well. At its end stands a
-digest, compared before anything is read; files of before have none (:mod:`pymaf_data.storage.archives`).
-
-    format, format_version     what it is
-    model                      state dict under the released names; no body in it
-    optimizer, rng, step       to go on exactly; the place in the data follows from the step
-    options, precision         as resolved for the run
-    body                       name, digest, fingerprint: the body it was trained on, to be loaded from its asset
-    stores, licences           what it learned from, and under which licences
-    versions                   of the libraries
-
-Released PyMAF checkpoints load too, and others of this network however they were wrapped
-(:mod:`pymaf_data.model.state_dicts`): their copies of SMPL and of the down-sampling matrix are left out, the latter
-only after it was found to select the same vertices.
+Released PyMAF checkpoints load however they were wrapped (:mod:`pymaf_data.model.state_dicts`): their copies of SMPL
+and of the down-sampling matrix are left out, the latter only after it was found to select the same vertices.
 """
 
 from __future__ import annotations
 
-import io
-import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, get_origin, get_type_hints
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from pymaf_data.body import BodyModel, load_body
 from pymaf_data.errors import AssetMismatch, CheckpointError
-from pymaf_data.plain import clean
-from pymaf_data.storage.archives import seal
-from pymaf_data.storage.files import UNFINISHED, LocalFiles
+from pymaf_data.runs import checkpoints
+from pymaf_data.runs.checkpoints import Checkpoint
 
+from .networks.pymaf import PyMAF
+from .networks.resnet import ResNet50
 from .options import ModelOptions
-from .pymaf import PyMAF
-from .resnet import ResNet50
 from .state_dicts import PYMAF, RESNET, find_state, fitted, network_of
-from .torch_file import LeftOut, read_torch_file
 
-logger = logging.getLogger(__name__)
-
-FORMAT = "pymaf-data checkpoint"
-MAJOR, MINOR = 1, 1  # 1.1: a digest at the end
-FILE = "checkpoint.pt"
 _RELEASED_BODY = "smpl-neutral"
-_BODY = ("name", "digest", "fingerprint")
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """The content of a checkpoint file; see the module's docstring."""
-
-    model: dict[str, Tensor]
-    optimizer: dict[str, Any]
-    rng: dict[str, Any]
-    step: int
-    options: dict[str, Any]
-    precision: str
-    body: dict[str, str]
-    stores: list[dict[str, Any]] = field(default_factory=list)
-    licences: dict[str, str] = field(default_factory=dict)
-    versions: dict[str, str] = field(default_factory=dict)
-
-
-def save(checkpoint: Checkpoint, folder: Path) -> Path:
-    """Write ``folder/checkpoint.pt`` whole and durably, or leave the one that is there.
-
-    Raises:
-        DiskFull: no room.
-    """
-    content: dict[str, Any] = {"format": FORMAT, "format_version": f"{MAJOR}.{MINOR}"}
-    content |= {item.name: getattr(checkpoint, item.name) for item in fields(Checkpoint)}
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    # A view writes like bytes, without a second copy of half a gigabyte.
-    archive = buffer.getbuffer()
-    LocalFiles(folder).write({FILE: [archive, seal(archive)]}, UNFINISHED)  # type: ignore[list-item]
-    return folder / FILE
-
-
-def read(path: Path) -> Checkpoint:
-    """Read one of our checkpoints onto the CPU.
-
-    Raises:
-        CheckpointError: it is missing, damaged, of another major version, or not ours.
-    """
-    return _checkpoint(load_tensors(path), path)
-
-
-def _checkpoint(content: dict[str, Any], path: Path) -> Checkpoint:
-    if content.get("format") != FORMAT:
-        raise CheckpointError(
-            f"{path} was not written by pymaf-data", expected=f"a {FORMAT}", action="give a run's checkpoint.pt."
-        )
-    version = str(content.get("format_version"))
-    if version.split(".")[0] != str(MAJOR):
-        raise CheckpointError(
-            f"{path} has format version {version}",
-            expected=f"major version {MAJOR}",
-            action="read it with the version of pymaf-data that wrote it.",
-        )
-    kinds = {name: get_origin(hint) or hint for name, hint in get_type_hints(Checkpoint).items()}
-    wrong = [name for name, kind in kinds.items() if not isinstance(content.get(name), kind)]
-    wrong += [f"body.{name}" for name in _BODY if not wrong and not isinstance(content["body"].get(name), str)]
-    if not wrong and not all(isinstance(value, Tensor) for value in content["model"].values()):
-        wrong = ["model"]
-    if wrong:
-        raise CheckpointError(
-            f"{path} is no whole checkpoint: {', '.join(wrong)} missing or of another kind",
-            expected=f"a {FORMAT} as the trainer writes it",
-            action="take an earlier copy.",
-        )
-    # Runs of before had no frame to choose: they learned what their sources said, in the camera of the whole image.
-    content["options"] = {"frame": "camera"} | content["options"]
-    return Checkpoint(**{item.name: content[item.name] for item in fields(Checkpoint)})
 
 
 def load_checkpoint(path: str | Path, assets: Path | None = None, body: BodyModel | None = None) -> PyMAF:
@@ -131,10 +39,10 @@ def load_checkpoint(path: str | Path, assets: Path | None = None, body: BodyMode
         AssetMissing: the body's file is not there.
     """
     path = Path(path)
-    content = load_tensors(path)
-    if content.get("format") != FORMAT:
+    content = checkpoints.load_tensors(path)
+    if content.get("format") != checkpoints.FORMAT:
         return _load_released(content, path, assets, body)
-    checkpoint = _checkpoint(content, path)
+    checkpoint = checkpoints.parse(content, path)
     body = body or load_body(checkpoint.body["name"], assets)
     check_body(checkpoint, body)
     model = PyMAF(body, ModelOptions.parse(checkpoint.options.get("model"), str(path)), checkpoint.options["frame"])
@@ -148,7 +56,7 @@ def load_backbone(backbone: ResNet50, path: Path) -> None:
     Raises:
         CheckpointError: the file is damaged, or holds the weights of something else.
     """
-    state = find_state(load_tensors(path), RESNET, str(path))
+    state = find_state(checkpoints.load_tensors(path), RESNET, str(path))
     _require_network(state, "torchvision's ResNet-50", str(path))
     backbone.load_imagenet(state, str(path))
 
@@ -232,23 +140,3 @@ def _require_network(state: Mapping[str, Tensor], wanted: str, origin: str) -> N
             if found == "torchvision's ResNet-50"
             else "give a file of that network.",
         )
-
-
-def load_tensors(path: Path) -> dict[str, Any]:
-    """A dictionary that ``torch.save`` wrote, read without running code; foreign objects in it are left out and named.
-
-    Raises:
-        CheckpointError: it is missing, damaged or something else.
-    """
-    content, left_out = read_torch_file(path)
-    if not isinstance(content, dict):
-        kind = f"an object of class {content}" if isinstance(content, LeftOut) else f"a {type(content).__name__}"
-        raise CheckpointError(
-            f"{path} holds {kind}",
-            expected="a dictionary of tensors",
-            action="give the state dict, not the whole module: save model.state_dict() where its code is installed.",
-        )
-    if left_out:
-        shown = ", ".join(left_out[:4]) + (", …" if len(left_out) > 4 else "")
-        logger.warning("%s also holds objects of %s: left out, nothing of them was run", path, clean(shown))
-    return content

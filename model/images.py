@@ -1,4 +1,4 @@
-"""Pictures as the network wants them."""
+"""Images as the network wants them."""
 
 from __future__ import annotations
 

@@ -18,9 +18,9 @@ from pymaf_data.errors import ShapeError
 from pymaf_data.geometry.joints import J24
 from pymaf_data.render.atlas import COARSE_OF_PART
 
-from .iuv_head import IUVLogits
+from .networks.iuv_head import IUVLogits
+from .networks.pymaf import Prediction, PyMAFOutput
 from .options import LossOptions
-from .pymaf import Prediction, PyMAFOutput
 
 if TYPE_CHECKING:
     from pymaf_data.loader import Batch

@@ -10,7 +10,7 @@ from torch import Tensor
 from pymaf_data.metrics import mpjpe, pa_mpjpe, root_align
 
 from .losses import HIPS, OPENPOSE_JOINTS
-from .pymaf import PyMAFOutput
+from .networks.pymaf import PyMAFOutput
 
 if TYPE_CHECKING:
     from pymaf_data.body import BodyModel

@@ -22,7 +22,7 @@ class ModelOptions(StrictModel):
     dropout: float = Field(default=0.5, ge=0.0, lt=1.0)
     """Before and after the second fully connected layer of each regressor."""
     view_size: int = Field(default=224, ge=64, le=512, multiple_of=32)
-    """Side of the pictures that the network reads, in pixels; maps are a quarter of it. What it predicts refers to the
+    """Side of the images that the network reads, in pixels; maps are a quarter of it. What it predicts refers to the
     224 px view whatever this is. On a CPU a step of 8 at 128 costs half of one at 224."""
 
 
@@ -107,7 +107,7 @@ class TrainOptions(StrictModel):
     device: str = "auto"
     """``auto`` takes a GPU when there is one; else any torch device."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Of the picture-plane part; ``auto`` goes on with a begun run's, else is bf16 where the device convolves clearly
+    """Of the image-plane part; ``auto`` goes on with a begun run's, else is bf16 where the device convolves clearly
     faster in it than in fp32, which is measured."""
     workers: int = Field(default=2, ge=0)
     """Loader threads; 0 makes batches when they are asked for."""

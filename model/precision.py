@@ -56,7 +56,7 @@ def autocast_dtype(precision: str) -> torch.dtype | None:
 
 
 def channels_last(module: Module) -> Module:
-    """The module with its convolutions laid out as pictures arrive; in place."""
+    """The module with its convolutions laid out as images arrive; in place."""
     return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 

@@ -9,12 +9,12 @@ import torch
 
 from pymaf_data.geometry.affines import crop_to_view, invert, to_cv2
 from pymaf_data.geometry.cameras import weak_to_camera
-from pymaf_data.loader.pictures import reductions, warp_view
+from pymaf_data.loader.images import reductions, warp_view
 from pymaf_data.report.persons import Predictions
 from pymaf_data.storage import Store
 
 from .images import normalise
-from .pymaf import PyMAF
+from .networks.pymaf import PyMAF
 
 _BATCH = 16
 

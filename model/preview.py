@@ -1,4 +1,4 @@
-"""``contact sheet``: the road's last step, a picture of every step for some persons of a store.
+"""``contact sheet``: the pipeline's last step, an image of every step for some persons of a store.
 
 store, checkpoint → runs/<name>/contact_sheet.png
                     runs/<name>/contact_sheet.json    the digest of what the sheet shows
@@ -32,11 +32,11 @@ class SheetOptions(StrictModel):
 
     store: UserPath
     out: UserPath
-    raw: UserPath | None = Field(default=None, description="the raw data set, for the original pictures")
+    raw: UserPath | None = Field(default=None, description="the raw data set, for the original images")
     checkpoint: UserPath | None = Field(
         default=None, description="whose predictions to show; none leaves the column out"
     )
-    follow_links: bool = Field(default=False, description="take original pictures that are links out of the raw data")
+    follow_links: bool = Field(default=False, description="take original images that are links out of the raw data")
     persons: int = Field(default=8, ge=1, le=100, description="persons, evenly spread over the store")
 
 
@@ -53,7 +53,7 @@ def contact_sheet(options: SheetOptions, progress: Progress | None = None) -> Sh
     """Draw the sheet, unless it is there already and shows the same.
 
     Raises:
-        StoreIncomplete: no person of the store has a picture.
+        StoreIncomplete: no person of the store has an image.
         StoreError, CheckpointError, AssetError: what is shown cannot be read.
     """
     store = open_store(options.store)
@@ -91,7 +91,7 @@ def _draw(store: Store, rows: list[int], options: SheetOptions, shown: str) -> N
 
 
 def _digest(store: Store, options: SheetOptions) -> str:
-    """Of everything that the sheet shows: persons, stages, network, pictures."""
+    """Of everything that the sheet shows: persons, stages, network, images."""
     stages = {info.stage: info.generation for info in store.stages() if info.current}
     checkpoint = digest_file(options.checkpoint) if options.checkpoint and options.checkpoint.is_file() else ""
     return digest_json(
@@ -119,7 +119,7 @@ def _record(sheet: Path) -> Path:
 
 
 def spread_rows(store: Store, count: int) -> list[int]:
-    """Up to ``count`` rows with a picture, evenly spread.
+    """Up to ``count`` rows with an image, evenly spread.
 
     Raises:
         StoreIncomplete: there is none.
@@ -127,7 +127,7 @@ def spread_rows(store: Store, count: int) -> list[int]:
     there = np.flatnonzero(store.array("present")[:])
     if not there.size:
         raise StoreIncomplete(
-            f"no person of {store.path} has a picture", action="see `pymaf-data inspect` for the reasons."
+            f"no person of {store.path} has an image", action="see `pymaf-data inspect` for the reasons."
         )
     picks = np.unique(np.linspace(0, there.size - 1, min(count, there.size)).round().astype(int))
     return [int(row) for row in there[picks]]

@@ -16,8 +16,7 @@ import torch
 from torch import Tensor
 
 from pymaf_data.errors import CheckpointError
-
-from .torch_file import LeftOut
+from pymaf_data.runs.torch_file import LeftOut
 
 logger = logging.getLogger(__name__)
 

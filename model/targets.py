@@ -1,6 +1,6 @@
 """Dense targets rendered while training, exactly as the augmented view shows the fit, instead of warped stored maps.
 
-A view of a picture is the same body under another camera, so one projection takes in scale, rotation and mirroring; in
+A view of an image is the same body under another camera, so one projection takes in scale, rotation and mirroring; in
 a mirrored view the parts then change sides. Nothing is resampled. It happens on the training device: on a GPU by the
 backend ``warp`` without leaving it, on a CPU by the embedded rasterizer.
 
@@ -33,12 +33,12 @@ def render_targets(batch: Batch, body: BodyModel, atlas: Atlas) -> Batch:
         RenderError: a fit is not finite once projected.
     """
     part, uv = torch.zeros_like(batch.part), torch.zeros_like(batch.uv)
-    for parallel in (False, True):
-        rows = torch.nonzero(batch.has_fit & (batch.drawn_parallel == parallel))[:, 0]
+    for orthographic in (False, True):
+        rows = torch.nonzero(batch.has_fit & (batch.drawn_orthographic == orthographic))[:, 0]
         if not len(rows):
             continue
         vertices = body.mesh(batch.drawn_pose[rows], batch.betas[rows])
-        seen = render_iuv(vertices, Camera(batch.drawn_camera[rows], parallel), atlas, batch.part.shape[-1])
+        seen = render_iuv(vertices, Camera(batch.drawn_camera[rows], orthographic), atlas, batch.part.shape[-1])
         part[rows] = torch.as_tensor(seen.part, device=part.device)
         uv[rows] = torch.as_tensor(seen.uv, device=uv.device)
     part, u, v = change_sides(part, uv[:, 0], uv[:, 1], batch.flip[:, None, None], atlas)

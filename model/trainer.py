@@ -27,24 +27,25 @@ from pymaf_data.config import StrictModel
 from pymaf_data.errors import CheckpointError, TrainingError
 from pymaf_data.loader.batch import Batch
 from pymaf_data.progress import Progress
-from pymaf_data.report.history import Errors, History, HistoryLine
+from pymaf_data.runs import checkpoints
+from pymaf_data.runs.checkpoints import Checkpoint
+from pymaf_data.runs.folder import CHECKPOINT, LOGS
+from pymaf_data.runs.history import Errors, History, HistoryLine
+from pymaf_data.runs.logs import Logs
 
-from . import checkpoint as checkpoints
-from .checkpoint import Checkpoint
+from .checkpoint import check_body, load_state
 from .images import normalise
 from .interrupt import StopRequest
-from .logs import Logs
 from .losses import pymaf_losses
 from .measures import iteration_errors
+from .networks.pymaf import PyMAF, PyMAFOutput
 from .optimisation import freeze_statistics, learning_rate, make_optimizer, measure_statistics, set_rate
 from .options import TrainOptions
 from .precision import autocast_dtype, channels_last
-from .pymaf import PyMAF, PyMAFOutput
 from .watchers import Watcher
 
 logger = logging.getLogger(__name__)
 
-LOGS = "tensorboard"
 _NO_LOSS = ("gradient_norm", "learning_rate")
 
 
@@ -141,7 +142,7 @@ class Trainer:
                         stop.obey()
         return TrainReport(
             folder=self.folder,
-            checkpoint=self.folder / checkpoints.FILE,
+            checkpoint=self.folder / CHECKPOINT,
             step=self.step,
             resumed_from=start,
             seconds=time.monotonic() - begun,
@@ -171,8 +172,8 @@ class Trainer:
         Raises:
             CheckpointError: it belongs to another network or body, or to a version with another optimizer.
         """
-        checkpoints.check_body(saved, self.model.body)
-        checkpoints.load_state(self.model, saved.model, str(self.folder))
+        check_body(saved, self.model.body)
+        load_state(self.model, saved.model, str(self.folder))
         try:
             self.optimizer.load_state_dict(saved.optimizer)
             self._require_moments()
@@ -278,7 +279,7 @@ class Trainer:
         )
 
     def _kept(self) -> str:
-        path = self.folder / checkpoints.FILE
+        path = self.folder / CHECKPOINT
         return f"{path} still holds the last good state." if path.exists() else "nothing was saved yet."
 
     def _due(self, every: int) -> bool:

@@ -1,18 +1,10 @@
-"""``train``: from stores and options to a run folder.
-
-    runs/<name>/checkpoint.pt      see :mod:`pymaf_data.model.checkpoint`
-    runs/<name>/options.json       what the run was started with, every default resolved
-    runs/<name>/provenance.json    the data it learns from, its licences, body and versions
-    runs/<name>/history.jsonl      what was measured at each logged step; see :mod:`pymaf_data.report.history`
-    runs/<name>/snapshots/         the network's bodies for the same few persons over time
-    runs/<name>/tensorboard/       scalars
+"""``train``: from stores and options to a run folder (:mod:`pymaf_data.runs`).
 
 The same command goes on where the run stopped; a run that has done its steps is left as it is.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -22,6 +14,7 @@ from typing import Any
 import torch
 
 from pymaf_data.body import BodyModel, load_body
+from pymaf_data.datasets import is_held_out
 from pymaf_data.errors import StoreIncomplete, TrainingError
 from pymaf_data.fits.chosen import ChosenReader
 from pymaf_data.loader import Loader, LoaderOptions
@@ -29,19 +22,19 @@ from pymaf_data.loader.frame import unturned
 from pymaf_data.paths import DataRoot
 from pymaf_data.progress import Progress
 from pymaf_data.render import Atlas, atlas_of_body
-from pymaf_data.report.history import OPTIONS, PROVENANCE
-from pymaf_data.sources import is_held_out
+from pymaf_data.runs import checkpoints
+from pymaf_data.runs.checkpoints import Checkpoint
+from pymaf_data.runs.folder import CHECKPOINT, describe
+from pymaf_data.runs.lock import sole_writer
 from pymaf_data.storage import Store, open_store
 from pymaf_data.storage.files import UNFINISHED, LocalFiles, writing_to
 from pymaf_data.storage.inspect import licences
 
-from . import checkpoint as checkpoints
-from .checkpoint import Checkpoint
+from .checkpoint import load_backbone
+from .networks.pymaf import PyMAF
+from .networks.pyramid import REDUCTION
 from .options import TrainOptions
 from .precision import choose_device, choose_precision
-from .pymaf import PyMAF
-from .pyramid import REDUCTION
-from .run_lock import sole_writer
 from .targets import render_targets
 from .trainer import Trainer, TrainReport
 from .watchers import HeldOut, Snapshots, Watcher, plain_batches
@@ -112,7 +105,7 @@ def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot) -> 
         trainer.restore(saved)
     machine = {"body": body.name, "body_digest": body.digest, "precision": precision, "device": device.type}
     known = provenance | machine | {"frame": _frame(loader)}
-    _write_json(folder, {OPTIONS: options.model_dump(mode="json"), PROVENANCE: known})
+    describe(folder, options.model_dump(mode="json"), known)
     logger.info("run %s: from step %d to %d on %s in %s", folder, trainer.step, trainer.total, device, precision)
     return trainer
 
@@ -152,7 +145,7 @@ def with_held_out(options: TrainOptions, root: DataRoot) -> TrainOptions:
 def _start_trunk(model: PyMAF, options: TrainOptions) -> None:
     """Load the backbone's weights, or say that there are none where nobody said that this is meant."""
     if options.backbone is not None:
-        checkpoints.load_backbone(model.feature_extractor, options.backbone)
+        load_backbone(model.feature_extractor, options.backbone)
     elif "backbone" not in options.model_fields_set:
         logger.warning(
             "the trunk starts from nothing and needs far longer to learn: --backbone takes torchvision's ImageNet "
@@ -190,7 +183,7 @@ def _watchers(options: TrainOptions, loader: Loader, body: BodyModel, atlas: Atl
         batches = plain_batches(source, options.validation.persons)
         if not batches:
             raise StoreIncomplete(
-                f"no person of {', '.join(str(store.path) for store in held_out)} has a picture and a chosen fit",
+                f"no person of {', '.join(str(store.path) for store in held_out)} has an image and a chosen fit",
                 expected="held-out persons with fits",
                 action="run `pymaf-data attach-fits` on it, or leave it out: --store names what to learn from.",
             )
@@ -271,7 +264,7 @@ def _previous(folder: Path, options: TrainOptions, stores: Sequence[Store]) -> C
         ConfigError: a later version began it, with options that this one does not know.
         TrainingError: the run was begun with other options or data.
     """
-    path = folder / checkpoints.FILE
+    path = folder / CHECKPOINT
     if options.overwrite:
         with writing_to(folder):  # what cannot be removed must not be gone on from
             LocalFiles(folder.parent).remove(folder.name)
@@ -320,8 +313,3 @@ def _describe(stores: Sequence[Store]) -> list[dict[str, Any]]:
         }
         for store in stores
     ]
-
-
-def _write_json(folder: Path, content: dict[str, dict[str, Any]]) -> None:
-    texts = {name: json.dumps(value, indent=2, sort_keys=True) + "\n" for name, value in content.items()}
-    LocalFiles(folder).write({name: [text.encode()] for name, text in texts.items()}, UNFINISHED)

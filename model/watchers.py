@@ -18,12 +18,12 @@ import torch
 from torch import Tensor
 
 from pymaf_data.loader import Batch, Loader
-from pymaf_data.report.history import HistoryLine
-from pymaf_data.report.snapshots import Snapshot, SnapshotFolder, SnapshotPersons
+from pymaf_data.runs.history import HistoryLine
+from pymaf_data.runs.snapshots import Snapshot, SnapshotFolder, SnapshotPersons
 
 from .images import normalise
 from .measures import iteration_distances, means
-from .pymaf import PyMAF, PyMAFOutput
+from .networks.pymaf import PyMAF, PyMAFOutput
 
 _BATCH = 32
 
@@ -67,7 +67,7 @@ class HeldOut:
 
 
 class Snapshots:
-    """Writes what the network makes of one batch; see :mod:`pymaf_data.report.snapshots`.
+    """Writes what the network makes of one batch; see :mod:`pymaf_data.runs.snapshots`.
 
     Args:
         batch: plain views with fits, on the CPU.
@@ -111,7 +111,7 @@ class Snapshots:
 
 
 def plain_batches(loader: Loader, persons: int) -> list[Batch]:
-    """Views of up to ``persons`` rows that have a picture and a fit, evenly spread over the loader's."""
+    """Views of up to ``persons`` rows that have an image and a fit, evenly spread over the loader's."""
     rows = loader.rows[loader.labels.has_fit[loader.rows]]
     picks = np.unique(np.linspace(0, len(rows) - 1, min(persons, len(rows))).round().astype(np.int64))
     chosen = rows[picks] if len(rows) else rows

@@ -1,14 +1,14 @@
 """The stored crop: the square of side κ·b about a person's box, resampled to S × S pixels.
 
-The picture is read as lying on an endless black ground. Where the crop enlarges, it is sampled bilinearly. Where it
-reduces by r = κ·b / S > 1, each crop pixel stands for r × r picture pixels and takes their mean, in two exact steps:
+The image is read as lying on an endless black ground. Where the crop enlarges, it is sampled bilinearly. Where it
+reduces by r = κ·b / S > 1, each crop pixel stands for r × r image pixels and takes their mean, in two exact steps:
 
     1. cells of ⌊r⌋ × ⌊r⌋ pixels are averaged,
     2. the rest, q = r / ⌊r⌋ in [1, 2), is a box filter of width q at the centres of those cells,
 
 and the result is sampled bilinearly, where the affine says. Both steps are symmetric about pixel centres, so nothing
-moves: a point of the picture lies where ``crop_affine(box, size)`` maps it, within the 1/64 px to which OpenCV rounds
-the positions it samples at. Filtering costs about a quarter of a millisecond for a picture of 640 × 427 pixels; an area
+moves: a point of the image lies where ``crop_affine(box, size)`` maps it, within the 1/64 px to which OpenCV rounds
+the positions it samples at. Filtering costs about a quarter of a millisecond for an image of 640 × 427 pixels; an area
 resize to a fractional size costs five times that and would still need the warp.
 """
 
@@ -30,18 +30,18 @@ _MARGIN = 3
 
 
 def make_crop(picture: Picture, box: ArrayLike, size: int = CROP_SIZE) -> Picture:
-    """The stored crop (S, S, 3) uint8 of one person; black where it reaches past the picture.
+    """The stored crop (S, S, 3) uint8 of one person; black where it reaches past the image.
 
     Args:
-        picture: (H, W, 3) uint8.
+        image: (H, W, 3) uint8.
         box: (cx, cy, b) in continuous pixels of ``picture``.
         size: S, in pixels.
 
     Raises:
-        ShapeError: the picture is not (H, W, 3) uint8, or the box is not finite with a side above 0.
+        ShapeError: the image is not (H, W, 3) uint8, or the box is not finite with a side above 0.
     """
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-        raise ShapeError(f"picture {picture.dtype} {picture.shape}", expected="(H, W, 3) uint8")
+        raise ShapeError(f"image {picture.dtype} {picture.shape}", expected="(H, W, 3) uint8")
     affine = crop_affine(box, size)
     window, corner = _window(picture, affine, size)
     if window.size == 0:
@@ -49,7 +49,7 @@ def make_crop(picture: Picture, box: ArrayLike, size: int = CROP_SIZE) -> Pictur
     reduction = 1.0 / affine[0, 0]
     cell = max(1, math.floor(reduction))
     reduced = _box_filter(_cell_means(window, cell), reduction / cell)
-    # A position u in `reduced` is picture position corner + cell·u; the outer map then leads to the crop.
+    # A position u in `reduced` is image position corner + cell·u; the outer map then leads to the crop.
     linear = affine[:, :2]
     from_reduced = np.concatenate([linear * cell, (linear @ corner + affine[:, 2])[:, None]], 1)
     crop = cv2.warpAffine(reduced, to_cv2(from_reduced), (size, size), flags=cv2.INTER_LINEAR)
@@ -57,7 +57,7 @@ def make_crop(picture: Picture, box: ArrayLike, size: int = CROP_SIZE) -> Pictur
 
 
 def _window(picture: Picture, affine: NDArray[np.float64], size: int) -> tuple[Picture, NDArray[np.float64]]:
-    """The part of the picture that the crop can see, and its top-left corner (x, y) in the picture."""
+    """The part of the image that the crop can see, and its top-left corner (x, y) in the image."""
     per_pixel = 1.0 / float(affine[0, 0])
     margin = _MARGIN * max(1.0, per_pixel)
     spans = []

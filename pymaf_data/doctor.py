@@ -9,14 +9,13 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import shutil
-from importlib.resources import files
 from pathlib import Path
 
-from pymaf_data.asset_files import NotWhole, describe
-from pymaf_data.config import StrictModel, read_yaml
+from pymaf_data.asset_files import Asset, NotWhole, describe, known_assets
+from pymaf_data.config import StrictModel
+from pymaf_data.datasets import known_manifests, load_manifest
 from pymaf_data.errors import PymafDataError
 from pymaf_data.paths import DataRoot
-from pymaf_data.sources import known_manifests, load_manifest
 from pymaf_data.storage import open_store
 
 _PACKAGES = ("torch", "numpy", "zarr", "numba", "opencv-python-headless", "simplejpeg", "smplx", "h5py", "tensorboard")
@@ -25,17 +24,6 @@ _OPTIONAL = {
     "dask": "flows on a cluster",
     "pycocotools": "COCO's average precision",
 }
-
-
-class Asset(StrictModel):
-    """A file that its licence keeps out of this project; ``path`` is relative to the assets folder."""
-
-    path: str
-    purpose: str
-    licence: str
-    get: str
-    shape: tuple[int, ...] | None = None
-    """Of the array in a .npy."""
 
 
 class Check(StrictModel):
@@ -47,13 +35,6 @@ class Check(StrictModel):
     required: bool
     detail: str
     advice: str = ""
-
-
-def known_assets() -> tuple[Asset, ...]:
-    """The licensed companions that ``manifests/assets.yaml`` lists."""
-    text = (files("pymaf_data.manifests") / "assets.yaml").read_text(encoding="utf-8")
-    rows = read_yaml(text, "manifests/assets.yaml")["assets"]
-    return tuple(Asset.parse({"purpose": row.pop("for"), **row}, "manifests/assets.yaml") for row in rows)
 
 
 def diagnose(root: DataRoot) -> list[Check]:
@@ -153,7 +134,7 @@ def _raw(name: str, folder: Path) -> Check:
     """Which splits of a known data set lie in their place."""
     here = []
     for split, entry in load_manifest(name).splits.items():
-        parts = {"annotations": folder / entry.annotations, "images": folder / entry.pictures}
+        parts = entry.places(folder)
         there = [part for part, path in parts.items() if path.exists()]
         if there:
             here.append(f"{split} ({' and '.join(there)}{'' if len(there) == len(parts) else ' alone'})")

@@ -1,10 +1,10 @@
-"""Recipes: the whole road in one YAML file.
+"""Recipes: the whole pipeline in one YAML file.
 
     sample → ingest → attach-fits → render-iuv → train → contact sheet → report
 
 A recipe holds the options of each stage, without the paths that follow from the data root: raw data lies in
 ``raw/<dataset>``, stores in ``stores/<dataset>-<split>.zarr``, the run in ``runs/<name>``. A section that is left
-out is a step that is not taken. :func:`road` turns a recipe into the steps, in order.
+out is a step that is not taken. :func:`pipeline` turns a recipe into the steps, in order.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _RESOURCE = "pymaf_data.manifests.recipes"
 
 # What runs a stage and what it takes; by name, so that a command imports its own stage alone.
 _STAGES: dict[StageName, tuple[str, str]] = {
-    "sample": ("pymaf_data.stages.sample:write_sample", "pymaf_data.stages.sample:SampleOptions"),
+    "sample": ("pymaf_data.world.sample:write_sample", "pymaf_data.world.sample:SampleOptions"),
     "ingest": ("pymaf_data.stages.ingest:ingest", "pymaf_data.stages.ingest:IngestOptions"),
     "attach-fits": ("pymaf_data.stages.attach_fits:attach_fits", "pymaf_data.stages.attach_fits:AttachOptions"),
     "render-iuv": ("pymaf_data.stages.render_iuv:render_iuv_stage", "pymaf_data.stages.render_iuv:RenderOptions"),
@@ -83,11 +83,11 @@ class SheetSection(StrictModel):
 class ReportSection(StrictModel):
     """A page for every store, and one for the run."""
 
-    persons: int | None = Field(default=None, ge=0, description="with pictures, of a store; none: as many as fit")
+    persons: int | None = Field(default=None, ge=0, description="with images, of a store; none: as many as fit")
 
 
 class Recipe(StrictModel):
-    """The whole road; see the module's docstring. ``train`` takes the options of ``pymaf-data train``."""
+    """The whole pipeline; see the module's docstring. ``train`` takes the options of ``pymaf-data train``."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="also the run's folder")
     title: str = ""
@@ -139,7 +139,7 @@ def known_recipes() -> list[str]:
     return sorted(entry.name[: -len(".yaml")] for entry in files(_RESOURCE).iterdir() if entry.name.endswith(".yaml"))
 
 
-def road(recipe: Recipe, root: DataRoot) -> list[Step]:
+def pipeline(recipe: Recipe, root: DataRoot) -> list[Step]:
     """The steps of a recipe, in order, with every path resolved below ``root``.
 
     Raises:
@@ -188,7 +188,7 @@ def _learning_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
 
 
 def _looking_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
-    from pymaf_data.model.checkpoint import FILE
+    from pymaf_data.runs.folder import CHECKPOINT
 
     run = root.runs / recipe.name
     if recipe.sheet is not None:
@@ -198,7 +198,7 @@ def _looking_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
             "raw": root.raw(first.dataset),
             "follow_links": first.follow_links,
             "out": run / "contact_sheet.png",
-            "checkpoint": run / FILE if recipe.train is not None else None,
+            "checkpoint": run / CHECKPOINT if recipe.train is not None else None,
             "persons": recipe.sheet.persons,
         }
         yield _step("contact-sheet", "draw the contact sheet", values, recipe)

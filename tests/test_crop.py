@@ -1,4 +1,4 @@
-"""The stored crop: where things land, what reduction keeps, and what lies outside the picture."""
+"""The stored crop: where things land, what reduction keeps, and what lies outside the image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SIZE = 200
 
 
 def blob(height: int, width: int, centre: tuple[float, float], sigma: float) -> np.ndarray:
-    """A picture of one Gaussian spot whose centroid, in continuous pixels, is ``centre``."""
+    """An image of one Gaussian spot whose centroid, in continuous pixels, is ``centre``."""
     x, y = np.arange(width) + 0.5, np.arange(height) + 0.5
     spot = np.outer(np.exp(-(((y - centre[1]) / sigma) ** 2) / 2), np.exp(-(((x - centre[0]) / sigma) ** 2) / 2))
     return np.repeat(np.round(250 * spot)[..., None], 3, axis=2).astype(np.uint8)
@@ -31,7 +31,7 @@ def centroid(picture: np.ndarray) -> np.ndarray:
 
 
 def box_of(reduction: float, centre: tuple[float, float]) -> np.ndarray:
-    """The box about ``centre`` whose crop reduces the picture by ``reduction``."""
+    """The box about ``centre`` whose crop reduces the image by ``reduction``."""
     return np.array([*centre, reduction * SIZE / CROP_RATIO])
 
 
@@ -43,7 +43,7 @@ def test_a_spot_lands_where_the_affine_says(reduction: float) -> None:
         picture = blob(560, 640, spot, sigma=7.0 * max(reduction, 1.0))
         box = box_of(reduction, (spot[0] + 8.3 * reduction, spot[1] - 5.1 * reduction))
         errors.append(centroid(make_crop(picture, box, SIZE)) - apply(crop_affine(box, SIZE), [spot])[0])
-    # What is left is OpenCV's grid of 1/32 px in the picture, half a step of it, and a little rounding to uint8.
+    # What is left is OpenCV's grid of 1/32 px in the image, half a step of it, and a little rounding to uint8.
     assert np.abs(errors).max() < 0.02 * max(1.0, 1.0 / reduction)
 
 
@@ -79,43 +79,43 @@ def _bilinear(table: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("reduction", [0.5, 1.0, 1.7, 2.5, 5.0])
-def test_outside_of_the_picture_is_black_and_its_edge_stays_in_place(reduction: float) -> None:
+def test_outside_of_the_image_is_black_and_its_edge_stays_in_place(reduction: float) -> None:
     picture = np.full((401, 303, 3), 200, np.uint8)
     crop = make_crop(picture, box_of(reduction, (0.0, 0.0)), SIZE)[..., 0].astype(float)
     middle = SIZE // 2
     assert not crop[: middle - 2].any() and not crop[:, : middle - 2].any()
     shown = min(SIZE - middle, int(303 / reduction))
     assert np.abs(crop[middle + 3 : middle + 20, middle + 3 : middle + shown - 3] - 200).max() <= 1
-    # The light under a step is its length: the picture's left edge lies on the centre of the crop.
+    # The light under a step is its length: the image's left edge lies on the centre of the crop.
     row = crop[middle + 10, : middle + 10]
     assert row.sum() / 200 == pytest.approx(10.0, abs=0.5 + 0.5 / max(reduction, 1.0))
 
 
 @pytest.mark.parametrize("reduction", [1.5, 3.0, 4.4])
-def test_the_far_edge_of_a_picture_whose_size_no_cell_divides_stays_in_place(reduction: float) -> None:
+def test_the_far_edge_of_an_image_whose_size_no_cell_divides_stays_in_place(reduction: float) -> None:
     picture = np.full((301, 301, 3), 200, np.uint8)
     row = make_crop(picture, box_of(reduction, (301.0, 150.0)), SIZE)[SIZE // 2, :, 0].astype(float)
     assert row[SIZE // 2 - 20 :].sum() / 200 == pytest.approx(20.0, abs=0.5 / reduction)
 
 
-def test_a_crop_beside_the_picture_is_black() -> None:
+def test_a_crop_beside_the_image_is_black() -> None:
     picture = np.full((40, 40, 3), 255, np.uint8)
     assert not make_crop(picture, (500.0, -300.0, 30.0), SIZE).any()
 
 
-def test_a_crop_at_the_picture_s_own_scale_is_the_picture() -> None:
+def test_a_crop_at_the_image_s_own_scale_is_the_image() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3)).astype(np.uint8)
     assert np.array_equal(make_crop(picture, box_of(1.0, (SIZE / 2, SIZE / 2)), SIZE), picture)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 90), st.integers(1, 90), st.floats(-500, 500), st.floats(-500, 500), st.floats(0.01, 5000))
-def test_any_box_on_any_picture_gives_a_crop(height: int, width: int, cx: float, cy: float, side: float) -> None:
+def test_any_box_on_any_image_gives_a_crop(height: int, width: int, cx: float, cy: float, side: float) -> None:
     crop = make_crop(np.full((height, width, 3), 9, np.uint8), (cx, cy, side), 32)
     assert crop.shape == (32, 32, 3) and crop.dtype == np.uint8 and crop.max() <= 9
 
 
-def test_a_picture_wider_than_opencv_can_warp_is_cut_first() -> None:
+def test_an_image_wider_than_opencv_can_warp_is_cut_first() -> None:
     picture = np.zeros((20, 40_000, 3), np.uint8)
     picture[:, 39_000:] = 100
     assert make_crop(picture, (39_500.0, 10.0, 60.0), 64)[32, 32, 0] == 100
@@ -126,6 +126,6 @@ def test_a_picture_wider_than_opencv_can_warp_is_cut_first() -> None:
     [np.zeros((5, 5), np.uint8), np.zeros((5, 5, 4), np.uint8), np.zeros((5, 5, 3), np.float32)],
     ids=["grey", "four channels", "float"],
 )
-def test_what_is_no_picture_is_refused(picture: np.ndarray) -> None:
-    with pytest.raises(ShapeError, match="picture"):
+def test_what_is_no_image_is_refused(picture: np.ndarray) -> None:
+    with pytest.raises(ShapeError, match=r"^image "):
         make_crop(picture, (2.0, 2.0, 3.0), 16)

@@ -14,9 +14,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from pymaf_data.asset_files import NotWhole, describe
+from pymaf_data.asset_files import NotWhole, describe, known_assets
 from pymaf_data.body import load_body
-from pymaf_data.doctor import Check, _assets, _data, known_assets
+from pymaf_data.doctor import Check, _assets, _data
 from pymaf_data.paths import DataRoot
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 247186228\n"

@@ -17,27 +17,29 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("untrusted",),
     ("config", "digest", "progress"),
-    ("asset_files", "paths"),
+    ("paths",),
+    ("asset_files",),
     ("kernels",),
     ("geometry",),
     ("body", "crop", "storage"),
     ("render",),
-    ("sources",),
-    ("fits", "sample"),
+    ("datasets",),
+    ("fits",),
     ("stages",),
-    ("loader", "metrics"),
+    ("loader", "metrics", "runs"),
     ("report", "doctor"),
     ("model",),
     ("recipe",),
     ("flows",),
-    ("cli",),
+    # The world stands beside the command line: nothing below may import it, its stage is called by name.
+    ("cli", "world"),
     ("__main__",),
 )
 # Data packages: any room may open them, they import nothing of the package.
 DATA = ("schemas", "manifests")
 FLOOR_OF = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 FOLDERS = {"pymaf_data": REPOSITORY / "pymaf_data", "pymaf_data.flows": REPOSITORY / "flows"}
-FOLDERS["pymaf_data.model"] = REPOSITORY / "model"
+FOLDERS |= {f"pymaf_data.{name}": REPOSITORY / name for name in ("model", "world")}
 
 
 def modules() -> list[tuple[str, Path]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-FOLDERS = ("pymaf_data", "flows", "model", "schemas", "manifests")
+FOLDERS = ("pymaf_data", "flows", "model", "world", "schemas", "manifests")
 RESOURCES = (".npz", ".yaml", ".json", ".md", ".typed", ".html", ".css", ".js")
 
 

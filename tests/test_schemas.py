@@ -46,7 +46,7 @@ def test_drift_would_be_found(export: ModuleType, tmp_path: Path) -> None:
 
 
 def test_every_key_of_a_shipped_manifest_is_described() -> None:
-    from pymaf_data.sources import load_manifest
+    from pymaf_data.datasets import load_manifest
 
     schema = json.loads((REPOSITORY / "schemas" / "manifest.schema.json").read_text())
     assert set(load_manifest("coco").model_dump()) == set(schema["properties"])

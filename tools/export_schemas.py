@@ -15,12 +15,12 @@ import sys
 from pathlib import Path
 
 from pymaf_data.config import StrictModel
+from pymaf_data.datasets.manifest import Manifest
+from pymaf_data.datasets.records import PersonRecord
 from pymaf_data.recipe import Recipe
-from pymaf_data.sources.manifest import Manifest
-from pymaf_data.sources.records import PersonRecord
 from pymaf_data.stages.ingest import IngestReport
-from pymaf_data.storage.commits import Commit, Current, StageRecord
 from pymaf_data.storage.plan import Provenance
+from pymaf_data.storage.records import Commit, Current, StageRecord
 
 FOLDER = Path(__file__).resolve().parents[1] / "schemas"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -35,7 +35,7 @@ from mutations import Mutant, mutants_of, mutated
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ROOMS = {"model": "model"} | {
-    name: f"pymaf_data/{name}" for name in ("loader", "geometry", "metrics", "fits", "sources", "storage")
+    name: f"pymaf_data/{name}" for name in ("loader", "geometry", "metrics", "fits", "datasets", "storage")
 }
 MEMORY = 16 << 30  # bytes of address space that a mutant may take
 KILLED, SURVIVED, TIMEOUT, UNREACHED = "killed", "survived", "timeout", "unreached"

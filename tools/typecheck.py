@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-MAPPED = ("flows", "model", "schemas", "manifests")
+MAPPED = ("flows", "model", "world", "schemas", "manifests")
 
 
 def main() -> int:

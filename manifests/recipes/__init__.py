@@ -1,1 +1,1 @@
-"""Recipes: the whole road in one file."""
+"""Recipes: the whole pipeline in one file."""

@@ -7,7 +7,6 @@ out = body(pose, betas, translation)       # vertices (B, V, 3), skeleton (B, 24
 from pymaf_data.body.arrays import BodyArrays, Regressor, topology_fingerprint
 from pymaf_data.body.free import read_free_asset
 from pymaf_data.body.loading import BODIES, load_body
-from pymaf_data.body.lookup import assets_folder, find_asset
 from pymaf_data.body.model import BodyModel, BodyOutput
 from pymaf_data.untrusted.unpickle import load_pickled_npz, load_trusted_pickle, loads_trusted
 
@@ -17,8 +16,6 @@ __all__ = [
     "BodyModel",
     "BodyOutput",
     "Regressor",
-    "assets_folder",
-    "find_asset",
     "load_body",
     "load_pickled_npz",
     "load_trusted_pickle",

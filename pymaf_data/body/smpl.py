@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from pymaf_data.asset_files import find_asset
 from pymaf_data.body.arrays import (
     NUM_BETAS,
     NUM_DOWNSAMPLED,
@@ -21,7 +22,6 @@ from pymaf_data.body.arrays import (
     Regressor,
     topology_fingerprint,
 )
-from pymaf_data.body.lookup import find_asset
 from pymaf_data.errors import AssetMismatch, RawDataCorrupt
 from pymaf_data.untrusted.npz import read_npy, read_npz
 from pymaf_data.untrusted.unpickle import load_pickled_npz, load_trusted_pickle

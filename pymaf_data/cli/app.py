@@ -76,7 +76,7 @@ def _global_options(
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
 
 
-# In the order of the road.
+# In the order of the pipeline.
 app.command("sample")(sample)
 app.command("ingest")(ingest)
 app.command("attach-fits")(attach_fits)

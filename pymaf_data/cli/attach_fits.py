@@ -45,7 +45,7 @@ def command(
     Example: pymaf-data attach-fits data/stores/coco-train.zarr --fits keypoints
     """
     expect_flow(direct)
-    from pymaf_data.fits.keypoints import KeypointOptions
+    from pymaf_data.fits.fitter import KeypointOptions
     from pymaf_data.paths import DataRoot
     from pymaf_data.stages.attach_fits import AttachOptions
 

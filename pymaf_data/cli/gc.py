@@ -10,7 +10,7 @@ import typer
 from pymaf_data.cli.say import echo, echo_json
 
 if TYPE_CHECKING:
-    from pymaf_data.storage.layout import Generation
+    from pymaf_data.storage.records import Generation
 
 
 def command(

@@ -37,7 +37,7 @@ def command(
         int | None, typer.Option(min=1, help="Threads; the result does not depend on them.", show_default="all cores")
     ] = None,
     on_error: Annotated[
-        Literal["skip", "stop"], typer.Option(help="Count and name damaged persons and pictures, or stop at the first.")
+        Literal["skip", "stop"], typer.Option(help="Count and name damaged persons and images, or stop at the first.")
     ] = "skip",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Build the store anew beside the old, then swap.")
@@ -83,8 +83,8 @@ def command(
 
 def lines(report: IngestReport) -> list[str]:
     """The report for a reader."""
-    from pymaf_data.sources.pictures import HOLES
-    from pymaf_data.sources.select import ADJUSTED, REASONS
+    from pymaf_data.datasets.images import MISSING
+    from pymaf_data.datasets.select import ADJUSTED, REASONS
 
     counts = report.counts
     said = [
@@ -98,9 +98,9 @@ def lines(report: IngestReport) -> list[str]:
     holes = report.holes
     if holes.counts:
         said.append(
-            f"{sum(holes.counts.values()):,} of the kept persons are holes; their rows stay, marked as missing:"
+            f"{sum(holes.counts.values()):,} of the kept persons have no image; their rows stay, marked as missing:"
         )
-        said += [f"  {count:>7,} {HOLES[reason]}" for reason, count in holes.counts.items()]
+        said += [f"  {count:>7,} {MISSING[reason]}" for reason, count in holes.counts.items()]
         said += _named([f"{name}: {reason}" for name, reason in holes.pictures.items()])
     said += [f"licence of {part}: {licence}" for part, licence in report.licences.items()]
     kept = report.shards - report.shards_written

@@ -17,7 +17,7 @@ def command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Show what a store holds: persons kept and dropped, holes, stages, where it came from and under which licences.
+    """Show what a store holds: persons kept and dropped, missing images, stages, where it came from, licences.
 
     Example: pymaf-data inspect data/stores/coco-train.zarr
     """

@@ -24,15 +24,14 @@ def command(
     ] = None,
     persons: Annotated[
         int | None,
-        typer.Option(min=0, help="Persons of a store with pictures.", show_default="up to 400, the page below 25 MB"),
+        typer.Option(min=0, help="Persons of a store with images.", show_default="up to 400, the page below 25 MB"),
     ] = None,
-    sheet: Annotated[bool, typer.Option("--sheet", help="Also write a contact sheet as PNG beside the page.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
     """Write one HTML file that shows a store or a run; it needs no network, and any browser opens it.
 
     Of a store: where it came from, counts by reason, distributions, a gallery to filter, the worst and the best fits,
-    holes. Of a run: curves, errors of every iteration, the same persons over time.
+    missing images. Of a run: curves, errors of every iteration, the same persons over time.
 
     Example: pymaf-data report data/stores/sample-train.zarr
     """
@@ -48,7 +47,7 @@ def command(
             expected="one store or run",
             action="name it, or leave --out away.",
         )
-    options = [ReportOptions(path=path, out=out, persons=persons, sheet=sheet) for path in found]
+    options = [ReportOptions(path=path, out=out, persons=persons) for path in found]
     made = take([Step("report", f"report on {one.path.name}", one) for one in options], direct=True)
     if as_json:
         echo_json(made)
@@ -59,5 +58,4 @@ def command(
 def lines(report: ReportReport) -> list[str]:
     """The report for a reader."""
     there = "" if report.written else ", shows the same already, nothing to do"
-    text = [f"{report.path}: {report.bytes / 1e6:.1f} MB{there}"]
-    return text + ([f"{report.sheet}: contact sheet"] if report.sheet else [])
+    return [f"{report.path}: {report.bytes / 1e6:.1f} MB{there}"]

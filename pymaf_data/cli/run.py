@@ -19,7 +19,7 @@ def command(
     direct: Annotated[bool, typer.Option("--direct", help=DIRECT_HELP)] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print every report as one JSON list.")] = False,
 ) -> None:
-    """Take the whole road of a recipe: sample, ingest, fits, IUV maps, training, contact sheet, report.
+    """Take the whole pipeline of a recipe: sample, ingest, fits, IUV maps, training, contact sheet, report.
 
     Run again, the same command does only what is missing.
 
@@ -28,10 +28,10 @@ def command(
     expect_flow(direct)
     from pymaf_data.cli.steps import take
     from pymaf_data.paths import DataRoot
-    from pymaf_data.recipe import load_recipe, road, stores_of
+    from pymaf_data.recipe import load_recipe, pipeline, stores_of
 
     loaded, root = load_recipe(recipe), DataRoot.default()
-    steps = road(loaded, root)
+    steps = pipeline(loaded, root)
     reports = take(steps, direct, None if as_json else _show)
     if as_json:
         echo_json(reports)

@@ -49,9 +49,9 @@ def take(steps: Sequence[Step], direct: bool, show: Callable[[Step, Any], None] 
             from pymaf_data.recipe import run_step
 
             return [around(step, partial(run_step, step)) for step in steps]
-        from pymaf_data.flows import take_road
+        from pymaf_data.flows import take_pipeline
 
-        return take_road(steps, around)
+        return take_pipeline(steps, around)
     except KeyboardInterrupt as stop:
         what = "terminated" if isinstance(stop, Terminated) else "interrupted"
         console.print(f"{what}; the same command goes on where this one stopped.", style="yellow")

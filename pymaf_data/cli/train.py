@@ -38,7 +38,7 @@ def command(
     ] = None,
     precision: Annotated[
         Literal["auto", "fp32", "bf16"] | None,
-        typer.Option(help="Of the picture-plane part; auto measures which is faster.", show_default="auto"),
+        typer.Option(help="Of the image-plane part; auto measures which is faster.", show_default="auto"),
     ] = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Loader threads.", show_default="2")] = None,
     backbone: Annotated[

@@ -4,7 +4,7 @@
     fits = source.fits(persons, load_body(source.body))
     measures = measure(body, fits, persons)
 
-Sources: ``truth`` (a generated sample's) and ``keypoints`` (made here; see :mod:`pymaf_data.fits.keypoints`). The stage
+Sources: ``truth`` (a generated sample's) and ``keypoints`` (made here; see :mod:`pymaf_data.fits.fitter`). The stage
 ``attach_fits`` writes them.
 """
 
@@ -16,7 +16,7 @@ from pymaf_data.fits.request import FORMATS, FitRequest
 
 if TYPE_CHECKING:
     from pymaf_data.fits.choice import Rule, choose
-    from pymaf_data.fits.keypoints import KeypointFitter, KeypointOptions
+    from pymaf_data.fits.fitter import KeypointFitter, KeypointOptions
     from pymaf_data.fits.opening import open_source
     from pymaf_data.fits.persons import Persons
     from pymaf_data.fits.reprojection import Measures, measure
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "Fits": "table",
-    "KeypointFitter": "keypoints",
-    "KeypointOptions": "keypoints",
+    "KeypointFitter": "fitter",
+    "KeypointOptions": "fitter",
     "Measures": "reprojection",
     "Persons": "persons",
     "Rule": "choice",

@@ -6,7 +6,7 @@ from typing import Any
 
 from pymaf_data.body import BodyModel
 from pymaf_data.errors import FitError
-from pymaf_data.fits.keypoints import KeypointFitter, KeypointOptions
+from pymaf_data.fits.fitter import KeypointFitter, KeypointOptions
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.proof import Tolerance
 from pymaf_data.fits.source import Progress
@@ -17,7 +17,7 @@ _METHOD = 1
 
 
 class KeypointSource:
-    """See :mod:`pymaf_data.fits.keypoints`."""
+    """See :mod:`pymaf_data.fits.fitter`."""
 
     format = "keypoints"
     native_kind = "perspective"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pymaf_data.errors import UsageError
 from pymaf_data.fits.fitted import KeypointSource
-from pymaf_data.fits.keypoints import KeypointOptions
+from pymaf_data.fits.fitter import KeypointOptions
 from pymaf_data.fits.request import FitRequest
 from pymaf_data.fits.source import Source
 from pymaf_data.fits.truth import TruthSource

@@ -11,7 +11,7 @@ from pymaf_data.storage import Array, Store
 
 @dataclass(frozen=True)
 class Persons:
-    """N rows of a store (NumPy). Coordinates are continuous pixels of the original picture.
+    """N rows of a store (NumPy). Coordinates are continuous pixels of the original image.
 
     Attributes:
         keypoints: (N, 49, 3) J49 with confidence, 0 where not labelled.
@@ -20,8 +20,8 @@ class Persons:
         image_size: (N, 2) width and height.
         intrinsics, has_intrinsics: (N, 3, 3) and (N,).
         annotation_id: (N,).
-        present: (N,) whether the picture could be read.
-        names: (N,) picture names, for messages.
+        present: (N,) whether the image could be read.
+        names: (N,) image names, for messages.
     """
 
     keypoints: np.ndarray

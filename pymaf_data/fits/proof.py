@@ -1,7 +1,7 @@
 """Prove that fits were joined to the right persons: they must reproject onto the keypoints of their own person.
 
 Published fits carry names, row numbers or nothing; a wrong join gives every person someone else's body and trains
-without a complaint. Two persons of one picture, or two pictures of one person, are hundreds of view pixels apart.
+without a complaint. Two persons of one image, or two images of one person, are hundreds of view pixels apart.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Tolerance:
 
     Attributes:
         view: mean distance allowed in pixels of the 224 view.
-        image: and on top of it in pixels of the picture, for coordinates that annotators round.
+        image: and on top of it in pixels of the image, for coordinates that annotators round.
         share: of the joined persons that may lie beyond (their fits are taken out); more refuses the source.
     """
 
@@ -62,7 +62,7 @@ def prove_join(origin: str, persons: Persons, reprojection: np.ndarray, toleranc
             f"{origin} does not belong to this store: {failed.sum()} of {len(persons)} fits do not reproject onto "
             f"the keypoints of the person they were joined to; the worst: {named}",
             expected=f"a mean distance of at most {tolerance.view:g} px in the 224 view, and {tolerance.image:g} px "
-            "in the picture",
+            "in the image",
             action="give the file that was made for this very data set, split and body.",
         )
     return failed

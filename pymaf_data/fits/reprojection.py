@@ -94,5 +94,5 @@ def _reprojection(projected: np.ndarray, persons: Persons, view: np.ndarray) -> 
 
 
 def view_pixels(side: np.ndarray) -> np.ndarray:
-    """Pixels of the 224 view in one pixel of the picture, for boxes of ``side``."""
+    """Pixels of the 224 view in one pixel of the image, for boxes of ``side``."""
     return VIEW_SIZE / side

@@ -2,7 +2,7 @@
 
 The file is an npz without pickles: annotation_id (N,), pose (N, 72), betas (N, 10), translation (N, 3) metres,
 intrinsics (N, 3, 3), body, body_fingerprint, and annotation_noise where annotations are not exact. Bodies stand in the
-camera space of the full picture.
+camera space of the full image.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Geometry: boxes, affines, views, cameras, rotations and joint conventions; the contract is ``docs/geometry.md``.
 
-Picture planes (boxes, affines, keypoints) are NumPy float64; bodies, rotations and cameras are torch. The names below
+Image planes (boxes, affines, keypoints) are NumPy float64; bodies, rotations and cameras are torch. The names below
 load their module when first used, so that boxes and joints never wait for torch.
 """
 

@@ -1,10 +1,10 @@
-"""Affine maps between the picture planes of one person.
+"""Affine maps between the image planes of one person.
 
 An affine is a float64 array (..., 2, 3) that maps continuous pixel coordinates: p ↦ A[:, :2]·p + A[:, 2]. Continuous
 means that the origin is the top-left corner of the top-left pixel and the centre of pixel (i, j) is (i + ½, j + ½).
 
     plane        size        reached by
-    image        w × h       (the original picture)
+    image        w × h       (the original image)
     crop         S = 400     crop_affine(box)          image → crop, the square of side κ·b
     view         224         view_affine(box)          image → view, the square of side b
     augmented    224         augmentation_affine(...)  view → augmented view
@@ -87,8 +87,8 @@ def augmentation_affine(scale: ArrayLike, rotation: ArrayLike, flip: ArrayLike, 
 
     Args:
         scale: k (...), above 1 zooms out.
-        rotation: φ (...) in radians; positive turns the picture clockwise (y points down).
-        flip: (...) whether the picture is mirrored left to right, after the rotation.
+        rotation: φ (...) in radians; positive turns the image clockwise (y points down).
+        flip: (...) whether the image is mirrored left to right, after the rotation.
         size: side of both views in pixels.
     """
     scale, rotation, flip = np.broadcast_arrays(*map(np.asarray, (scale, rotation, flip)))

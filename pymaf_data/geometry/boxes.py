@@ -1,6 +1,6 @@
 """Person boxes: the square that every view of a person is cut from.
 
-A box is (cx, cy, b): its centre in continuous pixels of the original picture and its side ``b`` in pixels. The box side
+A box is (cx, cy, b): its centre in continuous pixels of the original image and its side ``b`` in pixels. The box side
 relates to SPIN's ``scale`` by b = 200·scale. The stored crop is a larger square about the same centre, so that any
 augmentation finds its pixels in it.
 
@@ -22,9 +22,6 @@ Floats = NDArray[np.float64]
 #: Side of the stored crop per side of the box, κ. The view at scale 1.25 turned by 45° reaches exactly this far.
 CROP_RATIO = 1.25 * math.sqrt(2.0)
 
-#: Pixels per unit of SPIN's ``scale``.
-SCALE_UNIT = 200.0
-
 #: What SPIN multiplies a data set's bounding box by (Human3.6M takes 0.9, MPII its annotated scale).
 BOX_FACTOR = 1.2
 
@@ -38,16 +35,6 @@ def box_from_xywh(xywh: ArrayLike, factor: float = BOX_FACTOR) -> Floats:
     values = _last(xywh, 4, "bounding box x, y, w, h")
     x, y, w, h = np.moveaxis(values, -1, 0)
     return np.stack([x + w / 2, y + h / 2, factor * np.maximum(w, h)], -1)
-
-
-def side_from_scale(scale: Any) -> Any:
-    """Box side in pixels of SPIN's ``scale``."""
-    return SCALE_UNIT * scale
-
-
-def scale_from_side(side: Any) -> Any:
-    """SPIN's ``scale`` of a box side in pixels."""
-    return side / SCALE_UNIT
 
 
 def crop_side(side: Any) -> Any:

@@ -2,10 +2,10 @@
 
 Spaces
     camera space   metres, x right, y down, z forward (a body with pose and translation applied)
-    picture plane  continuous pixels of the original image, the stored crop or the 224 view
+    image plane  continuous pixels of the original image, the stored crop or the 224 view
 
 A :class:`Camera` maps homogeneous camera-space metres to homogeneous pixels, perspective or orthographic alike. An
-affine of the picture plane multiplies it from the left, exactly, so one camera serves every plane: a fit's native
+affine of the image plane multiplies it from the left, exactly, so one camera serves every plane: a fit's native
 camera in original pixels, warped by ``view_affine(box)``, is its camera in the 224 view.
 
 The weak camera π = (s, tx, ty) belongs to the 224 view of the unpadded box. It stands for a perspective camera of focal
@@ -35,7 +35,7 @@ _TINY = 1e-9  # keeps the released code's depth finite at s = 0
 
 @dataclass(frozen=True)
 class Camera:
-    """B projections of camera-space metres to one picture plane.
+    """B projections of camera-space metres to one image plane.
 
     Attributes:
         matrix: (B, 3, 4), homogeneous metres to homogeneous continuous pixels. The third row is a depth in metres, or
@@ -129,14 +129,8 @@ def full_frame(intrinsics: Tensor, translation: Tensor) -> Camera:
     return Camera(torch.cat([intrinsics, intrinsics @ translation[..., None]], -1))
 
 
-def translation_of(pi: Tensor) -> Tensor:
-    """Translation (B, 3) in metres [tx, ty, 2·5000/(224·s + 1e-9)] of weak cameras (B, 3)."""
-    s, tx, ty = _weak(pi).unbind(-1)
-    return torch.stack([tx, ty, 2 * FOCAL / (VIEW_SIZE * s + _TINY)], -1)
-
-
 def weak_of_translation(translation: Tensor) -> Tensor:
-    """Weak cameras (B, 3) of translations (B, 3) in metres: undoes :func:`translation_of`."""
+    """Weak cameras (B, 3) of translations (B, 3) in metres [tx, ty, 2·5000/(224·s + 1e-9)]."""
     tx, ty, tz = translation.unbind(-1)
     return torch.stack([(2 * FOCAL / tz - _TINY) / VIEW_SIZE, tx, ty], -1)
 

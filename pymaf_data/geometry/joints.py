@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from pymaf_data.errors import ShapeError, UsageError
+from pymaf_data.errors import UsageError
 
 Indices = NDArray[np.int64]
 Edge = tuple[str, str]
@@ -62,7 +62,7 @@ class Convention:
 
     @cached_property
     def flip_permutation(self) -> Indices:
-        """(J,) where a mirrored picture's joint j comes from: ``flipped[j] = mirrored[flip_permutation[j]]``."""
+        """(J,) where a mirrored image's joint j comes from: ``flipped[j] = mirrored[flip_permutation[j]]``."""
         return _frozen([self._positions[_other_side(joint)] for joint in self.joints])
 
     @cached_property
@@ -74,22 +74,6 @@ class Convention:
 def index_map(source: Convention, target: Convention) -> Indices:
     """(J_target,) for each joint of ``target`` its position in ``source``, −1 where ``source`` lacks it."""
     return _frozen([source._positions.get(joint, -1) for joint in target.joints])
-
-
-def convert(values: ArrayLike, source: Convention, target: Convention) -> NDArray[np.float64]:
-    """Joints (..., J_source, C) reordered to (..., J_target, C).
-
-    The last of the C channels is a confidence or flag: joints that ``source`` lacks are 0 in every channel, and so
-    marked as missing.
-
-    Raises:
-        ShapeError: the joint dimension is not that of ``source``.
-    """
-    array = np.asarray(values, dtype=np.float64)
-    if array.ndim < 2 or array.shape[-2] != len(source):
-        raise ShapeError(f"joints of shape {array.shape}", expected=f"(..., {len(source)}, C) for {source.name}")
-    positions = index_map(source, target)
-    return np.where((positions >= 0)[:, None], array[..., positions, :], 0.0)
 
 
 def _other_side(joint: str) -> str:

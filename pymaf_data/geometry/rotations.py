@@ -125,7 +125,7 @@ def matrix_to_rotation_6d(matrix: Tensor) -> Tensor:
 def rotation_about_z(angle: Tensor) -> Tensor:
     """Rotation matrices (..., 3, 3) about the optical axis by ``angle`` (...) radians.
 
-    In camera space (x right, y down, z forward) a positive angle turns the picture clockwise.
+    In camera space (x right, y down, z forward) a positive angle turns the image clockwise.
     """
     cosine, sine = angle.cos(), angle.sin()
     zero, one = torch.zeros_like(angle), torch.ones_like(angle)

@@ -3,10 +3,10 @@
 An augmentation is a scale k, a rotation φ and a flip F of the 224 view: v' = 112 + F·R(φ)·(v − 112)/k. The same
 transform moves
 
-    picture, keypoints   by the affine; a flip also renames left and right
+    image, keypoints   by the affine; a flip also renames left and right
     3D joints            by Rz(φ) about the optical axis, then x ↦ −x and the renaming
     pose                 the root turns by Rz(φ); a flip mirrors every rotation and swaps the sides
-    π                    (s/k, …): exact for the orthographic camera, see :func:`augment_camera`
+    π                    fitted anew to the moved keypoints: a scale is exact for the orthographic camera alone
 
 so that a body posed by the moved pose projects to the moved keypoints, where its root was seen along the view's axis to
 begin with: a perspective fit is turned into the view's frame first (:mod:`~pymaf_data.geometry.frames`), then rotated,
@@ -26,7 +26,7 @@ from torch import Tensor
 from pymaf_data.errors import ShapeError
 from pymaf_data.geometry.affines import VIEW_SIZE, Floats, apply, augmentation_affine
 from pymaf_data.geometry.joints import SMPL24, Convention
-from pymaf_data.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle, rotation_about_z
+from pymaf_data.geometry.rotations import rotation_about_z
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Augmentation:
 
     Attributes:
         scale: k () or (B,), above 1 zooms out.
-        rotation: φ () or (B,) in radians, positive turns the picture clockwise.
+        rotation: φ () or (B,) in radians, positive turns the image clockwise.
         flip: () or (B,) bool, mirrors left to right after the rotation.
     """
 
@@ -59,7 +59,7 @@ class Augmentation:
 
 
 def move_keypoints(keypoints: ArrayLike, affine: ArrayLike, flip: ArrayLike, convention: Convention) -> Floats:
-    """Keypoints (..., J, 3) with confidence, moved by affines (..., 2, 3) of the picture plane.
+    """Keypoints (..., J, 3) with confidence, moved by affines (..., 2, 3) of the image plane.
 
     Args:
         keypoints: x and y in continuous pixels of the plane that the affine starts from, then a confidence.
@@ -92,36 +92,6 @@ def augment_pose(pose: Tensor, augmentation: Augmentation) -> Tensor:
     signs = pose.new_tensor([[1.0, -1.0, -1.0], [-1.0, 1.0, 1.0], [-1.0, 1.0, 1.0]])
     mirrored = turned[:, torch.as_tensor(SMPL24.flip_permutation.copy(), device=pose.device)] * signs
     return torch.where(_flags(augmentation, pose, 3), mirrored, turned)
-
-
-def augment_axis_angle(pose: Tensor, augmentation: Augmentation) -> Tensor:
-    """SMPL poses (B, 24, 3) as axis-angle radians, seen in the augmented view."""
-    root = matrix_to_axis_angle(_turn(augmentation, pose)[:, None] @ axis_angle_to_matrix(pose[:, :1]))
-    turned = torch.cat([root, pose[:, 1:]], 1)
-    signs = pose.new_tensor([1.0, -1.0, -1.0])
-    mirrored = turned[:, torch.as_tensor(SMPL24.flip_permutation.copy(), device=pose.device)] * signs
-    return torch.where(_flags(augmentation, pose, 2), mirrored, turned)
-
-
-def augment_camera(pi: Tensor, augmentation: Augmentation, root: Tensor) -> Tensor:
-    """Weak cameras (B, 3) of the augmented body in the augmented view.
-
-    The body turns about its root joint, not about the camera's axis, so the translation takes up the difference:
-    t' = F·R(φ)·(root + t) − root, and s' = s/k. Rotation and flip are exact. A scale is exact for the orthographic
-    camera; under perspective at f = 5000 px a point at z metres is off by its distance from the centre times
-    s·z·112·|1 − 1/k|/5000: below 0.3 px for a person. Where keypoints are known, fit the camera instead.
-
-    Args:
-        pi: (B, 3) s, tx, ty.
-        augmentation: scalar or B of them.
-        root: (B, 3) the body's root joint in metres before the translation (SMPL's pelvis in the T-pose).
-    """
-    position = torch.cat([root[:, :2] + pi[:, 1:], root[:, 2:]], -1)
-    moved = (_turn(augmentation, pi) @ position[..., None])[..., :2, 0]
-    sign = torch.where(_flags(augmentation, pi, 0), -1.0, 1.0).to(pi.dtype)
-    moved = torch.stack([sign * moved[:, 0], moved[:, 1]], -1)
-    scale = torch.as_tensor(augmentation.scale.copy(), dtype=pi.dtype, device=pi.device)
-    return torch.cat([(pi[:, 0] / scale)[:, None], moved - root[:, :2]], -1)
 
 
 def _turn(augmentation: Augmentation, like: Tensor) -> Tensor:

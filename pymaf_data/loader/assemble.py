@@ -1,6 +1,6 @@
 """Makes a batch: (epoch, rows) ↦ Batch, a pure function of the stores, the options and its arguments.
 
-Pictures and maps are read row by row; everything else is arithmetic on whole batches, which costs a twentieth of the
+Images and maps are read row by row; everything else is arithmetic on whole batches, which costs a twentieth of the
 decoding. Threads may share an :class:`Assembler`; a process gets a copy.
 """
 
@@ -26,9 +26,9 @@ from pymaf_data.geometry.weak_fit import fit_weak_camera
 from pymaf_data.loader.augment import Draw, draw
 from pymaf_data.loader.batch import Batch
 from pymaf_data.loader.frame import AXIS
+from pymaf_data.loader.images import gain_rows, reductions, scale_channels, warp_view
 from pymaf_data.loader.labels import Labels
 from pymaf_data.loader.options import LoaderOptions
-from pymaf_data.loader.pictures import gain_rows, reductions, scale_channels, warp_view
 from pymaf_data.render.atlas import Atlas
 from pymaf_data.render.stored import StoredMaps
 from pymaf_data.render.warp import warp_maps
@@ -79,7 +79,7 @@ class Assembler:
         """The batch of ``rows`` (B,) in an epoch, whichever worker makes it.
 
         Raises:
-            StoreDamaged: bytes of a picture or map differ from what was committed.
+            StoreDamaged: bytes of an image or map differ from what was committed.
         """
         # A batch occupies one core. OpenCV's own threads would fight over it with the other workers.
         cv2.setNumThreads(0)
@@ -176,7 +176,7 @@ class Assembler:
         return {
             "drawn_pose": torch.from_numpy(drawn),
             "drawn_camera": seen.matrix,
-            "drawn_parallel": torch.from_numpy(self.labels.fit_parallel[rows]),
+            "drawn_orthographic": torch.from_numpy(self.labels.fit_orthographic[rows]),
             "flip": torch.from_numpy(np.broadcast_to(view.flip, len(rows)).copy()),
         }
 

@@ -32,7 +32,7 @@ class Batch:
             next three it is what an exact map is rendered from: a view of an image is the same body under another
             camera.
         drawn_camera: (B, 3, 4) float64: that body's metres → pixels of the augmented map, mirrored where ``flip`` is.
-        drawn_parallel: (B,) bool, whether that camera is orthographic.
+        drawn_orthographic: (B,) bool, whether that camera is orthographic.
         flip: (B,) bool, whether the view is mirrored.
         row: (B,) int64, row of the loader, counted through its stores.
     """
@@ -52,7 +52,7 @@ class Batch:
     has_turn: Tensor
     drawn_pose: Tensor
     drawn_camera: Tensor
-    drawn_parallel: Tensor
+    drawn_orthographic: Tensor
     flip: Tensor
     row: Tensor
 

@@ -42,7 +42,7 @@ class Labels:
         joints3d: (N, 24, 4) float32 metres and flag.
         joints_fitted: (N,) bool, whether these joints are the fit's, because none were measured.
         image_ray: (N, 3) float64 unit ray through the box, by the K of the image; NaN where none is known.
-        present: (N,) bool, whether the row has a picture.
+        present: (N,) bool, whether the row has an image.
         pose: (N, 24, 3, 3) float32 rotation matrices of the chosen fit, identity without one.
         betas: (N, 10) float32.
         fit_joints: (N, 49, 3) float32 metres: the fit's J49 without translation.
@@ -52,7 +52,7 @@ class Labels:
         fit_ray: (N, 3) float64 unit ray along which the network sees the fit: the axis for a fit of the frame ``view``
             and without one, NaN where no K is known.
         fit_camera: (N, 3, 4) float64: the fit's metres → pixels of the 224 px view, by its native camera, else by π.
-        fit_parallel: (N,) bool, whether that camera is orthographic.
+        fit_orthographic: (N,) bool, whether that camera is orthographic.
         has_fit: (N,) bool.
         has_iuv: (N,) bool, whether a map of the chosen fit is stored.
     """
@@ -71,7 +71,7 @@ class Labels:
     drawn_root: NDArray[np.float32]
     fit_ray: NDArray[np.float64]
     fit_camera: NDArray[np.float64]
-    fit_parallel: Flags
+    fit_orthographic: Flags
     has_fit: Flags
     has_iuv: Flags
 
@@ -133,12 +133,12 @@ def read_labels(store: Store, body: BodyModel, atlas: Atlas, maps: bool, allow_p
         drawn_root=pose[:, 0],
         fit_ray=fits.ray,
         fit_camera=fits.camera,
-        fit_parallel=fits.parallel,
+        fit_orthographic=fits.orthographic,
         has_fit=fits.usable,
         has_iuv=_has_map(store, atlas, allow_partial) & fits.usable if maps else np.zeros(len(store), bool),
     )
     counts = [int(flags.sum()) for flags in (labels.present, labels.has_fit, labels.has_iuv)]
-    logger.info("%s: of %d persons %d have a picture, %d a fit, %d an IUV map", store.path.name, len(store), *counts)
+    logger.info("%s: of %d persons %d have an image, %d a fit, %d an IUV map", store.path.name, len(store), *counts)
     return labels
 
 
@@ -148,7 +148,7 @@ class _Fits(NamedTuple):
     axis_angle: NDArray[np.float32]  # (N, 24, 3)
     betas: NDArray[np.float32]  # (N, 10)
     camera: NDArray[np.float64]  # (N, 3, 4), to the 224 px view
-    parallel: Flags  # (N,)
+    orthographic: Flags  # (N,)
     usable: Flags  # (N,)
     ray: NDArray[np.float64]  # (N, 3), see loader.frame
     image_ray: NDArray[np.float64]  # (N, 3)
@@ -167,7 +167,7 @@ def _read_fits(
     rays: NDArray[np.float64],
     allow_partial: bool,
 ) -> _Fits:
-    """The chosen fits that belong to persons with a picture. Without a choice no fit is proved: none.
+    """The chosen fits that belong to persons with an image. Without a choice no fit is proved: none.
 
     ``rays`` (N, 3) go through the boxes by the data set's own K, NaN where it states none.
     """
@@ -184,7 +184,7 @@ def _read_fits(
         camera = fits[mine].cameras(kind, box[mine], view_affine(box[mine]))
         found.axis_angle[mine] = fits.pose[mine].reshape(-1, 24, 3)
         found.betas[mine] = fits.betas[mine]
-        found.camera[mine], found.parallel[mine] = camera.matrix.numpy(), camera.orthographic
+        found.camera[mine], found.orthographic[mine] = camera.matrix.numpy(), camera.orthographic
         found.ray[mine], found.image_ray[mine] = rays_of_fits(fits[mine], kind, rays[mine], box[mine])
     return found
 

@@ -5,7 +5,7 @@
         for batch in loader.epoch(epoch):
             batch = batch.to(device)
 
-The unit of work is a whole batch: a worker decodes and warps its pictures and does the arithmetic once for all rows, so
+The unit of work is a whole batch: a worker decodes and warps its images and does the arithmetic once for all rows, so
 nothing passes between workers but finished batches. Threads are the default: all that costs time releases the
 interpreter lock, and labels stay in memory once. Measured in ``benchmarks/loader.py``.
 """
@@ -46,7 +46,7 @@ class Loader:
 
     Attributes:
         labels: the labels of all rows.
-        rows: the rows that have a picture, in order; the others are never drawn.
+        rows: the rows that have an image, in order; the others are never drawn.
         stores: what was opened; their attributes carry provenance and licences.
 
     Args:
@@ -56,7 +56,7 @@ class Loader:
         options: see :class:`LoaderOptions`.
 
     Raises:
-        StoreIncomplete: a store lacks shards (see ``allow_partial``), or no row has a picture.
+        StoreIncomplete: a store lacks shards (see ``allow_partial``), or no row has an image.
         AssetMismatch: fits of another body, or maps of another atlas.
         StoreChanged: maps that show fits that are no longer chosen.
     """
@@ -72,7 +72,7 @@ class Loader:
         self.rows: Rows = np.flatnonzero(self.labels.present)
         if not len(self.rows):
             raise StoreIncomplete(
-                f"none of {len(self.labels)} persons in {', '.join(store.path.name for store in stores)} has a picture",
+                f"none of {len(self.labels)} persons in {', '.join(store.path.name for store in stores)} has an image",
                 action="look at the reasons with `pymaf-data inspect`.",
             )
         self._assemble = Assembler([Source(store, options.maps) for store in stores], self.labels, atlas, options)
@@ -103,12 +103,12 @@ class Loader:
         """The batch of any rows, as the augmentation of an epoch shows them.
 
         Raises:
-            UsageError: a row that has no picture, or is not there.
+            UsageError: a row that has no image, or is not there.
         """
         wanted = np.asarray(rows, np.int64)
         missing = np.setdiff1d(wanted, self.rows)
         if len(missing):
-            raise UsageError(f"rows {missing[:5].tolist()} have no picture", expected="rows among `loader.rows`")
+            raise UsageError(f"rows {missing[:5].tolist()} have no image", expected="rows among `loader.rows`")
         return self._assemble(epoch, wanted)
 
     def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:

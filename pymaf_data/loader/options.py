@@ -58,7 +58,7 @@ class LoaderOptions(StrictModel):
     """Read IUV maps, where there are any."""
 
     view_size: int = Field(default=224, ge=1)
-    """Side of the pictures in pixels. Everything else goes on referring to the view at 224 px."""
+    """Side of the images in pixels. Everything else goes on referring to the view at 224 px."""
 
     joints3d: Literal["measured", "fitted"] = "measured"
     """Where 3D joints come from: from the data set alone, or from the fit where the data set measured none."""

@@ -44,7 +44,7 @@ def pve(predicted: Tensor, target: Tensor) -> Tensor:
 
 
 def keypoint_error(predicted: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Mean distance of (B, K, 2) picture points, in their unit; ``weights`` (B, K) e.g. visibility.
+    """Mean distance of (B, K, 2) image points, in their unit; ``weights`` (B, K) e.g. visibility.
 
     Raises:
         ShapeError: the shapes differ.

@@ -1,11 +1,11 @@
-"""Rendering: a z-buffer of our own, dense-correspondence (IUV) maps, their warps, and pictures of meshes.
+"""Rendering: a z-buffer of our own, dense-correspondence (IUV) maps, their warps, and images of meshes.
 
 rasterize      which face each pixel shows, where on it, how far away
 render_iuv     part and U, V of each pixel: the dense targets of PyMAF
 render_stored  the same in the form that a store keeps
 load_atlas     the chart that gives them their meaning, tied to one mesh
 warp_maps      moves stored maps under an augmentation
-shade, overlay pictures for eyes
+shade, overlay images for eyes
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pymaf_data.render.backends import BACKENDS
     from pymaf_data.render.iuv import IUV, TARGET_SIZE, render_iuv
     from pymaf_data.render.raster import NEAR, Raster, rasterize
-    from pymaf_data.render.shading import PART_COLOURS, overlay, part_picture, shade
+    from pymaf_data.render.shading import PART_COLOURS, overlay, part_image, shade
     from pymaf_data.render.stored import MAP_SIZE, StoredMaps, render_stored
     from pymaf_data.render.warp import warp_maps
 
@@ -27,7 +27,7 @@ _HOMES = {
     "iuv": ("IUV", "TARGET_SIZE", "render_iuv"),
     "backends": ("BACKENDS",),
     "raster": ("NEAR", "Raster", "rasterize"),
-    "shading": ("PART_COLOURS", "overlay", "part_picture", "shade"),
+    "shading": ("PART_COLOURS", "overlay", "part_image", "shade"),
     "stored": ("MAP_SIZE", "StoredMaps", "render_stored"),
     "warp": ("warp_maps",),
 }
@@ -49,7 +49,7 @@ __all__ = [
     "atlas_of_body",
     "load_atlas",
     "overlay",
-    "part_picture",
+    "part_image",
     "rasterize",
     "render_iuv",
     "render_stored",

@@ -7,7 +7,7 @@ DensePose's convention: 24 parts, each a chart with U, V in [0, 1]; 0 is the bac
     15–18   upper arm L/R front, back    19–22   lower arm L/R front, back     23, 24  head R, L
 
 An atlas cuts the mesh along the borders of its charts, so its vertices are copies of the mesh's; ``vertex`` says of
-which. It belongs to one mesh and is refused with any other. In a mirrored picture a part becomes its partner on the
+which. It belongs to one mesh and is refused with any other. In a mirrored image a part becomes its partner on the
 other side with U, V unchanged, except on the two torso charts, which are their own partners and mirror U. DensePose's
 charts are not mirror images to the last digit; where its tables of what each U, V becomes lie beside its atlas, they
 decide instead. :mod:`pymaf_data.render.sides` applies either.
@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
+from pymaf_data.asset_files import find_asset
 from pymaf_data.body.arrays import topology_fingerprint
 from pymaf_data.body.free import read_free_asset
-from pymaf_data.body.lookup import find_asset
 from pymaf_data.digest import digest_arrays
 from pymaf_data.errors import AssetMismatch, AssetMissing, RawDataCorrupt
 from pymaf_data.untrusted.mat import read_mat
@@ -35,7 +35,7 @@ DENSEPOSE_FILE = "UV_data/UV_Processed.mat"
 """Where DensePose's atlas lies below the assets folder."""
 
 SYMMETRY_FILE = "UV_symmetry_transforms.mat"
-"""DensePose's tables for mirrored pictures, beside its atlas."""
+"""DensePose's tables for mirrored images, beside its atlas."""
 
 PARTS = 25
 """Classes of a part map: background and 24 parts."""
@@ -104,11 +104,11 @@ class Atlas:
         faces: (F, 3) int32, atlas vertices of each face.
         face_part: (F,) uint8, part 1 … 24 of each face.
         uv: (A, 2) float32 in [0, 1].
-        part_mirror: (25,) uint8, partner of each part in a mirrored picture.
+        part_mirror: (25,) uint8, partner of each part in a mirrored image.
         u_mirror: (25,) bool, whether U becomes 1 − U as well.
         mesh_fingerprint: topology fingerprint of the only mesh it belongs to; empty where the file does not tell.
         uv_mirror: (24, 2, n, n) float32, the U, V that part 1 … 24 at V = row/(n − 1), U = column/(n − 1) has in a
-            mirrored picture; None where ``u_mirror`` is the whole rule.
+            mirrored image; None where ``u_mirror`` is the whole rule.
     """
 
     name: str
@@ -132,20 +132,8 @@ class Atlas:
         return np.ascontiguousarray(self.uv[self.faces])
 
     @cached_property
-    def vertex_part(self) -> np.ndarray:
-        """(A,) uint8: the part of each atlas vertex, that of the first face which has it; 0 where no face has it.
-
-        Released PyMAF colours vertices so and interpolates; maps here show the face's own part, which is the same
-        wherever charts do not share vertices.
-        """
-        table = np.zeros(len(self.vertex), np.uint8)
-        found, first = np.unique(self.faces, return_index=True)
-        table[found] = self.face_part[first // 3]
-        return table
-
-    @cached_property
     def digest(self) -> str:
-        """SHA-256 of everything that decides what a map shows; tables for mirrored pictures do not."""
+        """SHA-256 of everything that decides what a map shows; tables for mirrored images do not."""
         return digest_arrays(
             self.vertex, self.faces, self.face_part, self.uv, self.part_mirror, self.u_mirror.astype(np.uint8)
         )
@@ -229,7 +217,7 @@ def _load_densepose(path: Path) -> Atlas:
 
 
 def _load_symmetry(folder: Path) -> np.ndarray | None:
-    """DensePose's tables (24, 2, n, n) for mirrored pictures; None where they are not in the folder."""
+    """DensePose's tables (24, 2, n, n) for mirrored images; None where they are not in the folder."""
     path, names = folder / SYMMETRY_FILE, ("U_transforms", "V_transforms")
     if not path.is_file():
         return None

@@ -1,4 +1,4 @@
-"""Rasterization: which face each pixel of a picture shows, where on it, and how far away.
+"""Rasterization: which face each pixel of an image shows, where on it, and how far away.
 
 One contract for every backend of :mod:`pymaf_data.render.backends`. Samples lie at pixel centres (j + ½, i + ½); a
 camera maps camera-space metres (y down, z forward) to continuous pixels *of the raster*. Both windings are drawn. Faces

@@ -1,4 +1,4 @@
-"""Pictures of meshes: shading, compositing over a photograph, and colours of the body parts.
+"""Images of meshes: shading, compositing over a photograph, and colours of the body parts.
 
 Light comes from beside the camera (half-Lambert, so that no side is black). Meshes are taken as closed: their
 volume tells which side is out, so mirrored ones are lit alike.
@@ -67,7 +67,7 @@ def shade(
         smooth: Gouraud normals; otherwise each face is lit as a flat facet.
 
     Returns:
-        The picture (H, W, 3) uint8, black outside the mesh, and the mask (H, W) bool.
+        The image (H, W, 3) uint8, black outside the mesh, and the mask (H, W) bool.
 
     Raises:
         ShapeError: the colours fit neither the vertices nor the faces.
@@ -98,10 +98,10 @@ def overlay(
     alpha: float = 1.0,
     supersample: int = 2,
 ) -> np.ndarray:
-    """Draw one mesh over a picture, its outline antialiased.
+    """Draw one mesh over an image, its outline antialiased.
 
     Args:
-        picture: (H, W, 3) uint8; it is not changed.
+        image: (H, W, 3) uint8; it is not changed.
         vertices: (V, 3) metres in camera space.
         faces: (F, 3) vertex indices.
         camera: a camera of batch 1 in pixels of ``picture``.
@@ -110,7 +110,7 @@ def overlay(
         supersample: samples per pixel and axis.
 
     Returns:
-        The composed picture (H, W, 3) uint8.
+        The composed image (H, W, 3) uint8.
     """
     height, width = as_size(picture.shape[:2])
     fine = camera.warped(np.array([[supersample, 0.0, 0.0], [0.0, supersample, 0.0]]))
@@ -124,7 +124,7 @@ def overlay(
     return np.clip(picture * (1 - alpha * cover) + alpha * colour + 0.5, 0, 255).astype(np.uint8)
 
 
-def part_picture(part: np.ndarray, uv: np.ndarray | None = None) -> np.ndarray:
+def part_image(part: np.ndarray, uv: np.ndarray | None = None) -> np.ndarray:
     """Colour a part map for the eye; with U, V the charts show as a brightness ramp.
 
     Args:

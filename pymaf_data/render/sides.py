@@ -1,4 +1,4 @@
-"""What a mirrored picture does to dense maps: parts change sides, U and V become those of the partner's chart.
+"""What a mirrored image does to dense maps: parts change sides, U and V become those of the partner's chart.
 
 Two rules, and the atlas knows which: U of the torso's charts is mirrored and the rest stays (charts that are mirror
 images of each other, as the free body's are), or DensePose's tables say what each U, V becomes. Tables are read at the
@@ -18,13 +18,13 @@ from pymaf_data.render.atlas import Atlas
 
 
 def change_sides(part: Tensor, u: Tensor, v: Tensor, flip: Tensor, atlas: Atlas) -> tuple[Tensor, Tensor, Tensor]:
-    """Parts, U and V as a mirrored picture shows them, element by element, on one device.
+    """Parts, U and V as a mirrored image shows them, element by element, on one device.
 
     Args:
         part: (...) integers 0 … 24.
         u: (...) float in [0, 1].
         v: (...) float in [0, 1].
-        flip: bool, broadcast against them: where the picture is mirrored.
+        flip: bool, broadcast against them: where the image is mirrored.
         atlas: whose charts they are.
 
     Returns:

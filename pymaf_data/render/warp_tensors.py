@@ -20,7 +20,7 @@ from torch import Tensor
 from pymaf_data.render.atlas import Atlas
 from pymaf_data.render.sides import change_sides
 from pymaf_data.render.stored import blocks, sample_pixels
-from pymaf_data.render.warp import RIDGE, SOFTNESS
+from pymaf_data.render.warp_arrays import RIDGE, SOFTNESS
 
 _REACH = 3  # blocks to either side in the widest neighbourhood
 

@@ -1,6 +1,6 @@
 """A store as a table: one number per person and measure, read shard by shard.
 
-Whatever is missing is NaN or a named state, never a number that looks real: shards that are not committed yet, pictures
+Whatever is missing is NaN or a named state, never a number that looks real: shards that are not committed yet, images
 that could not be read, persons without a fit.
 """
 
@@ -31,8 +31,8 @@ class Table:
         row: (N,) rows of the store.
         values: measure → (series, N) float32, NaN where it is not known.
         state: (N,) what is there of each person, index into ``states``.
-        states: names, sorted; those that begin with :data:`FIT` are whole persons, the others are holes.
-        picture: (N,) whether there is a picture.
+        states: names, sorted; those that begin with :data:`FIT` are whole persons, the others lack something.
+        image: (N,) whether there is an image.
         mapped: (N,) whether an IUV map is stored.
         marks: (49, 3) persons by joint of J49 and visibility: not labelled, hidden, seen.
     """
@@ -50,7 +50,7 @@ class Table:
 
     @property
     def holes(self) -> NDArray[np.bool_]:
-        """(N,) persons who lack picture or fit, where others of the store have one."""
+        """(N,) persons who lack image or fit, where others of the store have one."""
         lacking = np.array([not name.startswith(FIT) for name in self.states], bool)
         return lacking[self.state]
 

@@ -1,4 +1,4 @@
-"""One self-contained HTML file: template, style, scripts, data and pictures, and a policy that forbids everything else.
+"""One self-contained HTML file: template, style, scripts, data and images, and a policy that forbids everything else.
 
 Names in annotation files are other people's input. They reach the page as JSON in a block that no browser runs, with
 every ``<``, ``>`` and ``&`` written as an escape, and the scripts make text nodes of them, never markup. The content
@@ -36,7 +36,7 @@ class Page:
         shows: a digest of what it shows, by which a page that is there already is recognised.
         meta: JSON values for the scripts.
         blocks: binary data by name.
-        pictures: (name, panel → WebP) one after the other; they are made while the page is written.
+        images: (name, panel → WebP) one after the other; they are made while the page is written.
     """
 
     title: str

@@ -1,6 +1,6 @@
 """``report``: a page to look at, of a store or of a training run.
 
-    stores/<name>.zarr  → reports/<name>.html          and, with ``sheet``, reports/<name>.png
+    stores/<name>.zarr  → reports/<name>.html
     runs/<name>         → reports/run-<name>.html
 
 The page is a function of what it shows: same input, same bytes, no time, path or host in it. A page that shows just
@@ -30,9 +30,7 @@ class ReportOptions(StrictModel):
     out: UserPath | None = None
     """The page; by default below ``reports/`` of the data root."""
     persons: int | None = Field(default=None, ge=0)
-    """Persons of a store with pictures; by default as many as keep the page small."""
-    sheet: bool = False
-    """Also write a contact sheet as PNG, for eyes without a browser."""
+    """Persons of a store with images; by default as many as keep the page small."""
 
 
 class ReportReport(StrictModel):
@@ -43,7 +41,6 @@ class ReportReport(StrictModel):
     bytes: int
     written: bool
     """False where the page was there already."""
-    sheet: Path | None = None
 
 
 def report(options: ReportOptions, progress: Progress | None = None) -> ReportReport:
@@ -54,16 +51,15 @@ def report(options: ReportOptions, progress: Progress | None = None) -> ReportRe
         StoreError, TrainingError: what is there cannot be read.
         DiskFull, NotWritable: no room, or no permission.
     """
-    from pymaf_data.report import run_page, sheets, store_page
-    from pymaf_data.report.history import is_run
+    from pymaf_data.report import run_page, store_page
+    from pymaf_data.runs.folder import is_run
     from pymaf_data.storage import open_store
 
     folder = DataRoot.default().reports
     if is_run(options.path):
         out = options.out or _outside(options.path, folder / run_page.name_of(options.path))
         page = run_page.run_page(options.path, progress)
-        sheet = sheets.run_sheet(options.path, out.with_suffix(".png")) if options.sheet else None
-        return _written(page, out, "run", sheet)
+        return _written(page, out, "run")
     if not options.path.exists():
         raise NotAStore(
             f"{options.path} is not there",
@@ -73,8 +69,7 @@ def report(options: ReportOptions, progress: Progress | None = None) -> ReportRe
     store = open_store(options.path)
     out = options.out or _outside(options.path, folder / store_page.name_of(options.path))
     page = store_page.store_page(store, options.persons, progress)
-    sheet = sheets.store_sheet(store, out.with_suffix(".png")) if options.sheet else None
-    return _written(page, out, "store", sheet)
+    return _written(page, out, "store")
 
 
 def _outside(shown: Path, page: Path) -> Path:
@@ -92,12 +87,12 @@ def _outside(shown: Path, page: Path) -> Path:
     return page
 
 
-def _written(page: Page, out: Path, kind: Literal["store", "run"], sheet: Path | None) -> ReportReport:
+def _written(page: Page, out: Path, kind: Literal["store", "run"]) -> ReportReport:
     there = _head(out)
     write = shown_by(there) != page.shows
     if write:
         LocalFiles(out.parent).write({out.name: render(page)}, temporary="")
-    return ReportReport(path=out, kind=kind, bytes=out.stat().st_size, written=write, sheet=sheet)
+    return ReportReport(path=out, kind=kind, bytes=out.stat().st_size, written=write)
 
 
 def _head(path: Path) -> bytes:

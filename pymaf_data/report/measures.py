@@ -50,13 +50,13 @@ def _beta(number: int) -> Measure:
 
 MEASURES: tuple[Measure, ...] = (
     Measure(
-        key="box", title="Box side", unit="px", note="side of the person's square box in the picture", group="Picture"
+        key="box", title="Box side", unit="px", note="side of the person's square box in the image", group="Picture"
     ),
     Measure(
         key="outside",
         title="Box beyond the frame",
         unit="%",
-        note="share of the box that lies outside the picture",
+        note="share of the box that lies outside the image",
         group="Picture",
     ),
     Measure(
@@ -92,7 +92,7 @@ MEASURES: tuple[Measure, ...] = (
         key="heading",
         title="Torso heading",
         unit="°",
-        note="where the torso faces, seen from above: 0° the camera, 90° the picture's right, 180° away",
+        note="where the torso faces, seen from above: 0° the camera, 90° the image's right, 180° away",
         group="Posture",
         plot="rose",
     ),
@@ -100,7 +100,7 @@ MEASURES: tuple[Measure, ...] = (
         key="lean",
         title="Trunk lean",
         unit="°",
-        note="of the chest from the picture's vertical: 0° upright, 90° lying",
+        note="of the chest from the image's vertical: 0° upright, 90° lying",
         group="Posture",
     ),
     Measure(key="bend", title="Trunk bend", unit="°", note="of the chest against the pelvis", group="Posture"),

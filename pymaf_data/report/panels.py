@@ -1,4 +1,4 @@
-"""The panels of a contact sheet: each turns one thing that a store or a network knows into a picture.
+"""The panels of a contact sheet: each turns one thing that a store or a network knows into an image.
 
 Every panel is (P, P, 3) uint8 RGB with P = :data:`PANEL` pixels.
 """
@@ -26,7 +26,7 @@ _PAPER = 245
 
 
 def fit_into_panel(picture: Picture) -> tuple[Picture, NDArray[np.float64]]:
-    """The whole picture centred in a panel, and the affine (2, 3) from its continuous pixels to the panel's."""
+    """The whole image centred in a panel, and the affine (2, 3) from its continuous pixels to the panel's."""
     height, width = picture.shape[:2]
     scale = PANEL / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -38,14 +38,14 @@ def fit_into_panel(picture: Picture) -> tuple[Picture, NDArray[np.float64]]:
 
 
 def resize_panel(picture: Picture) -> Picture:
-    """A square picture at the panel's size."""
+    """A square image at the panel's size."""
     smooth = cv2.INTER_AREA if picture.shape[0] > PANEL else cv2.INTER_LINEAR
     resized = cv2.resize(picture, (PANEL, PANEL), interpolation=smooth)
     return np.asarray(resized, np.uint8)
 
 
 def draw_box(panel: Picture, box: NDArray[np.float64], affine: NDArray[np.float64]) -> Picture:
-    """The person's box (cx, cy, side in picture pixels) drawn on the picture's panel."""
+    """The person's box (cx, cy, side in image pixels) drawn on the image's panel."""
     centre, side = affine[:, :2] @ box[:2] + affine[:, 2], box[2] * affine[0, 0]
     corner = [tuple(round(value) for value in centre + sign * side / 2) for sign in (-1, 1)]
     drawn = panel.copy()

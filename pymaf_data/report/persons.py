@@ -1,6 +1,6 @@
 """What a store knows of its persons, as panels of a contact sheet.
 
-Columns: the original picture with the person's box (where the raw data is at hand), the stored crop with its keypoints,
+Columns: the original image with the person's box (where the raw data is at hand), the stored crop with its keypoints,
 the chosen fit over the crop and turned by 90°, the stored IUV map, and, where a network is asked, its body.
 """
 
@@ -16,11 +16,12 @@ import torch
 from numpy.typing import NDArray
 
 from pymaf_data.body import BodyModel
+from pymaf_data.datasets.images import Images, MissingImage
 from pymaf_data.fits.chosen import ChosenReader
 from pymaf_data.geometry.affines import apply, compose, resize
 from pymaf_data.geometry.cameras import Camera
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
-from pymaf_data.render import part_picture
+from pymaf_data.render import part_image
 from pymaf_data.report.panels import (
     PANEL,
     Picture,
@@ -33,13 +34,12 @@ from pymaf_data.report.panels import (
     side_view,
 )
 from pymaf_data.report.sheet import SheetRow
-from pymaf_data.sources.pictures import Hole, Pictures
 from pymaf_data.storage import Store
 
 logger = logging.getLogger(__name__)
 
 PICTURE, KEYPOINTS, FIT, SIDE, IUV, PREDICTION = (
-    "picture and box",
+    "image and box",
     "crop and keypoints",
     "chosen fit",
     "the fit from the side",
@@ -71,7 +71,7 @@ def person_rows(
         store: an ingested store; fits and maps are shown where it has them.
         rows: K rows of the store.
         body: the body of the fits; without it no fit is drawn.
-        raw: the raw data set's folder, for the original pictures.
+        raw: the raw data set's folder, for the original images.
         follow_links: take those that are links out of it.
         predictions: of the same K rows.
     """
@@ -82,8 +82,8 @@ def person_rows(
     result = [SheetRow(_caption(store, row)) for row in rows]
     if raw is not None:
         orientation = store.attrs.get("orientation", "ignore")
-        pictures = Pictures(raw, "", follow_links=follow_links, orientation=orientation)
-        _add_pictures(result, store, indices, pictures)
+        pictures = Images(raw, "", follow_links=follow_links, orientation=orientation)
+        _add_images(result, store, indices, pictures)
     _add_crops(result, store, indices, [resize_panel(crop) for crop in crops], planes)
     _add_fits(result, store, indices, body, planes)
     _add_maps(result, store, indices)
@@ -96,7 +96,7 @@ def person_rows(
 
 
 def present(store: Store, row: int) -> bool:
-    """Whether a row has a picture."""
+    """Whether a row has an image."""
     return bool(store.array("present")[row])
 
 
@@ -105,12 +105,12 @@ def _caption(store: Store, row: int) -> str:
     return f"row {row}: {name}, annotation {annotation}"
 
 
-def _add_pictures(result: list[SheetRow], store: Store, rows: NDArray[np.int64], pictures: Pictures) -> None:
+def _add_images(result: list[SheetRow], store: Store, rows: NDArray[np.int64], pictures: Images) -> None:
     boxes, sizes = store.array("box").rows(rows), store.array("image_size").rows(rows)
     for k, entry in enumerate(result):
         width, height = sizes[k].tolist()
         picture = pictures.load(store.rows[rows[k]][0], (width, height))
-        if isinstance(picture, Hole):
+        if isinstance(picture, MissingImage):
             entry.panels[PICTURE] = message_panel(str(picture))
             continue
         panel, affine = fit_into_panel(picture)
@@ -123,7 +123,7 @@ def _add_crops(
     keypoints = store.array("keypoints").rows(rows).astype(np.float64)
     for k, entry in enumerate(result):
         if not present(store, int(rows[k])):
-            entry.panels[KEYPOINTS] = message_panel("no picture")
+            entry.panels[KEYPOINTS] = message_panel("no image")
             continue
         moved = np.concatenate([apply(planes[k], keypoints[k, :, :2]), keypoints[k, :, 2:]], axis=1)
         entry.panels[KEYPOINTS] = draw_keypoints(crops[k], moved)
@@ -165,4 +165,4 @@ def _add_maps(result: list[SheetRow], store: Store, rows: NDArray[np.int64]) -> 
     for k, entry in enumerate(result):
         if rendered[k]:
             every_pixel = np.repeat(np.repeat(uv[k], block, axis=1), block, axis=2)
-            entry.panels[IUV] = resize_panel(part_picture(part[k], every_pixel.astype(np.float32) / 255))
+            entry.panels[IUV] = resize_panel(part_image(part[k], every_pixel.astype(np.float32) / 255))

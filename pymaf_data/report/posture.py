@@ -3,7 +3,7 @@
 Everything follows from joint rotations alone, so a report needs no body file. Rest is SMPL's T-pose: y up, facing +z,
 the left side at +x, arms along ±x, legs along −y. Camera space is x right, y down, z forward.
 
-    heading      0° faces the camera, 90° faces the picture's right, ±180° turns its back
+    heading      0° faces the camera, 90° faces the image's right, ±180° turns its back
     lean         of the chest's long axis from the vertical of camera space; 0° upright, 90° lying, 180° head down
     bend         of the chest against the pelvis, forwards, sideways or back
     knee, elbow  0° straight, as in the T-pose
@@ -55,7 +55,7 @@ def posture(pose: NDArray[np.floating]) -> dict[str, Angles]:
 
 
 def _heading(left: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of the body's left (K, 3): a body that faces the camera has it at the picture's right."""
+    """Of the body's left (K, 3): a body that faces the camera has it at the image's right."""
     return np.degrees(np.arctan2(left[:, 2], left[:, 0]))
 
 

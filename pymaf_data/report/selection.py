@@ -1,6 +1,6 @@
-"""Whose pictures a report shows: the worst and the best fits, the holes, and an even spread over the rest.
+"""Whose images a report shows: the worst and the best fits, who lacks something, an even spread over the rest.
 
-A page of ten thousand persons cannot hold ten thousand pictures; which ones it holds is a function of the store alone.
+A page of ten thousand persons cannot hold ten thousand images; which ones it holds is a function of the store alone.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from pymaf_data.report.gather import Table
 
 Places = NDArray[np.int64]
 
-_WORST, _BEST, _HOLES = 4, 8, 8  # one in so many of the pictures
+_WORST, _BEST, _MISSING = 4, 8, 8  # one in so many of the images
 
 
 def select(table: Table, count: int) -> Places:
-    """Places in the table of up to ``count`` persons with a picture, in order of importance: worst fits first.
+    """Places in the table of up to ``count`` persons with an image, in order of importance: worst fits first.
 
-    Persons without a picture have nothing to show and are left to the page's lists.
+    Persons without an image have nothing to show and are left to the page's lists.
     """
     shown = np.flatnonzero(table.picture)
     error = table.values["reprojection"][0, shown]
@@ -26,7 +26,7 @@ def select(table: Table, count: int) -> Places:
     ranked = known[np.argsort(-table.values["reprojection"][0, known], kind="stable")]
     holes = np.flatnonzero(table.holes & table.picture)
     first = np.concatenate(
-        [ranked[: count // _WORST], ranked[::-1][: count // _BEST], spread(holes, count // _HOLES)]
+        [ranked[: count // _WORST], ranked[::-1][: count // _BEST], spread(holes, count // _MISSING)]
     ).astype(np.int64)
     picked = first[np.sort(np.unique(first, return_index=True)[1])]
     rest = np.setdiff1d(shown, picked)

@@ -1,4 +1,4 @@
-"""The contact sheet: one row a person, one column a step of the road, as one PNG that eyes judge."""
+"""The contact sheet: one row a person, one column a step of the pipeline, as one PNG that eyes judge."""
 
 from __future__ import annotations
 

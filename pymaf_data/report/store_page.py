@@ -1,4 +1,4 @@
-"""The page of a store: its table as columns, its provenance, and pictures of some of its persons."""
+"""The page of a store: its table as columns, its provenance, and images of some of its persons."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ MOST_ROWS = 50_000
 """Persons whose columns a page holds, at most: 9 MB. Of larger stores it holds an even spread, and says so."""
 
 PERSONS = 400
-"""Persons with pictures, at most, where nothing else is asked for."""
+"""Persons with images, at most, where nothing else is asked for."""
 
 PICTURE_BYTES = 12_000_000
-"""What those pictures may take; in a page that is a third more."""
+"""What those images may take; in a page that is a third more."""
 
 _CHUNK = 16
 
 
 def store_page(store: Store, persons: int | None = None, progress: Progress | None = None) -> Page:
-    """Gather everything a page says of a store; pictures are drawn when the page is written.
+    """Gather everything a page says of a store; images are drawn when the page is written.
 
     Args:
         store: an ingested store.
-        persons: persons with pictures; by default :data:`PERSONS`, fewer where they exceed :data:`PICTURE_BYTES`.
+        persons: persons with images; by default :data:`PERSONS`, fewer where they exceed :data:`PICTURE_BYTES`.
         progress: told how many are drawn.
 
     Raises:

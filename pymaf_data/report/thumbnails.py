@@ -1,4 +1,4 @@
-"""The pictures of a page: a person's panels as WebP, drawn in batches so that memory stays small."""
+"""The images of a page: a person's panels as WebP, drawn in batches so that memory stays small."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from pymaf_data.config import StrictModel
 from pymaf_data.errors import UsageError
-from pymaf_data.fits.keypoints import KeypointOptions
+from pymaf_data.fits.fitter import KeypointOptions
 from pymaf_data.fits.opening import open_source
 from pymaf_data.fits.request import FitRequest
 from pymaf_data.paths import UserPath

@@ -2,9 +2,9 @@
 
     manifest, annotation file → selection → plan (rows, fixed) → store → shard by shard: decode, crop, encode, commit
 
-The plan is made before any picture is opened, so a picture that cannot be used leaves a hole and shifts nobody. A shard
+The plan is made before any image is opened, so an image that cannot be used shifts nobody. A shard
 exists when it is committed; running again makes those that are missing, after checking that options, annotations and
-the pictures of finished shards are still what they were. Memory holds the records, and the encoded crops of two shards.
+the images of finished shards are still what they were. Memory holds the records, and the encoded crops of two shards.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from pydantic import Field
 
 import pymaf_data
 from pymaf_data.config import StrictModel
+from pymaf_data.datasets import Images, Manifest, Selection, load_manifest, locate, read_coco
+from pymaf_data.datasets.images import MISSING, REASONS, WITHOUT_FILE
 from pymaf_data.digest import digest_file
 from pymaf_data.errors import RawDataCorrupt, RawDataMissing, StoreChanged
 from pymaf_data.geometry.affines import CROP_SIZE
 from pymaf_data.paths import DataRoot, UserPath
 from pymaf_data.progress import Progress
-from pymaf_data.sources import Manifest, Pictures, Selection, load_manifest, locate, read_coco
-from pymaf_data.sources.pictures import HOLES, REASONS, WITHOUT_FILE
 from pymaf_data.stages.ingest_shard import Mapper, ShardMaker, array_specs, input_digest
 from pymaf_data.storage import Plan, Provenance, StageWriter, Store, create_store, open_store
 
@@ -55,15 +55,15 @@ class IngestOptions(StrictModel):
     select: str | None = Field(default=None, description="a selection of the manifest; by default its own default")
     crop_size: int = Field(default=CROP_SIZE, ge=32, le=2048, description="side of the stored crop, S px")
     workers: int = Field(default_factory=available_cores, ge=1, description="threads; their number leaves no trace")
-    on_error: Literal["skip", "stop"] = Field(default="skip", description="what a damaged person or picture does")
+    on_error: Literal["skip", "stop"] = Field(default="skip", description="what a damaged person or image does")
     overwrite: bool = False
     break_lock: bool = False
     follow_links: bool = Field(default=False, description="take images that are links out of the raw data's folder")
     shard: int = Field(default=512, ge=1, description="persons per shard; smaller only for tests")
 
 
-class Holes(StrictModel):
-    """Persons whose picture could not be used: their rows stay, marked with the reason."""
+class MissingImages(StrictModel):
+    """Persons whose image could not be used: their rows stay, marked with the reason."""
 
     counts: dict[str, int] = Field(default_factory=dict, description="reason → persons")
     pictures: dict[str, str] = Field(default_factory=dict, description="image name → reason")
@@ -85,7 +85,7 @@ class IngestReport(StrictModel):
     adjusted: dict[str, int] = Field(
         default_factory=dict, description="what was taken otherwise than annotated: joints and boxes by reason"
     )
-    holes: Holes
+    holes: MissingImages
     shards: int
     shards_written: int
     licences: dict[str, str]
@@ -99,7 +99,7 @@ class IngestReport(StrictModel):
         kept, missing = self.counts["kept"], sum(self.holes.counts.values())
         if missing < kept:
             return
-        reasons = "; ".join(f"{count:,} × {HOLES[reason]}" for reason, count in self.holes.counts.items())
+        reasons = "; ".join(f"{count:,} × {MISSING[reason]}" for reason, count in self.holes.counts.items())
         raise RawDataCorrupt(
             f"not one of the {kept:,} persons of {self.dataset} {self.split} has an image: {reasons}. "
             f"The first, {next(iter(self.holes.pictures))}: {self.holes.cause}",
@@ -119,7 +119,7 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
         ConfigError, UsageError: no such data set, split or selection.
         RawDataMissing: the raw data is not there; the message says what belongs where and how to get it.
         RawDataCorrupt: the annotation file cannot be used, or something is damaged and ``on_error`` is "stop".
-        StoreChanged: the store was begun with other options, annotations, pictures or library versions.
+        StoreChanged: the store was begun with other options, annotations, images or library versions.
         StoreLocked, NotAStore, DiskFull: see :mod:`pymaf_data.storage`.
     """
     annotations = require_raw_data(options)
@@ -127,7 +127,7 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
     name, rule = manifest.selection(options.select)
     selection = read_coco(annotations, manifest, options.split, rule, stop=options.on_error == "stop", root=root)
     _require_persons(selection, annotations, rule.title)
-    pictures = Pictures(
+    pictures = Images(
         root,
         manifest.split(options.split).pictures,
         follow_links=options.follow_links,
@@ -154,7 +154,7 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
         listed=selection.listed,
         damaged=tuple(map(str, selection.damaged)),
         adjusted=selection.adjusted,
-        holes=_holes(open_store(final), selection, pictures),
+        holes=_missing_images(open_store(final), selection, pictures),
         shards=writer.shards,
         shards_written=written,
         licences=provenance.licences,
@@ -191,7 +191,7 @@ def _require_persons(selection: Selection, annotations: Path, title: str) -> Non
         )
 
 
-def _require_some_image(selection: Selection, pictures: Pictures, folder: Path) -> None:
+def _require_some_image(selection: Selection, pictures: Images, folder: Path) -> None:
     """Refuse to begin where not one image is there: the folder is not the right one, and a store would hold nothing.
 
     The first image that is there ends the search.
@@ -249,11 +249,11 @@ def _provenance(manifest: Manifest, split: str, name: str, selection: Selection)
 
 
 def _write(
-    writer: StageWriter, selection: Selection, pictures: Pictures, options: IngestOptions, progress: Progress | None
+    writer: StageWriter, selection: Selection, pictures: Images, options: IngestOptions, progress: Progress | None
 ) -> int:
     """Make and commit the missing shards; returns how many there were."""
     records, missing = selection.records, writer.missing()
-    _require_same_pictures(writer, selection, pictures)
+    _require_same_images(writer, selection, pictures)
     name_bytes = max(len(record.image_name.encode()) for record in records)
     maker = ShardMaker(pictures, options.crop_size, name_bytes, stop=options.on_error == "stop")
     done = len(records) - sum(len(records[writer.rows(k)]) for k in missing)
@@ -294,8 +294,8 @@ def _threads(workers: int) -> Iterator[Mapper]:
         cv2.setNumThreads(before)
 
 
-def _require_same_pictures(writer: StageWriter, selection: Selection, pictures: Pictures) -> None:
-    """Refuse to go on when pictures of finished shards came, went or changed size since they were read."""
+def _require_same_images(writer: StageWriter, selection: Selection, pictures: Images) -> None:
+    """Refuse to go on when images of finished shards came, went or changed size since they were read."""
     for k, commit in sorted(writer.committed().items()):
         span = writer.rows(k)
         records = selection.records[span]
@@ -309,19 +309,19 @@ def _require_same_pictures(writer: StageWriter, selection: Selection, pictures: 
         }
         named = ", ".join(f"{name} {what}" for name, what in list(changes.items())[:5])
         raise StoreChanged(
-            f"pictures of rows {span.start} to {span.stop - 1} are not those that shard {k} was made from: "
+            f"images of rows {span.start} to {span.stop - 1} are not those that shard {k} was made from: "
             + (f"{named}{' …' * (len(changes) > 5)}" if named else "a file has another size"),
             expected="the raw data that the store was begun with",
             action="restore it, write to another store with --out, or make this one again with --overwrite.",
         )
 
 
-def _holes(store: Store, selection: Selection, pictures: Pictures) -> Holes:
-    """Every hole of a store, whichever run left it."""
+def _missing_images(store: Store, selection: Selection, pictures: Images) -> MissingImages:
+    """Every missing image of a store, whichever run left it."""
     reasons = [REASONS[code] for code in store.array("reason")[:].tolist()]
     named = {name: reason for (name, _), reason in zip(store.rows, reasons, strict=True) if reason}
     counted = Counter(reason for reason in reasons if reason)
     first = selection.records[0]
     cause = "" if "" in reasons else str(pictures.load(first.image_name, first.image_size))
     counts = {reason: counted[reason] for reason in REASONS if counted[reason]}
-    return Holes(counts=counts, pictures=named, cause=cause)
+    return MissingImages(counts=counts, pictures=named, cause=cause)

@@ -1,6 +1,6 @@
-"""One shard of the stage ``ingest``: pictures to encoded crops, records to row arrays.
+"""One shard of the stage ``ingest``: images to encoded crops, records to row arrays.
 
-A picture is read and decoded once for all its persons in the shard. Decoding, warping and encoding release the
+An image is read and decoded once for all its persons in the shard. Decoding, warping and encoding release the
 interpreter lock, so threads share the work; results are taken in row order, which is why their number leaves no trace.
 """
 
@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pymaf_data.crop import make_crop
+from pymaf_data.datasets.images import REASONS, Images, MissingImage
+from pymaf_data.datasets.records import PersonRecord, joint3d_array, keypoint_arrays
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.geometry.affines import crop_affine
 from pymaf_data.geometry.joints import J24, J49
-from pymaf_data.sources.pictures import REASONS, Hole, Pictures
-from pymaf_data.sources.records import PersonRecord, joint3d_array, keypoint_arrays
 from pymaf_data.storage import ArraySpec, encode_jpeg
 
 logger = logging.getLogger(__name__)
@@ -62,8 +62,8 @@ def array_specs(crop_size: int, name_bytes: int, shard: int) -> tuple[ArraySpec,
     return pictures, *(ArraySpec(name, shape, dtype, inner) for name, (shape, dtype) in rows.items())
 
 
-def input_digest(records: Sequence[PersonRecord], pictures: Pictures) -> str:
-    """Digest of a shard's pictures by name and file size, which is what a later run can afford to look at again."""
+def input_digest(records: Sequence[PersonRecord], pictures: Images) -> str:
+    """Digest of a shard's images by name and file size, which is what a later run can afford to look at again."""
     names = sorted({record.image_name for record in records})
     return digest_json([[name, pictures.byte_count(name)] for name in names])
 
@@ -101,14 +101,14 @@ class ShardMaker:
     """Makes the arrays of any shard.
 
     Args:
-        pictures: where pictures are read.
+        images: where images are read.
         crop_size: S in pixels.
         name_bytes: L, bytes of the longest image name.
-        stop: raise at the first picture that cannot be used instead of leaving a hole.
+        stop: raise at the first image that cannot be used instead of counting it as missing.
         missing: filled on the way: reason → (images, persons, the first of them).
     """
 
-    pictures: Pictures
+    pictures: Images
     crop_size: int
     name_bytes: int
     stop: bool
@@ -125,14 +125,14 @@ class ShardMaker:
             advance: called with the number of persons done since the last call.
 
         Raises:
-            RawDataCorrupt: a picture cannot be used and ``stop`` is set.
+            RawDataCorrupt: an image cannot be used and ``stop`` is set.
         """
         crops: list[bytes] = []
         reason = np.zeros(len(records), np.uint8)
         black = encode_jpeg(np.zeros((self.crop_size, self.crop_size, 3), np.uint8))
         groups = [list(group) for _, group in groupby(records, key=lambda record: record.image_name)]
         for group, outcome in zip(groups, each(self._crops, groups), strict=True):
-            if isinstance(outcome, Hole):
+            if isinstance(outcome, MissingImage):
                 self._account_for(outcome, group)
                 reason[len(crops) : len(crops) + len(group)] = REASONS.index(outcome.reason)
                 outcome = [black] * len(group)
@@ -141,19 +141,19 @@ class ShardMaker:
         rows = row_arrays(records, self.crop_size, self.name_bytes)
         return {**rows, "image": crops, "present": reason == 0, "reason": reason}
 
-    def _crops(self, records: list[PersonRecord]) -> list[bytes] | Hole:
-        """The encoded crops of all persons on one picture."""
+    def _crops(self, records: list[PersonRecord]) -> list[bytes] | MissingImage:
+        """The encoded crops of all persons on one image."""
         picture = self.pictures.load(records[0].image_name, records[0].image_size)
-        if isinstance(picture, Hole):
+        if isinstance(picture, MissingImage):
             return picture
         return [encode_jpeg(make_crop(picture, record.box, self.crop_size)) for record in records]
 
-    def _account_for(self, hole: Hole, records: list[PersonRecord]) -> None:
+    def _account_for(self, hole: MissingImage, records: list[PersonRecord]) -> None:
         if self.stop:
             raise RawDataCorrupt(
                 f"{records[0].image_name}: {hole}",
                 expected="an intact JPEG, PNG or WebP of the annotated size, below the data set's folder",
-                action="fetch the picture again, or leave a counted hole with --on-error skip.",
+                action="fetch the image again, or count it as missing with --on-error skip.",
             )
         images, persons, first = self.missing.get(hole.reason, (0, 0, f"{records[0].image_name}: {hole}"))
         self.missing[hole.reason] = images + 1, persons + len(records), first

@@ -8,16 +8,16 @@
         path = writer.finish()
     open_store(path).array("image")[0]                            # (S, S, 3) uint8
 
-The normative text is ``schemas/store.md``. Rooms, lowest first: ``layout`` (names), ``shard`` (bytes and index
-arithmetic), ``jpeg``, ``specs`` (arrays and their encoding), ``files`` (durable input and output), ``commits`` and
-``plan`` (records), ``lock``, ``swap``, ``writer``, ``reader``, ``store``, ``create``; on these stand ``verify``,
-``inspect`` and ``gc``. ``codec`` is for zarr-python alone.
+The normative text is ``schemas/store.md``. Rooms, lowest first: ``shard`` (bytes and index arithmetic),
+``chunks`` (JPEG and Zstandard), ``specs`` (arrays and their encoding), ``files`` (durable input and output),
+``records`` (names, and sealed records under them), ``plan``, ``lock``, ``swap``, ``writer``, ``reader``, ``store``,
+``create``; on these stand ``verify``, ``inspect`` and ``gc``. ``codec`` is for zarr-python alone.
 """
 
+from pymaf_data.storage.chunks import encode_jpeg
 from pymaf_data.storage.create import create_store
 from pymaf_data.storage.gc import collect_garbage
 from pymaf_data.storage.inspect import inspect
-from pymaf_data.storage.jpeg import encode as encode_jpeg
 from pymaf_data.storage.plan import Plan, Provenance
 from pymaf_data.storage.reader import Array
 from pymaf_data.storage.specs import ArraySpec

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pymaf_data.errors import NotAStore, StoreError
-from pymaf_data.storage import commits, layout, swap
 from pymaf_data.storage import plan as plans
+from pymaf_data.storage import records, swap
 from pymaf_data.storage.files import LocalFiles, make_folder, sync, writing_to
-from pymaf_data.storage.layout import Generation
 from pymaf_data.storage.plan import Plan, Provenance
+from pymaf_data.storage.records import Generation
 from pymaf_data.storage.specs import ArraySpec
 from pymaf_data.storage.store import Store, open_store, require_store
 from pymaf_data.storage.writer import new_record
@@ -87,7 +87,7 @@ def _matching(root: Path, plan: Plan, provenance: Provenance) -> Store | None:
 
 
 def _ingested(store: Store) -> bool:
-    return any(info.stage == layout.INGEST and info.complete and info.current for info in store.stages())
+    return any(info.stage == records.INGEST and info.complete and info.current for info in store.stages())
 
 
 def _new(root: Path, plan: Plan, specs: Sequence[ArraySpec], provenance: Provenance) -> Store:
@@ -122,10 +122,10 @@ def _remove_abandoned(root: Path) -> None:
 
 
 def _write_skeleton(files: LocalFiles, plan: Plan, specs: Sequence[ArraySpec], provenance: Provenance) -> None:
-    temporary = layout.temporary(layout.INGEST)
-    files.write({layout.ROWS: [plan.rows_text()], layout.PLAN: [plan.sealed(provenance)]}, temporary)
-    key = Generation(layout.INGEST, plan.digest)
+    temporary = records.temporary(records.INGEST)
+    files.write({records.ROWS: [plan.rows_text()], records.PLAN: [plan.sealed(provenance)]}, temporary)
+    key = Generation(records.INGEST, plan.digest)
     record, metadata = new_record(plans.read_head(files), key, specs, {})
     files.write({name: [text] for name, text in metadata.items()}, temporary)
-    files.write({key.record: [commits.seal(record.model_dump(mode="json"))]}, temporary)
-    files.remove(layout.TEMPORARY)
+    files.write({key.record: [records.seal(record.model_dump(mode="json"))]}, temporary)
+    files.remove(records.TEMPORARY)

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pymaf_data.storage.layout import Generation
 from pymaf_data.storage.lock import StageLock
+from pymaf_data.storage.records import Generation
 from pymaf_data.storage.store import StageInfo, open_store
 
 

@@ -7,12 +7,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from pymaf_data.storage import layout, lock
+from pymaf_data.storage import lock, records
 from pymaf_data.storage.store import StageInfo, Store, open_store
 
 
 def inspect(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Describe a store: plan, provenance, holes, stages and the licences of everything that went in.
+    """Describe a store: plan, provenance, missing images, stages and the licences of everything that went in.
 
     Raises:
         NotAStore, StoreVersionError, StoreDamaged: as :func:`open_store`.
@@ -25,7 +25,7 @@ def inspect(path: str | os.PathLike[str]) -> dict[str, Any]:
         "path": str(Path(path)),
         **{key: head[key] for key in ("format_version", "dataset", "split", "persons", "shard")},
         "bytes": sum(stage["bytes"] for stage in stages),
-        "holes": _holes(store),
+        "holes": _missing_images(store),
         "counts": provenance["counts"],
         "expected": provenance["expected"],
         "licences": licences(store),
@@ -80,9 +80,9 @@ def _array_bytes(info: StageInfo) -> Counter[str]:
     return sizes
 
 
-def _holes(store: Store) -> dict[str, int]:
-    """Rows without a usable picture, by reason, among the finished shards."""
-    info = next((info for info in store.stages() if info.stage == layout.INGEST), None)
+def _missing_images(store: Store) -> dict[str, int]:
+    """Rows without a usable image, by reason, among the finished shards."""
+    info = next((info for info in store.stages() if info.stage == records.INGEST), None)
     if info is None or not {"present", "reason"} <= info.record.specs.keys():
         return {}
     names = store.attrs.get("reasons", [])

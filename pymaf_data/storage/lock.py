@@ -24,7 +24,7 @@ from typing import IO, Self
 from pydantic import BaseModel, Field, ValidationError
 
 from pymaf_data.errors import StoreDamaged, StoreLocked
-from pymaf_data.storage import layout
+from pymaf_data.storage import records
 from pymaf_data.storage.files import LocalFiles, make_folder, open_file, writing_to
 
 BEAT_SECONDS = 5.0
@@ -112,7 +112,7 @@ class StageLock:
     def __init__(self, root: Path, stage: str, break_lock: bool = False, wait: float = 0.0) -> None:
         self.root, self.stage = root, stage
         self._break, self._wait = break_lock, wait
-        self._path = root / layout.lock(stage)
+        self._path = root / records.lock(stage)
         self._stop = threading.Event()
         self._beat: threading.Thread | None = None
         self.token = ""
@@ -145,7 +145,7 @@ class StageLock:
                 if holder is not None:
                     _log.warning("taking over the lock of stage %s from %s", self.stage, holder)
                 # Only now is nobody else writing: what an interrupted run left unfinished can go.
-                LocalFiles(self.root).remove(layout.temporary(self.stage))
+                LocalFiles(self.root).remove(records.temporary(self.stage))
                 _write(handle, me)
         self.token = me.token
         return True
@@ -173,10 +173,10 @@ class StageLock:
 
 def release(root: Path, stage: str, token: str) -> None:
     """Free a lock and remove what is unfinished, if ``token`` still holds it; else both are another's."""
-    with writing_to(root), suppress(FileNotFoundError), _opened(root / layout.lock(stage)) as handle:
+    with writing_to(root), suppress(FileNotFoundError), _opened(root / records.lock(stage)) as handle:
         holder = _read(handle)
         if holder is not None and holder.token == token:
-            LocalFiles(root).remove(layout.temporary(stage))
+            LocalFiles(root).remove(records.temporary(stage))
             _write(handle, None)
 
 
@@ -212,14 +212,14 @@ def held(root: Path, stage: str, token: str) -> Iterator[None]:
 
 def holder_of(root: Path, stage: str) -> Holder | None:
     """Who holds the lock of a stage, dead or alive."""
-    with suppress(FileNotFoundError), _opened(root / layout.lock(stage), os.O_RDONLY) as handle:
+    with suppress(FileNotFoundError), _opened(root / records.lock(stage), os.O_RDONLY) as handle:
         return _read(handle)
     return None
 
 
 def living_holders(root: Path) -> dict[str, Holder]:
     """Stage → holder of every lock of a store that is held by a process that may still write."""
-    stages = [path.stem.replace("+", "/") for path in sorted((root / layout.LOCKS).glob("*.lock"))]
+    stages = [path.stem.replace("+", "/") for path in sorted((root / records.LOCKS).glob("*.lock"))]
     holders = ((stage, holder_of(root, stage)) for stage in stages)
     return {stage: holder for stage, holder in holders if holder is not None and holder.alive}
 

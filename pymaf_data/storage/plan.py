@@ -1,4 +1,4 @@
-"""The plan: what row i is and from what it is made, fixed before any picture is opened."""
+"""The plan: what row i is and from what it is made, fixed before any image is opened."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from pymaf_data.config import StrictModel
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import ConfigError, StoreChanged, StoreDamaged
-from pymaf_data.storage import commits, layout
+from pymaf_data.storage import records
 from pymaf_data.storage.files import Files
 
 _MEMBERS = {
@@ -54,7 +54,7 @@ class Plan(StrictModel):
     """Raw annotation file, relative to the data set's root → SHA-256."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Every option that shapes the arrays. No paths."""
-    shard: int = Field(default=layout.DEFAULT_SHARD, ge=1)
+    shard: int = Field(default=records.DEFAULT_SHARD, ge=1)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -89,10 +89,10 @@ class Plan(StrictModel):
         """The content of ``plan.json``."""
         content = {
             **self.head,
-            "format_version": layout.FORMAT_VERSION,
+            "format_version": records.FORMAT_VERSION,
             "provenance": provenance.model_dump(mode="json"),
         }
-        return commits.seal(content)
+        return records.seal(content)
 
 
 def read_head(files: Files) -> dict[str, Any]:
@@ -103,15 +103,15 @@ def read_head(files: Files) -> dict[str, Any]:
         StoreVersionError: another major version.
     """
     try:
-        head = commits.unseal(files.read(layout.PLAN), layout.PLAN, ACTION)
+        head = records.unseal(files.read(records.PLAN), records.PLAN, ACTION)
     except FileNotFoundError:
-        raise StoreDamaged(f"{layout.PLAN} is missing", action=ACTION) from None
-    layout.check_version(head.get("format_version"), layout.PLAN)
+        raise StoreDamaged(f"{records.PLAN} is missing", action=ACTION) from None
+    records.check_version(head.get("format_version"), records.PLAN)
     if (
         not all(isinstance(head.get(key), kind) for key, kind in _MEMBERS.items())
         or min(head["persons"], head["shard"]) < 1
     ):
-        raise StoreDamaged(f"{layout.PLAN} lacks a member, or holds one of another kind", action=ACTION)
+        raise StoreDamaged(f"{records.PLAN} lacks a member, or holds one of another kind", action=ACTION)
     return head
 
 
@@ -122,11 +122,11 @@ def read_rows(files: Files, head: dict[str, Any]) -> list[tuple[str, int]]:
         StoreDamaged: the file is not the one the plan names.
     """
     try:
-        text = files.read(layout.ROWS)
+        text = files.read(records.ROWS)
     except FileNotFoundError:
         text = b""
     if hashlib.sha256(text).hexdigest() != head["rows_sha256"]:
-        raise StoreDamaged(f"{layout.ROWS} is missing or damaged", action=ACTION)
+        raise StoreDamaged(f"{records.ROWS} is missing or damaged", action=ACTION)
     return [(name, number) for name, number in map(json.loads, text.splitlines())]
 
 
@@ -137,7 +137,7 @@ def require_same(files: Files, plan: Plan, store: str) -> None:
         StoreChanged: naming what differs, old value first.
     """
     stored = read_head(files)
-    if commits.plan_digest(stored) == plan.digest:
+    if records.plan_digest(stored) == plan.digest:
         return
     rows = read_rows(files, stored)
     found = [*differences(stored, plan.head), *_row_differences(rows, plan)]
@@ -197,7 +197,7 @@ def parse_provenance(head: dict[str, Any]) -> Provenance:
         StoreDamaged: it is not one.
     """
     try:
-        return Provenance.parse(head.get("provenance"), layout.PLAN)
+        return Provenance.parse(head.get("provenance"), records.PLAN)
     except ConfigError as error:
         raise StoreDamaged(error.found, action=ACTION) from None
 
@@ -207,4 +207,4 @@ def root_attributes(head: dict[str, Any]) -> dict[str, Any]:
     provenance = dict(head["provenance"])
     own = provenance.pop("attributes")
     kept = {key: head[key] for key in ("format_version", "dataset", "split", "persons", "shard", "options")}
-    return {**own, "format": layout.FORMAT, **kept, "provenance": provenance}
+    return {**own, "format": records.FORMAT, **kept, "provenance": provenance}

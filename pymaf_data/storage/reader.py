@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from pymaf_data.errors import ShapeError, StoreChanged, StoreIncomplete
-from pymaf_data.storage import commits
-from pymaf_data.storage.commits import Commit, StageRecord
+from pymaf_data.storage import records
 from pymaf_data.storage.files import Files
+from pymaf_data.storage.records import Commit, StageRecord
 from pymaf_data.storage.shard import Bytes, Grid, damaged, decode_index, open_chunk
 from pymaf_data.storage.specs import ArraySpec, decode_chunk_into
 
@@ -131,7 +131,7 @@ class Array:
             raise StoreIncomplete(
                 f"{self.name}: shard {shard} (rows {span.start} to {span.stop - 1}) is not finished",
                 expected=f"all {self.grid.shards} shards; {len(self._views)} are there",
-                action=f"run {commits.command(self._record.stage)} again: it does what is missing.",
+                action=f"run {records.command(self._record.stage)} again: it does what is missing.",
             )
         where = self._file(shard)
         spans = decode_index(view, self.grid, shard, where)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pymaf_data.errors import ShapeError
-from pymaf_data.storage import jpeg, zstd
+from pymaf_data.storage import chunks
 from pymaf_data.storage.shard import Bytes, Grid
 
 Codec = Literal["zstd", "jpeg"]
@@ -50,14 +50,14 @@ class ArraySpec:
                 f"array {self.name!r} of {self.dtype} {self.shape_per_row}",
                 expected=f"a name like 'crop_affine', sizes of at least 1, a type among {', '.join(_TYPES)}",
             )
-        if self.codecs == "jpeg" and not self._is_picture:
+        if self.codecs == "jpeg" and not self._is_image:
             raise ShapeError(
                 f"array {self.name!r} {self.shape_per_row} {self.dtype}, inner chunk {self.inner_chunk}, as jpeg",
                 expected="(H, W, 3) uint8 with one row per inner chunk",
             )
 
     @property
-    def _is_picture(self) -> bool:
+    def _is_image(self) -> bool:
         shape = self.shape_per_row
         return len(shape) == 3 and shape[2] == 3 and self.dtype == "uint8" and self.inner_chunk == 1
 
@@ -123,10 +123,10 @@ def group_metadata(attributes: dict[str, Any]) -> bytes:
 
 def _inner_codecs(spec: ArraySpec, little: dict[str, Any]) -> list[dict[str, Any]]:
     if spec.codecs == "jpeg":
-        parameters = {"quality": jpeg.QUALITY, "subsampling": jpeg.SUBSAMPLING}
+        parameters = {"quality": chunks.QUALITY, "subsampling": chunks.SUBSAMPLING}
         return [{"name": "pymaf_data.jpeg", "configuration": parameters}, {"name": "crc32c"}]
     values = little if spec.stored_dtype.itemsize > 1 else {"name": "bytes"}
-    compressor = {"name": "zstd", "configuration": {"level": zstd.LEVEL, "checksum": False}}
+    compressor = {"name": "zstd", "configuration": {"level": chunks.ZSTD_LEVEL, "checksum": False}}
     return [values, compressor, {"name": "crc32c"}]
 
 
@@ -150,13 +150,13 @@ def encode_rows(spec: ArraySpec, values: np.ndarray) -> list[bytes]:
             expected=f"{spec.dtype} (rows, {', '.join(map(str, spec.shape_per_row))})",
         )
     if spec.codecs == "jpeg":
-        return [jpeg.encode(picture) for picture in values]
+        return [chunks.encode_jpeg(image) for image in values]
     short = -len(values) % spec.inner_chunk
     if short:
         values = np.concatenate([values, np.zeros((short, *spec.shape_per_row), values.dtype)])
     plain = np.ascontiguousarray(values, dtype=spec.stored_dtype).reshape(-1).view(np.uint8)
     size = spec.inner_chunk * math.prod(spec.shape_per_row) * spec.stored_dtype.itemsize
-    return [zstd.encode(plain[start : start + size]) for start in range(0, plain.size, size)]
+    return [chunks.encode_zstd(plain[start : start + size]) for start in range(0, plain.size, size)]
 
 
 def decode_chunk_into(spec: ArraySpec, data: Bytes, out: np.ndarray, where: str) -> None:
@@ -166,6 +166,6 @@ def decode_chunk_into(spec: ArraySpec, data: Bytes, out: np.ndarray, where: str)
         StoreDamaged: it does not decode to that many bytes. ``where`` names it.
     """
     if spec.codecs == "jpeg":
-        jpeg.decode_into(data, out[0], where)
+        chunks.decode_jpeg_into(data, out[0], where)
         return
-    zstd.decode_into(data, out, where)
+    chunks.decode_zstd_into(data, out, where)

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from pymaf_data.errors import NotAStore, StoreDamaged, StoreIncomplete, UsageError
-from pymaf_data.storage import commits, layout, plan
-from pymaf_data.storage.commits import Commit, StageRecord
+from pymaf_data.storage import plan, records
 from pymaf_data.storage.files import LocalFiles
-from pymaf_data.storage.layout import Generation
 from pymaf_data.storage.lock import StageLock
 from pymaf_data.storage.reader import Array
+from pymaf_data.storage.records import Commit, Generation, StageRecord
 from pymaf_data.storage.specs import ArraySpec
 from pymaf_data.storage.swap import previous_of
 from pymaf_data.storage.writer import StageWriter, begin_stage
@@ -116,7 +115,7 @@ class Store:
         Raises:
             StoreIncomplete: none is there, or several and none is complete.
         """
-        layout.check_stage(stage)
+        records.check_stage(stage)
         found = [info for info in self._generations if info.stage == stage]
         chosen = [info for info in found if info.current] or found
         if len(chosen) == 1:
@@ -125,7 +124,7 @@ class Store:
         raise StoreIncomplete(
             f"{self.path} holds {state} of stage {stage}",
             expected="one complete generation, or a single one",
-            action=f"run {commits.command(stage)} on it.",
+            action=f"run {records.command(stage)} on it.",
         )
 
     def array(self, name: str) -> Array:
@@ -183,10 +182,10 @@ def open_store(path: str | os.PathLike[str]) -> Store:
     require_store(root)
     files = LocalFiles(root)
     head = plan.read_head(files)
-    pointers = commits.read_pointers(files)  # before what they point to, which was there before them
+    pointers = records.read_pointers(files)  # before what they point to, which was there before them
     infos = []
-    for record in commits.read_records(files, head):
-        committed = commits.read_commits(files, record)
+    for record in records.read_records(files, head):
+        committed = records.read_commits(files, record)
         for commit in committed.values():
             _check_sizes(files, record, commit)
         infos.append(StageInfo(record, committed, pointers.get(record.stage) == record.generation))
@@ -210,11 +209,11 @@ def require_store(root: Path) -> None:
     except StoreDamaged:
         version = _root_version(root)
         if version is not None:
-            layout.check_version(version, str(root))
-        elif not os.path.lexists(root / layout.PLAN):
+            records.check_version(version, str(root))
+        elif not os.path.lexists(root / records.PLAN):
             raise NotAStore(
                 f"{root} is a folder, but not a pymaf-data store",
-                expected=f"{layout.ROOT_METADATA} with the attribute format = {layout.FORMAT!r}",
+                expected=f"{records.ROOT_METADATA} with the attribute format = {records.FORMAT!r}",
                 action="give the path of a store (by custom <dataset>-<split>.zarr).",
             ) from None
 
@@ -222,8 +221,8 @@ def require_store(root: Path) -> None:
 def _root_version(root: Path) -> object:
     """The format version that the root group claims; None where it claims to be no store."""
     try:
-        attributes = json.loads(LocalFiles(root).read(layout.ROOT_METADATA))["attributes"]
-        return attributes["format_version"] if attributes["format"] == layout.FORMAT else None
+        attributes = json.loads(LocalFiles(root).read(records.ROOT_METADATA))["attributes"]
+        return attributes["format_version"] if attributes["format"] == records.FORMAT else None
     except (FileNotFoundError, StoreDamaged, ValueError, KeyError, TypeError, RecursionError):
         return None
 
@@ -240,11 +239,11 @@ def _check_pointers(pointers: dict[str, str], infos: Sequence[StageInfo]) -> Non
     known = {(info.stage, info.generation) for info in infos}
     for stage, generation in pointers.items():
         if (stage, generation) not in known:
-            key = layout.current(stage)
+            key = records.current(stage)
             raise StoreDamaged(
-                f"{key} points to generation {generation[: layout.SHORT]!r}, which is not there",
+                f"{key} points to generation {generation[: records.SHORT]!r}, which is not there",
                 expected="a generation of this store",
-                action=commits.record_action(key, stage),
+                action=records.record_action(key, stage),
             )
 
 
@@ -258,5 +257,5 @@ def _check_sizes(files: LocalFiles, record: StageRecord, commit: Commit) -> None
             raise StoreDamaged(
                 f"{key} is missing" if size < 0 else f"{key} holds {size} bytes",
                 expected=f"the {expected.size} bytes that were committed",
-                action=commits.commit_action(record.key.commit(commit.shard), record.stage),
+                action=records.commit_action(record.key.commit(commit.shard), record.stage),
             )

@@ -16,7 +16,7 @@ import shutil
 from pathlib import Path
 
 from pymaf_data.errors import StoreLocked
-from pymaf_data.storage import layout, lock
+from pymaf_data.storage import lock, records
 from pymaf_data.storage.files import sync
 
 _log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def settle(root: Path, token: str) -> Path:
         final.rename(previous_of(final))
     root.rename(final)
     sync(final.parent)
-    lock.release(final, layout.INGEST, token)
+    lock.release(final, records.INGEST, token)
     shutil.rmtree(previous_of(final), ignore_errors=True)
     _log.info("swapped the new store in at %s", final)
     return final

@@ -16,9 +16,9 @@ from typing import Any, Literal
 from pymaf_data.config import StrictModel
 from pymaf_data.errors import StoreDamaged
 from pymaf_data.progress import Progress
-from pymaf_data.storage import commits, layout, plan
-from pymaf_data.storage.commits import Commit, Current, FileSum, StageRecord
+from pymaf_data.storage import plan, records
 from pymaf_data.storage.files import LocalFiles
+from pymaf_data.storage.records import Commit, Current, FileSum, StageRecord
 from pymaf_data.storage.shard import decode_index, open_chunk
 from pymaf_data.storage.store import require_store
 
@@ -66,7 +66,7 @@ class _Check:
 
     def __init__(self, files: LocalFiles, progress: Progress | None) -> None:
         self.files, self.progress = files, progress
-        self.known: set[str] = {layout.PLAN, layout.ROWS}
+        self.known: set[str] = {records.PLAN, records.ROWS}
         self.planned: set[str] = set()  # shard files that a run in progress may have written
         self.head: dict[str, Any] | None = None
         self.blind = False  # a record is unreadable: what belongs to it cannot be told from foreign files
@@ -75,22 +75,22 @@ class _Check:
         keys, unread = self._walk()
         yield from unread
         yield from self._plan()
-        records = []
-        for key, stage in self._named(layout.STAGES):
-            record, found = self._sealed(key, StageRecord, stage, commits.record_action)
-            problems = list(commits.record_problems(key, record, self.head)) if record and self.head else []
+        whole = []
+        for key, stage in self._named(records.STAGES):
+            record, found = self._sealed(key, StageRecord, stage, records.record_action)
+            problems = list(records.record_problems(key, record, self.head)) if record and self.head else []
             yield from found
             for problem in problems:
-                action = commits.record_action(key, stage)
+                action = records.record_action(key, stage)
                 yield Finding(kind="damaged", where=key, problem=problem, action=action)
             if record is None or problems:
                 self.blind = True
             else:
-                records.append(record)
+                whole.append(record)
                 yield from self._record(record)
-        done, total = 0, sum(record.shards for record in records)
+        done, total = 0, sum(record.shards for record in whole)
         complete = set()
-        for record in records:
+        for record in whole:
             shards = yield from self._commits(record, done, total)
             done += record.shards
             if shards == set(range(record.shards)):
@@ -118,17 +118,17 @@ class _Check:
             self.head = plan.read_head(self.files)
             rows = plan.read_rows(self.files, self.head)
         except StoreDamaged as error:
-            yield Finding(kind="damaged", where=layout.PLAN, problem=error.found, action=error.action)
+            yield Finding(kind="damaged", where=records.PLAN, problem=error.found, action=error.action)
             return
         if len(rows) != self.head["persons"] or any(a >= b for a, b in pairwise(rows)):
             problem = "its rows are not strictly increasing, or not as many as the plan says"
-            yield Finding(kind="damaged", where=layout.ROWS, problem=problem, action=plan.ACTION)
+            yield Finding(kind="damaged", where=records.ROWS, problem=problem, action=plan.ACTION)
 
     def _sealed(
-        self, key: str, model: type[commits.Model], stage: str, action: Callable[[str, str], str]
-    ) -> tuple[commits.Model | None, list[Finding]]:
+        self, key: str, model: type[records.Model], stage: str, action: Callable[[str, str], str]
+    ) -> tuple[records.Model | None, list[Finding]]:
         try:
-            return commits.read(self.files, key, model, action(key, stage)), []
+            return records.read(self.files, key, model, action(key, stage)), []
         except StoreDamaged as error:
             return None, [Finding(kind="damaged", where=key, problem=error.found, action=error.action)]
         except FileNotFoundError:
@@ -140,7 +140,7 @@ class _Check:
             yield from self._metadata(record, name, digest)
 
     def _metadata(self, record: StageRecord, name: str, digest: str) -> Iterator[Finding]:
-        action = f"run {commits.command(record.stage)} again with the same options: it writes the file anew."
+        action = f"run {records.command(record.stage)} again with the same options: it writes the file anew."
         try:
             if hashlib.sha256(self.files.read(name)).hexdigest() != digest:
                 problem = "its SHA-256 is not the one in the stage record"
@@ -152,29 +152,29 @@ class _Check:
 
     def _named(self, folder: str, below: str = "") -> Iterator[tuple[str, str]]:
         """(file, stage) of the records in a folder; what is not named like one stays a stranger."""
-        for key, stage in commits.record_keys(self.files, folder, below, unread=lambda *_: None):
+        for key, stage in records.record_keys(self.files, folder, below, unread=lambda *_: None):
             self.known.add(key)
             yield key, stage
 
     def _orphans(self) -> Iterator[Finding]:
         """Commits whose stage record is gone."""
         missing = set()
-        for key, stage in self._named(layout.COMMITS):
-            record = f"{layout.STAGES}/{stage}/{key.split('/')[-2]}.json"
+        for key, stage in self._named(records.COMMITS):
+            record = f"{records.STAGES}/{stage}/{key.split('/')[-2]}.json"
             if record not in self.known:
                 missing.add((record, stage))
         for record, stage in sorted(missing):
             self.blind = True
             problem = "the commits of this generation are there, its record is not"
-            yield Finding(kind="missing", where=record, problem=problem, action=commits.record_action(record, stage))
+            yield Finding(kind="missing", where=record, problem=problem, action=records.record_action(record, stage))
 
     def _commits(self, record: StageRecord, done: int, total: int) -> Generator[Finding, None, set[int]]:
         """Check every commit and its shards; returns the shards that are committed, whole or not."""
         shards = set()
         for name, spec in record.specs.items():
             self.planned |= {record.key.shard_file(name, k, spec.axes) for k in range(record.shards)}
-        for key, _ in self._named(layout.COMMITS, record.key.commits):
-            commit, found = self._sealed(key, Commit, record.stage, commits.commit_action)
+        for key, _ in self._named(records.COMMITS, record.key.commits):
+            commit, found = self._sealed(key, Commit, record.stage, records.commit_action)
             yield from found
             if commit is not None:
                 shards.add(commit.shard)
@@ -184,9 +184,9 @@ class _Check:
         return shards
 
     def _commit(self, key: str, record: StageRecord, commit: Commit) -> Iterator[Finding]:
-        action, specs = commits.commit_action(key, record.stage), record.specs
-        if not commits.agrees(key, commit, record):
-            yield Finding(kind="damaged", where=key, problem=commits.DISAGREES, action=action)
+        action, specs = records.commit_action(key, record.stage), record.specs
+        if not records.agrees(key, commit, record):
+            yield Finding(kind="damaged", where=key, problem=records.DISAGREES, action=action)
             return
         for spec in specs.values():
             name = record.key.shard_file(spec.name, commit.shard, spec.axes)
@@ -209,21 +209,21 @@ class _Check:
             open_chunk(view, span, lambda: name)
 
     def _pointers(self, complete: set[tuple[str, str]]) -> Iterator[Finding]:
-        for key, stage in self._named(layout.CURRENT):
-            pointer, found = self._sealed(key, Current, stage, commits.record_action)
+        for key, stage in self._named(records.CURRENT):
+            pointer, found = self._sealed(key, Current, stage, records.record_action)
             yield from found
             if pointer is not None and (pointer.stage != stage or (stage, pointer.generation) not in complete):
                 problem = "it points to a generation that is not complete"
-                action = commits.record_action(key, stage)
+                action = records.record_action(key, stage)
                 yield Finding(kind="damaged", where=key, problem=problem, action=action)
 
     def _strangers(self, keys: list[str]) -> Iterator[Finding]:
         for key in keys:
             if key.endswith("/"):
                 continue  # an empty folder is nothing
-            if key in self.known or (key.startswith(f"{layout.LOCKS}/") and key.endswith(".lock")):
+            if key in self.known or (key.startswith(f"{records.LOCKS}/") and key.endswith(".lock")):
                 continue
-            if key.startswith(f"{layout.TEMPORARY}/") or key in self.planned:
+            if key.startswith(f"{records.TEMPORARY}/") or key in self.planned:
                 problem = "an interrupted run, or one at work, left it; nothing reads it"
                 action = "nothing, or run the interrupted command again: it replaces or removes it."
                 yield Finding(kind="leftover", where=key, problem=problem, action=action)
@@ -242,5 +242,5 @@ def _incomplete(record: StageRecord, shards: set[int]) -> Finding:
         kind="incomplete",
         where=f"stage {record.stage}, generation {record.key.short}",
         problem=f"{len(shards)} of {record.shards} shards are finished",
-        action=f"run {commits.command(record.stage)} again: it does what is missing.",
+        action=f"run {records.command(record.stage)} again: it does what is missing.",
     )

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from pymaf_data.errors import ShapeError, StoreChanged, StoreIncomplete
-from pymaf_data.storage import commits, jpeg, layout, lock, plan, swap
-from pymaf_data.storage.commits import Commit, Current, FileSum, StageRecord
+from pymaf_data.storage import chunks, lock, plan, records, swap
 from pymaf_data.storage.files import LocalFiles, require_space
-from pymaf_data.storage.layout import Generation
+from pymaf_data.storage.records import Commit, Current, FileSum, Generation, StageRecord
 from pymaf_data.storage.shard import encode_shard
 from pymaf_data.storage.specs import ArraySpec, array_metadata, encode_rows, group_metadata
 
@@ -47,7 +46,7 @@ class StageWriter:
 
     def committed(self) -> dict[int, Commit]:
         """The shards that exist, with their ``input_digest``."""
-        return commits.read_commits(LocalFiles(self.root), self.record)
+        return records.read_commits(LocalFiles(self.root), self.record)
 
     def missing(self) -> list[int]:
         """The shards that are still to be written."""
@@ -60,7 +59,7 @@ class StageWriter:
         Args:
             shard: its number.
             data: for every array (rows of the shard, *shape_per_row) of exactly the specified type, or the already
-                encoded inner chunks in row order (``encode_jpeg`` for pictures), without checksums.
+                encoded inner chunks in row order (``encode_jpeg`` for images), without checksums.
             input_digest: digest of what the shard was made from.
 
         Raises:
@@ -82,10 +81,10 @@ class StageWriter:
             files={name: FileSum.of(part) for name, part in parts.items()},
         )
         with lock.held(self.root, key.stage, self.token):
-            files.write(parts, layout.temporary(key.stage))
+            files.write(parts, records.temporary(key.stage))
         with lock.held(self.root, key.stage, self.token):
             files.write(
-                {key.commit(shard): [commits.seal(commit.model_dump(mode="json"))]}, layout.temporary(key.stage)
+                {key.commit(shard): [records.seal(commit.model_dump(mode="json"))]}, records.temporary(key.stage)
             )
 
     def finish(self) -> Path:
@@ -104,10 +103,10 @@ class StageWriter:
                 expected=f"all {self.shards}",
                 action="write them first.",
             )
-        pointer = commits.seal(Current(stage=key.stage, generation=key.digest).model_dump())
+        pointer = records.seal(Current(stage=key.stage, generation=key.digest).model_dump())
         with lock.held(self.root, key.stage, self.token):
-            _write_where_different(LocalFiles(self.root), {layout.current(key.stage): pointer}, key.stage)
-        return swap.settle(self.root, self.token) if key.stage == layout.INGEST else self.root
+            _write_where_different(LocalFiles(self.root), {records.current(key.stage): pointer}, key.stage)
+        return swap.settle(self.root, self.token) if key.stage == records.INGEST else self.root
 
     def _encode(self, shard: int, data: ShardData) -> dict[str, list[bytes]]:
         specs = self.record.specs
@@ -134,7 +133,7 @@ def _chunks(spec: ArraySpec, values: np.ndarray | Sequence[bytes], rows: int, co
         raise ShapeError(f"array {spec.name} in {len(values)} encoded chunks", expected=f"{count} for the shard")
     if spec.codecs == "jpeg":
         for i, chunk in enumerate(values):
-            jpeg.check(chunk, spec.shape_per_row, f"array {spec.name}, encoded chunk {i}")
+            chunks.check_jpeg(chunk, spec.shape_per_row, f"array {spec.name}, encoded chunk {i}")
     return values
 
 
@@ -147,10 +146,10 @@ def begin_stage(
     token: str,
 ) -> StageWriter:
     """See :meth:`Store.stage`; ``head`` is the plan's."""
-    if key.stage == layout.INGEST and key.digest != commits.plan_digest(head):
+    if key.stage == records.INGEST and key.digest != records.plan_digest(head):
         raise StoreChanged(
             f"stage ingest of generation {key.short}",
-            expected=f"the plan's digest, {commits.plan_digest(head)} (Plan.digest)",
+            expected=f"the plan's digest, {records.plan_digest(head)} (Plan.digest)",
         )
     with lock.held(root, key.stage, token):
         writer = StageWriter(root, _begun(LocalFiles(root), head, key, specs, attributes), token)
@@ -165,10 +164,10 @@ def _begun(
 ) -> StageRecord:
     """The record of a generation, written together with its metadata where they are not yet there."""
     record, metadata = new_record(head, key, specs, attributes)
-    sealed = {key.record: commits.seal(record.model_dump(mode="json"))}
+    sealed = {key.record: records.seal(record.model_dump(mode="json"))}
     try:
-        action = commits.record_action(key.record, key.stage)
-        stored = commits.read(files, key.record, StageRecord, action)
+        action = records.record_action(key.record, key.stage)
+        stored = records.read(files, key.record, StageRecord, action)
         if stored.specs != record.specs or stored.attributes != record.attributes:
             _refuse_other(key, stored, record)
     except FileNotFoundError:
@@ -186,8 +185,8 @@ def new_record(
     persons, shard = int(head["persons"]), int(head["shard"])
     for spec in specs:
         spec.grid(persons, shard)
-    own = plan.root_attributes(head) if key.stage == layout.INGEST else attributes
-    metadata = {f"{group}/zarr.json": group_metadata({}) for group in layout.parent_groups(key)}
+    own = plan.root_attributes(head) if key.stage == records.INGEST else attributes
+    metadata = {f"{group}/zarr.json": group_metadata({}) for group in records.parent_groups(key)}
     metadata[f"{key.group}/zarr.json".lstrip("/")] = group_metadata(own)
     for spec in specs:
         metadata[f"{key.array(spec.name)}/zarr.json"] = array_metadata(spec, persons, shard)
@@ -197,7 +196,7 @@ def new_record(
         persons=persons,
         shard=shard,
         arrays=tuple(spec.to_json() for spec in specs),
-        attributes={} if key.stage == layout.INGEST else attributes,
+        attributes={} if key.stage == records.INGEST else attributes,
         metadata={name: hashlib.sha256(text).hexdigest() for name, text in metadata.items()},
     )
     return record, metadata
@@ -224,7 +223,7 @@ def _write_where_different(files: LocalFiles, items: Mapping[str, bytes], stage:
         if not same:
             changed[key] = [data]
     if changed:
-        files.write(changed, layout.temporary(stage))
+        files.write(changed, records.temporary(stage))
 
 
 def _short(shards: list[int]) -> str:

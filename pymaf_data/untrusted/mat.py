@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,18 +41,38 @@ def read_mat(path: Path, names: Iterable[str]) -> dict[str, Any]:
         RawDataCorrupt: it cannot be opened, is no v5 file, is damaged, or lacks a variable.
     """
     wanted, data = tuple(names), read_whole(path)
-    try:
+    with _damage_of(path, f"a v5 file with {', '.join(wanted)}."):
         found = _Reader(data).variables(frozenset(wanted))
         absent = [name for name in wanted if name not in found]
         if absent:
             raise ValueError(f"it lacks {', '.join(absent)}")
+    return {name: found[name] for name in wanted}
+
+
+def count_variables(path: Path) -> int:
+    """How many variables a file holds, each of which is there to its end; none is read.
+
+    Raises:
+        RawDataCorrupt: it cannot be opened, is no v5 file, is cut off, or holds none.
+    """
+    data = read_whole(path)
+    with _damage_of(path, "a v5 file with variables."):
+        count = _Reader(data).count()
+        if count == 0:
+            raise ValueError("it holds no variable")
+    return count
+
+
+@contextmanager
+def _damage_of(path: Path, expected: str) -> Iterator[None]:
+    try:
+        yield
     except _MALFORMED as error:
         raise RawDataCorrupt(
             f"{path} cannot be read as a Matlab file: {str(error)[:200] or type(error).__name__}",
-            expected=f"a v5 file with {', '.join(wanted)}.",
+            expected=expected,
             action="fetch the file again, or save it in Matlab with `save(name, '-v7')`.",
         ) from None
-    return {name: found[name] for name in wanted}
 
 
 class _Part:
@@ -95,9 +116,19 @@ class _Reader:
         self._order = _byte_order(data)
         self._data, self._bounds = data, Bounds(len(data))
 
+    def count(self) -> int:
+        part, number = self._elements(), 0
+        while part:
+            part.element()
+            number += 1
+        return number
+
+    def _elements(self) -> _Part:
+        return _Part(memoryview(self._data)[128:], self._order)
+
     def variables(self, wanted: frozenset[str]) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        part = _Part(memoryview(self._data)[128:], self._order)
+        part = self._elements()
         while part and len(found) < len(wanted):
             kind, body = part.element()
             if kind == _COMPRESSED:

@@ -10,7 +10,7 @@ import pytest
 
 from pymaf_data.cli.app import run
 from pymaf_data.cli.ingest import lines
-from pymaf_data.stages.ingest import Holes, IngestReport
+from pymaf_data.stages.ingest import IngestReport, MissingImages
 from pymaf_data.storage import open_store
 
 
@@ -49,7 +49,7 @@ def test_the_account_is_printed(
         "and 1 more",
         "6 images and 12 annotations, not the whole split",
         "28,344",
-        "2 of the kept persons are holes",
+        "2 of the kept persons have no image",
         "train2014/000000000005.jpg: missing_picture",
         "licence of annotations: CC BY 4.0",
         "Attribution License · 4 photographs, 7 persons",
@@ -157,7 +157,7 @@ def test_the_count_is_compared_only_with_the_whole_split(kept: int, whole: bool,
         whole=whole,
         listed=(82783, 185316),
         damaged=(),
-        holes=Holes(),
+        holes=MissingImages(),
         shards=56,
         shards_written=56,
         licences={},

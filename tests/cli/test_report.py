@@ -56,11 +56,11 @@ def test_by_default_every_store_has_its_page_and_keeps_its_bytes(root: Path) -> 
     assert call("--persons", "2").count("nothing to do") == 2
 
 
-def test_one_page_where_it_is_wanted_with_a_sheet_beside_it(root: Path, tmp_path: Path) -> None:
+def test_one_page_where_it_is_wanted(root: Path, tmp_path: Path) -> None:
     out = tmp_path / "mine.html"
-    text = call(str(root / "stores" / "one-train.zarr"), "--out", str(out), "--persons", "1", "--sheet")
+    text = call(str(root / "stores" / "one-train.zarr"), "--out", str(out), "--persons", "1")
     assert str(out) in text
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.html", "mine.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.html"]
     with pytest.raises(UsageError, match="--out names one page"):
         call("--out", str(out))
 

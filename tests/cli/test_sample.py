@@ -37,11 +37,11 @@ def test_a_sample_is_written_and_told(tmp_path: Path) -> None:
         "--direct",
     ]
     told = called(*arguments)
-    assert "train: 1 pictures" in told
+    assert "train: 1 images" in told
     assert "1 of them with all 12 body keypoints" in told
     for part in ("families:", "box sides:", "partly hidden", f"sample in {tmp_path / 'out'}"):
         assert part in told
-    assert "1 pictures were there already" in called(*arguments)
+    assert "1 images were there already" in called(*arguments)
     report = json.loads(called(*arguments, "--json"))
     assert report["splits"][0]["complete"] == report["splits"][0]["pictures"] == 1
     asked = json.loads((tmp_path / "out/sample.json").read_text())["splits"]["train"]

@@ -16,11 +16,11 @@ BODY12 = range(5, 17)
 
 
 class CocoSet:
-    """Pictures and annotations of one split below ``root``.
+    """Images and annotations of one split below ``root``.
 
     Args:
         root: the folder to write.
-        seed: of the pictures' noise.
+        seed: of the images' noise.
         split: ``train`` or ``val``.
     """
 
@@ -36,7 +36,7 @@ class CocoSet:
         self.categories: list[Any] = [{"id": 1, "name": "person", "keypoints": list(COCO17.joints)}]
 
     def picture(self, width: int = 96, height: int = 72, **changes: Any) -> dict[str, Any]:
-        """Draw one more picture (smoothed noise) and list it."""
+        """Draw one more image (smoothed noise) and list it."""
         number = len(self.images) + 1
         entry = {"id": number, "file_name": f"{number:012d}.jpg", "width": width, "height": height, "license": 1}
         self.images.append(entry | changes)
@@ -45,7 +45,7 @@ class CocoSet:
         return self.images[-1]
 
     def person(self, image: dict[str, Any], **changes: Any) -> dict[str, Any]:
-        """Annotate one more person, all 17 joints visible at whole pixels, on a picture."""
+        """Annotate one more person, all 17 joints visible at whole pixels, on an image."""
         x, y = self.random.integers(0, image["width"], 17), self.random.integers(0, image["height"], 17)
         entry = {
             "id": 100 + len(self.annotations),

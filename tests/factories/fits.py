@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from pymaf_data.body import BodyModel
-from pymaf_data.fits.keypoints import KeypointFitter
-from pymaf_data.fits.keypoints.limits import ANGLES, HIGH, LOW
-from pymaf_data.fits.keypoints.objective import State
-from pymaf_data.fits.keypoints.prior import ARM, LEGS, NECK, SPINE
+from pymaf_data.fits.fitter import KeypointFitter
+from pymaf_data.fits.fitter.limits import ANGLES, HIGH, LOW
+from pymaf_data.fits.fitter.objective import State
+from pymaf_data.fits.fitter.prior import ARM, LEGS, NECK, SPINE
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.table import Fits
 from pymaf_data.geometry.cameras import Camera, full_frame
@@ -94,7 +94,7 @@ def _annotated(pixels: np.ndarray, joints: np.ndarray) -> Persons:
 
 
 def make_store(path: Path, persons: Persons, shard: int = 4) -> Store:
-    """A store of these persons, as ``ingest`` would leave it, with black pictures."""
+    """A store of these persons, as ``ingest`` would leave it, with black images."""
     rows = tuple(zip(persons.names.tolist(), persons.annotation_id.tolist(), strict=True))
     specs = array_specs(32, max(len(name) for name, _ in rows), shard)
     plan = Plan(dataset="sample", split="train", rows=rows, shard=shard)

@@ -1,4 +1,4 @@
-"""Whole stores of invented persons, made in a second: every stage, holes of every kind, names that nobody trusts."""
+"""Whole stores of invented persons, made in a second: every stage, rows that lack something, hostile names."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from pymaf_data.body import BodyModel
+from pymaf_data.datasets.images import REASONS as MISSING
 from pymaf_data.digest import digest_json
 from pymaf_data.fits.choice import Rule, choice_specs
 from pymaf_data.fits.table import REASONS, fit_specs
@@ -16,7 +17,6 @@ from pymaf_data.geometry.affines import crop_affine
 from pymaf_data.geometry.cameras import Camera, full_frame
 from pymaf_data.geometry.joints import COCO17, J49
 from pymaf_data.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
-from pymaf_data.sources.pictures import REASONS as HOLES
 from pymaf_data.stages.ingest_shard import array_specs
 from pymaf_data.stages.iuv_shard import map_specs
 from pymaf_data.storage import Plan, Provenance, Store, create_store, encode_jpeg, open_store
@@ -27,7 +27,7 @@ COCO = [J49.index(name) for name in COCO17.joints]
 
 
 def turned(yaw: np.ndarray) -> np.ndarray:
-    """(N, 3) root rotations of upright bodies that face the camera at 0° and the picture's right at 90°."""
+    """(N, 3) root rotations of upright bodies that face the camera at 0° and the image's right at 90°."""
     upright = axis_angle_to_matrix(torch.tensor([np.pi, 0.0, 0.0], dtype=torch.float64))
     turn = axis_angle_to_matrix(torch.tensor(np.stack([0 * yaw, -np.radians(yaw), 0 * yaw], -1)))
     return matrix_to_axis_angle(turn @ upright).numpy()
@@ -42,7 +42,7 @@ def invented_store(
     dataset: str = "invented",
     split: str = "train",
 ) -> Store:
-    """A store with picture holes (every 50th row), fit holes (every 40th), a hostile name (row 0) and IUV maps."""
+    """A store without some images (every 50th row) and fits (every 40th), with a hostile name (row 0) and IUV maps."""
     rng = np.random.default_rng(seed)
     rows = [(f"train2014/{number:012d}.jpg", 1000 + number) for number in range(persons)]
     rows[0] = (HOSTILE, 1000)
@@ -54,7 +54,7 @@ def invented_store(
         expected={"kept": persons + 2},
         versions={"pymaf-data": "0"},
         licences={"pictures": "CC0 1.0 <b>no markup</b>"},
-        attributes={"reasons": list(HOLES), "title": "invented persons"},
+        attributes={"reasons": list(MISSING), "title": "invented persons"},
     )
     store = create_store(path, plan, specs, provenance)
     _write(store, "ingest", plan.digest, specs, people, {}, _pictures(rng, persons))

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from pymaf_data.body import BodyModel, load_body
-from pymaf_data.fits.keypoints import KeypointFitter, KeypointOptions
+from pymaf_data.fits.fitter import KeypointFitter, KeypointOptions
 
 
 @pytest.fixture(scope="session", autouse=True)

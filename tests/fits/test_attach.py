@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from pymaf_data.body import BodyModel
 from pymaf_data.cli import attach_fits as cli
 from pymaf_data.errors import FitError, StoreIncomplete, UsageError
-from pymaf_data.fits.keypoints import KeypointOptions, SearchOptions
+from pymaf_data.fits.fitter import KeypointOptions, SearchOptions
 from pymaf_data.fits.persons import Persons
 from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
 from pymaf_data.storage import StageWriter, Store, open_store, verify

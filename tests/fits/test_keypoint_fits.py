@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from pymaf_data.body import BodyModel
-from pymaf_data.fits.keypoints import KeypointFitter, KeypointOptions, worst_violation
+from pymaf_data.fits.fitter import KeypointFitter, KeypointOptions, worst_violation
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.reprojection import joints49, measure
 from pymaf_data.fits.table import REASONS, Fits
@@ -109,7 +109,7 @@ def test_measures_of_the_truth_are_zero_and_the_camera_projects_it(body: BodyMod
     assert measured.reprojection.max() < 1e-3  # keypoints are float32
     assert measured.solvable.all()
     assert np.isfinite(measured.weak_residual).all()
-    assert measured.weak_residual.min() > 0.05  # a camera at 5000 px is not the picture's
+    assert measured.weak_residual.min() > 0.05  # a camera at 5000 px is not the image's
 
 
 def test_fits_taken_out_leave_nothing_that_looks_real() -> None:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from pymaf_data.fits.keypoints import KeypointFitter, limit_violation, worst_violation
-from pymaf_data.fits.keypoints.limits import ANGLES, FLIP_ORDER, FLIP_SIGNS, GROUPS, HIGH, LOW, swing_twist
-from pymaf_data.fits.keypoints.objective import State
+from pymaf_data.fits.fitter import KeypointFitter, limit_violation, worst_violation
+from pymaf_data.fits.fitter.limits import ANGLES, FLIP_ORDER, FLIP_SIGNS, GROUPS, HIGH, LOW, swing_twist
+from pymaf_data.fits.fitter.objective import State
 from pymaf_data.geometry.joints import SMPL24
 from pymaf_data.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from pymaf_data.body import BodyModel
-from pymaf_data.fits.keypoints import KeypointFitter
-from pymaf_data.fits.keypoints.flips import LIMBS, flip_limb
-from pymaf_data.fits.keypoints.limits import ANGLES, FLIP_ORDER, FLIP_SIGNS
-from pymaf_data.fits.keypoints.objective import Objective, Observation, State
-from pymaf_data.fits.keypoints.prior import PosePrior
-from pymaf_data.fits.keypoints.solver import solve
+from pymaf_data.fits.fitter import KeypointFitter
+from pymaf_data.fits.fitter.flips import LIMBS, flip_limb
+from pymaf_data.fits.fitter.limits import ANGLES, FLIP_ORDER, FLIP_SIGNS
+from pymaf_data.fits.fitter.objective import Objective, Observation, State
+from pymaf_data.fits.fitter.prior import PosePrior
+from pymaf_data.fits.fitter.solver import solve
 from pymaf_data.geometry.joints import J24
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 

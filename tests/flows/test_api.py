@@ -203,7 +203,7 @@ def test_a_command_imports_its_own_stage_alone() -> None:
     )
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert "pymaf_data.stages.ingest" in loaded
-    others = ("torch", "pymaf_data.stages.sample", "pymaf_data.stages.render_iuv", "pymaf_data.model.training")
+    others = ("torch", "pymaf_data.world.sample", "pymaf_data.stages.render_iuv", "pymaf_data.model.training")
     assert not set(others) & set(loaded)
 
 

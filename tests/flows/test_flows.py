@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("prefect", reason="Prefect is not installed (extra: flows)")
 
-ROAD = """
+PIPELINE = """
 name: tiny
 sample: {persons: 3, seed: 5}
 ingest: [{dataset: sample}]
@@ -45,7 +45,7 @@ def test_prefect_and_direct_give_the_same_bytes_and_leave_nothing(
     tmp_path: Path, run: Any, environment: Any, processes_of: Any
 ) -> None:
     recipe = tmp_path / "tiny.yaml"
-    recipe.write_text(ROAD)
+    recipe.write_text(PIPELINE)
     direct = run(recipe, tmp_path / "direct", "--direct")
     assert direct.returncode == 0, direct.stderr
     flow = run(recipe, tmp_path / "flow")
@@ -99,7 +99,7 @@ def test_only_transient_errors_are_tried_again() -> None:
 
 def test_a_server_that_does_not_answer_is_a_message(tmp_path: Path) -> None:
     recipe = tmp_path / "tiny.yaml"
-    recipe.write_text(ROAD)
+    recipe.write_text(PIPELINE)
     command = [sys.executable, "-c", "from pymaf_data.cli import main; main()", "run", str(recipe)]
     environment = os.environ | {"PYMAF_DATA_ROOT": str(tmp_path), "PREFECT_API_URL": "http://127.0.0.1:9/api"}
     result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)

@@ -13,7 +13,8 @@ from types import ModuleType
 
 import pytest
 
-from pymaf_data.model import checkpoint as checkpoints
+from pymaf_data.runs import checkpoints
+from pymaf_data.runs.folder import CHECKPOINT
 
 Start = Callable[..., "subprocess.Popen[str]"]
 Gone = Callable[..., list[str]]
@@ -24,7 +25,7 @@ COMMAND = [sys.executable, "-c", "from pymaf_data.cli import main; main()"]
 SLOW = """
 import sys, time
 from pathlib import Path
-import pymaf_data.stages.sample as stage
+import pymaf_data.world.sample as stage
 
 begun = Path(sys.argv.pop())
 
@@ -223,5 +224,5 @@ def test_train_saves_at_sigterm_however_often_it_comes(
     _, err = process.communicate(timeout=600)
     assert process.returncode == 143, err
     assert "the same command goes on" in err
-    assert checkpoints.read(tmp_path / "runs" / "pymaf" / checkpoints.FILE).step >= 1
+    assert checkpoints.read(tmp_path / "runs" / "pymaf" / CHECKPOINT).step >= 1
     assert gone(tmp_path) == []

@@ -170,8 +170,8 @@ def _read_truth(folder: Path) -> Any:
 
 
 def _write_run(folder: Path) -> Iterator[Path]:
-    from pymaf_data.report.history import History, HistoryLine
-    from pymaf_data.report.snapshots import Snapshot, SnapshotFolder
+    from pymaf_data.runs.history import History, HistoryLine
+    from pymaf_data.runs.snapshots import Snapshot, SnapshotFolder
 
     history = History(folder, 0)
     for step in (1, 2):
@@ -185,8 +185,8 @@ def _write_run(folder: Path) -> Iterator[Path]:
 
 
 def _read_run(folder: Path) -> Any:
-    from pymaf_data.report.history import read_history
-    from pymaf_data.report.snapshots import SnapshotFolder
+    from pymaf_data.runs.history import read_history
+    from pymaf_data.runs.snapshots import SnapshotFolder
 
     return read_history(folder), SnapshotFolder(folder).read(1)
 
@@ -202,7 +202,7 @@ def _write_checkpoint(folder: Path) -> Iterator[Path]:
 
 
 def _read_checkpoint(folder: Path) -> Any:
-    from pymaf_data.model.checkpoint import load_tensors
+    from pymaf_data.runs.checkpoints import load_tensors
 
     return load_tensors(folder / "checkpoint.pt")
 
@@ -215,8 +215,8 @@ def _write_annotations(folder: Path) -> Iterator[Path]:
 
 
 def _read_annotations(folder: Path) -> Any:
-    from pymaf_data.sources.coco import read_coco
-    from pymaf_data.sources.manifest import load_manifest
+    from pymaf_data.datasets.coco import read_coco
+    from pymaf_data.datasets.manifest import load_manifest
 
     manifest = load_manifest("coco")
     (path,) = (folder / "raw" / "annotations").iterdir()
@@ -235,16 +235,16 @@ def _write_yaml(package: str, name: str) -> Callable[[Path], Iterator[Path]]:
 
 
 def _read_manifest(folder: Path) -> Any:
-    from pymaf_data.sources.manifest import load_manifest
+    from pymaf_data.datasets.manifest import load_manifest
 
     return load_manifest(folder / "file.yaml")
 
 
 def _read_recipe(folder: Path) -> Any:
     from pymaf_data.paths import DataRoot
-    from pymaf_data.recipe import load_recipe, road
+    from pymaf_data.recipe import load_recipe, pipeline
 
-    return road(load_recipe(str(folder / "file.yaml")), DataRoot(folder))
+    return pipeline(load_recipe(str(folder / "file.yaml")), DataRoot(folder))
 
 
 def _write_images(folder: Path) -> Iterator[Path]:
@@ -258,9 +258,9 @@ def _write_images(folder: Path) -> Iterator[Path]:
 
 
 def _read_images(folder: Path) -> Any:
-    from pymaf_data.sources.pictures import Pictures
+    from pymaf_data.datasets.images import Images
 
-    images = Pictures(folder, ".")
+    images = Images(folder, ".")
     return [images.load(name, (32, 24)) for name in ("a.jpg", "b.png", "c.webp")]
 
 

@@ -12,7 +12,6 @@ from pymaf_data.geometry.cameras import (
     Camera,
     full_frame,
     orthographic_view,
-    translation_of,
     weak_of_translation,
     weak_to_camera,
 )
@@ -45,14 +44,16 @@ def test_the_docstring_example() -> None:
     assert round(camera.depth(point).item(), 2) == 49.80
 
 
+def published_translation(pi: torch.Tensor) -> torch.Tensor:
+    return torch.stack([pi[:, 1], pi[:, 2], 2 * 5000 / (224 * pi[:, 0] + 1e-9)], -1)
+
+
 def test_weak_camera_is_the_published_formula(rng: torch.Generator) -> None:
     pi, points = random_pi(rng), random_points(rng)
-    depth = 2 * 5000 / (224 * pi[:, 0] + 1e-9)
-    t = torch.stack([pi[:, 1], pi[:, 2], depth], -1)
+    t = published_translation(pi)
     moved = points + t[:, None]
     published = 5000 * moved[..., :2] / moved[..., 2:] + 112
     torch.testing.assert_close(weak_to_camera(pi).project(points), published, rtol=1e-12, atol=1e-10)
-    torch.testing.assert_close(translation_of(pi), t)
     torch.testing.assert_close(weak_of_translation(t), pi, rtol=1e-12, atol=1e-12)
 
 
@@ -89,12 +90,12 @@ def test_the_stored_crops_camera_has_the_documented_focal_length(rng: torch.Gene
     crop = weak_to_camera(pi).warped(affines.invert(affines.crop_to_view(size)))
     focal = 5000 * size / (224 * boxes.CROP_RATIO)
     K = torch.tensor([[focal, 0, size / 2], [0, focal, size / 2], [0, 0, 1]], dtype=torch.float64).expand(B, 3, 3)
-    torch.testing.assert_close(crop.matrix, full_frame(K, translation_of(pi)).matrix, rtol=1e-12, atol=1e-8)
-    torch.testing.assert_close(crop.project(points), full_frame(K, translation_of(pi)).project(points))
+    torch.testing.assert_close(crop.matrix, full_frame(K, published_translation(pi)).matrix, rtol=1e-12, atol=1e-8)
+    torch.testing.assert_close(crop.project(points), full_frame(K, published_translation(pi)).project(points))
 
 
 def test_a_native_camera_and_its_view_agree_to_float64(rng: torch.Generator) -> None:
-    """Full frame → view → back to the picture, and the view through the stored crop."""
+    """Full frame → view → back to the image, and the view through the stored crop."""
     points, box = random_points(rng), random_boxes(rng)
     K = torch.tensor([[1200.0, 0, 320], [0, 1200, 240], [0, 0, 1]], dtype=torch.float64).expand(B, 3, 3)
     native = full_frame(K, torch.tensor([[0.3, -0.1, 6.0]], dtype=torch.float64).expand(B, 3))

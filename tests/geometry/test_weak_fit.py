@@ -23,7 +23,7 @@ def cost(pi: torch.Tensor, joints: torch.Tensor, seen: torch.Tensor, weights: to
     return (weights * (weak_to_camera(pi).project(joints) - seen).square().sum(-1)).sum(-1) / weights.sum(-1)
 
 
-def test_the_camera_that_took_the_picture_is_found_exactly(scene) -> None:
+def test_the_camera_that_took_the_image_is_found_exactly(scene) -> None:
     fit = fit_weak_camera(*scene)
     assert fit.valid.all()
     assert (fit.pi - PI).abs().max() < 1e-12

@@ -1,4 +1,4 @@
-"""A small store made by hand: pictures with markers at keypoints, fits of the free body, rendered maps."""
+"""A small store made by hand: images with markers at keypoints, fits of the free body, rendered maps."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def persons(body: BodyModel) -> Persons:
 def make_store(
     persons: Persons, body: BodyModel, atlas: Atlas, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., Store]:
-    """Build a store; ``iuv_shards`` leaves out maps, ``absent`` rows have no picture, ``unfitted`` rows no fit.
+    """Build a store; ``iuv_shards`` leaves out maps, ``absent`` rows have no image, ``unfitted`` rows no fit.
 
     ``ingested`` and ``fitted`` add or replace arrays of their stages; ``kind`` is that of the native cameras.
     """
@@ -125,7 +125,7 @@ def store(make_store: Callable[..., Store]) -> Store:
 
 
 def picture(seed: int) -> np.ndarray:
-    """A smooth picture (H, W, 3) uint8."""
+    """A smooth image (H, W, 3) uint8."""
     noise = np.random.default_rng(seed).uniform(0, 255, (14, 20, 3)).astype(np.float32)
     return cv2.resize(noise, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC).clip(0, 255).astype(np.uint8)
 

@@ -1,4 +1,4 @@
-"""One transform for all: what a batch says about pictures, keypoints, pose, camera and maps agrees."""
+"""One transform for all: what a batch says about images, keypoints, pose, camera and maps agrees."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_shapes_and_types_are_the_documented_ones(store, body, atlas) -> None:
         "has_turn": ((20,), flags),
         "drawn_pose": ((20, 24, 3, 3), single),
         "drawn_camera": ((20, 3, 4), torch.float64),
-        "drawn_parallel": ((20,), flags),
+        "drawn_orthographic": ((20,), flags),
         "flip": ((20,), flags),
         "row": ((20,), torch.int64),
     }
@@ -51,7 +51,7 @@ def test_shapes_and_types_are_the_documented_ones(store, body, atlas) -> None:
 
 
 def test_a_smaller_view_shows_the_same_and_says_the_same(store, body, atlas) -> None:
-    """Pictures and maps change their size; numbers go on speaking of the view at 224 px."""
+    """Images and maps change their size; numbers go on speaking of the view at 224 px."""
     shared = LoaderOptions(workers=0)
     whole, half = (
         Loader([store], body, atlas, shared.model_copy(update=sizes)).batch(ROWS)
@@ -60,7 +60,7 @@ def test_a_smaller_view_shows_the_same_and_says_the_same(store, body, atlas) -> 
     assert half.image.shape == (20, 3, 112, 112)
     assert half.part.shape == (20, 28, 28)
     reduced = torch.nn.functional.avg_pool2d(whole.image.float(), 2)
-    # A shift of half a pixel would show as several levels at the pictures' slopes; resampling differs by less.
+    # A shift of half a pixel would show as several levels at the images' slopes; resampling differs by less.
     assert (half.image.float() - reduced).abs().mean() < 1.0
     assert (half.image.float() - reduced).mean().abs() < 0.2
     for name in ("keypoints", "pose", "betas", "camera", "drawn_pose"):

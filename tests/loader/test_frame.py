@@ -123,7 +123,17 @@ def test_what_draws_maps_is_the_same_in_both_frames(perspective, body, atlas) ->
         loader_of(perspective, body, atlas, frame=frame, augmentation=AugmentationOptions()).batch(ROWS)
         for frame in ("view", "camera")
     )
-    for name in ("drawn_pose", "drawn_camera", "drawn_parallel", "part", "uv", "flip", "image", "keypoints", "betas"):
+    for name in (
+        "drawn_pose",
+        "drawn_camera",
+        "drawn_orthographic",
+        "part",
+        "uv",
+        "flip",
+        "image",
+        "keypoints",
+        "betas",
+    ):
         assert torch.equal(getattr(view, name), getattr(camera, name)), name
     assert not torch.equal(view.pose, camera.pose)
 

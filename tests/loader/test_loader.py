@@ -69,7 +69,7 @@ def test_length_last_batch_and_skipping(store, body, atlas) -> None:
     assert [len(batch) for batch in dropping.epoch(0)] == [6] * len(dropping)
 
 
-def test_rows_without_a_picture_are_never_drawn(make_store, body, atlas) -> None:
+def test_rows_without_an_image_are_never_drawn(make_store, body, atlas) -> None:
     loader = Loader([make_store(absent=(0, 7))], body, atlas, LoaderOptions(batch_size=6))
     assert loader.rows.tolist() == [row for row in range(20) if row not in (0, 7)]
     assert np.flatnonzero(loader.labels.has_fit).tolist() == loader.rows.tolist()
@@ -140,7 +140,7 @@ def test_maps_of_the_former_form_are_refused(make_store, body, atlas) -> None:
         Loader([open_store(store.path)], body, atlas, LoaderOptions())
 
 
-def test_a_damaged_picture_stops_the_epoch_and_is_named(make_store, body: BodyModel, atlas) -> None:
+def test_a_damaged_image_stops_the_epoch_and_is_named(make_store, body: BodyModel, atlas) -> None:
     store = make_store()
     shard = store.path / "image" / "c" / "1" / "0" / "0" / "0"
     content = bytearray(shard.read_bytes())
@@ -172,7 +172,7 @@ def test_at_most_as_many_batches_are_made_ahead_as_asked(store, body, atlas) -> 
     epoch.close()
 
 
-def test_no_store_or_no_picture_is_an_error(make_store, body, atlas) -> None:
+def test_no_store_or_no_image_is_an_error(make_store, body, atlas) -> None:
     with pytest.raises(UsageError):
         Loader([], body, atlas, LoaderOptions())
     with pytest.raises(StoreIncomplete, match="none of 20 persons"):

@@ -1,6 +1,6 @@
-"""End to end: markers drawn at keypoints of pictures lie where the loader's keypoints say.
+"""End to end: markers drawn at keypoints of images lie where the loader's keypoints say.
 
-Picture → stored crop → JPEG → store → augmented view, for boxes small, large and across the border. This is the oracle
+Image → stored crop → JPEG → store → augmented view, for boxes small, large and across the border. This is the oracle
 that finds a half pixel lost anywhere on the way.
 """
 
@@ -22,7 +22,7 @@ LIMIT = 0.15  # pixels of the 224 view; found: 0.06 at worst, 0.014 in the media
 
 
 def marker(centre: np.ndarray, sigma: float) -> np.ndarray:
-    """A picture (H, W, 3) with a Gaussian spot at a continuous position."""
+    """An image (H, W, 3) with a Gaussian spot at a continuous position."""
     image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     low = np.maximum(np.floor(centre - 5 * sigma).astype(int), 0)
     high = np.minimum(np.ceil(centre + 5 * sigma).astype(int), [WIDTH, HEIGHT])
@@ -39,7 +39,7 @@ def marked(tmp_path_factory):
     rng = np.random.default_rng(5)
     side = np.exp(rng.uniform(np.log(40), np.log(1800), PERSONS))
     sigma = np.maximum(1.0, 2.5 * side / 224)
-    # The marker lies well inside the picture, the box anywhere about it.
+    # The marker lies well inside the image, the box anywhere about it.
     room = np.minimum(4 * sigma, HEIGHT / 2 - 1)[:, None]
     point = room + rng.uniform(0, 1, (PERSONS, 2)) * ([WIDTH, HEIGHT] - 2 * room)
     away = rng.uniform(0, 60, PERSONS) * side / 224

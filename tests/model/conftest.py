@@ -90,7 +90,7 @@ def free_body() -> Any:
 
 @pytest.fixture(scope="session")
 def make_batch(free_body: Any) -> Callable[..., Any]:
-    """``make_batch(B, seed=0)``: B fully labelled persons; pictures are noise, everything else agrees."""
+    """``make_batch(B, seed=0)``: B fully labelled persons; images are noise, everything else agrees."""
     from pymaf_data.geometry.affines import resize
     from pymaf_data.geometry.cameras import weak_to_camera
     from pymaf_data.geometry.rotations import axis_angle_to_matrix
@@ -125,7 +125,7 @@ def make_batch(free_body: Any) -> Callable[..., Any]:
             has_turn=yes,
             drawn_pose=pose,
             drawn_camera=weak_to_camera(camera.double()).warped(resize(224, iuv.part.shape[-1])).matrix,
-            drawn_parallel=~yes,
+            drawn_orthographic=~yes,
             flip=~yes,
             row=torch.arange(B),
         )
@@ -139,6 +139,6 @@ def shallow() -> Iterator[None]:
     from pymaf_data.model import state_dicts
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pymaf_data.model.resnet.STAGES", (1, 1, 1, 1))
+        patch.setattr("pymaf_data.model.networks.resnet.STAGES", (1, 1, 1, 1))
         patch.setitem(state_dicts._RESNETS, ("conv3", (1, 1, 1, 1)), "ResNet-50")  # what the released one is told by
         yield

@@ -17,11 +17,11 @@ from torch import nn
 
 from pymaf_data.loader import Batch, LoaderOptions
 from pymaf_data.model import LossOptions, ModelOptions, OptimizerOptions, PyMAF, TrainOptions
-from pymaf_data.model.iuv_head import IUVLogits
 from pymaf_data.model.losses import pymaf_losses
+from pymaf_data.model.networks.iuv_head import IUVLogits
+from pymaf_data.model.networks.pymaf import Prediction, PyMAFOutput
+from pymaf_data.model.networks.regressor import Parameters
 from pymaf_data.model.optimisation import learning_rate, make_optimizer, set_rate
-from pymaf_data.model.pymaf import Prediction, PyMAFOutput
-from pymaf_data.model.regressor import Parameters
 
 B, S = 3, 4
 COARSE = [0, 1, 1, 2, 3, 4, 5, 6, 7, 6, 7, 8, 9, 8, 9, 10, 11, 10, 11, 12, 13, 12, 13, 14, 14]

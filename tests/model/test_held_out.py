@@ -14,7 +14,7 @@ from pymaf_data.model import TrainOptions, train
 from pymaf_data.model.options import ValidationOptions
 from pymaf_data.model.training import with_held_out
 from pymaf_data.paths import VARIABLE, DataRoot
-from pymaf_data.storage import layout
+from pymaf_data.storage import records
 
 
 @pytest.fixture
@@ -56,8 +56,8 @@ def test_what_is_named_stays_as_it_is_named(root: DataRoot, caplog: pytest.LogCa
 
 def test_a_held_out_store_without_fits_is_left_out(root: DataRoot) -> None:
     trained, held_out = root.stores()
-    shutil.rmtree(held_out / layout.STAGES / "choice")
-    (held_out / layout.current("choice")).unlink()
+    shutil.rmtree(held_out / records.STAGES / "choice")
+    (held_out / records.current("choice")).unlink()
     found = with_held_out(TrainOptions(), root)
     assert (found.stores, found.validation.stores) == ((trained,), ())
 

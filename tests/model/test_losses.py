@@ -14,10 +14,10 @@ from torch.nn import functional
 from pymaf_data.errors import ShapeError
 from pymaf_data.geometry.joints import J24
 from pymaf_data.model import losses
-from pymaf_data.model.iuv_head import IUVLogits
+from pymaf_data.model.networks.iuv_head import IUVLogits
+from pymaf_data.model.networks.pymaf import Prediction, PyMAFOutput
+from pymaf_data.model.networks.regressor import Parameters
 from pymaf_data.model.options import LossOptions
-from pymaf_data.model.pymaf import Prediction, PyMAFOutput
-from pymaf_data.model.regressor import Parameters
 from pymaf_data.render import COARSE_OF_PART
 
 OPTIONS = LossOptions()
@@ -25,7 +25,7 @@ OPTIONS = LossOptions()
 
 def prediction_of(body: Any, B: int, seed: int) -> Prediction:
     from pymaf_data.geometry.rotations import rotation_6d_to_matrix
-    from pymaf_data.model.pymaf import project_to_view
+    from pymaf_data.model.networks.pymaf import project_to_view
 
     random = torch.Generator().manual_seed(seed)
     pose6d = (body.mean_pose6d + 0.1 * torch.randn(B, 144, generator=random)).requires_grad_()

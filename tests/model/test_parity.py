@@ -11,12 +11,12 @@ import torch
 
 from pymaf_data.body import load_body
 from pymaf_data.model import PyMAF, load_checkpoint
-from pymaf_data.model.pymaf import PyMAFOutput
-from pymaf_data.model.regressor import Parameters
+from pymaf_data.model.networks.pymaf import PyMAFOutput
+from pymaf_data.model.networks.regressor import Parameters
 
 THETA, ROTATION, VERTEX, LOGIT = 2e-5, 1e-5, 1e-5, 2e-5
 # The reference itself is this far (theta, rotation) from the same network in float64 at the last iteration: rounding
-# grows where the loop samples a noise picture. The stated tolerances therefore hold step by step, and up to M2.
+# grows where the loop samples a noise image. The stated tolerances therefore hold step by step, and up to M2.
 LAST = (5e-5, 5e-5, 5e-5)
 
 
@@ -73,7 +73,7 @@ def test_each_step_from_the_reference_state(
     start = Parameters(*(tensor[f"it{level}_pred_{name}"] for name in ("pose", "shape", "cam")))
     with torch.no_grad():
         before = network.decode(start)
-        maps, _ = network._picture_plane(tensor["image"], auxiliary=False)
+        maps, _ = network._image_plane(tensor["image"], auxiliary=False)
         points = network._points(level, before.vertices, start.camera)
         features = network.maf_extractor[level](maps[level], points)
         after = network.decode(network.regressor[level](tensor[f"ref_feature{level}"], start))

@@ -10,14 +10,14 @@ import torch
 
 from pymaf_data.errors import ConfigError, ShapeError, UsageError
 from pymaf_data.model import ModelOptions, OptimizerOptions, PyMAF, TrainOptions, normalise
-from pymaf_data.model.maf import PointFeatures, sample_points, sampling_grid
+from pymaf_data.model.networks.maf import PointFeatures, sample_points, sampling_grid
+from pymaf_data.model.networks.pymaf import project_to_view
+from pymaf_data.model.networks.resnet import Bottleneck, ResNet50
 from pymaf_data.model.optimisation import learning_rate, make_optimizer, set_rate
 from pymaf_data.model.precision import choose_device, choose_precision
-from pymaf_data.model.pymaf import project_to_view
-from pymaf_data.model.resnet import Bottleneck, ResNet50
 
 
-def test_a_network_reads_pictures_of_its_own_size(free_body) -> None:
+def test_a_network_reads_images_of_its_own_size(free_body) -> None:
     torch.manual_seed(0)
     model = PyMAF(free_body, ModelOptions(view_size=64)).eval()
     with torch.no_grad():
@@ -132,7 +132,7 @@ def test_bfloat16_stays_close(free_body) -> None:
     assert 0 < float((plain.vertices - half.vertices).abs().max()) < 5e-3
 
 
-def test_pictures_are_normalised_by_imagenet() -> None:
+def test_images_are_normalised_by_imagenet() -> None:
     image = torch.full((1, 3, 2, 2), 255, dtype=torch.uint8)
     expected = (1 - np.array([0.485, 0.456, 0.406])) / [0.229, 0.224, 0.225]
     np.testing.assert_allclose(normalise(image)[0, :, 0, 0], expected, rtol=1e-6)

@@ -16,9 +16,10 @@ from torch import Tensor, nn
 
 from pymaf_data.errors import CheckpointError
 from pymaf_data.model import ModelOptions, PyMAF, load_checkpoint
-from pymaf_data.model.checkpoint import load_backbone, load_tensors
-from pymaf_data.model.resnet import ResNet50
+from pymaf_data.model.checkpoint import load_backbone
+from pymaf_data.model.networks.resnet import ResNet50
 from pymaf_data.model.state_dicts import PYMAF, find_state
+from pymaf_data.runs.checkpoints import load_tensors
 
 State = dict[str, Tensor]
 Save = Callable[[Any], Path]
@@ -192,7 +193,7 @@ def imagenet() -> State:
     """At full depth: what is shallow elsewhere in this file is not torchvision's ResNet-50."""
     torch.manual_seed(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pymaf_data.model.resnet.STAGES", (3, 4, 6, 3))
+        patch.setattr("pymaf_data.model.networks.resnet.STAGES", (3, 4, 6, 3))
         weights = ResNet50().state_dict()
     return {**weights, "fc.weight": torch.zeros(1, 1).expand(1000, 2048), "fc.bias": torch.zeros(1000)}
 
@@ -201,7 +202,7 @@ def imagenet() -> State:
 def test_backbones_are_found_and_lose_their_classifier(
     wrapper: str, imagenet: State, save: Save, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pymaf_data.model.resnet.STAGES", (3, 4, 6, 3))
+    monkeypatch.setattr("pymaf_data.model.networks.resnet.STAGES", (3, 4, 6, 3))
     backbone = ResNet50()
     load_backbone(backbone, save(WRAPPED[wrapper](imagenet)))
     for name, value in backbone.state_dict().items():
@@ -211,7 +212,7 @@ def test_backbones_are_found_and_lose_their_classifier(
 def test_a_backbone_that_is_not_whole_names_its_keys(
     imagenet: State, save: Save, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pymaf_data.model.resnet.STAGES", (3, 4, 6, 3))
+    monkeypatch.setattr("pymaf_data.model.networks.resnet.STAGES", (3, 4, 6, 3))
     with pytest.raises(CheckpointError, match=r"1 missing \(layer3\.2\.bn2\.bias\); 1 unknown \(final\.weight\)"):
         load_backbone(ResNet50(), save({**without(imagenet, "layer3.2.bn2.bias"), "final.weight": torch.ones(1)}))
     broken = {**imagenet, "bn1.weight": torch.full((64,), float("nan"))}

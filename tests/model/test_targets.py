@@ -22,13 +22,13 @@ B, Z = 4, 56
 BODY, ATLAS = load_body("free"), load_atlas("free")
 
 
-def fits(parallel: bool) -> tuple[torch.Tensor, torch.Tensor, Camera]:
+def fits(orthographic: bool) -> tuple[torch.Tensor, torch.Tensor, Camera]:
     """Poses (B, 24, 3, 3), betas (B, 10) and cameras of the 224 px view."""
     generator = torch.Generator().manual_seed(2)
     pose = 0.3 * torch.randn(B, 24, 3, generator=generator)
     pose[:, 0] = torch.tensor([torch.pi, 0.2, 0.1])
     pi = torch.tensor([[0.8, 0.05, -0.1]], dtype=torch.float64).repeat(B, 1)
-    camera = orthographic_view(pi) if parallel else weak_to_camera(pi)
+    camera = orthographic_view(pi) if orthographic else weak_to_camera(pi)
     return axis_angle_to_matrix(pose), torch.randn(B, 10, generator=generator), camera
 
 
@@ -38,18 +38,18 @@ def batch_of(pose: torch.Tensor, betas: torch.Tensor, camera: Camera, view: Augm
     known = {
         "drawn_pose": pose, "betas": betas, "has_fit": torch.ones(B, dtype=torch.bool),
         "drawn_camera": camera.warped(to_map).matrix,
-        "drawn_parallel": torch.full((B,), camera.orthographic),
+        "drawn_orthographic": torch.full((B,), camera.orthographic),
         "flip": torch.from_numpy(np.broadcast_to(view.flip, B).copy()),
         "part": torch.zeros(B, Z, Z, dtype=torch.uint8), "uv": torch.zeros(B, 2, Z, Z),
     }  # fmt: skip
     return Batch(**{field.name: known.get(field.name, torch.zeros(B)) for field in fields(Batch)})
 
 
-@pytest.mark.parametrize("parallel", [False, True])
+@pytest.mark.parametrize("orthographic", [False, True])
 @pytest.mark.parametrize("flip", [False, True])
-def test_targets_show_the_augmented_view(parallel: bool, flip: bool) -> None:
+def test_targets_show_the_augmented_view(orthographic: bool, flip: bool) -> None:
     """The plain view at four times the size, moved by nearest pixel, shows the same parts almost everywhere."""
-    pose, betas, camera = fits(parallel)
+    pose, betas, camera = fits(orthographic)
     view = Augmentation.of(1.2, 0.5, flip)
     found = render_targets(batch_of(pose, betas, camera, view), BODY, ATLAS)
     vertices = BODY(pose, betas).vertices
@@ -92,7 +92,7 @@ def test_persons_without_a_fit_have_no_target() -> None:
 
 
 def test_a_batch_may_mix_cameras() -> None:
-    mixed = [batch_of(*fits(parallel), Augmentation.of()) for parallel in (False, True)]
+    mixed = [batch_of(*fits(orthographic), Augmentation.of()) for orthographic in (False, True)]
     joined = SimpleNamespace(**{f.name: torch.cat([getattr(b, f.name) for b in mixed]) for f in fields(Batch)})
     found = render_targets(Batch(**vars(joined)), BODY, ATLAS)
     for k, batch in enumerate(mixed):

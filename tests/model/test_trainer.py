@@ -18,12 +18,14 @@ import torch
 from pymaf_data.errors import CheckpointError, TrainingError
 from pymaf_data.loader import Batch
 from pymaf_data.model import OptimizerOptions, PyMAF, TrainOptions, load_checkpoint, normalise
-from pymaf_data.model import checkpoint as checkpoints
+from pymaf_data.model.checkpoint import check_body
 from pymaf_data.model.interrupt import StopRequest
 from pymaf_data.model.trainer import LOGS, Trainer
 from pymaf_data.model.watchers import Snapshots
-from pymaf_data.report.history import HISTORY, HistoryLine, read_history
-from pymaf_data.report.snapshots import SnapshotFolder
+from pymaf_data.runs import checkpoints
+from pymaf_data.runs.folder import CHECKPOINT, HISTORY
+from pymaf_data.runs.history import HistoryLine, read_history
+from pymaf_data.runs.snapshots import SnapshotFolder
 
 pytestmark = pytest.mark.usefixtures("shallow")
 OPTIONS = TrainOptions(batch_size=2, log_every=2, device="cpu", precision="fp32")
@@ -75,7 +77,7 @@ def test_two_steps_and_two_are_four_bit_for_bit(
     trainer_for(tmp_path, 2).run()
     again = trainer_for(tmp_path, 4)
     torch.rand(5)  # whatever drew from the generator in between
-    again.restore(checkpoints.read(tmp_path / checkpoints.FILE))
+    again.restore(checkpoints.read(tmp_path / CHECKPOINT))
     report = again.run()
     assert (report.resumed_from, report.step) == (2, 4)
     expected = state_of(four_steps)
@@ -101,7 +103,7 @@ def test_nothing_is_done_twice(four_steps: Trainer, feed: Memory, tmp_path: Path
 
 
 def test_a_checkpoint_loads_without_the_trainer_and_holds_no_body(four_steps: Trainer, feed: Memory) -> None:
-    path = four_steps.folder / checkpoints.FILE
+    path = four_steps.folder / CHECKPOINT
     model = load_checkpoint(path)
     assert not model.training
     assert not any("smpl" in name or name.startswith("body") for name in checkpoints.read(path).model)
@@ -120,7 +122,7 @@ def test_ctrl_c_leaves_a_whole_step(trainer_for: Callable[..., Trainer], tmp_pat
 
     with pytest.raises(KeyboardInterrupt):
         trainer.run(press)
-    saved = checkpoints.read(tmp_path / checkpoints.FILE)
+    saved = checkpoints.read(tmp_path / CHECKPOINT)
     assert saved.step == trainer.step == 1
     assert all(torch.equal(saved.model[name], value) for name, value in state_of(trainer).items())
     assert signal.getsignal(signal.SIGINT) is before
@@ -134,7 +136,7 @@ def test_sigterm_saves_and_is_then_obeyed(trainer_for: Callable[..., Trainer], t
         assert not obeyed, "inside a step"
 
     before = signal.signal(
-        signal.SIGTERM, lambda number, _: obeyed.append(checkpoints.read(tmp_path / checkpoints.FILE).step)
+        signal.SIGTERM, lambda number, _: obeyed.append(checkpoints.read(tmp_path / CHECKPOINT).step)
     )
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -198,7 +200,7 @@ def test_a_loss_that_is_not_finite_stops_and_is_named(
     with pytest.raises(TrainingError, match=r"step 1 is not finite \(betas\)"):
         trainer.run()
     assert all(torch.equal(a, b) for a, b in zip(before, trainer.model.parameters(), strict=True))
-    assert not (tmp_path / checkpoints.FILE).exists()
+    assert not (tmp_path / CHECKPOINT).exists()
 
 
 def test_fixed_statistics_make_training_and_evaluation_one_function(
@@ -213,7 +215,7 @@ def test_fixed_statistics_make_training_and_evaluation_one_function(
     with torch.no_grad():
         trainer.model.eval()
         x = trainer.model.feature_extractor.bn1(trainer.model.feature_extractor.conv1(image))
-    # The statistics are those of the pictures: what leaves the first BatchNorm is standardised.
+    # The statistics are those of the images: what leaves the first BatchNorm is standardised.
     torch.testing.assert_close(x.mean(dim=(0, 2, 3)), torch.zeros(64), atol=1e-3, rtol=0)
     torch.testing.assert_close(x.std(dim=(0, 2, 3)), torch.ones(64), atol=2e-2, rtol=0)
     kept = trainer.model.feature_extractor.bn1.running_mean.clone()
@@ -222,16 +224,16 @@ def test_fixed_statistics_make_training_and_evaluation_one_function(
 
 
 def test_another_body_is_refused(four_steps: Trainer, tmp_path: Path) -> None:
-    saved = checkpoints.read(four_steps.folder / checkpoints.FILE)
+    saved = checkpoints.read(four_steps.folder / CHECKPOINT)
     other = replace(saved, body=saved.body | {"digest": "0" * 64})
     with pytest.raises(CheckpointError, match="trained on body free 000000000000"):
-        checkpoints.check_body(other, four_steps.model.body)
+        check_body(other, four_steps.model.body)
 
 
 def test_an_optimizer_of_another_version_is_refused(
     trainer_for: Callable[..., Trainer], four_steps: Trainer, tmp_path: Path
 ) -> None:
-    saved = checkpoints.read(four_steps.folder / checkpoints.FILE)
+    saved = checkpoints.read(four_steps.folder / CHECKPOINT)
     older = replace(saved, optimizer=saved.optimizer | {"param_groups": saved.optimizer["param_groups"][:1]})
     with pytest.raises(CheckpointError, match="1 groups of parameters") as refused:
         trainer_for(tmp_path, 4).restore(older)
@@ -242,7 +244,7 @@ def test_an_optimizer_or_random_state_that_does_not_fit_is_refused(
     trainer_for: Callable[..., Trainer], four_steps: Trainer, tmp_path: Path
 ) -> None:
     """Not at the next step, by torch, with a stack."""
-    saved, trainer = checkpoints.read(four_steps.folder / checkpoints.FILE), trainer_for(tmp_path, 4)
+    saved, trainer = checkpoints.read(four_steps.folder / CHECKPOINT), trainer_for(tmp_path, 4)
     state = saved.optimizer["state"]
     broken = [
         {"optimizer": saved.optimizer | {"state": state | {0: state[0] | {"exp_avg": torch.zeros(3)}}}},
@@ -334,7 +336,7 @@ def test_a_run_that_goes_on_tells_nothing_twice(trainer_for: Callable[..., Train
     (tmp_path / HISTORY).write_text(f"{whole}{later}\n{later[:20]}")
     watcher = Counting()
     again = trainer_for(tmp_path, 4, watchers=[watcher])
-    again.restore(checkpoints.read(tmp_path / checkpoints.FILE))
+    again.restore(checkpoints.read(tmp_path / CHECKPOINT))
     again.run()
     assert watcher.looked == [4]
     told = [(line.kind, line.step) for line in read_history(tmp_path)]
@@ -345,7 +347,7 @@ def test_a_run_that_goes_on_tells_nothing_twice(trainer_for: Callable[..., Train
 
 def test_a_run_that_begins_again_forgets_what_it_told(trainer_for: Callable[..., Trainer], tmp_path: Path) -> None:
     for _ in range(2):  # the first one was killed before its first checkpoint
-        (tmp_path / checkpoints.FILE).unlink(missing_ok=True)
+        (tmp_path / CHECKPOINT).unlink(missing_ok=True)
         trainer_for(tmp_path, 1, watchers=[Counting()]).run()
     assert [line.step for line in read_history(tmp_path)] == [0, 1, 1]
 

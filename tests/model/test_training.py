@@ -18,12 +18,13 @@ from typer.testing import CliRunner
 
 from pymaf_data.cli import train as train_command
 from pymaf_data.errors import ConfigError, NotAStore, PymafDataError, StoreIncomplete, TrainingError
-from pymaf_data.model import TrainOptions, train
-from pymaf_data.model import checkpoint as checkpoints
+from pymaf_data.model import TrainOptions, load_checkpoint, train
 from pymaf_data.model.training import training_paths
 from pymaf_data.paths import VARIABLE, DataRoot
-from pymaf_data.report.history import OPTIONS, PROVENANCE, read_history
-from pymaf_data.report.snapshots import SnapshotFolder
+from pymaf_data.runs import checkpoints
+from pymaf_data.runs.folder import CHECKPOINT, OPTIONS, PROVENANCE
+from pymaf_data.runs.history import read_history
+from pymaf_data.runs.snapshots import SnapshotFolder
 
 pytestmark = pytest.mark.usefixtures("shallow")
 QUICK = {"steps": 2, "batch_size": 2, "device": "cpu", "precision": "fp32", "workers": 0}
@@ -45,7 +46,7 @@ def refusals(root: Path) -> list[PymafDataError]:
     from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
     from pymaf_data.stages.ingest import IngestOptions, ingest
     from pymaf_data.stages.render_iuv import RenderOptions, render_iuv_stage
-    from pymaf_data.stages.sample import SampleOptions, write_sample
+    from pymaf_data.world.sample import SampleOptions, write_sample
 
     raw, store = root / "raw" / "sample", root / "stores" / "sample-train.zarr"
     said = []
@@ -98,7 +99,7 @@ def test_the_command_trains_goes_on_and_stops_when_done(root: Path, refusals: li
     assert "2 steps" in second.stdout
     third = CliRunner().invoke(app, [*arguments, "--steps", "3"], catch_exceptions=False)
     assert "nothing to do" in third.stdout
-    saved = checkpoints.read(root / "runs" / "cli" / checkpoints.FILE)
+    saved = checkpoints.read(root / "runs" / "cli" / CHECKPOINT)
     assert saved.step == 3
     assert saved.body["name"] == "free"
     assert saved.stores[0]["persons"] == 3
@@ -113,7 +114,7 @@ def test_rendered_targets_need_no_maps_and_teach_parts(root: Path, refusals: lis
     """The run was made before there were maps; its views are of 64 px."""
     (first,) = [line for line in read_history(root / "runs" / "rendered") if line.kind == "train"]
     assert first.scalars["part"] > 0
-    saved = checkpoints.read(root / "runs" / "rendered" / checkpoints.FILE)
+    saved = checkpoints.read(root / "runs" / "rendered" / CHECKPOINT)
     assert "iuv" not in saved.stores[0]["generations"]
     persons = SnapshotFolder(root / "runs" / "rendered").persons()
     assert persons.view.shape[1:] == (64, 64, 3)
@@ -134,7 +135,7 @@ def test_a_run_of_an_earlier_version_goes_on(root: Path, refusals: list[PymafDat
     folder = root / "runs" / "earlier"
     options = TrainOptions.parse(QUICK | {"name": "earlier", "steps": 1}, "test")
     train(options)
-    saved = checkpoints.read(folder / checkpoints.FILE)
+    saved = checkpoints.read(folder / CHECKPOINT)
     del saved.options["joints3d"], saved.options["model"]["view_size"]
     checkpoints.save(saved, folder)
     assert train(options.model_copy(update={"steps": 2})).resumed_from == 1
@@ -151,14 +152,14 @@ def test_a_run_keeps_the_frame_that_it_was_begun_in(root: Path, refusals: list[P
     folder = root / "runs" / "framed"
     options = TrainOptions.parse(QUICK | {"name": "framed", "steps": 1}, "test")
     train(options)
-    assert checkpoints.load_checkpoint(folder / checkpoints.FILE).frame == "view"
+    assert load_checkpoint(folder / CHECKPOINT).frame == "view"
     assert json.loads((folder / PROVENANCE).read_text())["frame"] == {"name": "view", "unturned": 0}
     with pytest.raises(TrainingError, match="frame: view then, camera now"):
         train(options.model_copy(update={"frame": "camera"}))
-    saved = checkpoints.read(folder / checkpoints.FILE)
+    saved = checkpoints.read(folder / CHECKPOINT)
     del saved.options["frame"]
     checkpoints.save(saved, folder)
-    assert checkpoints.load_checkpoint(folder / checkpoints.FILE).frame == "camera"
+    assert load_checkpoint(folder / CHECKPOINT).frame == "camera"
     longer = options.model_copy(update={"steps": 2})
     with pytest.raises(TrainingError, match="frame: camera then, view now"):
         train(longer)
@@ -188,14 +189,14 @@ def test_the_frame_reaches_training_and_validation_alike(root: Path, refusals: l
 
 
 def test_a_begun_run_keeps_its_precision_unless_another_is_named(root: Path, refusals: list[PymafDataError]) -> None:
-    path = root / "runs" / "precise" / checkpoints.FILE
+    path = root / "runs" / "precise" / CHECKPOINT
     for steps, asked, used in ((1, "bf16", "bf16"), (2, "auto", "bf16"), (3, "fp32", "fp32")):
         train(TrainOptions.parse(QUICK | {"name": "precise", "steps": steps, "precision": asked}, "test"))
         assert checkpoints.read(path).precision == used
 
 
 def test_imagenet_weights_are_where_training_starts(root: Path, refusals: list[PymafDataError], tmp_path: Path) -> None:
-    from pymaf_data.model.resnet import ResNet50
+    from pymaf_data.model.networks.resnet import ResNet50
 
     torch.manual_seed(3)
     weights = ResNet50().state_dict() | {"fc.weight": torch.zeros(1000, 2048), "fc.bias": torch.zeros(1000)}
@@ -212,7 +213,7 @@ def test_imagenet_weights_are_where_training_starts(root: Path, refusals: list[P
 
 
 def test_two_commands_never_share_a_run(root: Path, refusals: list[PymafDataError]) -> None:
-    from pymaf_data.model.run_lock import sole_writer
+    from pymaf_data.runs.lock import sole_writer
 
     options = TrainOptions.parse(QUICK | {"name": "shared", "steps": 1}, "test")
     with sole_writer(root / "runs" / "shared"), pytest.raises(TrainingError, match="another process"):
@@ -222,7 +223,7 @@ def test_two_commands_never_share_a_run(root: Path, refusals: list[PymafDataErro
 
 KILLED = """
 import os, signal, sys
-import pymaf_data.model.resnet as resnet
+import pymaf_data.model.networks.resnet as resnet
 from pymaf_data.model import TrainOptions, train
 
 def deadly(number, whole=os.fsync):  # what is called when the bytes of a file are written, before it has its name
@@ -248,7 +249,7 @@ def test_a_run_that_is_killed_while_it_saves_leaves_nothing_behind(root: Path, r
 
 
 def test_a_damaged_checkpoint_is_not_gone_on_from(root: Path, refusals: list[PymafDataError]) -> None:
-    path, options = root / "runs" / "flipped" / checkpoints.FILE, QUICK | {"name": "flipped", "steps": 1}
+    path, options = root / "runs" / "flipped" / CHECKPOINT, QUICK | {"name": "flipped", "steps": 1}
     train(TrainOptions.parse(options, "test"))
     data = bytearray(path.read_bytes())
     data[len(data) // 3] ^= 1
@@ -273,7 +274,7 @@ def test_a_trunk_from_nothing_is_said_once_unless_it_is_meant(
 
 
 def test_what_stands_in_the_place_of_the_lock_is_named(root: Path) -> None:
-    from pymaf_data.model.run_lock import sole_writer
+    from pymaf_data.runs.lock import sole_writer
 
     runs = root / "runs"
     runs.mkdir(parents=True, exist_ok=True)
@@ -321,5 +322,5 @@ def test_a_held_out_store_without_fits_is_refused(root: Path, refusals: list[Pym
     bare = tmp_path / "bare.zarr"
     ingest(IngestOptions(dataset="sample", root=root / "raw" / "sample", out=bare))
     options = TrainOptions.parse(QUICK | {"name": "bare", "validation": {"stores": [bare]}}, "test")
-    with pytest.raises(StoreIncomplete, match="picture and a chosen fit"):
+    with pytest.raises(StoreIncomplete, match="image and a chosen fit"):
         train(options)

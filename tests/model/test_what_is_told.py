@@ -15,14 +15,15 @@ from torch import Tensor, nn
 
 from pymaf_data.loader import Batch
 from pymaf_data.model import LossOptions, OptimizerOptions, TrainOptions
-from pymaf_data.model import checkpoint as checkpoints
 from pymaf_data.model.measures import iteration_errors
+from pymaf_data.model.networks.pymaf import Prediction, PyMAFOutput
+from pymaf_data.model.networks.regressor import Parameters
 from pymaf_data.model.predict import predict_rows
-from pymaf_data.model.pymaf import Prediction, PyMAFOutput
-from pymaf_data.model.regressor import Parameters
 from pymaf_data.model.trainer import Trainer
 from pymaf_data.model.watchers import HeldOut, Snapshots
-from pymaf_data.report.history import read_history
+from pymaf_data.runs import checkpoints
+from pymaf_data.runs.folder import CHECKPOINT
+from pymaf_data.runs.history import read_history
 
 B = 2
 
@@ -100,7 +101,7 @@ def of_imagenet(image: np.ndarray) -> np.ndarray:
     return (image / 255 - mean[:, None, None]) / deviation[:, None, None]
 
 
-def test_whoever_shows_the_network_a_picture_normalises_it(tmp_path: Path) -> None:
+def test_whoever_shows_the_network_an_image_normalises_it(tmp_path: Path) -> None:
     """Training, measuring statistics, held-out persons and snapshots."""
     batch = batch_of()
     watchers = [HeldOut([batch], 1), Snapshots(batch, True, 1, tmp_path)]
@@ -192,7 +193,7 @@ def test_what_is_logged_and_saved_and_when(tmp_path: Path) -> None:
     with pytest.raises(Stop):
         trainer.run(stop)
     assert [line.step for line in read_history(tmp_path)] == [950, 1000]
-    assert checkpoints.read(tmp_path / checkpoints.FILE).step == 1000
+    assert checkpoints.read(tmp_path / CHECKPOINT).step == 1000
 
 
 def test_errors_are_millimetres_about_the_hips_of_persons_with_a_fit() -> None:

@@ -141,20 +141,6 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
         load_atlas(path)
 
 
-def test_a_vertex_takes_the_part_of_its_first_face(tmp_path: Path, atlas: Atlas) -> None:
-    two = mat(
-        All_vertices=np.array([[1, 2, 3, 4, 5]]),
-        All_Faces=np.array([[1, 2, 3], [3, 2, 4]]),
-        All_FaceIndices=np.array([[7], [9]]),
-        All_U_norm=np.zeros((5, 1)),
-        All_V_norm=np.zeros((5, 1)),
-    )
-    savemat(tmp_path / "UV_Processed.mat", two)
-    assert load_atlas(tmp_path / "UV_Processed.mat").vertex_part.tolist() == [7, 7, 7, 9, 0]
-    # Where charts share no vertices, it is the part of every face around it.
-    assert np.array_equal(atlas.vertex_part[atlas.faces], np.repeat(atlas.face_part[:, None], 3, 1))
-
-
 def symmetry(value: float = 0.5, side: int = 4, parts: int = 24) -> dict[str, np.ndarray]:
     cells = np.empty((1, parts), object)
     for part in range(parts):
@@ -162,7 +148,7 @@ def symmetry(value: float = 0.5, side: int = 4, parts: int = 24) -> dict[str, np
     return {"U_transforms": cells, "V_transforms": cells}
 
 
-def test_tables_for_mirrored_pictures_are_read_from_beside_the_atlas(tmp_path: Path) -> None:
+def test_tables_for_mirrored_images_are_read_from_beside_the_atlas(tmp_path: Path) -> None:
     path = tmp_path / "UV_Processed.mat"
     savemat(path, mat())
     without = load_atlas(path)
@@ -178,7 +164,7 @@ def test_tables_for_mirrored_pictures_are_read_from_beside_the_atlas(tmp_path: P
     assert found.uv_mirror is not None and found.uv_mirror.shape == (24, 2, 256, 256)
     assert found.uv_mirror[6, 0, 10, 20] == np.float32(content["U_transforms"][0, 6][10, 20])
     assert found.uv_mirror[6, 1, 10, 20] == np.float32(content["V_transforms"][0, 6][10, 20])
-    assert found.digest == without.digest, "stored maps do not depend on how mirrored pictures are read"
+    assert found.digest == without.digest, "stored maps do not depend on how mirrored images are read"
 
 
 @pytest.mark.parametrize(

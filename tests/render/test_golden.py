@@ -44,7 +44,7 @@ def test_our_rasterizers_show_what_pytorch3d_showed(
     assert differing <= np.ceil(1e-5 * golden["face"].size)
 
 
-def test_the_kept_pictures_would_notice_a_shift(
+def test_the_kept_images_would_notice_a_shift(
     golden: dict[str, np.ndarray], scenes: ModuleType, own_backend: str
 ) -> None:
     B, size = golden["face"].shape[:2]

@@ -40,13 +40,13 @@ def test_pixels_show_part_and_chart_of_their_face(bodies: np.ndarray, atlas: Atl
 
 
 def test_front_back_left_and_right(body, atlas: Atlas) -> None:
-    """Seen from the front the body's right hand is on the left of the picture; from behind, on the right."""
-    for heading, torso, left_of_picture in ((0.0, 2, 3), (np.pi, 1, 4)):
+    """Seen from the front the body's right hand is on the left of the image; from behind, on the right."""
+    for heading, torso, left_of_image in ((0.0, 2, 3), (np.pi, 1, 4)):
         part = render_iuv(standing(body, heading), PI, atlas, 112).part[0]
         row, column = np.argwhere(np.isin(part, (1, 2))).mean(0).astype(int)
         assert part[row, column] == torso
         hands = {hand: np.argwhere(part == hand)[:, 1].mean() for hand in (3, 4)}
-        assert min(hands, key=hands.__getitem__) == left_of_picture
+        assert min(hands, key=hands.__getitem__) == left_of_image
         assert np.argwhere(part >= 23)[:, 0].max() < np.argwhere((part == 5) | (part == 6))[:, 0].min(), (
             "head above feet"
         )
@@ -60,7 +60,7 @@ def test_weak_cameras_show_the_view_at_any_size(bodies: np.ndarray, atlas: Atlas
     for size in (56, 100):
         explicit = weak_to_camera(pi).warped(resize(224, size))
         assert np.array_equal(render_iuv(bodies, pi, atlas, size).part, render_iuv(bodies, explicit, atlas, size).part)
-    # The centre of pixel i of 56 is the centre of pixel 5·i + 2 of 280: the same samples of the same picture.
+    # The centre of pixel i of 56 is the centre of pixel 5·i + 2 of 280: the same samples of the same image.
     coarse, fine = render_iuv(bodies, pi, atlas, 56), render_iuv(bodies, pi, atlas, 280)
     assert (coarse.part != fine.part[:, 2::5, 2::5]).mean() < 1e-4
     np.testing.assert_allclose(coarse.uv, fine.uv[:, :, 2::5, 2::5], atol=1e-5)

@@ -1,4 +1,4 @@
-"""Pictures of meshes: what is drawn, where, and how it is lit."""
+"""Images of meshes: what is drawn, where, and how it is lit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 
 from pymaf_data.errors import ShapeError
 from pymaf_data.geometry.cameras import Camera, weak_to_camera
-from pymaf_data.render import PART_COLOURS, Atlas, overlay, part_picture, rasterize, shade
+from pymaf_data.render import PART_COLOURS, Atlas, overlay, part_image, rasterize, shade
 
 VIEW = weak_to_camera(torch.tensor([[0.85, 0.0, 0.0]], dtype=torch.float64))
 MIRROR = torch.tensor([-1.0, 1, 1, 1], dtype=torch.float64)
@@ -66,16 +66,16 @@ def test_an_overlay_changes_only_what_the_mesh_covers(bodies: np.ndarray, body) 
     assert np.array_equal(overlay(picture, bodies[0], body.faces, VIEW, alpha=0.0), picture)
 
 
-def test_overlays_of_pictures_that_are_not_square(bodies: np.ndarray, body) -> None:
+def test_overlays_of_images_that_are_not_square(bodies: np.ndarray, body) -> None:
     drawn = overlay(np.zeros((240, 320, 3), np.uint8), bodies[0], body.faces, Camera(VIEW.matrix))
     assert drawn.shape == (240, 320, 3)
     assert drawn.any()
 
 
-def test_part_pictures() -> None:
+def test_part_images() -> None:
     part = np.array([[0, 3], [4, 24]])
-    assert np.array_equal(part_picture(part), PART_COLOURS[part])
-    assert not part_picture(part, np.ones((2, 2, 2), np.float32))[0, 0].any()
+    assert np.array_equal(part_image(part), PART_COLOURS[part])
+    assert not part_image(part, np.ones((2, 2, 2), np.float32))[0, 0].any()
 
 
 def test_colours_of_another_length_are_refused(bodies: np.ndarray, body) -> None:

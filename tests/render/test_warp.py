@@ -226,7 +226,7 @@ def test_tables_that_say_what_the_rule_says_change_nothing(stored: StoredMaps, d
 
 
 @pytest.mark.parametrize("flips", [[True, True], [True, False]])
-def test_tables_decide_where_the_picture_is_mirrored_and_nowhere_else(
+def test_tables_decide_where_the_image_is_mirrored_and_nowhere_else(
     stored: StoredMaps, device: str, flips: list[bool]
 ) -> None:
     affine = np.array([[[-1.0 if flip else 1.0, 0, MAP_SIZE if flip else 0], [0, 1, 0]] for flip in flips])

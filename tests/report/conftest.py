@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from pymaf_data.body import BodyModel, load_body
-from pymaf_data.report.history import OPTIONS, PROVENANCE, History, HistoryLine
-from pymaf_data.report.snapshots import Snapshot, SnapshotFolder, SnapshotPersons
+from pymaf_data.runs.folder import OPTIONS, PROVENANCE
+from pymaf_data.runs.history import History, HistoryLine
+from pymaf_data.runs.snapshots import Snapshot, SnapshotFolder, SnapshotPersons
 from pymaf_data.storage import Store
 
 FACTORIES = Path(__file__).resolve().parents[1] / "factories"

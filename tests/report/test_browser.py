@@ -52,7 +52,7 @@ def tab(browser: ModuleType) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def page(stores: ModuleType, body: BodyModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """10,000 invented persons; fewer pictures than by default, which is what takes the time to make."""
+    """10,000 invented persons; fewer images than by default, which is what takes the time to make."""
     folder = tmp_path_factory.mktemp("large")
     store = stores.invented_store(folder / "invented-train.zarr", body, PERSONS)
     return report(ReportOptions(path=store.path, out=folder / "page.html", persons=SHOWN)).path
@@ -70,7 +70,7 @@ def opened(tab: Any, page: Path) -> Iterator[Any]:
 
 
 def padded(page: Path, folder: Path) -> Path:
-    """The same page with as many pictures' bytes as a page may hold."""
+    """The same page with as many images' bytes as a page may hold."""
     text = page.read_bytes()
     blob = text[text.index(b'<script type="text/plain" id="p') :]
     blob = blob[: blob.index(b"</script>") + len(b"</script>")]
@@ -95,7 +95,7 @@ def test_ten_thousand_persons_open_in_two_seconds(tab: Any, page: Path, tmp_path
 def test_the_default_page_is_within_its_size(stores: ModuleType, page: Path) -> None:
     from pymaf_data.report import store_page
 
-    columns = page.stat().st_size  # with pictures, which is more than the columns take
+    columns = page.stat().st_size  # with images, which is more than the columns take
     assert (columns + store_page.PICTURE_BYTES * 4 / 3) / 1e6 <= MEGABYTES
 
 
@@ -104,7 +104,7 @@ def test_names_do_nothing(opened: Any, stores: ModuleType) -> None:
     assert opened.evaluate("document.querySelectorAll('img[src=x]').length") == 0
     opened.press("/")
     opened.type("hacked")
-    opened.evaluate("document.querySelector('#pictured').checked && document.querySelector('#pictured').click()")
+    opened.evaluate("document.querySelector('#imaged').checked && document.querySelector('#imaged').click()")
     opened.until(f"{CARDS} === 1")
     assert "hacked" in opened.evaluate("document.querySelector('#persons .card').textContent")
     assert opened.evaluate("document.title") == "invented train"
@@ -139,7 +139,7 @@ def test_text_and_ranges_filter(opened: Any) -> None:
     assert opened.evaluate("document.querySelector('#matches').hidden") is False
 
 
-def test_holes_are_a_filter(opened: Any) -> None:
+def test_missing_images_are_a_filter(opened: Any) -> None:
     opened.evaluate("[...document.querySelectorAll('.presets button')].find(b => b.textContent === 'Holes').click()")
     opened.until(f"{FOUND}.startsWith('400 of 10,000')")
     assert opened.evaluate("document.querySelectorAll('#persons .card:not(.hole)').length") == 0
@@ -237,7 +237,7 @@ def test_a_run_opens_and_its_steps_can_be_read(tab: Any, run_folder: Path, tmp_p
     assert tab.evaluate("document.querySelector('.plot.line .readout').textContent").startswith("step 0")
     rows = tab.evaluate("document.querySelectorAll('.times')[0].querySelectorAll('tbody tr').length")
     images = tab.evaluate("document.querySelectorAll('.times')[0].querySelectorAll('tbody img').length")
-    assert (rows, images) == (2, 2 * (2 + 3)), "picture, target and three steps of two persons"
+    assert (rows, images) == (2, 2 * (2 + 3)), "image, target and three steps of two persons"
     tab.evaluate(
         "(() => { const s = document.querySelector('#scrub'); s.value = 0; s.dispatchEvent(new Event('input')); })()"
     )

@@ -1,4 +1,4 @@
-"""The table of a store says what the store says, holes included."""
+"""The table of a store says what the store says, of what it lacks too."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_values_are_those_of_the_rows(invented: Store) -> None:
     assert (table.values["outside"] >= 0).all() and (table.values["outside"] <= 100).all()
 
 
-def test_holes_are_named_by_their_reason(invented: Store) -> None:
+def test_missing_images_are_named_by_their_reason(invented: Store) -> None:
     table = gather(invented)
     named = [table.states[code] for code in table.state]
     assert named[49] == NO_PICTURE + "missing picture"
@@ -78,7 +78,7 @@ def test_a_large_store_gives_an_even_spread(invented: Store) -> None:
     np.testing.assert_array_equal(table.values["box"], whole.values["box"][:, table.row])
 
 
-def test_pictures_are_of_the_worst_the_best_the_holes_and_some_between(invented: Store) -> None:
+def test_images_are_of_the_worst_the_best_the_missing_images_and_some_between(invented: Store) -> None:
     table = gather(invented)
     places = select(table, 40)
     assert len(places) == len(set(places.tolist())) == 40
@@ -88,7 +88,7 @@ def test_pictures_are_of_the_worst_the_best_the_holes_and_some_between(invented:
     best = np.nanargmin(error)
     assert best in places
     assert {39, 79, 119} <= set(places.tolist()), "persons without a fit"
-    assert not {49, 99} & set(places.tolist()), "who has no picture has nothing to show"
+    assert not {49, 99} & set(places.tolist()), "who has no image has nothing to show"
     assert np.diff(np.sort(places)).max() < 30
 
 

@@ -59,7 +59,7 @@ def test_a_hostile_name_is_a_name(page: str, elements: Elements, stores: ModuleT
     meta = json.loads(elements.named("meta"))
     assert meta["table"]["names"][0] == stores.HOSTILE
     tags = [tag for tag, _, _ in elements.found]
-    assert tags.count("script") == 3 + SHOWN, "data, columns, pictures and the page's own script"
+    assert tags.count("script") == 3 + SHOWN, "data, columns, images and the page's own script"
     assert "img" not in tags and "b" not in tags
     assert stores.HOSTILE not in page
     assert meta["store"]["licences"]["pictures"] == "CC0 1.0 <b>no markup</b>"
@@ -110,7 +110,7 @@ def test_columns_are_the_tables(invented: Store, elements: Elements) -> None:
     assert len(data) == offset + 2 * N
 
 
-def test_pictures_are_the_panels_of_the_contact_sheet(invented: Store, elements: Elements) -> None:
+def test_images_are_the_panels_of_the_contact_sheet(invented: Store, elements: Elements) -> None:
     from pymaf_data.report.thumbnails import Bodies, draw_rows
 
     ids = [attributes["id"] for _, attributes, _ in elements.found if re.fullmatch(r"p\d+", attributes.get("id") or "")]
@@ -132,7 +132,7 @@ def test_equal_stores_give_equal_bytes_wherever_they_lie(invented: Store, page: 
     assert str(invented.path.parent) not in page
 
 
-def test_pictures_stop_where_their_room_ends(invented: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_stop_where_their_room_ends(invented: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_page, "PICTURE_BYTES", 200_000)
     drawn = list(store_page.store_page(invented).pictures)
     spent = sum(len(data) for _, panels in drawn for data in panels.values())
@@ -155,14 +155,6 @@ def test_a_page_that_shows_the_same_is_left_alone(invented: Store, tmp_path: Pat
     assert report(options).written, "a page that is cut short is written again"
     assert [entry.name for entry in first.path.parent.iterdir()] == ["page.html"]
     assert len(shown_by(first.path.read_bytes())) == 64
-
-
-def test_a_sheet_for_terminals(invented: Store, tmp_path: Path) -> None:
-    made = report(ReportOptions(path=invented.path, out=tmp_path / "page.html", persons=0, sheet=True))
-    assert made.sheet == tmp_path / "page.png"
-    picture = cv2.imread(str(made.sheet))
-    assert picture.shape[1] > 4 * 256
-    assert picture.std() > 10
 
 
 def test_without_the_body_fits_are_not_drawn_and_that_is_said(invented: Store, monkeypatch: pytest.MonkeyPatch) -> None:

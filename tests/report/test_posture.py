@@ -43,7 +43,7 @@ def test_the_heading_is_where_the_nose_points(stores: ModuleType, body: BodyMode
 
     ears = joints[:, [J49.index("left_ear"), J49.index("right_ear")]].mean(1)
     ahead = joints[:, J49.index("nose")] - ears
-    seen = np.degrees(np.arctan2(ahead[:, 0], -ahead[:, 2]))  # x: the picture's right, −z: towards the camera
+    seen = np.degrees(np.arctan2(ahead[:, 0], -ahead[:, 2]))  # x: the image's right, −z: towards the camera
     np.testing.assert_allclose((seen - YAWS + 180) % 360 - 180, 0, atol=3)
 
 

@@ -11,12 +11,13 @@ import pytest
 
 from pymaf_data.body import BodyModel
 from pymaf_data.errors import TrainingError
-from pymaf_data.report.history import HISTORY, is_run, read_history
 from pymaf_data.report.html import render
 from pymaf_data.report.make import ReportOptions, report
+from pymaf_data.report.run_images import MOST_STEPS, Drawer, shown_steps
 from pymaf_data.report.run_page import run_page
-from pymaf_data.report.run_pictures import MOST_STEPS, Drawer, shown_steps
-from pymaf_data.report.snapshots import SnapshotFolder
+from pymaf_data.runs.folder import HISTORY, is_run
+from pymaf_data.runs.history import read_history
+from pymaf_data.runs.snapshots import SnapshotFolder
 
 
 def test_curves_are_those_that_were_written(run_folder: Path) -> None:
@@ -45,7 +46,7 @@ def test_predictions_are_drawn_beside_the_target(run_folder: Path) -> None:
     panels = drawer.draw(1, [0, 40])
     names = {"view", "truth", "truth-side", "0", "0-side", "40", "40-side", "m0", "m1", "m2", "m3"}
     assert set(panels) == names
-    # The factory's network predicts the target itself, so the same picture must come of both.
+    # The factory's network predicts the target itself, so the same image must come of both.
     np.testing.assert_array_equal(panels["40"], panels["truth"])
     assert not np.array_equal(panels["view"], panels["truth"])
 
@@ -113,13 +114,12 @@ def test_a_bit_that_changed_in_a_snapshot_is_noticed(run_folder: Path, tmp_path:
     np.testing.assert_array_equal(folder.read(step).rotation, expected.rotation)
 
 
-def test_a_run_goes_where_reports_go_and_has_a_sheet(
+def test_a_run_goes_where_reports_go(
     run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: BodyModel
 ) -> None:
     monkeypatch.setenv("PYMAF_DATA_ROOT", str(tmp_path))
-    made = report(ReportOptions(path=run_folder, sheet=True))
+    made = report(ReportOptions(path=run_folder))
     assert made.kind == "run"
     assert made.path == tmp_path / "reports" / "run-mine.html"
-    assert made.sheet == tmp_path / "reports" / "run-mine.png"
     assert not report(ReportOptions(path=run_folder)).written
     assert json.loads(made.model_dump_json())["written"]

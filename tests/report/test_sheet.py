@@ -15,7 +15,7 @@ from pymaf_data.report.panels import PANEL, draw_box, draw_keypoints, fit_into_p
 
 
 @pytest.mark.parametrize("shape", [(480, 640), (640, 480), (50, 30), (256, 256)])
-def test_a_marker_moves_with_its_picture(shape: tuple[int, int]) -> None:
+def test_a_marker_moves_with_its_image(shape: tuple[int, int]) -> None:
     picture = np.zeros((*shape, 3), np.uint8)
     y, x = shape[0] // 3, shape[1] // 2
     picture[y - 4 : y + 4, x - 4 : x + 4] = 255

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import yaml
 
+from pymaf_data.datasets import is_held_out, load_manifest
 from pymaf_data.errors import ConfigError, DiskFull, NotAStore, RawDataCorrupt, RawDataMissing, StoreChanged
 from pymaf_data.geometry.affines import apply
 from pymaf_data.geometry.joints import J49
-from pymaf_data.sources import is_held_out, load_manifest
 from pymaf_data.stages.ingest import IngestOptions, IngestReport, ingest
 from pymaf_data.storage import Store, open_store
 
@@ -65,7 +65,7 @@ def test_rows_hold_the_persons(coco: ModuleType, tmp_path: Path) -> None:
     assert not store.array("has_intrinsics")[:].any() and not store.array("joints3d")[:].any()
 
 
-def test_markers_in_a_picture_lie_under_the_keypoints_of_the_crop(coco: ModuleType, tmp_path: Path) -> None:
+def test_markers_in_an_image_lie_under_the_keypoints_of_the_crop(coco: ModuleType, tmp_path: Path) -> None:
     """A disc drawn at each keypoint is found in the decoded crop where affine and keypoint say."""
     made = coco.CocoSet(tmp_path / "raw")
     image = made.picture(320, 240)
@@ -122,11 +122,11 @@ def test_only_missing_shards_are_made(coco: ModuleType, tmp_path: Path) -> None:
     assert tree(store) == whole
 
 
-HOLES = ["missing", "truncated", "mis-sized", "not a picture", "unsafe", "absolute", "link", "folder"]
+MISSING = ["missing", "truncated", "mis-sized", "not a picture", "unsafe", "absolute", "link", "folder"]
 
 
-def make_hole(kind: str, made: Any, image: dict[str, Any]) -> str:
-    """Damage one picture; returns the reason to expect."""
+def make_missing(kind: str, made: Any, image: dict[str, Any]) -> str:
+    """Damage one image; returns the reason to expect."""
     path = made.folder / image["file_name"]
     data = path.read_bytes()
     if kind == "missing":
@@ -155,10 +155,10 @@ def make_hole(kind: str, made: Any, image: dict[str, Any]) -> str:
     return "unsafe_path"
 
 
-@pytest.mark.parametrize("kind", HOLES)
-def test_a_picture_that_cannot_be_used_is_a_counted_named_hole(kind: str, coco: ModuleType, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", MISSING)
+def test_an_image_that_cannot_be_used_is_a_counted_named_hole(kind: str, coco: ModuleType, tmp_path: Path) -> None:
     made = coco.small_set(tmp_path / "raw", pictures=4, persons=2)
-    reason = make_hole(kind, made, made.images[1])
+    reason = make_missing(kind, made, made.images[1])
     made.save()
     report = run(tmp_path / "raw", tmp_path / "s.zarr")
     assert report.counts == {"total": 8, "kept": 8, "dropped": 0}
@@ -177,7 +177,7 @@ def test_a_picture_that_cannot_be_used_is_a_counted_named_hole(kind: str, coco: 
         run(tmp_path / "raw", tmp_path / "stopped.zarr", on_error="stop")
 
 
-def test_a_run_that_stopped_goes_on_when_the_picture_is_mended(coco: ModuleType, tmp_path: Path) -> None:
+def test_a_run_that_stopped_goes_on_when_the_image_is_mended(coco: ModuleType, tmp_path: Path) -> None:
     made = coco.small_set(tmp_path / "raw", pictures=5, persons=2)
     path = made.folder / made.images[3]["file_name"]
     data = path.read_bytes()
@@ -257,7 +257,7 @@ def test_changed_annotations_are_refused_by_name(coco: ModuleType, tmp_path: Pat
         run(tmp_path / "raw", tmp_path / "s.zarr")
 
 
-def test_changed_pictures_are_refused_by_name(coco: ModuleType, tmp_path: Path) -> None:
+def test_changed_images_are_refused_by_name(coco: ModuleType, tmp_path: Path) -> None:
     made = coco.small_set(tmp_path / "raw")
     path = made.folder / made.images[2]["file_name"]
     data = path.read_bytes()
@@ -333,7 +333,7 @@ def test_real_photographs(shared: Path, tmp_path: Path) -> None:
     assert report.counts == {"total": 14, "kept": 7, "dropped": 7, "no_keypoints": 2, "incomplete": 5}
     assert report.holes.counts == {} and not report.whole and report.expected == 28344
     store = open_store(report.store)
-    # The skier's jacket: sampled straight from the picture at both shoulders and found in the crop at the same joints.
+    # The skier's jacket: sampled straight from the image at both shoulders and found in the crop at the same joints.
     picture = cv2.imread(str(shared / "data/coco2014-mini/train2014/000000000785.jpg"))[..., ::-1]
     row = row_of(store, 442619)
     for joint in ("left_hip", "right_knee", "left_shoulder"):

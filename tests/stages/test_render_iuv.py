@@ -36,7 +36,7 @@ N, SHARD, CROP, SIZE = 18, 8, 400, 63
 WIDTH, HEIGHT = 640, 480
 KINDS = ("perspective", "orthographic", "none")
 BODY = load_body("free")
-HOLES = {"nothing chosen": 3, "chosen, but not valid": 9, "not finite": 17}
+MISSING = {"nothing chosen": 3, "chosen, but not valid": 9, "not finite": 17}
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def no_wait_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def persons() -> dict[str, np.ndarray]:
-    """Bodies in a picture, each with a camera of all three kinds; row i is chosen from source i mod 3."""
+    """Bodies in an image, each with a camera of all three kinds; row i is chosen from source i mod 3."""
     generator = np.random.default_rng(8)
     pose = generator.normal(0, 0.25, (N, 24, 3)).astype(np.float32)
     pose[:, 0] = generator.normal([np.pi, 0, 0], 0.3, (N, 3))
@@ -60,7 +60,7 @@ def persons() -> dict[str, np.ndarray]:
 
 
 def native_cameras(kind: str, made: dict[str, np.ndarray]) -> Camera:
-    """Cameras in picture pixels that show the bodies about where the boxes are."""
+    """Cameras in image pixels that show the bodies about where the boxes are."""
     pi = torch.from_numpy(made["pi"]).double()
     image_of_view = affines.invert(affines.view_affine(made["box"]))
     if kind == "orthographic":
@@ -96,16 +96,16 @@ def add_fits(path: Path, version: int = 0, choice_shards: int = 3, **overrides: 
             "betas": made["betas"],
             "native": native_cameras(kind, made).matrix.numpy(),
             "weak_camera": made["pi"],
-            "valid": np.arange(N) != HOLES["chosen, but not valid"],
+            "valid": np.arange(N) != MISSING["chosen, but not valid"],
         }
-        fits["pose"][HOLES["not finite"], 40] = np.nan
+        fits["pose"][MISSING["not finite"], 40] = np.nan
         if kind == "none":  # nothing may be read from a camera that its source did not have
             fits["native"] = np.zeros_like(fits["native"])
         of = {"body": "free", "body_fingerprint": BODY.fingerprint, "body_digest": BODY.digest, "native_kind": kind}
         names.append(f"fits-{kind}")
         write(open_store(path), f"fits/{names[-1]}", digest_json([kind, version]), fits, {**of, **overrides})
     source = (np.arange(N) % 3).astype(np.int16)
-    source[HOLES["nothing chosen"]] = -1
+    source[MISSING["nothing chosen"]] = -1
     generations = {name: digest_json([kind, version]) for name, kind in zip(names, KINDS, strict=True)}
     attributes = {"sources": names, "generations": generations}
     write(open_store(path), "choice", digest_json(["choice", version]), {"source": source}, attributes, choice_shards)
@@ -151,7 +151,7 @@ def content(store: Path) -> dict[str, bytes]:
 
 
 def test_maps_show_the_chosen_fit_in_the_frame_of_the_crop(fitted: Path) -> None:
-    """Every camera is applied in the picture, at four samples a pixel, and looked up where the map's centres land."""
+    """Every camera is applied in the image, at four samples a pixel, and looked up where the map's centres land."""
     render(fitted, size=129)
     store, made, atlas = open_store(fitted), persons(), load_atlas("free")
     pose = axis_angle_to_matrix(torch.from_numpy(made["pose"].reshape(N, 24, 3)))
@@ -160,7 +160,7 @@ def test_maps_show_the_chosen_fit_in_the_frame_of_the_crop(fitted: Path) -> None
     for kind in range(3):
         agree = foreground = 0
         for row in range(kind, N, 3):
-            if row in HOLES.values():
+            if row in MISSING.values():
                 continue
             native = native_cameras(KINDS[kind], made)[row].warped([[4.0, 0, 0], [0, 4, 0]])
             face = rasterize(vertices[row : row + 1], BODY.faces, native, (HEIGHT * 4, WIDTH * 4)).face[0]
@@ -182,7 +182,7 @@ def test_rows_without_a_usable_fit_are_holes(fitted: Path) -> None:
     report = render(fitted)
     store = open_store(fitted)
     rendered = store.array("iuv/rendered")[:]
-    assert np.flatnonzero(~rendered).tolist() == sorted(HOLES.values())
+    assert np.flatnonzero(~rendered).tolist() == sorted(MISSING.values())
     part, uv = store.array("iuv/part")[:], store.array("iuv/uv")[:]
     assert not part[~rendered].any()
     assert not uv[~rendered].any()

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from pymaf_data.errors import NotWritable, StoreDamaged, StoreLocked
-from pymaf_data.storage import layout, lock, open_store
+from pymaf_data.storage import lock, open_store, records
 from pymaf_data.storage.lock import StageLock, holder_of
 
 
@@ -68,7 +68,7 @@ def test_the_second_may_wait(root: Path) -> None:
 
 def test_a_killed_holder_is_succeeded_at_once_and_its_leftovers_go(root: Path) -> None:
     with another_process(root) as child:
-        leftover = root / layout.temporary("iuv") / "half-a-shard"
+        leftover = root / records.temporary("iuv") / "half-a-shard"
         leftover.parent.mkdir(parents=True)
         leftover.write_bytes(b"x")
         os.kill(child, signal.SIGKILL)
@@ -78,7 +78,7 @@ def test_a_killed_holder_is_succeeded_at_once_and_its_leftovers_go(root: Path) -
 
 
 def test_a_holder_elsewhere_is_dead_when_its_heart_stops(root: Path) -> None:
-    path = root / layout.lock("iuv")
+    path = root / records.lock("iuv")
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps({"host": "far", "pid": 1, "machine": "other", "started": time.time(), "token": "t"}))
     with pytest.raises(StoreLocked, match="process 1 on far"), StageLock(root, "iuv"):
@@ -92,7 +92,7 @@ def test_a_holder_elsewhere_is_dead_when_its_heart_stops(root: Path) -> None:
 def test_the_heart_beats(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "BEAT_SECONDS", 0.02)
     with StageLock(root, "iuv"):
-        path = root / layout.lock("iuv")
+        path = root / records.lock("iuv")
         os.utime(path, (0, 0))
         deadline = time.monotonic() + 5
         while path.stat().st_mtime < 1 and time.monotonic() < deadline:
@@ -219,7 +219,7 @@ def test_an_evicted_writer_whose_files_were_swept_away_hears_who_did_it(kit: Any
 def test_the_loser_leaves_the_winners_unfinished_files_alone(root: Path) -> None:
     loser = StageLock(root, "iuv")
     with loser, StageLock(root, "iuv", break_lock=True):
-        unfinished = root / layout.temporary("iuv") / "half-a-shard"
+        unfinished = root / records.temporary("iuv") / "half-a-shard"
         unfinished.parent.mkdir(parents=True)
         unfinished.write_bytes(b"x")
         loser.__exit__()
@@ -256,7 +256,7 @@ HELD = {"host": "far", "pid": 1, "machine": "other", "started": 0.0, "token": "t
     "content", [b"", b"{", b'{"host": "far", "pid', b"\x80\x00\xff" * 99, b"[]", b"17", b"[" * 9999]
 )
 def test_what_a_dead_writer_left_of_a_lock_is_taken(root: Path, content: bytes) -> None:
-    path = root / layout.lock("iuv")
+    path = root / records.lock("iuv")
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
     with StageLock(root, "iuv"):
@@ -279,7 +279,7 @@ def test_what_a_dead_writer_left_of_a_lock_is_taken(root: Path, content: bytes) 
     ],
 )
 def test_a_lock_of_another_version_is_held_until_its_heart_stops(root: Path, change: dict[str, Any]) -> None:
-    path = root / layout.lock("iuv")
+    path = root / records.lock("iuv")
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(HELD | change))
     with pytest.raises(StoreLocked, match="--break-lock"), StageLock(root, "iuv"):
@@ -292,7 +292,7 @@ def test_a_lock_of_another_version_is_held_until_its_heart_stops(root: Path, cha
 
 
 def test_a_heartbeat_of_the_future_yields_to_break_lock(root: Path) -> None:
-    path = root / layout.lock("iuv")
+    path = root / records.lock("iuv")
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(HELD))
     os.utime(path, (time.time() + 1e6,) * 2)
@@ -304,7 +304,7 @@ def test_a_heartbeat_of_the_future_yields_to_break_lock(root: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "link", "link to nothing"])
 def test_what_is_no_lock_file_is_said_and_left_alone(root: Path, tmp_path: Path, kind: str) -> None:
-    path, mine = root / layout.lock("iuv"), tmp_path / "mine.txt"
+    path, mine = root / records.lock("iuv"), tmp_path / "mine.txt"
     path.parent.mkdir(parents=True)
     mine.write_text("mine")
     make = {

@@ -11,8 +11,8 @@ import zarr
 
 from pymaf_data.errors import ShapeError, StoreDamaged
 from pymaf_data.storage import ArraySpec, encode_jpeg
+from pymaf_data.storage.chunks import decode_jpeg_into
 from pymaf_data.storage.codec import JpegCodec
-from pymaf_data.storage.jpeg import decode_into
 from pymaf_data.storage.specs import decode_chunk_into, encode_rows
 
 
@@ -55,7 +55,7 @@ def test_broken_streams_are_damage() -> None:
     data, out = encode_jpeg(picture), np.empty_like(picture)
     for broken in (b"", data[:100], b"not a picture", encode_jpeg(picture[:8])):
         with pytest.raises(StoreDamaged):
-            decode_into(broken, out, "row 3")
+            decode_jpeg_into(broken, out, "row 3")
     with pytest.raises(StoreDamaged):
         decode_chunk_into(ArraySpec("x", (), "f4", 4), b"no zstd", np.empty(4, "f4"), "x")
 
@@ -65,11 +65,11 @@ def test_equal_pixels_give_equal_bytes() -> None:
     assert encode_jpeg(picture) == encode_jpeg(np.asfortranarray(picture)) == encode_jpeg(picture[::-1][::-1])
 
 
-def test_smooth_pictures_survive_the_codec() -> None:
+def test_smooth_images_survive_the_codec() -> None:
     y, x = np.mgrid[0:64, 0:64]
     picture = np.stack([x * 3, y * 3, 120 + x - y], -1).astype(np.uint8)
     out = np.empty_like(picture)
-    decode_into(encode_jpeg(picture), out, "x")
+    decode_jpeg_into(encode_jpeg(picture), out, "x")
     assert np.abs(out.astype(int) - picture).max() <= 6
 
 

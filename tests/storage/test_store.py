@@ -37,7 +37,7 @@ def test_three_readers_agree(kit: Any, whole: Path, independent: ModuleType, nam
     assert np.array_equal(independent.Reader(whole).read(name), ours[:])
     if name == "image":
         error = np.abs(ours[:].astype(float) - expected(kit, name)).mean()
-        assert error < 30, "4:2:0 on coloured noise is coarse, but it is the same picture"
+        assert error < 30, "4:2:0 on coloured noise is coarse, but it is the same image"
     else:
         assert np.array_equal(ours[:], expected(kit, name))
 
@@ -165,7 +165,7 @@ def test_what_is_no_store_is_said_so(whole: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("sealed", [True, False])
 def test_a_newer_major_is_refused(tmp_path: Path, sealed: bool) -> None:
     """Also where the newer format has another layout, so that only the root group can be read."""
-    from pymaf_data.storage.commits import seal
+    from pymaf_data.storage.records import seal
 
     attributes = {"format": "pymaf-data store", "format_version": "2.0"}
     (tmp_path / "_pymaf").mkdir()
@@ -178,7 +178,7 @@ def test_a_newer_major_is_refused(tmp_path: Path, sealed: bool) -> None:
 
 def test_a_newer_minor_is_read(kit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("pymaf_data.storage.layout.FORMAT_VERSION", "1.7")
+        patch.setattr("pymaf_data.storage.records.FORMAT_VERSION", "1.7")
         path = kit.ingest(tmp_path / "a.zarr", kit.recipe)
     assert open_store(path).attrs["format_version"] == "1.7"
 

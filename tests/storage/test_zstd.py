@@ -10,25 +10,25 @@ import pytest
 import zstandard
 
 from pymaf_data.errors import StoreDamaged
-from pymaf_data.storage import zstd
+from pymaf_data.storage.chunks import ZSTD_LEVEL, decode_zstd_into, encode_zstd
 
 PLAIN = np.repeat(np.random.default_rng(0).integers(0, 9, 700, dtype=np.uint8), 11)
 
 
 def decoded(frame: bytes, size: int = PLAIN.size) -> np.ndarray:
     out = np.empty(size, np.uint8)
-    zstd.decode_into(frame, out, "chunk 3 of part")
+    decode_zstd_into(frame, out, "chunk 3 of part")
     return out
 
 
 def test_frames_are_those_that_other_writers_make():
-    assert zstd.encode(PLAIN) == numcodecs.zstd.compress(PLAIN, zstd.LEVEL)
+    assert encode_zstd(PLAIN) == numcodecs.zstd.compress(PLAIN, ZSTD_LEVEL)
 
 
 def test_threads_share_nothing():
     blocks = [np.roll(PLAIN, n) for n in range(200)]
     with ThreadPoolExecutor(8) as pool:
-        back = list(pool.map(lambda block: decoded(zstd.encode(block)), blocks))
+        back = list(pool.map(lambda block: decoded(encode_zstd(block)), blocks))
     assert all(np.array_equal(one, block) for one, block in zip(back, blocks, strict=True))
 
 
@@ -52,7 +52,7 @@ def test_a_frame_that_claims_much_is_refused_before_memory_is_asked_for():
         decoded(frame)
 
 
-@pytest.mark.parametrize("frame", [b"", b"not a frame", zstd.encode(PLAIN)[:-5], bytes.fromhex("28b52ffd")])
+@pytest.mark.parametrize("frame", [b"", b"not a frame", encode_zstd(PLAIN)[:-5], bytes.fromhex("28b52ffd")])
 def test_what_is_no_frame_is_damage(frame: bytes):
     with pytest.raises(StoreDamaged, match="chunk 3 of part"):
         decoded(frame)

@@ -22,7 +22,7 @@ Point = tuple[float, float]
 
 
 def to_square(point: Point, box: list[float], side: float, size: int) -> Point:
-    """A point of the picture in the raster of ``size`` pixels that shows the square of ``side`` about the box."""
+    """A point of the image in the raster of ``size`` pixels that shows the square of ``side`` about the box."""
     return (
         (point[0] - (box[0] - side / 2)) / side * size,
         (point[1] - (box[1] - side / 2)) / side * size,
@@ -93,7 +93,7 @@ def weak_planes(pi: list[float], point: list[float], box: list[float], k: float,
 
 
 def native_planes(focal: float, centre: Point, translation: list[float], point: list[float], box: list[float]) -> dict:
-    """A point seen by a full-frame pinhole: in the picture, then by the same pinhole as the view has it."""
+    """A point seen by a full-frame pinhole: in the image, then by the same pinhole as the view has it."""
     ratio = VIEW / box[2]
     principal = to_square(centre, box, box[2], VIEW)
     return {

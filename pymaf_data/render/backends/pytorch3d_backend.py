@@ -1,7 +1,7 @@
 """Backend ``pytorch3d``: PyTorch3D's rasterizer through its public function, on the CPU or a CUDA device.
 
 Vertices are projected here, in float64, and handed over in PyTorch3D's normalised coordinates (x left, y up, the
-shorter side of the picture reaching from −1 to 1) with their depth in metres; from there on everything is PyTorch3D's,
+shorter side of the image reaching from −1 to 1) with their depth in metres; from there on everything is PyTorch3D's,
 in float32. On a CPU it takes more than a thousand times as long as the embedded rasterizer; it is here because
 published targets were made with it.
 

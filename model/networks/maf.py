@@ -1,0 +1,66 @@
+"""Mesh-aligned features: read a feature map where the current mesh (or a grid) lies in the image.
+
+Shape letters: B batch, C channels, N points.
+
+Convention: points are normalised view coordinates n = v/112 − 1; the map is read with ``align_corners=True`` and
+zeros outside. That is half a map pixel off the renderer's pixel centres; it is what the published weights were
+trained with, so both stay as they are (docs/geometry.md).
+
+Source: PyMAF section 3.2; the point-wise MLP follows PIFu (Saito et al., ICCV 2019).
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .pyramid import WIDTH
+
+GRID_SIDE = 21
+POINT_CHANNELS = 5
+_HIDDEN = (128, 64)
+
+
+def sampling_grid() -> Tensor:
+    """(1, 441, 2) grid over [−1, 1]² as (x, y); x varies slowest, the order released weights expect."""
+    steps = torch.linspace(-1.0, 1.0, GRID_SIDE)
+    x, y = torch.meshgrid(steps, steps, indexing="ij")
+    return torch.stack([x.reshape(-1), y.reshape(-1)], dim=-1)[None]
+
+
+def sample_points(feature_map: Tensor, points: Tensor) -> Tensor:
+    """Bilinear (B, C, S, S) map at (B, N, 2) normalised points → (B, C, N)."""
+    sampled = functional.grid_sample(
+        feature_map, points[:, :, None], mode="bilinear", padding_mode="zeros", align_corners=True
+    )
+    return sampled[..., 0]
+
+
+class PointFeatures(nn.Module):
+    """Sample a map at points and reduce each point's 256 channels to five.
+
+    MLP 256 → 128 → 64 → 5 as 1×1 convolutions; the sampled feature is concatenated again before the second and
+    third layer (384 and 320 inputs); leaky ReLU between, ReLU last.
+
+    He initialisation without biases: torch's default shrinks what tells images apart at every layer.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv0 = nn.Conv1d(WIDTH, _HIDDEN[0], 1)
+        self.conv1 = nn.Conv1d(_HIDDEN[0] + WIDTH, _HIDDEN[1], 1)
+        self.conv2 = nn.Conv1d(_HIDDEN[1] + WIDTH, POINT_CHANNELS, 1)
+        for layer in (self.conv0, self.conv1, self.conv2):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(cast(Tensor, layer.bias))
+
+    def forward(self, feature_map: Tensor, points: Tensor) -> Tensor:
+        """(B, 256, S, S), (B, N, 2) → (B, 5·N), channel-major."""
+        sampled = sample_points(feature_map, points)
+        y = functional.leaky_relu(self.conv0(sampled), 0.01)
+        y = functional.leaky_relu(self.conv1(torch.cat([y, sampled], dim=1)), 0.01)
+        y = functional.relu(self.conv2(torch.cat([y, sampled], dim=1)))
+        return y.flatten(1)

@@ -1,0 +1,51 @@
+"""Backbone and deconvolutions: one image, three feature maps of rising resolution.
+
+    image 224 → ResNet-50 7×7×2048 → deconvolution → 14×14×256 → 28×28×256 → 56×56×256
+
+Source: PyMAF section 3.1; the deconvolution head is that of Xiao et al., "Simple Baselines for Human Pose
+Estimation" (ECCV 2018). ``feature_extractor`` and the index of every layer in ``deconv_layers`` are the names in
+released checkpoints.
+"""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor, nn
+
+from .resnet import CHANNELS, ResNet50
+
+LEVELS = 3
+REDUCTION = 4
+"""Of the finest map, against the image."""
+WIDTH = 256
+_MODULES_PER_LEVEL = 3
+# A 4×4 kernel at stride 2 reaches each output pixel with 2×2 of its taps.
+_TAPS = 4
+
+
+def deconvolutions() -> nn.Sequential:
+    """Three times (4×4 transposed convolution of stride 2, BatchNorm, ReLU), flat as released.
+
+    He initialisation. The 1e-3 that Simple Baselines starts from is a tenth of it or less: BatchNorm hides the scale of
+    the output, but not that every Adam step is then a large part of the weight.
+    """
+    modules: list[nn.Module] = []
+    inputs = CHANNELS
+    for _ in range(LEVELS):
+        deconvolution = nn.ConvTranspose2d(inputs, WIDTH, 4, stride=2, padding=1, bias=False)
+        nn.init.normal_(deconvolution.weight, std=math.sqrt(2.0 / (inputs * _TAPS)))
+        modules += [deconvolution, nn.BatchNorm2d(WIDTH, momentum=0.1), nn.ReLU(inplace=True)]
+        inputs = WIDTH
+    return nn.Sequential(*modules)
+
+
+def feature_pyramid(backbone: ResNet50, deconv_layers: nn.Sequential, image: Tensor) -> list[Tensor]:
+    """(B, 3, 224, 224) → maps (B, 256, S, S) at S = 14, 28, 56."""
+    x = backbone(image)
+    maps = []
+    for level in range(LEVELS):
+        start = level * _MODULES_PER_LEVEL
+        x = deconv_layers[start : start + _MODULES_PER_LEVEL](x)
+        maps.append(x)
+    return maps

@@ -1,0 +1,271 @@
+"""COCO person keypoints: annotation file → records.
+
+    {"images": [{id, file_name, width, height, license}], "annotations": [{id, image_id, keypoints 17 × (x, y, v),
+     bbox (x, y, w, h), iscrowd, category_id}], "categories": […], "licenses": […]}
+
+v is 0 (not labelled), 1 (labelled, hidden) or 2 (visible). The file itself must be sound: JSON, with its lists, and
+with no id given twice. A single damaged annotation is a counted, named loss and never an excuse for dropping the rest.
+Tools write the format loosely (:mod:`pymaf_data.datasets.entries`). What cannot be meant, such as a joint labelled at
+(0, 0), is not taken as it stands, and counted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Set
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pymaf_data.datasets.categories import Key, Persons, entry_key, find_persons
+from pymaf_data.datasets.conventions import of_count
+from pymaf_data.datasets.entries import (
+    Annotation,
+    Image,
+    entry_id,
+    has_keypoints,
+    image_entries,
+    is_crowd,
+    load,
+    refuse_duplicates,
+    what_is_wrong,
+)
+from pymaf_data.datasets.images import image_name
+from pymaf_data.datasets.manifest import Manifest, SelectionRule
+from pymaf_data.datasets.records import Licence, PersonRecord
+from pymaf_data.datasets.select import ADJUSTED, Dropped, Selection, Tally, refusal, sort_out
+from pymaf_data.geometry.boxes import box_from_xywh, crop_side
+
+Keypoint = tuple[float, float, int]
+Square = tuple[float, float, float]
+_NO_JOINT = ((0, 0), (-1, -1))  # where tools put a joint that is not there, and then mark it as labelled
+_HUGE = 1e9  # px; beyond it all numbers are alike
+_TEXT = 300  # characters of a licence's name or address
+
+
+def read_coco(
+    path: Path, manifest: Manifest, split: str, rule: SelectionRule, *, stop: bool = False, root: Path | None = None
+) -> Selection:
+    """Read the persons of one annotation file that ``rule`` selects, in row order.
+
+    Args:
+        path: the annotation file.
+        manifest: conventions of the data set.
+        split: name of the split, for the folder of its images and the counts to expect.
+        rule: which persons to keep.
+        stop: raise at the first damaged annotation instead of counting it.
+        root: the data set's folder, for file names that are absolute and lie inside it.
+
+    Raises:
+        RawDataCorrupt: the file is not JSON or not COCO's, an id occurs twice, joints are in another order, or an
+            annotation is damaged and ``stop`` is set.
+    """
+    content = load(path)
+    entries, annotations = content["images"], content["annotations"]
+    candidates = [entry for entry in annotations if has_keypoints(entry)]
+    refuse_duplicates(map(entry_id, candidates), "annotation", path)
+    used = {entry_key(entry.get("category_id")) for entry in candidates if not is_crowd(entry)}
+    categories = find_persons(content.get("categories"), used, manifest.keypoints, path)
+    people = _People(manifest, manifest.split(split).pictures, rule, image_entries(entries, path), categories, root)
+    outcomes = (people.outcome(entry, position) for position, entry in enumerate(annotations))
+    records, counts, damaged = sort_out(outcomes, path.name, stop)
+    people.adjusted.warn(ADJUSTED, path.name)
+    whole = manifest.split(split).whole
+    listed = (len(entries), len(annotations))
+    return Selection(
+        records,
+        counts,
+        damaged,
+        adjusted={reason: people.adjusted.counts[reason] for reason in ADJUSTED if people.adjusted.counts[reason]},
+        licences=_photograph_licences(content, people, records),
+        whole=whole is not None and listed == (whole.images, whole.annotations),
+        listed=listed,
+    )
+
+
+@dataclass(frozen=True)
+class _People:
+    """Turns annotation entries into records.
+
+    Args:
+        manifest: conventions.
+        folder: of the split's images, below the root.
+        rule: whom to keep.
+        images: entries by id; for a malformed one, what is wrong with it.
+        categories: which are persons.
+        root: the data set's folder.
+        licence_of: filled on the way: image name → licence id of the photograph.
+        adjusted: filled on the way: what was taken otherwise than annotated.
+    """
+
+    manifest: Manifest
+    folder: str
+    rule: SelectionRule
+    images: dict[int, Image | str]
+    categories: Persons
+    root: Path | None = None
+    licence_of: dict[str, Key] = field(default_factory=dict)
+    adjusted: Tally = field(default_factory=Tally)
+
+    def outcome(self, entry: Any, position: int) -> PersonRecord | Dropped:
+        """The record of an annotation, or why there is none. What nobody wants needs no sound values."""
+        key = entry_id(entry)
+        name = f"annotation at position {position}" if key is None else f"annotation {key}"
+        if not isinstance(entry, dict):
+            return Dropped("malformed", name, f"not an object (found {str(entry)[:40]})")
+        category = entry_key(entry.get("category_id"))
+        if not self.categories.includes(category):
+            return Dropped("other_category", name)
+        crowd = is_crowd(entry)
+        if crowd is None:
+            return Dropped("malformed", name, f"iscrowd: neither 0 nor 1 (found {str(entry['iscrowd'])[:40]})")
+        if crowd or not has_keypoints(entry):
+            return Dropped("crowd" if crowd else "no_keypoints", name)
+        try:
+            annotation = Annotation.model_validate(entry)
+        except ValidationError as error:
+            return _damage(name, error)
+        image = self.images.get(annotation.image_id)
+        if image is None:
+            return Dropped("unknown_image", name, f"image id {annotation.image_id} is not listed")
+        if isinstance(image, str):
+            return Dropped("malformed_image", name, f"the entry of image {annotation.image_id}: {image}")
+        keypoints = self._keypoints(name, annotation.keypoints, self.categories.counts(category))
+        return keypoints if isinstance(keypoints, Dropped) else self._record(name, annotation, image, keypoints)
+
+    def _record(
+        self, name: str, annotation: Annotation, image: Image, marked: dict[str, Keypoint | None]
+    ) -> PersonRecord | Dropped:
+        """The person with those joints that can be meant; the rule for persons is asked of all that are marked."""
+        keypoints = {joint: at for joint, at in marked.items() if at}
+        box = self._box(name, annotation.bbox, image, keypoints)
+        if not isinstance(box, Dropped):
+            keypoints = self._near(name, keypoints, box, image)
+        reason = refusal(marked if keypoints else (), self.rule)
+        if reason:
+            return Dropped(reason, name)
+        if isinstance(box, Dropped):
+            return box
+        if annotation.bbox is None or not all(annotation.bbox[2:]):
+            self.adjusted.add("box_from_keypoints", name)
+        try:
+            record = PersonRecord(
+                image_name=image_name(self.folder, image.file_name, self.root),
+                annotation_id=annotation.id,
+                image_size=(image.width, image.height),
+                box=box,
+                keypoints=keypoints,
+            )
+        except ValidationError as error:
+            return _damage(name, error)
+        self.licence_of[record.image_name] = entry_key(image.license)
+        return record
+
+    def _keypoints(self, name: str, values: list[Any], counts: Set[int]) -> dict[str, Keypoint | None] | Dropped:
+        """Joints marked as labelled, in continuous px, None at no place; or what is wrong with the list."""
+        if all(isinstance(value, list) and len(value) == 3 for value in values):
+            values = [number for triple in values for number in triple]
+        joints, shift = self.categories.joints, self.manifest.keypoints.offset
+        if len(values) % 3 or len(values) // 3 not in counts:
+            return Dropped("malformed", name, _count(len(values), counts, joints.name))
+        found: dict[str, Keypoint | None] = {}
+        for joint, x, y, seen in zip(joints.joints, values[0::3], values[1::3], values[2::3], strict=False):
+            if joint is None or (x, y, seen) == (None, None, None):
+                continue
+            if seen not in (0, 1, 2):
+                return Dropped("malformed", name, f"keypoints: the visibility of {joint} is not 0, 1 or 2")
+            if seen and (x, y) in _NO_JOINT:
+                self.adjusted.add("joint_at_origin", f"{name}: {joint} at ({x:g}, {y:g})")
+                found[joint] = None
+            elif seen and (wrong := _wrong(x) or _wrong(y)):
+                return Dropped(wrong, name, f"keypoints: {joint} is at ({str(x)[:40]}, {str(y)[:40]})")
+            elif seen:
+                x, y = (min(max(value, -_HUGE), _HUGE) for value in (x, y))
+                found[joint] = (x + shift, y + shift, int(seen))
+        return found
+
+    def _box(
+        self, name: str, bbox: list[float] | None, image: Image, keypoints: dict[str, Keypoint]
+    ) -> Square | Dropped:
+        """The square box in continuous px. Without an annotated one, that of the joints inside the image."""
+        rule = self.manifest.box
+        shift = 0.5 if rule.origin == "index" else 0.0
+        if bbox is None or not all(bbox[2:]):
+            inside = [(x, y) for x, y, _ in keypoints.values() if 0 <= x <= image.width and 0 <= y <= image.height]
+            if rule.missing == "drop" or not inside:
+                return Dropped("bad_box", name, "bbox: " + ("it has none" if bbox is None else _size(bbox)))
+            (left, top), (right, bottom) = map(min, zip(*inside, strict=True)), map(max, zip(*inside, strict=True))
+            bbox, shift = [left, top, right - left, bottom - top], 0.0
+        x, y, width, height = bbox[0] + shift, bbox[1] + shift, *bbox[2:]
+        if min(width, height) <= 0:
+            return Dropped("bad_box", name, f"bbox: {_size(bbox)}")
+        if x >= image.width or y >= image.height or x + width <= 0 or y + height <= 0:
+            return Dropped("box_outside", name, f"bbox: {bbox} on an image of {image.width} × {image.height} px")
+        centre_x, centre_y, side = box_from_xywh((x, y, width, height), rule.factor).tolist()
+        return centre_x, centre_y, side
+
+    def _near(self, name: str, keypoints: dict[str, Keypoint], box: Square, image: Image) -> dict[str, Keypoint]:
+        """Those of the joints that lie in the image or in the stored crop; no other can be meant, or seen."""
+        cx, cy, reach = box[0], box[1], crop_side(box[2]) / 2
+        near: dict[str, Keypoint] = {}
+        for joint, (x, y, seen) in keypoints.items():
+            if (0 <= x <= image.width and 0 <= y <= image.height) or max(abs(x - cx), abs(y - cy)) <= reach:
+                near[joint] = x, y, seen
+            else:
+                self.adjusted.add("joint_far_outside", f"{name}: {joint} at ({x:g}, {y:g})")
+        return near
+
+
+def _photograph_licences(
+    content: dict[str, Any], people: _People, records: tuple[PersonRecord, ...]
+) -> tuple[Licence, ...]:
+    """Each licence under which a kept person's photograph stands, with its counts; none where the file lists none."""
+    listed = content.get("licenses")
+    if not isinstance(listed, list) or not listed:
+        return ()
+    known = {entry_key(entry.get("id")): _licence(entry) for entry in listed if isinstance(entry, dict)}
+    persons = Counter(people.licence_of[record.image_name] for record in records)
+    photographs = Counter(people.licence_of[name] for name in {record.image_name for record in records})
+    merged: dict[tuple[str, str], list[int]] = {}
+    for key in sorted(persons, key=lambda key: (key is not None, isinstance(key, str), key)):
+        licence = known.get(key) if key is not None else None
+        entry = merged.setdefault(licence or ("not stated in the annotation file", ""), [0, 0])
+        entry[0] += photographs[key]
+        entry[1] += persons[key]
+    return tuple(
+        Licence(covers="photographs", name=name, url=url, photographs=pictures, persons=people_on)
+        for (name, url), (pictures, people_on) in merged.items()
+    )
+
+
+def _licence(entry: dict[str, Any]) -> tuple[str, str] | None:
+    """Name and address of a licence; None where neither is stated."""
+    name, url = (text if isinstance(text := entry.get(key), str) else "" for key in ("name", "url"))
+    name, url = name.strip()[:_TEXT], url.strip()[:_TEXT]
+    return (name or url, url) if name or url else None
+
+
+def _count(found: int, counts: Set[int], expected: str) -> str:
+    """What is wrong with so many numbers, and which convention would have them."""
+    others = [] if found % 3 else of_count(found // 3)
+    hint = f"; as many have {', '.join(others)}" * bool(others)
+    return f"{found} numbers in keypoints, not {' or '.join(str(3 * n) for n in sorted(counts))} ({expected}{hint})"
+
+
+def _wrong(value: Any) -> str:
+    """The reason why a coordinate cannot be one; empty where it can."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "malformed"
+    return "" if abs(value) < math.inf else "not_finite"
+
+
+def _size(bbox: list[float]) -> str:
+    return f"its box is {bbox[2]:g} × {bbox[3]:g} px"
+
+
+def _damage(name: str, error: ValidationError) -> Dropped:
+    finite = error.errors()[0]["type"] != "finite_number"
+    return Dropped("malformed" if finite else "not_finite", name, what_is_wrong(error))

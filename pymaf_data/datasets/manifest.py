@@ -1,0 +1,308 @@
+"""Manifests: what a data set is, where it comes from, how it lies on disk and in which conventions it speaks.
+
+One YAML file per data set in ``manifests/``. Everything that a reader would otherwise hard-code stands there: paths
+below the root, joint convention and pixel origin, box factor, selection rules, expected counts and licences.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import posixpath
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from pymaf_data.config import StrictModel, load_yaml, read_yaml
+from pymaf_data.datasets.conventions import CONVENTIONS, JointList, find, own_list
+from pymaf_data.datasets.images import Orientation, below
+from pymaf_data.datasets.records import Licence
+from pymaf_data.digest import digest_json
+from pymaf_data.errors import ConfigError, RawDataMissing, UsageError
+from pymaf_data.geometry.joints import J49
+from pymaf_data.paths import as_meant
+
+_PACKAGE = "pymaf_data.manifests"
+_OTHER = ("assets",)  # manifests of things other than data sets
+
+
+class Download(StrictModel):
+    """One thing to fetch."""
+
+    what: str
+    url: str = ""
+    into: str = Field(description="folder below the data set's root")
+
+
+class Whole(StrictModel):
+    """What a complete annotation file lists; only then are the expected counts comparable."""
+
+    images: int = Field(gt=0)
+    annotations: int = Field(gt=0)
+
+
+class Split(StrictModel):
+    """Where one split lies below the root."""
+
+    annotations: str
+    pictures: str = Field(description="folder of the images; . is the root itself")
+    held_out: bool = Field(default=False, description="to measure on: never learned from unless named")
+    whole: Whole | None = None
+    expected: dict[str, int] = Field(default_factory=dict, description="selection → persons kept of the whole split")
+
+    @field_validator("annotations", "pictures")
+    @classmethod
+    def _plain(cls, path: str) -> str:
+        """``./images/`` and ``a//images`` are ``images`` and ``a/images``; the root itself is ""."""
+        plain = posixpath.normpath(re.sub(r"[/\\]+", "/", path)) if path else ""
+        if plain.split("/")[0] == "..":
+            raise ValueError("leaves the data set's folder; give the folder that holds all of it with --root")
+        return "" if plain == "." else plain
+
+    def places(self, root: Path) -> dict[str, Path]:
+        """Where annotations and images lie below a folder."""
+        return {"annotations": root / self.annotations, "images": root / self.pictures}
+
+    def relative(self, root: Path) -> Split:
+        """The same with absolute paths inside ``root`` made relative to it; stores hold no path of a machine.
+
+        Raises:
+            ConfigError: an absolute image folder outside the root.
+        """
+        annotations, pictures = (
+            below(root, path) if path.startswith("/") else path
+            for path in map(os.path.expanduser, (self.annotations, self.pictures))
+        )
+        if pictures is None:
+            raise ConfigError(
+                f"the manifest's image folder {self.pictures} is not inside {root}",
+                expected="a folder below the data set's root",
+                action="give the folder that holds annotations and images with --root, or link the images into it.",
+            )
+        return self.model_copy(update={"annotations": annotations or self.annotations, "pictures": pictures})
+
+
+class ListedJoint(StrictModel):
+    """One joint of a data set's own list."""
+
+    name: str = Field(min_length=1, description="what the annotation file calls it")
+    joint: str | None = Field(description="the joint of J49 that it is; null: none, it is ignored")
+
+    @field_validator("joint")
+    @classmethod
+    def _in_j49(cls, joint: str | None) -> str | None:
+        if joint is not None and joint not in J49.joints:
+            near = difflib.get_close_matches(joint, J49.joints, n=3)
+            raise ValueError(f"J49 has no joint {joint!r}; it has {', '.join(near or J49.joints)}")
+        return joint
+
+
+class KeypointRule(StrictModel):
+    """In which order and from which origin keypoints are written: a convention by name, or a list of one's own."""
+
+    convention: str | None = Field(default=None, description=", ".join(known.name for known in CONVENTIONS))
+    joints: tuple[ListedJoint, ...] = Field(default=(), description="every joint in the file's order")
+    origin: Literal["index", "continuous"] = Field(description="index: ½ px leads to the centre of the pixel meant")
+
+    @property
+    def offset(self) -> float:
+        """What to add to x and y, in px."""
+        return 0.5 if self.origin == "index" else 0.0
+
+    @field_validator("convention")
+    @classmethod
+    def _known_convention(cls, name: str | None) -> str | None:
+        found = find(name) if name is not None else None
+        if name is not None and found is None:
+            known = ", ".join(known.name for known in CONVENTIONS)
+            raise ValueError(f"no joint convention {name!r}; known: {known}; or list the joints under `joints`")
+        return found.name if found else None
+
+    @model_validator(mode="after")
+    def _one_list(self) -> KeypointRule:
+        if (self.convention is None) == (not self.joints):
+            raise ValueError("either `convention` or `joints` says what the keypoints are, one of both")
+        taken = [entry.joint for entry in self.joints if entry.joint]
+        if self.joints and (not taken or len(set(taken)) < len(taken)):
+            raise ValueError("`joints` names no joint of J49" if not taken else "`joints` names a joint of J49 twice")
+        return self
+
+    @property
+    def listed(self) -> JointList:
+        """The joints in the data set's order."""
+        known = find(self.convention) if self.convention else None
+        return known or own_list((entry.name, entry.joint) for entry in self.joints)
+
+
+class ImageRule(StrictModel):
+    """How the images are to be read."""
+
+    orientation: Orientation = Field(
+        default="ignore", description="of EXIF: ignore where the annotations' coordinates ignore it, as COCO's do"
+    )
+
+
+class BoxRule(StrictModel):
+    """How the square box follows from the annotated one."""
+
+    origin: Literal["index", "continuous"] = "continuous"
+    factor: float = Field(gt=0, description="side of the square per longer side of the annotated box")
+    missing: Literal["keypoints", "drop"] = Field(
+        default="keypoints",
+        description="a person without a box, or with one without area: the box of the labelled keypoints, or none",
+    )
+
+
+class SelectionRule(StrictModel):
+    """Which annotated persons are kept; crowds and persons without a labelled keypoint never are."""
+
+    title: str
+    requires: tuple[str, ...] = Field(description="joints that must be labelled, visible or hidden")
+
+
+class Manifest(StrictModel):
+    """One data set."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    title: str
+    reader: Literal["coco"]
+    homepage: str = ""
+    citation: str = ""
+    licences: tuple[Licence, ...] = Field(min_length=1)
+    get: tuple[Download, ...] = ()
+    splits: dict[str, Split] = Field(min_length=1)
+    keypoints: KeypointRule
+    box: BoxRule
+    images: ImageRule = ImageRule()
+    selections: dict[str, SelectionRule] = Field(min_length=1)
+    default_selection: str
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Manifest:
+        if self.default_selection not in self.selections:
+            raise ValueError(f"default_selection {self.default_selection!r} is not among the selections")
+        for name, rule in self.selections.items():
+            unknown = sorted(set(rule.requires) - set(self.keypoints.listed.joints))
+            if unknown:
+                raise ValueError(f"selection {name} requires {unknown}, not in {self.keypoints.listed.name}")
+        return self
+
+    def rules_digest(self, split: str) -> str:
+        """SHA-256 of what decides over rows and arrays of a split; titles, addresses and licences do not."""
+        rules = self.model_dump(mode="json", include={"name", "reader", "keypoints", "box", "selections"})
+        for selection in rules["selections"].values():
+            del selection["title"]
+        # Rules that came later than the first stores, at their defaults, are no change of what those were made by.
+        if not self.keypoints.joints:
+            del rules["keypoints"]["joints"]
+        if self.box.missing == "keypoints":
+            del rules["box"]["missing"]
+        if self.images != ImageRule():  # what is as before counts as before: stores made then go on
+            rules["images"] = self.images.model_dump(mode="json")
+        return digest_json({**rules, "pictures": self.split(split).pictures})
+
+    def below(self, root: Path) -> Manifest:
+        """The manifest with every path relative to the data set's folder.
+
+        Raises:
+            ConfigError: an absolute image folder outside it.
+        """
+        return self.model_copy(update={"splits": {name: split.relative(root) for name, split in self.splits.items()}})
+
+    def split(self, name: str) -> Split:
+        """A split by name.
+
+        Raises:
+            UsageError: the data set has no such split.
+        """
+        if name not in self.splits:
+            raise UsageError(
+                f"{self.name} has no split {name!r}",
+                expected=f"one of {', '.join(self.splits)}",
+                action="give one with --split.",
+            )
+        return self.splits[name]
+
+    def selection(self, name: str | None) -> tuple[str, SelectionRule]:
+        """A selection rule with its name; the default where ``name`` is None.
+
+        Raises:
+            UsageError: the data set has no such selection.
+        """
+        chosen = name or self.default_selection
+        if chosen not in self.selections:
+            choices = "; ".join(f"{key}: {rule.title}" for key, rule in self.selections.items())
+            raise UsageError(
+                f"{self.name} has no selection {chosen!r}",
+                expected=f"one of {choices}",
+                action="give one with --select, or leave it out.",
+            )
+        return chosen, self.selections[chosen]
+
+
+def known_manifests() -> list[str]:
+    """Names of the data sets that come with the package."""
+    names = (Path(entry.name) for entry in files(_PACKAGE).iterdir())
+    return sorted(name.stem for name in names if name.suffix == ".yaml" and name.stem not in _OTHER)
+
+
+def load_manifest(name_or_path: str | Path) -> Manifest:
+    """Load the manifest of a known data set, or a YAML file of your own.
+
+    Raises:
+        ConfigError: no such data set, or a manifest that does not validate.
+    """
+    text = str(name_or_path)
+    if text.endswith((".yaml", ".yml")):
+        return Manifest.parse(load_yaml(as_meant(Path(text))), text)
+    known = known_manifests()
+    if text not in known:
+        raise ConfigError(
+            f"no manifest for data set {text!r}",
+            expected=f"one of {', '.join(known)}",
+            action="check the name, or give the path of a manifest of your own (*.yaml).",
+        )
+    return Manifest.parse(read_yaml((files(_PACKAGE) / f"{text}.yaml").read_text("utf-8"), f"manifest {text}"), text)
+
+
+def is_held_out(head: dict[str, Any]) -> bool:
+    """Whether the split of a store is one to measure on, by the manifest that it was made from.
+
+    A store of a version that did not record it is judged by the manifest that ships under its data set's name.
+
+    Args:
+        head: the store's head, with its ``dataset``, ``split`` and ``provenance``.
+    """
+    recorded = head["provenance"]["attributes"].get("held_out")
+    if recorded is not None or head["dataset"] not in known_manifests():
+        return bool(recorded)
+    split = load_manifest(head["dataset"]).splits.get(head["split"])
+    return split is not None and split.held_out
+
+
+def locate(manifest: Manifest, split: str, root: Path) -> tuple[Path, Path]:
+    """The annotation file and the image folder of a split below ``root``.
+
+    Raises:
+        RawDataMissing: either is not there; the message says where it was looked for, what belongs there, what helps.
+    """
+    entry = manifest.split(split)
+    places = entry.places(root)
+    absent = [str(path) for path in places.values() if not path.exists()]
+    if not absent:
+        return places["annotations"], places["images"]
+    raise RawDataMissing(
+        f"no raw data of {manifest.title}, split {split}: looked for {' and '.join(absent)}",
+        expected=f"below {root}: {entry.annotations} and, in {entry.pictures or '.'}/, the images it lists",
+        action="\n  ".join(
+            [
+                "give the folder that holds them with --root, or get them:",
+                *(f"{item.into:<13} {item.what}{': ' * bool(item.url)}{item.url}" for item in manifest.get),
+                "With no raw data at all, `pymaf-data sample OUT` writes a stand-in in this layout;",
+                "`pymaf-data ingest sample --root OUT` takes it in.",
+            ]
+        ),
+    )

@@ -1,0 +1,129 @@
+"""What every reader of raw data gives: one :class:`PersonRecord` per annotated person, in one set of conventions.
+
+Image coordinates are continuous pixels of the original image (``docs/geometry.md``); a reader has already added the
+half pixel where its data set counts in pixel indices. Joints go by name, so a record never depends on a joint order,
+and a joint that is not labelled is absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, field_validator
+
+from pymaf_data.config import StrictModel
+from pymaf_data.geometry.joints import J24, J49
+
+#: No image is this large; beyond it lies a broken annotation, not a person.
+FAR = 1e6
+_NAME_BYTES = 1024
+
+Pixel = Annotated[float, Field(ge=-FAR, le=FAR, allow_inf_nan=False)]
+Metre = Annotated[float, Field(ge=-FAR, le=FAR, allow_inf_nan=False)]
+Index = Annotated[int, Field(ge=-1, lt=2**31)]
+Visibility = Annotated[int, Field(ge=1, le=2)]
+Coordinates = TypeVar("Coordinates")
+
+
+class Licence(StrictModel):
+    """What a part of the data may be used for; carried from the manifest to the store and to checkpoints."""
+
+    covers: str = Field(description="the part: annotations, photographs, fits, body …")
+    name: str
+    url: str = ""
+    note: str = ""
+    photographs: int | None = Field(default=None, description="number of photographs under it, where counted")
+    persons: int | None = Field(default=None, description="number of persons on them")
+
+    @property
+    def part(self) -> str:
+        """What it covers, told apart from other licences for the same kind of thing."""
+        return self.covers if self.photographs is None else f"{self.covers} under {self.url or self.name}"
+
+    def sentence(self) -> str:
+        """The licence in one line, as provenance and ``inspect`` show it."""
+        if self.photographs is not None:
+            return f"{self.name} · {self.photographs:,} photographs, {self.persons or 0:,} persons"
+        return " · ".join(text for text in (self.name, self.note, self.url) if text)
+
+
+class PersonRecord(StrictModel):
+    """One annotated person on one image."""
+
+    image_name: str = Field(min_length=1, description="path of the image below the raw data set's root")
+    annotation_id: int = Field(ge=0, lt=2**63, description="the data set's own key of the person")
+    image_size: tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]] = Field(
+        description="width, height in px"
+    )
+    box: tuple[Pixel, Pixel, Annotated[float, Field(gt=0, le=FAR)]] = Field(
+        description="centre x, centre y and side of the square box, in px"
+    )
+    keypoints: dict[str, tuple[Pixel, Pixel, Visibility]] = Field(
+        description="J49 joint → x, y in px and visibility (1 hidden, 2 visible); joints not labelled are absent"
+    )
+    joints3d: dict[str, tuple[Metre, Metre, Metre]] = Field(
+        default_factory=dict, description="J24 joint → x, y, z in metres; joints not known are absent"
+    )
+    subject: Index = Field(default=-1, description="−1: none")
+    sequence: Index = Field(default=-1, description="−1: none")
+    frame: Annotated[int, Field(ge=-1, lt=2**63)] = Field(default=-1, description="−1: none")
+    intrinsics: tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]] | None = (
+        Field(default=None, description="3 × 3 camera matrix of the image, in continuous px")
+    )
+
+    @field_validator("image_name")
+    @classmethod
+    def _storable(cls, name: str) -> str:
+        # Arrays pad names with zero bytes. (Lone surrogates, which no UTF-8 can spell, fail as str.)
+        if "\0" in name or len(name.encode()) > _NAME_BYTES:
+            raise ValueError(f"not a file name of at most {_NAME_BYTES} bytes of UTF-8")
+        return name
+
+    @field_validator("keypoints")
+    @classmethod
+    def _in_j49(cls, keypoints: dict[str, tuple[float, float, int]]) -> dict[str, tuple[float, float, int]]:
+        return _known(keypoints, _J49)
+
+    @field_validator("joints3d")
+    @classmethod
+    def _in_j24(cls, joints: dict[str, tuple[float, float, float]]) -> dict[str, tuple[float, float, float]]:
+        return _known(joints, _J24)
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What rows are ordered by: image name, then annotation id."""
+        return self.image_name, self.annotation_id
+
+
+def keypoint_arrays(records: Sequence[PersonRecord]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """J49 keypoints (N, 49, 3) in image px with confidence 1 where labelled, and visibility (N, 49) as annotated."""
+    keypoints = np.zeros((len(records), len(J49), 3), np.float32)
+    visibility = np.zeros((len(records), len(J49)), np.uint8)
+    for row, record in enumerate(records):
+        for joint, (x, y, seen) in record.keypoints.items():
+            keypoints[row, _J49[joint]] = x, y, 1.0
+            visibility[row, _J49[joint]] = seen
+    return keypoints, visibility
+
+
+def joint3d_array(records: Sequence[PersonRecord]) -> NDArray[np.float32]:
+    """J24 joints (N, 24, 4) in metres with flag 1 where known."""
+    joints = np.zeros((len(records), len(J24), 4), np.float32)
+    for row, record in enumerate(records):
+        for joint, position in record.joints3d.items():
+            joints[row, _J24[joint]] = *position, 1.0
+    return joints
+
+
+_J49 = {joint: position for position, joint in enumerate(J49.joints)}
+_J24 = {joint: position for position, joint in enumerate(J24.joints)}
+
+
+def _known(joints: dict[str, Coordinates], positions: dict[str, int]) -> dict[str, Coordinates]:
+    unknown = sorted(joints.keys() - positions.keys())
+    if unknown:
+        raise ValueError(f"unknown joints {', '.join(unknown[:5])}")
+    return joints

@@ -1,0 +1,158 @@
+"""Which annotated persons become rows, and an account of all the others.
+
+Every annotation ends as a kept record or is counted under one reason; the counts add up to the total. Two kinds of
+reasons exist: the selection did not want the person, or the annotation is damaged. Damage is also named, person by
+person, and stops the run when the user said so.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from pymaf_data.datasets.manifest import SelectionRule
+from pymaf_data.datasets.records import Licence, PersonRecord
+from pymaf_data.errors import RawDataCorrupt
+
+logger = logging.getLogger(__name__)
+
+#: Reason → what it says about one or many annotations, in the order of reports.
+UNWANTED = {
+    "crowd": "a crowd, not one person",
+    "no_keypoints": "without keypoints",
+    "incomplete": "incomplete: a required joint is not labelled",
+    "other_category": "not a person",
+}
+DAMAGED = {
+    "malformed": "malformed: a value of the wrong type, length or range",
+    "not_finite": "with a value that is not a finite number",
+    "unknown_image": "on an image that the annotation file does not list",
+    "malformed_image": "on an image whose entry in the annotation file is malformed",
+    "bad_box": "with a box without area",
+    "box_outside": "with a box that lies wholly outside the image",
+}
+REASONS = UNWANTED | DAMAGED
+#: What is taken otherwise than annotated, as it cannot be meant: of joints, and of persons.
+ADJUSTED = {
+    "joint_at_origin": "joints labelled at (0, 0) or (-1, -1), which stand for none: taken as not labelled",
+    "joint_far_outside": "joints labelled outside the image and the person's crop: taken as not labelled",
+    "box_from_keypoints": "persons without a box: the box of their labelled joints taken",
+}
+_NAMED = 3  # in a warning; the report names all that is damaged
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """An annotation that does not become a row."""
+
+    reason: str
+    annotation: str
+    detail: str = ""
+
+    @property
+    def damaged(self) -> bool:
+        """Whether the data is at fault, not the selection."""
+        return self.reason in DAMAGED
+
+    def __str__(self) -> str:
+        return f"{self.annotation}: {self.detail or REASONS[self.reason]}"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The persons kept, in row order, and the count of all others by reason."""
+
+    records: tuple[PersonRecord, ...]
+    counts: dict[str, int]
+    damaged: tuple[Dropped, ...] = ()
+    adjusted: dict[str, int] = field(default_factory=dict)
+    licences: tuple[Licence, ...] = ()
+    whole: bool = False
+    listed: tuple[int, int] = field(default=(0, 0))
+
+    @property
+    def kept(self) -> int:
+        """Number of rows."""
+        return len(self.records)
+
+    @property
+    def dropped(self) -> int:
+        """Number of annotations that are no row."""
+        return sum(self.counts.values())
+
+    @property
+    def total(self) -> int:
+        """Number of annotations."""
+        return self.kept + self.dropped
+
+    def account(self) -> dict[str, int]:
+        """Total, kept and dropped by reason, as provenance stores them."""
+        return {"total": self.total, "kept": self.kept, "dropped": self.dropped, **self.counts}
+
+
+class Tally:
+    """Counts by reason, with the first few cases in words: what a warning says of thousands."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._first: dict[str, list[str]] = {}
+
+    def add(self, reason: str, case: str) -> None:
+        """Count one case."""
+        self.counts[reason] += 1
+        first = self._first.setdefault(reason, [])
+        if len(first) < _NAMED:
+            first.append(case)
+
+    def warn(self, sentences: dict[str, str], origin: str) -> None:
+        """One warning for each reason, in the order of ``sentences``; ``origin`` is where the cases stand."""
+        for reason in (reason for reason in sentences if self.counts[reason]):
+            more = self.counts[reason] - len(self._first[reason])
+            cases = "; ".join(self._first[reason]) + f"; and {more:,} more" * bool(more)
+            logger.warning("%s: %s %s (%s)", origin, f"{self.counts[reason]:,}", sentences[reason], cases)
+
+
+def refusal(labelled: Iterable[str], rule: SelectionRule) -> str | None:
+    """The reason why a rule does not want a person with these labelled joints; None where it does."""
+    joints = set(labelled)
+    if not joints:
+        return "no_keypoints"
+    return "incomplete" if not joints.issuperset(rule.requires) else None
+
+
+def sort_out(
+    outcomes: Iterable[PersonRecord | Dropped], origin: str, stop: bool
+) -> tuple[tuple[PersonRecord, ...], dict[str, int], tuple[Dropped, ...]]:
+    """Separate records from the dropped: records in row order, counts by reason, and what was damaged.
+
+    Args:
+        outcomes: one per annotation.
+        origin: the annotation file, for messages.
+        stop: raise at the first damaged annotation instead of counting it.
+
+    Raises:
+        RawDataCorrupt: an annotation is damaged and ``stop`` is set.
+    """
+    records: list[PersonRecord] = []
+    counts: Counter[str] = Counter()
+    damaged: list[Dropped] = []
+    tally = Tally()
+    for outcome in outcomes:
+        if isinstance(outcome, PersonRecord):
+            records.append(outcome)
+            continue
+        counts[outcome.reason] += 1
+        if outcome.damaged:
+            if stop:
+                raise RawDataCorrupt(
+                    f"{origin}, {outcome}",
+                    expected="an annotation as the data set's own files have them",
+                    action="fetch the annotations again, or drop and count such persons with --on-error skip.",
+                )
+            tally.add(outcome.reason, str(outcome))
+            damaged.append(outcome)
+    tally.warn(DAMAGED, f"{origin}, annotations dropped")
+    records.sort(key=lambda record: record.key)
+    return tuple(records), {reason: counts[reason] for reason in REASONS if counts[reason]}, tuple(damaged)

@@ -1,0 +1,72 @@
+"""The pixels of a view: one warp from the stored crop straight to the augmented 224 px, then the colours.
+
+Scale, rotation and flip are one affine, so the crop is resampled once. Where a zoom out reduces the crop by q (at most
+1.26 for crops of 400 px, 1.62 for 512) the crop first passes a box filter of width q, as in :mod:`pymaf_data.crop`.
+Measured on COCO persons against exact means over the view's pixels (RMS in levels of 255):
+
+    q                 1.01   1.11   1.16   1.21   1.26   1.36   1.62
+    bare bilinear     1.7    1.8    1.9    2.0    2.1    2.3    2.9
+    filtered first    1.6    1.1    1.0    1.0    1.1    1.2    1.5
+
+Cost of a view on one core: 0.62 ms decoding, 0.11 ms warp, 0.1 ms the filter where it is used, 0.01 ms the colours (a
+look-up table takes 0.07).
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pymaf_data.geometry.affines import Floats
+from pymaf_data.kernels import njit
+
+Picture = NDArray[np.uint8]
+
+#: Up to here bilinear sampling is nearly as good as without reduction (see above); a fifth of the views is filtered.
+_FILTER_FROM = 1.2
+
+_ONE = 128  # of the fixed-point gain; 255 · 2 · 128 fits 16 bits
+
+
+def warp_view(crop: Picture, matrix: Floats, reduction: float, out: Picture, scratch: Picture) -> None:
+    """Write the view of a crop into ``out``.
+
+    Args:
+        crop: (S, S, 3) uint8.
+        matrix: (2, 3) stored crop → augmented view in pixel indices (``to_cv2``).
+        reduction: q, crop pixels per view pixel (:func:`reductions`).
+        out: (H, W, 3) uint8, contiguous; black where the crop does not reach.
+        scratch: (S, S, 3) uint8, overwritten.
+    """
+    if reduction > _FILTER_FROM:
+        side = (reduction - 1.0) / (2.0 * reduction)
+        kernel = np.array([side, 1.0 - 2.0 * side, side])
+        cv2.sepFilter2D(crop, -1, kernel, kernel, dst=scratch, borderType=cv2.BORDER_REPLICATE)
+        crop = scratch
+    size = (out.shape[1], out.shape[0])
+    cv2.warpAffine(crop, matrix, size, dst=out, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+
+
+def reductions(affine: Floats) -> Floats:
+    """Source pixels per target pixel (...) of similarities (..., 2, 3)."""
+    return 1.0 / np.hypot(affine[..., 0, 0], affine[..., 1, 0])
+
+
+def gain_rows(gain: Floats, width: int) -> NDArray[np.uint32]:
+    """Channel factors (B, 3) in [0, 2) as :func:`scale_channels` takes them: (B, 3·width) in units of 1/128."""
+    return np.tile(np.rint(gain * _ONE).astype(np.uint32), (1, width))
+
+
+def scale_channels(picture: Picture, gain: NDArray[np.uint32]) -> None:
+    """Multiply an image (H, W, 3) in place by one row (3·W,) of :func:`gain_rows`, rounded and cut at 255."""
+    _scale_rows(picture.reshape(len(picture), -1), gain)
+
+
+@njit(nogil=True, cache=True)
+def _scale_rows(picture: Picture, gain: NDArray[np.uint32]) -> None:
+    """uint32 throughout, so that the inner loop becomes SIMD: seven times a look-up table's speed."""
+    half, seven, top = np.uint32(64), np.uint32(7), np.uint32(255)
+    for i in range(picture.shape[0]):
+        for j in range(picture.shape[1]):
+            picture[i, j] = min((np.uint32(picture[i, j]) * gain[j] + half) >> seven, top)

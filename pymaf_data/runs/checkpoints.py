@@ -1,0 +1,133 @@
+"""Checkpoints as files: everything a run needs to go on, and everything a reader needs to know.
+
+One file of tensors and plain values, which ``torch.load(path, weights_only=True)`` opens as well. At its end stands a
+digest, compared before anything is read; files of before have none (:mod:`pymaf_data.storage.archives`).
+
+    format, format_version     what it is
+    model                      state dict under the released names; no body in it
+    optimizer, rng, step       to go on exactly; the place in the data follows from the step
+    options, precision         as resolved for the run
+    body                       name, digest, fingerprint: the body it was trained on, to be loaded from its asset
+    stores, licences           what it learned from, and under which licences
+    versions                   of the libraries
+
+What the weights mean is the network's business.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_origin, get_type_hints
+
+import torch
+from torch import Tensor
+
+from pymaf_data.errors import CheckpointError
+from pymaf_data.plain import clean
+from pymaf_data.runs.folder import CHECKPOINT
+from pymaf_data.runs.torch_file import LeftOut, read_torch_file
+from pymaf_data.storage.archives import seal
+from pymaf_data.storage.files import UNFINISHED, LocalFiles
+
+logger = logging.getLogger(__name__)
+
+FORMAT = "pymaf-data checkpoint"
+MAJOR, MINOR = 1, 1  # 1.1: a digest at the end
+_BODY = ("name", "digest", "fingerprint")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The content of a checkpoint file; see the module's docstring."""
+
+    model: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    rng: dict[str, Any]
+    step: int
+    options: dict[str, Any]
+    precision: str
+    body: dict[str, str]
+    stores: list[dict[str, Any]] = field(default_factory=list)
+    licences: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+def save(checkpoint: Checkpoint, folder: Path) -> Path:
+    """Write ``folder/checkpoint.pt`` whole and durably, or leave the one that is there.
+
+    Raises:
+        DiskFull: no room.
+    """
+    content: dict[str, Any] = {"format": FORMAT, "format_version": f"{MAJOR}.{MINOR}"}
+    content |= {item.name: getattr(checkpoint, item.name) for item in fields(Checkpoint)}
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    # A view writes like bytes, without a second copy of half a gigabyte.
+    archive = buffer.getbuffer()
+    LocalFiles(folder).write({CHECKPOINT: [archive, seal(archive)]}, UNFINISHED)  # type: ignore[list-item]
+    return folder / CHECKPOINT
+
+
+def read(path: Path) -> Checkpoint:
+    """Read one of our checkpoints onto the CPU.
+
+    Raises:
+        CheckpointError: it is missing, damaged, of another major version, or not ours.
+    """
+    return parse(load_tensors(path), path)
+
+
+def parse(content: dict[str, Any], path: Path) -> Checkpoint:
+    """The checkpoint that a file's content is.
+
+    Raises:
+        CheckpointError: as :func:`read`.
+    """
+    if content.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path} was not written by pymaf-data", expected=f"a {FORMAT}", action="give a run's checkpoint.pt."
+        )
+    version = str(content.get("format_version"))
+    if version.split(".")[0] != str(MAJOR):
+        raise CheckpointError(
+            f"{path} has format version {version}",
+            expected=f"major version {MAJOR}",
+            action="read it with the version of pymaf-data that wrote it.",
+        )
+    kinds = {name: get_origin(hint) or hint for name, hint in get_type_hints(Checkpoint).items()}
+    wrong = [name for name, kind in kinds.items() if not isinstance(content.get(name), kind)]
+    wrong += [f"body.{name}" for name in _BODY if not wrong and not isinstance(content["body"].get(name), str)]
+    if not wrong and not all(isinstance(value, Tensor) for value in content["model"].values()):
+        wrong = ["model"]
+    if wrong:
+        raise CheckpointError(
+            f"{path} is no whole checkpoint: {', '.join(wrong)} missing or of another kind",
+            expected=f"a {FORMAT} as the trainer writes it",
+            action="take an earlier copy.",
+        )
+    # Runs of before had no frame to choose: they learned what their sources said, in the camera of the whole image.
+    content["options"] = {"frame": "camera"} | content["options"]
+    return Checkpoint(**{item.name: content[item.name] for item in fields(Checkpoint)})
+
+
+def load_tensors(path: Path) -> dict[str, Any]:
+    """A dictionary that ``torch.save`` wrote, read without running code; foreign objects in it are left out and named.
+
+    Raises:
+        CheckpointError: it is missing, damaged or something else.
+    """
+    content, left_out = read_torch_file(path)
+    if not isinstance(content, dict):
+        kind = f"an object of class {content}" if isinstance(content, LeftOut) else f"a {type(content).__name__}"
+        raise CheckpointError(
+            f"{path} holds {kind}",
+            expected="a dictionary of tensors",
+            action="give the state dict, not the whole module: save model.state_dict() where its code is installed.",
+        )
+    if left_out:
+        shown = ", ".join(left_out[:4]) + (", …" if len(left_out) > 4 else "")
+        logger.warning("%s also holds objects of %s: left out, nothing of them was run", path, clean(shown))
+    return content

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from pymaf_data.errors import FlowError, UsageError
 
-from .settings import DIRECT, home, import_prefect, prepare_command, server_environment, spare_loopback
+from .settings import DIRECT, home, import_prefect, make_home, prepare_command, server_environment, spare_loopback
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,6 @@ def start_server() -> None:
     Where no flow comes, it ends with this process.
 
     Raises:
-        UsageError: Prefect's home cannot be made.
         FlowError: no socket can be opened.
     """
     prepare_command()
@@ -70,7 +69,7 @@ def flow_api() -> Iterator[None]:
     """Flows called inside report to the user's API, or to a server that lives as long as this context.
 
     Raises:
-        UsageError: Prefect cannot be imported, or the user's API does not answer.
+        UsageError: Prefect's home cannot be made, Prefect cannot be imported, or the user's API does not answer.
         FlowError: the server does not come up, or it fails.
     """
     if _active.get():
@@ -83,6 +82,7 @@ def flow_api() -> Iterator[None]:
         server = _server()
         if server is not None:
             stack.enter_context(server.running())
+            make_home()
         import_prefect()
         from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 

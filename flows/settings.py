@@ -57,20 +57,17 @@ def prepare_command() -> bool:
 
     Returns:
         Whether Prefect's log is to stay off the terminal: always, unless the user has set its level.
-
-    Raises:
-        UsageError: Prefect's home cannot be made.
     """
     quiet = "PREFECT_LOGGING_LEVEL" not in os.environ
     os.environ.setdefault("PREFECT_CLI_PROMPT", "false")
     if not os.environ.get("PREFECT_API_URL"):
         os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
-        os.environ["PREFECT_HOME"] = str(make_home())
+        os.environ["PREFECT_HOME"] = str(home())
     return quiet
 
 
-def make_home() -> Path:
-    """Prefect's home, made.
+def make_home() -> None:
+    """Make Prefect's home.
 
     Raises:
         UsageError: it cannot be made.
@@ -82,7 +79,6 @@ def make_home() -> Path:
         raise UsageError(
             f"Prefect's home {place} cannot be made: {error.strerror}", action=f"set PREFECT_HOME, {DIRECT}"
         ) from None
-    return place
 
 
 def server_environment() -> dict[str, str]:
@@ -92,7 +88,7 @@ def server_environment() -> dict[str, str]:
         for key, value in os.environ.items()
         if not key.startswith("PREFECT_") or "_DATABASE_" in key or key in _PRIVATE
     }
-    return _PRIVATE | kept | _OWN_SERVER | {"PREFECT_HOME": str(make_home())}
+    return _PRIVATE | kept | _OWN_SERVER | {"PREFECT_HOME": str(home())}
 
 
 def import_prefect() -> None:

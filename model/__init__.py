@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .options import SnapshotOptions as SnapshotOptions
     from .options import TrainOptions as TrainOptions
     from .options import ValidationOptions as ValidationOptions
+    from .predict import predict_rows as predict_rows
     from .trainer import TrainReport as TrainReport
     from .training import train as train
 
@@ -32,6 +33,7 @@ _MODULE_OF = {
     **dict.fromkeys(("LossOptions", "ModelOptions", "OptimizerOptions", "SnapshotOptions"), "options"),
     **dict.fromkeys(("TrainOptions", "ValidationOptions"), "options"),
     "PyMAF": "networks.pymaf",
+    "predict_rows": "predict",
     "TrainReport": "trainer",
     "train": "training",
 }

@@ -15,6 +15,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pymaf_data import body as body
+    from pymaf_data import fits as fits
+    from pymaf_data import flows as flows
+    from pymaf_data import geometry as geometry
+    from pymaf_data import loader as loader
+    from pymaf_data import metrics as metrics
+    from pymaf_data import model as model
+    from pymaf_data import render as render
+    from pymaf_data import report as report
+    from pymaf_data import storage as storage
     from pymaf_data.storage import open_store as open_store
 
 __version__ = "0.1.0"
@@ -29,3 +39,7 @@ def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({"__version__", "open_store", *_ROOMS})

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from pymaf_data.geometry.frames import turn_of_ray as turn_of_ray
     from pymaf_data.geometry.joints import Convention as Convention
     from pymaf_data.geometry.joints import index_map as index_map
+    from pymaf_data.geometry.joints import pick as pick
+    from pymaf_data.geometry.rotations import axis_angle_to_matrix as axis_angle_to_matrix
+    from pymaf_data.geometry.rotations import matrix_to_axis_angle as matrix_to_axis_angle
+    from pymaf_data.geometry.rotations import matrix_to_rotation_6d as matrix_to_rotation_6d
+    from pymaf_data.geometry.rotations import rotation_6d_to_matrix as rotation_6d_to_matrix
     from pymaf_data.geometry.views import Augmentation as Augmentation
     from pymaf_data.geometry.weak_fit import WeakFit as WeakFit
     from pymaf_data.geometry.weak_fit import fit_weak_camera as fit_weak_camera
@@ -29,7 +34,9 @@ _MODULE_OF = {
     **dict.fromkeys(("CROP_RATIO", "box_from_xywh"), "boxes"),
     **dict.fromkeys(("FOCAL", "Camera", "full_frame", "orthographic_view", "weak_to_camera"), "cameras"),
     **dict.fromkeys(("box_ray", "turn_of_ray"), "frames"),
-    **dict.fromkeys(("Convention", "index_map"), "joints"),
+    **dict.fromkeys(("Convention", "index_map", "pick"), "joints"),
+    **dict.fromkeys(("axis_angle_to_matrix", "matrix_to_axis_angle"), "rotations"),
+    **dict.fromkeys(("matrix_to_rotation_6d", "rotation_6d_to_matrix"), "rotations"),
     "Augmentation": "views",
     **dict.fromkeys(("WeakFit", "fit_weak_camera"), "weak_fit"),
 }

@@ -11,16 +11,19 @@ has another name: ``right_hip`` (annotated, J24), ``right_hip_smpl`` (of SMPL's 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pymaf_data.errors import UsageError
+from pymaf_data.errors import ShapeError, UsageError
 
 Indices = NDArray[np.int64]
 Edge = tuple[str, str]
+Joints = TypeVar("Joints", bound=Any)
 
 OPENPOSE = "openpose:"
 
@@ -74,6 +77,28 @@ class Convention:
 def index_map(source: Convention, target: Convention) -> Indices:
     """(J_target,) for each joint of ``target`` its position in ``source``, −1 where ``source`` lacks it."""
     return _frozen([source._positions.get(joint, -1) for joint in target.joints])
+
+
+def pick(joints: Joints, source: Convention, target: Convention | Sequence[str]) -> Joints:
+    """Joints asked for by name, so that nobody slices where another joint of the same name stands.
+
+    Args:
+        joints: (..., J, C), an array or a tensor in the order of ``source``.
+        source: the convention that they come in; what bodies and networks give is J49.
+        target: a convention, or names.
+
+    Returns:
+        (..., K, C) in the order of ``target``.
+
+    Raises:
+        ShapeError: another number of joints than ``source`` has.
+        UsageError: ``source`` lacks one of them.
+    """
+    if joints.ndim < 2 or joints.shape[-2] != len(source):
+        raise ShapeError(f"joints of shape {tuple(joints.shape)}", expected=f"(..., {len(source)}, C) of {source.name}")
+    names = target.joints if isinstance(target, Convention) else target
+    found: Joints = joints[..., [source.index(name) for name in names], :]
+    return found
 
 
 def _other_side(joint: str) -> str:

@@ -29,8 +29,8 @@ class Array:
 
     ``array[i]`` is one row, ``array[first:end]`` a block, ``array.rows(indices)`` rows in the order asked for. Every
     checksum on the way is compared; a shard of up to 4 MiB is hashed when it is first read, lest it be another's. All
-    shards are mapped on construction, so a store that is swapped or
-    cleaned afterwards does not change what is read. Threads may share an array.
+    shards are mapped on construction, so a store that is swapped or cleaned afterwards does not change what is read.
+    Threads may share an array; pickled, it maps the same files elsewhere, or says that they changed.
 
     Raises:
         StoreIncomplete: a row of a shard that is not committed.
@@ -42,7 +42,7 @@ class Array:
         self.grid: Grid = spec.grid(record.persons, record.shard)
         self.shape = (record.persons, *spec.shape_per_row)
         self.dtype = np.dtype(spec.dtype)
-        self._record, self._committed = record, committed
+        self._files, self._record, self._committed = files, record, committed
         self._views = {k: self._view(files, k, commit) for k, commit in committed.items()}
         self._spans: dict[int, list[tuple[int, int]]] = {}
         self._last: tuple[tuple[int, int], np.ndarray] | None = None
@@ -50,6 +50,9 @@ class Array:
 
     def __len__(self) -> int:
         return self.shape[0]
+
+    def __reduce__(self) -> tuple[type[Array], tuple[Any, ...]]:
+        return Array, (self._files, self._record, self._committed, self.spec)
 
     def __repr__(self) -> str:
         return f"<Array {self.name} {self.shape} {self.dtype}, {len(self._views)} of {self.grid.shards} shards>"

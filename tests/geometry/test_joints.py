@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
-from pymaf_data.errors import UsageError
+import numpy as np
+import pytest
+import torch
+
+from pymaf_data.errors import ShapeError, UsageError
 from pymaf_data.geometry import joints
 from pymaf_data.geometry.joints import COCO17, H36M17, J14, J24, J49, LSP14, MPII16, OPENPOSE25, SMPL24, Convention
 
@@ -96,3 +100,16 @@ def test_equal_names_are_equal_joints_only() -> None:
 def test_an_unknown_joint_names_its_neighbours() -> None:
     with pytest.raises(UsageError, match="left_hip_smpl"):
         SMPL24.index("left_hip")
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.as_tensor])
+def test_joints_are_picked_by_name(kind: Any) -> None:
+    values = kind(np.arange(2 * 49 * 3.0).reshape(2, 49, 3))
+    j24 = joints.pick(values, J49, J24)
+    assert j24.shape == (2, 24, 3) and float(j24[0, 0, 0]) == 25 * 3, "J24 stands behind OpenPose's 25"
+    wrist = joints.pick(values, J49, ["left_wrist", "openpose:left_wrist"])[0, :, 0].tolist()
+    assert wrist == [3.0 * J49.index("left_wrist"), 3.0 * OPENPOSE25.index("openpose:left_wrist")]
+    with pytest.raises(UsageError, match="has no joint 'left_rist'"):
+        joints.pick(values, J49, ["left_rist"])
+    with pytest.raises(ShapeError, match="24, 3"):
+        joints.pick(values[:, :24], J49, J24)

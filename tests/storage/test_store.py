@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 import warnings
 from pathlib import Path
 from types import ModuleType
@@ -214,6 +215,19 @@ def test_a_pickled_store_shows_the_same(kit: Any, tmp_path: Path) -> None:
     again = pickle.loads(pickle.dumps(store))
     assert [info.stage for info in again.stages()] == ["ingest"] and len(again) == 11
     assert np.array_equal(again.array("box")[:], store.array("box")[:])
+
+
+def test_a_pickled_array_reads_the_same_or_says_that_it_cannot(kit: Any, tmp_path: Path) -> None:
+    """A Dataset that holds arrays goes to spawned workers so."""
+    path = kit.ingest(tmp_path / "a.zarr", kit.recipe)
+    array = open_store(path).array("box")
+    sent = pickle.dumps(array)
+    assert len(sent) < 100_000, "no rows travel"
+    again = pickle.loads(sent)
+    assert np.array_equal(again[:], array[:]) and repr(again) == repr(array)
+    shutil.rmtree(path)
+    with pytest.raises(StoreChanged, match="open the store again"):
+        pickle.loads(sent)
 
 
 def test_generations_stand_side_by_side_until_collected(kit: Any, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """What turns an image into bodies: a network is a class as :mod:`.network` describes it, and a line here. No torch.
 
-``pymaf``: ``resnet``, ``pyramid``, ``maf``, ``regressor``, ``iuv_head``.
+``pymaf``: ``resnet``, ``pyramid``, ``maf``, ``regressor``, ``iuv_head``. ``hmr``: ``resnet``, ``regressor``.
 """
 
 from __future__ import annotations
@@ -20,4 +20,5 @@ class Entry(NamedTuple):
 
 NETWORKS: Mapping[str, Entry] = {
     "pymaf": Entry("pymaf_data.model.networks.pymaf:PyMAF"),
+    "hmr": Entry("pymaf_data.model.networks.hmr:HMR", lacks={"auxiliary": "none"}),
 }

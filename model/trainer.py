@@ -33,7 +33,7 @@ from pymaf_data.runs.folder import CHECKPOINT, LOGS
 from pymaf_data.runs.history import Errors, History, HistoryLine
 from pymaf_data.runs.logs import Logs
 
-from .checkpoint import check_body, check_network, load_state
+from .checkpoint import check_body, load_state
 from .images import normalise
 from .interrupt import StopRequest
 from .losses import loss_terms
@@ -172,7 +172,6 @@ class Trainer:
         Raises:
             CheckpointError: it belongs to another network or body, or to a version with another optimizer.
         """
-        check_network(saved, self.options.model.network, str(self.folder))
         check_body(saved, self.model.body)
         load_state(self.model, saved.model, str(self.folder))
         try:

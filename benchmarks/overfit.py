@@ -96,7 +96,7 @@ def choose(store: Store, body: BodyModel) -> tuple[Batch, np.ndarray]:
 def evaluate(model: PyMAF, persons: Batch) -> dict[str, float]:
     """The goals' measures and their neighbours, means over persons."""
     output = model(normalise(persons.image), auxiliary=True)
-    assert output.iuv is not None
+    assert output.dense is not None
     last, truth = output.predictions[-1], model.body(persons.pose, persons.betas)
     predicted, target = (root_align(joints[:, OPENPOSE_JOINTS:], HIPS) for joints in (last.joints, truth.joints))
     hips = [OPENPOSE_JOINTS + hip for hip in HIPS]
@@ -108,8 +108,8 @@ def evaluate(model: PyMAF, persons: Batch) -> dict[str, float]:
         "pa_mpjpe_mm": 1000 * pa_mpjpe(predicted, target),
         "pve_mm": 1000 * pve(*vertices),
         "keypoints_px": keypoints,
-        "part_accuracy": part_accuracy(output.iuv.part, persons.part),
-        "part_accuracy_foreground": part_accuracy(output.iuv.part, persons.part, foreground=True),
+        "part_accuracy": part_accuracy(output.dense.part, persons.part),
+        "part_accuracy_foreground": part_accuracy(output.dense.part, persons.part, foreground=True),
     }
     return {name: round(float(value.mean()), 4) for name, value in measures.items()}
 

@@ -25,7 +25,7 @@ from pymaf_data.loader import Batch, Loader, LoaderOptions
 from pymaf_data.model import load_checkpoint
 from pymaf_data.model.images import normalise
 from pymaf_data.model.measures import Distances, heading_errors, in_camera_space, iteration_distances, means
-from pymaf_data.model.networks.pymaf import PyMAF
+from pymaf_data.model.networks.network import Network
 from pymaf_data.model.watchers import plain_batches
 from pymaf_data.render import load_atlas
 from pymaf_data.runs.history import read_history
@@ -35,7 +35,7 @@ PERSONS = 400
 
 
 @torch.no_grad()
-def evaluate(model: PyMAF, body: BodyModel, batches: list[Batch]) -> dict[str, Any]:
+def evaluate(model: Network, body: BodyModel, batches: list[Batch]) -> dict[str, Any]:
     """Errors of every iteration on the persons of a store who have a fit."""
     distances: list[Distances] = []
     turns: dict[str, list[torch.Tensor]] = {}

@@ -1,4 +1,4 @@
-"""PyMAF: the network, its losses, its trainer.
+"""Networks (PyMAF, HMR), their losses, their trainer.
 
     model = load_checkpoint("data/runs/pymaf/checkpoint.pt")
     result = model(normalise(images)).predictions[-1]         # vertices, joints, keypoints of each image

@@ -1,6 +1,6 @@
-"""From a checkpoint to a network: ours (:mod:`pymaf_data.runs.checkpoints`), released ones and others of this network.
+"""From a checkpoint to a network: ours (:mod:`pymaf_data.runs.checkpoints`), released ones and others of a network.
 
-Released PyMAF checkpoints load however they were wrapped (:mod:`pymaf_data.model.state_dicts`): their copies of SMPL
+Released checkpoints load however they were wrapped (:mod:`pymaf_data.model.state_dicts`): their copies of SMPL
 and of the down-sampling matrix are left out, the latter only after it was found to select the same vertices.
 """
 
@@ -18,34 +18,39 @@ from pymaf_data.errors import AssetMismatch, CheckpointError
 from pymaf_data.runs import checkpoints
 from pymaf_data.runs.checkpoints import Checkpoint
 
-from .networks.pymaf import PyMAF
+from .networks.network import Network, make_network
 from .networks.resnet import ResNet50
 from .options import ModelOptions
-from .state_dicts import PYMAF, RESNET, find_state, fitted, network_of
+from .state_dicts import RELEASED, RESNET, find_state, fitted, network_of
 
 _RELEASED_BODY = "smpl-neutral"
 
 
-def load_checkpoint(path: str | Path, assets: Path | None = None, body: BodyModel | None = None) -> PyMAF:
-    """A trained PyMAF in evaluation mode, from our checkpoint, a released one, or another of the same network.
+def load_checkpoint(
+    path: str | Path, assets: Path | None = None, body: BodyModel | None = None, network: str | None = None
+) -> Network:
+    """A trained network in evaluation mode, from our checkpoint, a released one, or another of the same network.
 
     Args:
         path: the file.
         assets: where licensed bodies lie; default ``assets`` under the data root. Not read for the free body.
         body: a body already loaded; default the one that the checkpoint was trained on (SMPL neutral if released).
+        network: what it has to be, ``pymaf`` or ``hmr``; default what our checkpoint says, PyMAF if released.
 
     Raises:
-        CheckpointError: it is no checkpoint of this network, or the body is not the one it was trained on.
+        CheckpointError: it is no checkpoint of that network, or the body is not the one it was trained on.
         AssetMissing: the body's file is not there.
     """
     path = Path(path)
     content = checkpoints.load_tensors(path)
     if content.get("format") != checkpoints.FORMAT:
-        return _load_released(content, path, assets, body)
+        return _load_released(content, path, assets, body, network or "pymaf")
     checkpoint = checkpoints.parse(content, path)
+    if network is not None:
+        check_network(checkpoint, network, str(path))
     body = body or load_body(checkpoint.body["name"], assets)
     check_body(checkpoint, body)
-    model = PyMAF(body, ModelOptions.parse(checkpoint.options.get("model"), str(path)), checkpoint.options["frame"])
+    model = make_network(_options_of(checkpoint, str(path)), body, checkpoint.options["frame"])
     load_state(model, checkpoint.model, str(path))
     return model.eval()
 
@@ -76,14 +81,34 @@ def check_body(checkpoint: Checkpoint, body: BodyModel) -> None:
         )
 
 
-def load_state(model: PyMAF, state: Mapping[str, Tensor], origin: str) -> None:
+def check_network(checkpoint: Checkpoint, network: str, origin: str) -> None:
+    """Refuse a checkpoint of another network than that of this name; one that says nothing is of PyMAF.
+
+    Raises:
+        CheckpointError: it is of another one.
+        ConfigError: this version does not know what it is of.
+    """
+    found = _options_of(checkpoint, origin).network
+    if found != network:
+        raise CheckpointError(
+            f"{origin} holds a checkpoint of network {found}",
+            expected=f"one of network {network}",
+            action="name the network that it is of; to train another one, give another --name or --overwrite.",
+        )
+
+
+def _options_of(checkpoint: Checkpoint, origin: str) -> ModelOptions:
+    return ModelOptions.parse(checkpoint.options.get("model", {}), origin)
+
+
+def load_state(model: Network, state: Mapping[str, Tensor], origin: str) -> None:
     """Copy a state dict into the model, in the model's precision.
 
     Raises:
         CheckpointError: names or shapes differ, or a weight is not finite.
     """
     action = "use a checkpoint of this network, with these options."
-    model.load_state_dict(fitted(state, model.state_dict(), origin, "PyMAF", action))
+    model.load_state_dict(fitted(state, model.state_dict(), origin, type(model).__name__, action))
 
 
 def released_state(state: Mapping[str, Tensor], body: BodyModel) -> dict[str, Tensor]:
@@ -113,13 +138,23 @@ def _check_downsampling(matrix: Tensor, body: BodyModel) -> None:
         )
 
 
-def _load_released(content: dict[str, Any], path: Path, assets: Path | None, body: BodyModel | None) -> PyMAF:
-    found = find_state(content, PYMAF, str(path))
-    _require_network(found, "a PyMAF checkpoint", str(path))
+def _load_released(
+    content: dict[str, Any], path: Path, assets: Path | None, body: BodyModel | None, network: str
+) -> Network:
+    if network not in RELEASED:
+        raise CheckpointError(
+            f"{path} was not written by pymaf-data, and no such files of network {network} are known",
+            expected=f"a file of {' or '.join(RELEASED)}",
+            action="give a run's checkpoint.pt, or name the network that the file is of.",
+        )
+    wanted, parts = RELEASED[network]
+    found = find_state(content, parts, str(path))
+    _require_network(found, wanted, str(path))
     body = body or load_body(_RELEASED_BODY, assets)
     state = released_state(found, body)
     auxiliary = any(name.startswith("dp_head.") for name in state)
-    model = PyMAF(body, ModelOptions(auxiliary="iuv" if auxiliary else "none"), frame="camera")
+    options = ModelOptions(network=network, auxiliary="iuv" if auxiliary else "none")
+    model = make_network(options, body, frame="camera")
     load_state(model, state, str(path))
     return model.eval()
 
@@ -136,7 +171,14 @@ def _require_network(state: Mapping[str, Tensor], wanted: str, origin: str) -> N
         raise CheckpointError(
             f"{origin} is {found or f'of another network: it holds {len(state)} tensors, such as {told}'}",
             expected=wanted,
-            action="give ImageNet weights of ResNet-50 to `pymaf-data train --backbone`."
-            if found == "torchvision's ResNet-50"
-            else "give a file of that network.",
+            action=_advice(found, wanted),
         )
+
+
+def _advice(found: str, wanted: str) -> str:
+    name_of = {told: name for name, (told, _) in RELEASED.items()}
+    if found == "torchvision's ResNet-50":
+        return "give ImageNet weights of ResNet-50 to `pymaf-data train --backbone`."
+    if {found, wanted} <= name_of.keys():
+        return f'read it as what it is, load_checkpoint(path, network="{name_of[found]}"), or give a file of the other.'
+    return "give a file of that network."

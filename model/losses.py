@@ -18,8 +18,7 @@ from pymaf_data.errors import ShapeError
 from pymaf_data.geometry.joints import J24
 from pymaf_data.render.atlas import COARSE_OF_PART
 
-from .networks.iuv_head import IUVLogits
-from .networks.pymaf import Prediction, PyMAFOutput
+from .networks.network import IUVLogits, Output, Prediction
 from .options import LossOptions
 
 if TYPE_CHECKING:
@@ -140,14 +139,14 @@ def iuv_losses(logits: IUVLogits, batch: Batch, options: LossOptions) -> dict[st
     }
 
 
-def pymaf_losses(output: PyMAFOutput, batch: Batch, options: LossOptions) -> dict[str, Tensor]:
-    """All weighted terms, the body's summed over the iterations M_1 … M_T; their sum is the loss."""
+def loss_terms(output: Output, batch: Batch, options: LossOptions) -> dict[str, Tensor]:
+    """All weighted terms, the body's summed over the iterations that are supervised; their sum is the loss."""
     total: dict[str, Tensor] = {}
-    for prediction in output.predictions[1:]:
+    for prediction in output.predictions[output.supervised]:
         for name, value in body_losses(prediction, batch, options).items():
             total[name] = total[name] + value if name in total else value
-    if output.iuv is not None:
-        total |= iuv_losses(output.iuv, batch, options)
+    if output.dense is not None:
+        total |= iuv_losses(output.dense, batch, options)
     return total
 
 

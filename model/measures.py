@@ -10,7 +10,7 @@ from torch import Tensor
 from pymaf_data.metrics import mpjpe, pa_mpjpe, root_align
 
 from .losses import HIPS, OPENPOSE_JOINTS
-from .networks.pymaf import PyMAFOutput
+from .networks.network import Output
 
 if TYPE_CHECKING:
     from pymaf_data.body import BodyModel
@@ -22,7 +22,7 @@ Distances = dict[str, dict[str, Tensor]]
 
 
 @torch.no_grad()
-def iteration_distances(output: PyMAFOutput, batch: Batch, body: BodyModel) -> Distances:
+def iteration_distances(output: Output, batch: Batch, body: BodyModel) -> Distances:
     """MPJPE and PA-MPJPE of J24 in millimetres against the fits: {"M0": {"mpjpe": (F,), "pa_mpjpe": (F,)}, …}.
 
     About the middle of the hips, of the F rows that have a fit; empty without one.
@@ -62,7 +62,7 @@ def heading_errors(predicted: Tensor, true: Tensor) -> Tensor:
     return torch.rad2deg(turn.abs())
 
 
-def iteration_errors(output: PyMAFOutput, batch: Batch, body: BodyModel) -> dict[str, dict[str, float]]:
+def iteration_errors(output: Output, batch: Batch, body: BodyModel) -> dict[str, dict[str, float]]:
     """Means of :func:`iteration_distances`. On a training batch they are those of the network with its dropout on."""
     return means([iteration_distances(output, batch, body)])
 

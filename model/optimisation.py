@@ -8,13 +8,11 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from .networks.network import Network
 from .options import OptimizerOptions
 
 _COSINE_FLOOR = 0.01
 _BETA1 = 0.9
-# What maps a body to a better one. It has no BatchNorm, and its inputs are never negative: at the trunk's rate the last
-# ReLU of its point features dies in a hundred steps.
-_LOOP = ("maf_extractor.", "regressor.")
 
 
 def learning_rate(step: int, total: int, options: OptimizerOptions) -> float:
@@ -25,14 +23,13 @@ def learning_rate(step: int, total: int, options: OptimizerOptions) -> float:
     return rate * min(1.0, (step + 1) / max(options.warmup_steps, 1))
 
 
-def make_optimizer(model: nn.Module, options: OptimizerOptions) -> torch.optim.Adam:
+def make_optimizer(model: Network, options: OptimizerOptions) -> torch.optim.Adam:
     """Adam without decay; fused, which on a CPU halves what 45 million parameters cost a step.
 
-    Two groups of parameters, the feedback loop's and the trunk's; :func:`set_rate` gives each its rate.
+    The network says which parameters are of the loop and which of the trunk; :func:`set_rate` gives each its rate.
     """
-    loop = [value for name, value in model.named_parameters() if name.startswith(_LOOP)]
-    trunk = [value for name, value in model.named_parameters() if not name.startswith(_LOOP)]
-    groups = [{"params": loop, "factor": 1.0}, {"params": trunk, "factor": options.trunk_factor}]
+    found = model.parameter_groups()
+    groups = [{"params": found["loop"], "factor": 1.0}, {"params": found["trunk"], "factor": options.trunk_factor}]
     return torch.optim.Adam(groups, lr=options.learning_rate, betas=(_BETA1, options.beta2), fused=True)
 
 

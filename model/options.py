@@ -5,18 +5,25 @@ Source of every default: the authors' released configuration of PyMAF unless a l
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pymaf_data.config import StrictModel
 from pymaf_data.loader.options import AugmentationOptions
 from pymaf_data.paths import UserPath
 
+from .networks import NETWORKS
+
+_DENSE = ("part", "coarse", "uv", "uv_pixels", "uv_reduction")  # of LossOptions: what dense maps are taught by
+
 
 class ModelOptions(StrictModel):
-    """The network."""
+    """The network. An option that the one named does not have is refused."""
 
+    network: str = "pymaf"
+    """Its name: ``pymaf``, or ``hmr``, the baseline; :data:`pymaf_data.model.networks.NETWORKS` lists them."""
     auxiliary: Literal["iuv", "none"] = "iuv"
     """Dense-correspondence supervision of the finest feature map, or none (Table 5's first row)."""
     dropout: float = Field(default=0.5, ge=0.0, lt=1.0)
@@ -24,6 +31,20 @@ class ModelOptions(StrictModel):
     view_size: int = Field(default=224, ge=64, le=512, multiple_of=32)
     """Side of the images that the network reads, in pixels; maps are a quarter of it. What it predicts refers to the
     224 px view whatever this is. On a CPU a step of 8 at 128 costs half of one at 224."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_its_network(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        name = given.get("network", "pymaf")
+        if not (isinstance(name, str) and name in NETWORKS):
+            raise ValueError(f"there is no network {name!r:.60}, there are {', '.join(NETWORKS)}")
+        lacks = NETWORKS[name].lacks
+        for option in lacks.keys() & given.keys():
+            if given[option] != lacks[option]:
+                raise ValueError(f"network {name} has no {option}, leave it out")
+        return {**given, **lacks}
 
 
 class LossOptions(StrictModel):
@@ -134,3 +155,14 @@ class TrainOptions(StrictModel):
     model: ModelOptions = ModelOptions()
     loss: LossOptions = LossOptions()
     optimizer: OptimizerOptions = OptimizerOptions()
+
+    @model_validator(mode="after")
+    def _teaches_what_is_predicted(self) -> Self:
+        if "auxiliary" not in NETWORKS[self.model.network].lacks:
+            return self
+        fields = LossOptions.model_fields
+        asked = [f"loss.{name}" for name in _DENSE if getattr(self.loss, name) not in (0, fields[name].default)]
+        asked += ["targets: rendered"] if self.targets == "rendered" else []
+        if asked:
+            raise ValueError(f"network {self.model.network} predicts no dense maps, leave out {', '.join(asked)}")
+        return self

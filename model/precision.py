@@ -51,7 +51,7 @@ def choose_precision(name: str, device: torch.device) -> str:
 
 
 def autocast_dtype(precision: str) -> torch.dtype | None:
-    """What :attr:`PyMAF.autocast` is set to."""
+    """What :attr:`Network.autocast` is set to."""
     return torch.bfloat16 if precision == "bf16" else None
 
 

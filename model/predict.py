@@ -14,13 +14,13 @@ from pymaf_data.report.persons import Predictions
 from pymaf_data.storage import Store
 
 from .images import normalise
-from .networks.pymaf import PyMAF
+from .networks.network import Network
 
 _BATCH = 16
 
 
 @torch.no_grad()
-def predict_rows(model: PyMAF, store: Store, rows: Sequence[int]) -> Predictions:
+def predict_rows(model: Network, store: Store, rows: Sequence[int]) -> Predictions:
     """Predict from the plain view of each row's crop.
 
     Args:

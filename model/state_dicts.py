@@ -24,6 +24,11 @@ PYMAF = ("feature_extractor", "deconv_layers", "maf_extractor", "regressor", "dp
 """The first parts of PyMAF's keys."""
 RESNET = ("conv1", "bn1", "layer1", "layer2", "layer3", "layer4", "fc")
 """The first parts of a ResNet's keys."""
+RELEASED: Mapping[str, tuple[str, Collection[str]]] = {
+    "pymaf": ("a PyMAF checkpoint", PYMAF),
+    "hmr": ("an HMR (SPIN) checkpoint", (*RESNET[:-1], "fc1", "fc2", "decpose", "decshape", "deccam")),
+}
+"""By network: what a file of it is called, and the first parts of its keys."""
 # What data-parallel training, compilers and training frameworks put before every key.
 _WRAPPERS = {"module", "_orig_mod", "model", "net", "network", "generator", "ema", "ema_model"}
 _COUNTER = "num_batches_tracked"
@@ -110,9 +115,9 @@ def fitted(state: Mapping[str, Tensor], own: Mapping[str, Tensor], origin: str, 
 def network_of(state: Mapping[str, Tensor]) -> str:
     """What network a state dict is known to be of, with its article; empty where it is none that is known."""
     if any(key.startswith("maf_extractor.") for key in state):
-        return "a PyMAF checkpoint"
+        return RELEASED["pymaf"][0]
     if "decpose.weight" in state:
-        return "an HMR (SPIN) checkpoint"
+        return RELEASED["hmr"][0]
     if "layer1.0.conv1.weight" not in state:
         return ""
     blocks = tuple(len({key.split(".")[1] for key in state if key.startswith(f"layer{n}.")}) for n in range(1, 5))

@@ -36,9 +36,9 @@ from pymaf_data.runs.logs import Logs
 from .checkpoint import check_body, load_state
 from .images import normalise
 from .interrupt import StopRequest
-from .losses import pymaf_losses
+from .losses import loss_terms
 from .measures import iteration_errors
-from .networks.pymaf import PyMAF, PyMAFOutput
+from .networks.network import Network, Output
 from .optimisation import freeze_statistics, learning_rate, make_optimizer, measure_statistics, set_rate
 from .options import TrainOptions
 from .precision import autocast_dtype, channels_last
@@ -91,7 +91,7 @@ class Trainer:
 
     def __init__(
         self,
-        model: PyMAF,
+        model: Network,
         feed: Feed,
         options: TrainOptions,
         folder: Path,
@@ -224,7 +224,7 @@ class Trainer:
         rate = learning_rate(self.step, self.total, self.options.optimizer)
         set_rate(self.optimizer, rate)
         output = self.model(normalise(batch.image))
-        terms = pymaf_losses(output, batch, self.options.loss)
+        terms = loss_terms(output, batch, self.options.loss)
         loss = torch.stack(list(terms.values())).sum()
         self._require_finite(loss, terms)
         self.optimizer.zero_grad(set_to_none=True)
@@ -285,7 +285,7 @@ class Trainer:
     def _due(self, every: int) -> bool:
         return self.step % every == 0 or self.step == self.total
 
-    def _log(self, logs: Logs, history: History, values: dict[str, float], output: PyMAFOutput, batch: Batch) -> None:
+    def _log(self, logs: Logs, history: History, values: dict[str, float], output: Output, batch: Batch) -> None:
         self._losses = {name: value for name, value in values.items() if name not in _NO_LOSS}
         self._errors = iteration_errors(output, batch, self.model.body)
         persons = int(batch.has_fit.sum())

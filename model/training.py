@@ -30,9 +30,8 @@ from pymaf_data.storage import Store, open_store
 from pymaf_data.storage.files import UNFINISHED, LocalFiles, writing_to
 from pymaf_data.storage.inspect import licences
 
-from .checkpoint import load_backbone
-from .networks.pymaf import PyMAF
-from .networks.pyramid import REDUCTION
+from .checkpoint import check_network, load_backbone
+from .networks.network import REDUCTION, Network, make_network
 from .options import TrainOptions
 from .precision import choose_device, choose_precision
 from .targets import render_targets
@@ -49,7 +48,7 @@ _FREE_TO_CHANGE |= {"overwrite", "validation", "snapshots"}
 
 
 def train(options: TrainOptions, progress: Progress | None = None) -> TrainReport:
-    """Train PyMAF, or go on training it.
+    """Train a network, or go on training it.
 
     Args:
         options: see :class:`TrainOptions`.
@@ -87,7 +86,7 @@ def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot) -> 
     body = load_body(options.body or body_of(stores), root.assets)
     atlas = atlas_of_body(body.name, root.assets)
     loader = Loader(stores, body, atlas, _loader_options(options))
-    model = PyMAF(body, options.model, options.frame)
+    model = make_network(options.model, body, options.frame)
     if saved is None:
         _start_trunk(model, options)
     provenance = _provenance(stores)
@@ -142,7 +141,7 @@ def with_held_out(options: TrainOptions, root: DataRoot) -> TrainOptions:
     return options.model_copy(update={"validation": validation, "stores": learned})
 
 
-def _start_trunk(model: PyMAF, options: TrainOptions) -> None:
+def _start_trunk(model: Network, options: TrainOptions) -> None:
     """Load the backbone's weights, or say that there are none where nobody said that this is meant."""
     if options.backbone is not None:
         load_backbone(model.feature_extractor, options.backbone)
@@ -262,6 +261,7 @@ def _previous(folder: Path, options: TrainOptions, stores: Sequence[Store]) -> C
 
     Raises:
         ConfigError: a later version began it, with options that this one does not know.
+        CheckpointError: it trains another network.
         TrainingError: the run was begun with other options or data.
     """
     path = folder / CHECKPOINT
@@ -271,6 +271,7 @@ def _previous(folder: Path, options: TrainOptions, stores: Sequence[Store]) -> C
     if not path.exists():
         return None
     saved = checkpoints.read(path)
+    check_network(saved, options.model.network, str(folder))
     # What a run was begun with, by today's names: an option that came since had its default.
     begun, wanted = (each.model_dump(mode="json") for each in (TrainOptions.parse(saved.options, str(path)), options))
     free = _FREE_TO_CHANGE - ({"steps", "epochs"} if options.optimizer.schedule == "cosine" else set())

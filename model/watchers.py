@@ -23,7 +23,7 @@ from pymaf_data.runs.snapshots import Snapshot, SnapshotFolder, SnapshotPersons
 
 from .images import normalise
 from .measures import iteration_distances, means
-from .networks.pymaf import PyMAF, PyMAFOutput
+from .networks.network import Network, Output
 
 _BATCH = 32
 
@@ -35,15 +35,15 @@ class Watcher(Protocol):
     def every(self) -> int:
         """Steps from one look to the next."""
 
-    def begin(self, step: int, model: PyMAF) -> None:
+    def begin(self, step: int, model: Network) -> None:
         """The run starts or goes on from here."""
 
-    def look(self, step: int, model: PyMAF) -> HistoryLine | None:
+    def look(self, step: int, model: Network) -> HistoryLine | None:
         """Called in evaluation mode and without gradients; what it returns goes into the history."""
 
 
 class HeldOut:
-    """MPJPE and PA-MPJPE of M0 … M3 on persons held out from training; M0, the mean body, is the baseline.
+    """MPJPE and PA-MPJPE of every iteration on persons held out from training; M0, the mean body, is the baseline.
 
     Args:
         batches: their plain views, on the CPU.
@@ -53,10 +53,10 @@ class HeldOut:
     def __init__(self, batches: Sequence[Batch], every: int) -> None:
         self.batches, self.every = batches, every
 
-    def begin(self, step: int, model: PyMAF) -> None:
+    def begin(self, step: int, model: Network) -> None:
         """See :class:`Watcher`: nothing is kept."""
 
-    def look(self, step: int, model: PyMAF) -> HistoryLine | None:
+    def look(self, step: int, model: Network) -> HistoryLine | None:
         """See :class:`Watcher`."""
         found = []
         for batch in self.batches:
@@ -80,7 +80,7 @@ class Snapshots:
         self.batch, self.held_out, self.every = batch, held_out, every
         self._folder = SnapshotFolder(run)
 
-    def begin(self, step: int, model: PyMAF) -> None:
+    def begin(self, step: int, model: Network) -> None:
         """See :class:`Watcher`: earlier snapshots of the same persons stay."""
         batch = self.batch
         persons = SnapshotPersons(
@@ -95,7 +95,7 @@ class Snapshots:
         )
         self._folder.begin(persons, step)
 
-    def look(self, step: int, model: PyMAF) -> HistoryLine | None:
+    def look(self, step: int, model: Network) -> HistoryLine | None:
         """See :class:`Watcher`."""
         moved = self.batch.to(_device(model))
         output = _forward(model, moved)
@@ -118,7 +118,7 @@ def plain_batches(loader: Loader, persons: int) -> list[Batch]:
     return [loader.batch(chosen[first : first + _BATCH]) for first in range(0, len(chosen), _BATCH)]
 
 
-def _forward(model: PyMAF, batch: Batch) -> PyMAFOutput:
+def _forward(model: Network, batch: Batch) -> Output:
     return model(normalise(batch.image), auxiliary=False)
 
 
@@ -127,5 +127,5 @@ def _stacked(values: Sequence[Tensor]) -> np.ndarray:
     return torch.stack(list(values), dim=1).float().cpu().numpy()
 
 
-def _device(model: PyMAF) -> torch.device:
+def _device(model: Network) -> torch.device:
     return next(model.parameters()).device

@@ -1,1 +1,24 @@
-"""What turns an image into bodies: ``pymaf``, of ``resnet``, ``pyramid``, ``maf``, ``regressor`` and ``iuv_head``."""
+"""What turns an image into bodies: a network is a class as :mod:`.network` describes it, and a line here. No torch.
+
+``pymaf``: ``resnet``, ``pyramid``, ``maf``, ``regressor``, ``iuv_head``. ``hmr``: ``resnet``, ``regressor``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+
+class Entry(NamedTuple):
+    """A network by name."""
+
+    place: str
+    """``module:Class``, imported when one is made."""
+    lacks: Mapping[str, Any] = {}
+    """Options of :class:`~pymaf_data.model.options.ModelOptions` that it has not, with the one value that says so."""
+
+
+NETWORKS: Mapping[str, Entry] = {
+    "pymaf": Entry("pymaf_data.model.networks.pymaf:PyMAF"),
+    "hmr": Entry("pymaf_data.model.networks.hmr:HMR", lacks={"auxiliary": "none"}),
+}

@@ -6,31 +6,12 @@ background) and ``predict_ann_index`` (15 coarse parts), each one 3×3 convoluti
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-import torch
 from torch import Tensor, nn
 
 from pymaf_data.render.atlas import COARSE_PARTS, PARTS
 
+from .network import IUVLogits
 from .pyramid import WIDTH
-
-
-class IUVLogits(NamedTuple):
-    """What the head says about each pixel of the 56×56 map."""
-
-    part: Tensor
-    """(B, 25, 56, 56) logits; channel 0 is background."""
-    coarse: Tensor
-    """(B, 15, 56, 56) logits of the coarse parts."""
-    u: Tensor
-    """(B, 25, 56, 56) U in [0, 1] per part channel, unbounded as regressed."""
-    v: Tensor
-    """(B, 25, 56, 56) V likewise."""
-
-    def to(self, dtype: torch.dtype) -> IUVLogits:
-        """The same in another dtype."""
-        return IUVLogits(*(field.to(dtype) for field in self))
 
 
 class IUVHead(nn.Module):

@@ -16,8 +16,6 @@ from torch import Tensor, nn
 from .resnet import CHANNELS, ResNet50
 
 LEVELS = 3
-REDUCTION = 4
-"""Of the finest map, against the image."""
 WIDTH = 256
 _MODULES_PER_LEVEL = 3
 # A 4×4 kernel at stride 2 reaches each output pixel with 2×2 of its taps.

@@ -6,31 +6,16 @@ two fully connected layers, and the heads start near zero so that the first pred
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
+
+from .network import Parameters
 
 POSE6D = 144
 BETAS = 10
 CAMERA = 3
 _HIDDEN = 1024
 _HEAD_GAIN = 0.01
-
-
-class Parameters(NamedTuple):
-    """What the loop refines."""
-
-    pose6d: Tensor
-    """(B, 144): 24 joint rotations, 6D."""
-    betas: Tensor
-    """(B, 10) shape."""
-    camera: Tensor
-    """(B, 3): s, tx, ty of the 224 px view."""
-
-    def detach(self) -> Parameters:
-        """Cut from the graph: no gradient flows from one iteration into the one before."""
-        return Parameters(*(field.detach() for field in self))
 
 
 class Regressor(nn.Module):

@@ -17,10 +17,8 @@ from torch import nn
 
 from pymaf_data.loader import Batch, LoaderOptions
 from pymaf_data.model import LossOptions, ModelOptions, OptimizerOptions, PyMAF, TrainOptions
-from pymaf_data.model.losses import pymaf_losses
-from pymaf_data.model.networks.iuv_head import IUVLogits
-from pymaf_data.model.networks.pymaf import Prediction, PyMAFOutput
-from pymaf_data.model.networks.regressor import Parameters
+from pymaf_data.model.losses import loss_terms
+from pymaf_data.model.networks.network import IUVLogits, Output, Parameters, Prediction
 from pymaf_data.model.optimisation import learning_rate, make_optimizer, set_rate
 
 B, S = 3, 4
@@ -58,8 +56,8 @@ def terms(options: LossOptions, given: dict[str, np.ndarray]) -> dict[str, float
     known = {name: t[name] for name in names} | flags
     batch = Batch(**{field.name: known.get(field.name, torch.zeros(B)) for field in fields(Batch)})
     mean_body = one._replace(keypoints=one.keypoints + 1e6)
-    output = PyMAFOutput([mean_body, one], IUVLogits(t["part_p"], t["coarse_p"], *t["uv_p"]))
-    return {name: float(value) for name, value in pymaf_losses(output, batch, options).items()}
+    output = Output([mean_body, one], slice(1, None), IUVLogits(t["part_p"], t["coarse_p"], *t["uv_p"]))
+    return {name: float(value) for name, value in loss_terms(output, batch, options).items()}
 
 
 def by_hand(given: dict[str, np.ndarray]) -> dict[str, float]:
@@ -135,6 +133,9 @@ class Loop(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.regressor, self.trunk = nn.ModuleList([nn.Linear(1, 1, bias=False)]), nn.Linear(1, 1, bias=False)
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        return {"loop": list(self.regressor.parameters()), "trunk": list(self.trunk.parameters())}
 
 
 def test_a_step_is_adams_at_five_in_a_hundred_thousand_without_decay() -> None:

@@ -14,18 +14,17 @@ from torch.nn import functional
 from pymaf_data.errors import ShapeError
 from pymaf_data.geometry.joints import J24
 from pymaf_data.model import losses
-from pymaf_data.model.networks.iuv_head import IUVLogits
-from pymaf_data.model.networks.pymaf import Prediction, PyMAFOutput
-from pymaf_data.model.networks.regressor import Parameters
+from pymaf_data.model.networks.network import IUVLogits, Output, Parameters, Prediction
 from pymaf_data.model.options import LossOptions
 from pymaf_data.render import COARSE_OF_PART
 
 OPTIONS = LossOptions()
+LATER = slice(1, None)  # all but the mean body
 
 
 def prediction_of(body: Any, B: int, seed: int) -> Prediction:
     from pymaf_data.geometry.rotations import rotation_6d_to_matrix
-    from pymaf_data.model.networks.pymaf import project_to_view
+    from pymaf_data.model.networks.network import project_to_view
 
     random = torch.Generator().manual_seed(seed)
     pose6d = (body.mean_pose6d + 0.1 * torch.randn(B, 144, generator=random)).requires_grad_()
@@ -172,7 +171,7 @@ def test_no_label_costs_nothing_and_breaks_nothing(free_body: Any, make_batch: C
     )
     predictions = [prediction_of(free_body, 2, seed) for seed in range(3)]
     logits = logits_of(2)
-    terms = losses.pymaf_losses(PyMAFOutput(predictions, logits), empty, OPTIONS)
+    terms = losses.loss_terms(Output(predictions, LATER, logits), empty, OPTIONS)
     assert {name: float(value) for name, value in terms.items() if name != "camera"} == dict.fromkeys(
         ("keypoints2d", "keypoints3d", "pose", "betas", "part", "coarse", "u", "v"), 0.0
     )
@@ -181,11 +180,14 @@ def test_no_label_costs_nothing_and_breaks_nothing(free_body: Any, make_batch: C
     assert bool(torch.isfinite(predictions[1].parameters.pose6d.grad).all())
 
 
-def test_every_iteration_but_the_mean_body_is_supervised(free_body: Any, make_batch: Callable[..., Any]) -> None:
+@pytest.mark.parametrize(("supervised", "numbers"), [(LATER, (1, 2, 3)), (slice(-1, None), (3,))])
+def test_the_iterations_that_the_network_names_are_supervised(
+    free_body: Any, make_batch: Callable[..., Any], supervised: slice, numbers: tuple[int, ...]
+) -> None:
     batch = make_batch(2)
     predictions = [prediction_of(free_body, 2, seed) for seed in range(4)]
-    total = losses.pymaf_losses(PyMAFOutput(predictions, None), batch, OPTIONS)
-    each = [losses.body_losses(prediction, batch, OPTIONS) for prediction in predictions[1:]]
+    total = losses.loss_terms(Output(predictions, supervised, None), batch, OPTIONS)
+    each = [losses.body_losses(predictions[number], batch, OPTIONS) for number in numbers]
     for name, value in total.items():
         assert float(value) == pytest.approx(sum(float(terms[name]) for terms in each), rel=1e-6)
 

@@ -11,8 +11,7 @@ import torch
 
 from pymaf_data.body import load_body
 from pymaf_data.model import PyMAF, load_checkpoint
-from pymaf_data.model.networks.pymaf import PyMAFOutput
-from pymaf_data.model.networks.regressor import Parameters
+from pymaf_data.model.networks.network import Output, Parameters
 
 THETA, ROTATION, VERTEX, LOGIT = 2e-5, 1e-5, 1e-5, 2e-5
 # The reference itself is this far (theta, rotation) from the same network in float64 at the last iteration: rounding
@@ -30,7 +29,7 @@ def network(
 
 
 @pytest.fixture(scope="module")
-def output(network: PyMAF, released_forward: dict[str, np.ndarray]) -> PyMAFOutput:
+def output(network: PyMAF, released_forward: dict[str, np.ndarray]) -> Output:
     with torch.no_grad():
         return network(torch.from_numpy(released_forward["image"]), auxiliary=True)
 
@@ -51,7 +50,7 @@ def test_every_released_key_is_known_and_none_is_missing(
 
 
 @pytest.mark.parametrize("number", range(4))
-def test_iterations(output: PyMAFOutput, released_forward: dict[str, np.ndarray], number: int) -> None:
+def test_iterations(output: Output, released_forward: dict[str, np.ndarray], number: int) -> None:
     theta, rotation, vertex = LAST if number == 3 else (THETA, ROTATION, VERTEX)
     prediction = output.predictions[number]
     reference = {name[4:]: value for name, value in released_forward.items() if name.startswith(f"it{number}_")}
@@ -73,7 +72,7 @@ def test_each_step_from_the_reference_state(
     start = Parameters(*(tensor[f"it{level}_pred_{name}"] for name in ("pose", "shape", "cam")))
     with torch.no_grad():
         before = network.decode(start)
-        maps, _ = network._image_plane(tensor["image"], auxiliary=False)
+        maps, _ = network.image_plane(tensor["image"], auxiliary=False)
         points = network._points(level, before.vertices, start.camera)
         features = network.maf_extractor[level](maps[level], points)
         after = network.decode(network.regressor[level](tensor[f"ref_feature{level}"], start))
@@ -85,13 +84,13 @@ def test_each_step_from_the_reference_state(
     assert distance(after.rotation, released_forward[f"it{level + 1}_rotmat"]) < ROTATION
 
 
-def test_dense_logits(output: PyMAFOutput, released_forward: dict[str, np.ndarray]) -> None:
-    assert output.iuv is not None
-    assert distance(output.iuv.part, released_forward["dp_predict_uv_index"]) < LOGIT
-    assert distance(output.iuv.coarse, released_forward["dp_predict_ann_index"]) < LOGIT
+def test_dense_logits(output: Output, released_forward: dict[str, np.ndarray]) -> None:
+    assert output.dense is not None
+    assert distance(output.dense.part, released_forward["dp_predict_uv_index"]) < LOGIT
+    assert distance(output.dense.coarse, released_forward["dp_predict_ann_index"]) < LOGIT
     for name in ("u", "v"):
         reference = released_forward[f"dp_predict_{name}"]
-        assert distance(getattr(output.iuv, name)[..., ::2, ::2], reference) < LOGIT
+        assert distance(getattr(output.dense, name)[..., ::2, ::2], reference) < LOGIT
 
 
 def test_a_checkpoint_that_samples_other_vertices_is_refused(

@@ -11,7 +11,7 @@ import torch
 from pymaf_data.errors import ConfigError, ShapeError, UsageError
 from pymaf_data.model import ModelOptions, OptimizerOptions, PyMAF, TrainOptions, normalise
 from pymaf_data.model.networks.maf import PointFeatures, sample_points, sampling_grid
-from pymaf_data.model.networks.pymaf import project_to_view
+from pymaf_data.model.networks.network import project_to_view
 from pymaf_data.model.networks.resnet import Bottleneck, ResNet50
 from pymaf_data.model.optimisation import learning_rate, make_optimizer, set_rate
 from pymaf_data.model.precision import choose_device, choose_precision
@@ -22,8 +22,8 @@ def test_a_network_reads_images_of_its_own_size(free_body) -> None:
     model = PyMAF(free_body, ModelOptions(view_size=64)).eval()
     with torch.no_grad():
         output = model(torch.zeros(2, 3, 64, 64), auxiliary=True)
-        assert output.iuv is not None
-        assert output.iuv.part.shape == (2, 25, 16, 16)
+        assert output.dense is not None
+        assert output.dense.part.shape == (2, 25, 16, 16)
         assert output.predictions[-1].vertices.shape[0] == 2
         with pytest.raises(ShapeError, match="64"):
             model(torch.zeros(2, 3, 224, 224))
@@ -103,10 +103,10 @@ def test_the_head_runs_only_where_it_is_wanted(free_body) -> None:
     model = PyMAF(free_body).eval()
     image = torch.zeros(1, 3, 224, 224)
     with torch.no_grad():
-        assert model(image).iuv is None
+        assert model(image).dense is None
         out = model(image, auxiliary=True)
-    assert out.iuv is not None
-    assert out.iuv.coarse.shape == (1, 15, 56, 56)
+    assert out.dense is not None
+    assert out.dense.coarse.shape == (1, 15, 56, 56)
     assert len(out.predictions) == 4
 
 
@@ -142,7 +142,7 @@ def test_images_are_normalised_by_imagenet() -> None:
 def test_network_and_losses_work_in_float64(converted: bool, shallow, make_batch) -> None:
     """Their gradient is that of central differences, which float32 anywhere would drown in rounding."""
     from pymaf_data.body import load_body
-    from pymaf_data.model.losses import pymaf_losses
+    from pymaf_data.model.losses import loss_terms
     from pymaf_data.model.measures import iteration_errors
     from pymaf_data.model.options import LossOptions
 
@@ -158,7 +158,7 @@ def test_network_and_losses_work_in_float64(converted: bool, shallow, make_batch
     def loss() -> torch.Tensor:
         output = model(image, auxiliary=True)
         assert {value.dtype for one in output.predictions for value in (*one.parameters, *one[1:])} == {torch.float64}
-        terms = pymaf_losses(output, batch, LossOptions())
+        terms = loss_terms(output, batch, LossOptions())
         assert set(iteration_errors(output, batch, body)) == {"M0", "M1", "M2", "M3"}
         assert {value.dtype for value in terms.values()} == {torch.float64}
         return torch.stack(list(terms.values())).sum()

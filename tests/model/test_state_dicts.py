@@ -147,8 +147,10 @@ def test_hmr_is_named_as_what_it_is(wrapper: Callable[[State], Any], parity: Pat
     with pytest.raises(CheckpointError, match=r"is an HMR \(SPIN\) checkpoint") as refused:
         load_checkpoint(path)
     assert "a PyMAF checkpoint" in refused.value.expected
-    with pytest.raises(CheckpointError, match=r"is an HMR \(SPIN\) checkpoint"):
+    assert 'network="hmr"' in refused.value.action
+    with pytest.raises(CheckpointError, match=r"is an HMR \(SPIN\) checkpoint") as refused:
         load_backbone(ResNet50(), path)
+    assert "load_checkpoint" not in refused.value.action
 
 
 def resnet(blocks: tuple[int, ...], bottleneck: bool, width: int = 64) -> State:

@@ -48,12 +48,12 @@ def made(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calla
     class Network(torch.nn.Linear):
         """Stands for the network, whose 45 million first weights take a second; one number is drawn as they are."""
 
-        def __init__(self, body: Any, options: Any, frame: str) -> None:
+        def __init__(self, options: Any, body: Any, frame: str) -> None:
             super().__init__(1, 1)
             self.body, self.options, self.frame = body, options, frame
 
     monkeypatch.setattr(training, "Trainer", catch)
-    monkeypatch.setattr(training, "PyMAF", Network)
+    monkeypatch.setattr(training, "make_network", Network)
     # The atlas of invented maps is invented too; maps are of no interest here.
     always = {"stores": (store.path,), "device": "cpu", "precision": "fp32", "workers": 0, "targets": "rendered"}
 

@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from pymaf_data.loader import Batch
 from pymaf_data.model import LossOptions, OptimizerOptions, TrainOptions
 from pymaf_data.model.measures import iteration_errors
-from pymaf_data.model.networks.pymaf import Prediction, PyMAFOutput
-from pymaf_data.model.networks.regressor import Parameters
+from pymaf_data.model.networks.network import Output, Parameters, Prediction
 from pymaf_data.model.predict import predict_rows
 from pymaf_data.model.trainer import Trainer
 from pymaf_data.model.watchers import HeldOut, Snapshots
@@ -46,7 +45,7 @@ class Tiny(nn.Module):
     def _keypoints(self, pose: Tensor, betas: Tensor) -> tuple[Tensor, Tensor]:
         return pose, self.joints.expand(len(pose), 49, 3)
 
-    def forward(self, image: Tensor, *, auxiliary: bool | None = None) -> PyMAFOutput:
+    def forward(self, image: Tensor, *, auxiliary: bool | None = None) -> Output:
         self.shown.append(image.detach().clone())
         self.modes.append(self.training)
         seen, count = self.norm(image).mean(), len(image)
@@ -55,7 +54,10 @@ class Tiny(nn.Module):
         parameters = Parameters(torch.zeros(count, 144), torch.zeros(count, 10), self.camera.expand(count, 3))
         keypoints = self.moved.expand(count, 49, 2) * 1.0
         one = Prediction(parameters, eye, self.joints.expand(count, 49, 3), joints[:, :24], joints, keypoints)
-        return PyMAFOutput([one, one], None)
+        return Output([one, one], slice(1, None), None)
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        return {"loop": list(self.parameters()), "trunk": []}
 
 
 def batch_of(seed: int = 0) -> Batch:
@@ -206,13 +208,13 @@ def test_errors_are_millimetres_about_the_hips_of_persons_with_a_fit() -> None:
     joints[1] *= 3
     one = model(batch.image.float()).predictions[0]._replace(joints=joints)
     known = Batch(**(vars(batch) | {"has_fit": torch.tensor([True, False])}))
-    found = iteration_errors(PyMAFOutput([one], None), known, model.body)
+    found = iteration_errors(Output([one], slice(None), None), known, model.body)
     assert found["M0"]["mpjpe"] == pytest.approx(2.0, rel=1e-3)
     assert found["M0"]["pa_mpjpe"] > 0.1  # no similarity takes it away
     turned = one._replace(joints=0.5 * model.joints.expand(B, 49, 3)[..., [1, 2, 0]])
-    assert iteration_errors(PyMAFOutput([turned], None), known, model.body)["M0"]["pa_mpjpe"] < 1e-2
+    assert iteration_errors(Output([turned], slice(None), None), known, model.body)["M0"]["pa_mpjpe"] < 1e-2
     nobody = Batch(**(vars(batch) | {"has_fit": torch.zeros(B, dtype=torch.bool)}))
-    assert iteration_errors(PyMAFOutput([one], None), nobody, model.body) == {}
+    assert iteration_errors(Output([one], slice(None), None), nobody, model.body) == {}
 
 
 class Crops:

@@ -32,6 +32,7 @@ _MAGNITUDE = wp.constant(wp.int64(9223372036854775807))
 _INCLUSIVE = wp.constant(wp.float64(-2.2250738585072014e-308))
 _ZERO = wp.constant(wp.float64(0.0))
 _ONE = wp.constant(wp.float64(1.0))
+_MINUS_ONE = wp.constant(wp.float64(-1.0))  # warp 1.10 makes a float32 of -_ONE
 _HALF = wp.constant(wp.float64(0.5))
 
 
@@ -211,7 +212,7 @@ def draw(
         return
     sign = _ONE
     if area < _ZERO:
-        sign = -_ONE
+        sign = _MINUS_ONE
     n0, n1, n2 = edge(p1, p2, sign), edge(p2, p0, sign), edge(p0, p1, sign)
     t0, t1, t2 = threshold(n0[0], n0[1]), threshold(n1[0], n1[1]), threshold(n2[0], n2[1])
     left = wp.min(wp.min(k0 & 65535, k1 & 65535), k2 & 65535)

@@ -149,12 +149,42 @@ def test_sigterm_to_a_command_without_steps(tmp_path: Path) -> None:
 def test_no_worker_process_outlives_its_command(start: Start, tmp_path: Path, number: int) -> None:
     words = ["sample", str(tmp_path / "raw"), "--persons", "500", "--workers", "2", "--direct"]
     process = start([*COMMAND, *words])
-    until(lambda: sum("spawn_main" in line for line in processes_of(tmp_path)) >= 2, process)
+    until(lambda: spawned(tmp_path), process)
     process.send_signal(number)
     _, err = process.communicate(timeout=300)
     assert process.returncode == {signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
     assert "Traceback" not in err
     assert gone(tmp_path, 60.0) == []
+
+
+def spawned(root: Path) -> bool:
+    """Whether two worker processes are there, ready or not."""
+    return sum("spawn_main" in line for line in processes_of(root)) >= 2
+
+
+def written(root: Path) -> bool:
+    """Whether a shard is there."""
+    return any(root.glob("stores/*/_pymaf/commits/*/*/*.json"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("who", [["--processes", "2"], ["--cluster", "local:2"]], ids=["processes", "cluster"])
+@pytest.mark.parametrize(
+    ("number", "moment"), [(signal.SIGTERM, spawned), (signal.SIGTERM, written), (signal.SIGKILL, written)]
+)
+def test_no_maker_of_shards_outlives_its_command(
+    start: Start, coco: ModuleType, tmp_path: Path, who: list[str], number: int, moment: Callable[[Path], bool]
+) -> None:
+    coco.small_set(tmp_path / "raw" / "coco", pictures=1100)  # five shards, of seconds each
+    process = start([*COMMAND, "ingest", "coco", "--crop-size", "1024", "--direct", *who])
+    until(lambda: moment(tmp_path), process)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == {signal.SIGTERM: 143, signal.SIGKILL: -9}[number], err
+    assert ("the same command goes on" in err) == (number == signal.SIGTERM)
+    assert "Traceback" not in err
+    assert gone(tmp_path, 60.0) == []
+    assert not locked(tmp_path) or number == signal.SIGKILL
 
 
 def test_ctrl_c_of_a_terminal_reaches_no_worker(tmp_path: Path) -> None:

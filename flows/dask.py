@@ -22,7 +22,7 @@ from typing import Any
 from pymaf_data import __version__
 from pymaf_data.errors import UsageError, WorkerError
 from pymaf_data.stages.executors import make_shard, orders_of
-from pymaf_data.stages.shards import Advance, ShardJob
+from pymaf_data.stages.shards import Advance, Committed, ShardJob
 from pymaf_data.stages.workers import starting
 from pymaf_data.storage import StageWriter
 from pymaf_data.storage.lock import holder_of
@@ -50,9 +50,7 @@ class Cluster:
         except ModuleNotFoundError as error:
             raise UsageError(f"Dask cannot be imported: {error}", action="install pymaf-data[flows].") from None
 
-    def run(
-        self, job: ShardJob, writer: StageWriter, shards: Sequence[int], advance: Advance
-    ) -> Iterator[tuple[int, Any]]:
+    def run(self, job: ShardJob, writer: StageWriter, shards: Sequence[int], advance: Advance) -> Committed:
         """See :class:`Executor`.
 
         Raises:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DIRECT_HELP = "Call the stage in this process, without Prefect."
 Processes = Annotated[
     int | None,
-    typer.Option("--processes", min=1, help="Processes that share the shards; the result does not depend on them."),
+    typer.Option("--processes", min=1, help="Processes of one thread each share the shards; they leave no trace."),
 ]
 Cluster = Annotated[
     str | None,

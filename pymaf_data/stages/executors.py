@@ -25,7 +25,7 @@ from pymaf_data.errors import UsageError, WorkerError
 from pymaf_data.stages.workers import ended_pool, starting
 
 if TYPE_CHECKING:
-    from pymaf_data.stages.shards import Advance, Executor, Made, Mapper, ShardJob, ShardTask
+    from pymaf_data.stages.shards import Advance, Committed, Executor, Made, Mapper, ShardJob, ShardTask
     from pymaf_data.storage import StageWriter
 
 _CLUSTER = "pymaf_data.flows.dask:Cluster"
@@ -63,8 +63,8 @@ class ExecutorOptions(StrictModel):
 def _cluster(address: str) -> Executor:
     """Other packages offer executors by entry point, called by the word before the colon; all else is Dask's."""
     for point in entry_points(group=_GROUP, name=address.partition(":")[0]):
-        return point.load()(address)  # type: ignore[no-any-return]
-    return resolve_name(_CLUSTER)(address)  # type: ignore[no-any-return]
+        return point.load()(address)
+    return resolve_name(_CLUSTER)(address)
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,7 @@ class Threads:
 
     workers: int
 
-    def run(
-        self, job: ShardJob, writer: StageWriter, shards: Sequence[int], advance: Advance
-    ) -> Iterator[tuple[int, Any]]:
+    def run(self, job: ShardJob, writer: StageWriter, shards: Sequence[int], advance: Advance) -> Committed:
         """See :class:`Executor`."""
         with _threads(self.workers) as each, ThreadPoolExecutor(1) as disk:
             writing: Future[tuple[int, Any]] | None = None
@@ -97,18 +95,17 @@ class Processes:
 
     count: int
 
-    def run(
-        self, job: ShardJob, writer: StageWriter, shards: Sequence[int], advance: Advance
-    ) -> Iterator[tuple[int, Any]]:
+    def run(self, job: ShardJob, writer: StageWriter, shards: Sequence[int], advance: Advance) -> Committed:
         """See :class:`Executor`.
 
         Raises:
             WorkerError: a process was killed.
         """
         orders = orders_of(job, writer, shards)
+        first = list(islice(orders, 2 * self.count))
         with ended_pool(self.count) as pool, _alive():
             with starting():
-                waiting = {pool.submit(make_shard, order) for order in islice(orders, 2 * self.count)}
+                waiting = {pool.submit(make_shard, order) for order in first}
             while waiting:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 waiting |= {pool.submit(make_shard, order) for order in islice(orders, len(done))}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 Mapper: TypeAlias = Callable[[Callable[..., Any], Iterable[Any]], Iterator[Any]]
 Advance: TypeAlias = Callable[[int], None]
+Committed: TypeAlias = Generator[tuple[int, Any], None, None]
+"""(shard, notes) of each shard as it is committed."""
 
 
 class Made(NamedTuple):
@@ -59,17 +61,22 @@ class ShardTask(Protocol):
 
 
 class ShardJob(Protocol):
-    """What a stage writes into one store.
+    """What a stage writes into one store."""
 
-    Attributes:
-        stage: of the store: ``ingest``, ``fits/<name>``, ``choice``, ``iuv``.
-        remark: beside the progress; ``{rate}`` is rows per second.
-        files: what a worker reads beside the store: there and here the same, or it cannot work.
-    """
+    @property
+    def stage(self) -> str:
+        """Of the store: ``ingest``, ``fits/<name>``, ``choice``, ``iuv``."""
+        ...
 
-    stage: str
-    remark: str
-    files: Sequence[Path]
+    @property
+    def remark(self) -> str:
+        """Beside the progress; ``{rate}`` is rows per second."""
+        ...
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """What workers read beside the store: there and here the same, or they cannot work."""
+        ...
 
     def begin(self, store: Store) -> StageWriter:
         """Begin the generation, or go on with it; called under the lock, and refuses what must not begin."""
@@ -83,10 +90,8 @@ class ShardJob(Protocol):
 class Executor(Protocol):
     """Makes and commits shards: threads of this process, other processes, other machines."""
 
-    def run(
-        self, job: ShardJob, writer: StageWriter, shards: Sequence[int], advance: Advance
-    ) -> Iterator[tuple[int, Any]]:
-        """(shard, notes) of each as it is committed. Nothing is being written when the iterator is closed."""
+    def run(self, job: ShardJob, writer: StageWriter, shards: Sequence[int], advance: Advance) -> Committed:
+        """Make and commit these shards, in any order. When the generator is closed, nothing is being written."""
         ...
 
 
@@ -142,7 +147,7 @@ def run_shards(
         clock = time.perf_counter()
         tell = _teller(job, progress, _rows(writer, asked), _rows(writer, todo))
         notes = {}
-        with closing(executor.run(job, writer, todo, tell)) as made:  # type: ignore[type-var]
+        with closing(executor.run(job, writer, todo, tell)) as made:
             for shard, note in made:
                 notes[shard] = note
                 logger.info("%s: shard %d of %d is written", job.stage, shard, writer.shards)

@@ -21,8 +21,7 @@ from pymaf_data.fits.request import FitRequest
 from pymaf_data.fits.source import Source
 from pymaf_data.fits.table import REASONS, Fits, fit_specs, reason
 from pymaf_data.geometry.frames import FRAMES
-from pymaf_data.paths import DataRoot
-from pymaf_data.stages.held import Held
+from pymaf_data.stages.held import Held, assets_folder
 from pymaf_data.stages.shards import Advance, Made, Mapper
 from pymaf_data.storage import StageWriter, Store
 
@@ -35,9 +34,8 @@ _WORST = 5
 
 def find_body(source: Source, assets: Path | None) -> Held[BodyModel] | None:
     """The body that a source's fits belong to, float64; ``None`` where this machine does not have that very body."""
-    folder = (assets or DataRoot.default().assets).absolute()
     try:
-        held = Held.of(load_body, source.body, folder, torch.float64)
+        held = Held.of(load_body, source.body, assets_folder(assets), torch.float64)
     except (AssetMissing, UsageError) as error:
         logger.warning("fits of the body %s cannot be proved: %s", source.body, error.found)
         return None

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from pymaf_data.errors import AssetMismatch
+from pymaf_data.paths import DataRoot
 
 
 class _Digested(Protocol):
@@ -50,6 +52,11 @@ class Held(Generic[T]):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "value": None}
+
+
+def assets_folder(assets: Path | None) -> Path:
+    """The folder of licensed files, as a worker finds it whose working directory is another; by default the root's."""
+    return (assets or DataRoot.default().assets).absolute()
 
 
 @lru_cache(maxsize=16)

@@ -21,9 +21,8 @@ from pymaf_data.digest import digest_json
 from pymaf_data.errors import AssetMismatch, AssetMissing, FitError, StoreIncomplete
 from pymaf_data.fits.choice import NONE
 from pymaf_data.fits.chosen import ChosenReader
-from pymaf_data.paths import DataRoot
 from pymaf_data.render import MAP_SIZE, atlas_of_body
-from pymaf_data.stages.held import Held
+from pymaf_data.stages.held import Held, assets_folder
 from pymaf_data.stages.iuv_shard import FitSource, MapTask, Rows, map_specs
 from pymaf_data.storage import Array, Finding, StageInfo, StageWriter, Store
 
@@ -177,8 +176,7 @@ def _source(store: Store, chosen: ChosenReader, index: int, assets: Path | None)
     """A source of fits with its own body and that body's atlas."""
     info, kind = chosen.source(index), chosen.native_kind(index)
     _require_complete(store, info)
-    folder = (assets or DataRoot.default().assets).absolute()
-    held = Held.of(load_body, info.attributes["body"], folder)
+    held = Held.of(load_body, info.attributes["body"], assets_folder(assets))
     body = held.get()
     if body.digest != info.attributes["body_digest"]:
         raise AssetMismatch(
@@ -186,7 +184,7 @@ def _source(store: Store, chosen: ChosenReader, index: int, assets: Path | None)
             expected=f"the body at hand, {body.digest[:12]}",
             action="attach the fits again, or bring back the body file that they were made with.",
         )
-    atlas = Held.of(atlas_of_body, body.name, folder)
+    atlas = Held.of(atlas_of_body, body.name, assets_folder(assets))
     atlas.get().check_mesh(body.faces.numpy(), len(body.v_template), f"body {body.name}")
     return FitSource(info.stage, info.generation, kind, held, atlas)
 

@@ -6,8 +6,10 @@ import contextlib
 import os
 import pickle
 import signal
+import time
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,6 +28,7 @@ from pymaf_data.stages.ingest import IngestOptions, ingest
 from pymaf_data.stages.iuv_plan import prepare
 from pymaf_data.stages.render_iuv import RenderOptions, render_iuv_stage
 from pymaf_data.stages.shards import Made, run_shards
+from pymaf_data.stages.workers import ended_pool, starting
 from pymaf_data.storage import StageWriter, Store, open_store
 
 # What is made is tested elsewhere: few starts, few steps, small maps, and invented keypoints that no body fits.
@@ -103,6 +106,17 @@ def test_a_killed_process_is_told_and_the_same_command_goes_on(raw: Path, tmp_pa
     assert content(report.store) == content(ingest(options.model_copy(update={"out": tmp_path / "w.zarr"})).store)
 
 
+def test_an_error_waits_for_no_worker() -> None:
+    with pytest.raises(KeyboardInterrupt), ended_pool(1) as pool:
+        with starting():
+            running = pool.submit(time.sleep, 600)
+        while not running.running():
+            time.sleep(0.01)
+        started = time.monotonic()
+        raise KeyboardInterrupt
+    assert time.monotonic() - started < 60
+
+
 @pytest.mark.slow
 def test_what_stops_a_worker_is_told_here(raw: Path, tmp_path: Path) -> None:
     broken = sorted((raw / "train2014").iterdir())[5]
@@ -145,7 +159,12 @@ class Elsewhere:
 
 
 def test_orders_are_whole_in_themselves(raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = pipeline(raw, tmp_path / "threads.zarr")
+    told: list[tuple[int, int, str]] = []
+    whole = pipeline(raw, tmp_path / "threads.zarr", lambda *report: told.append(report))
+    done = [report[0] for report in told]
+    assert {report[1] for report in told} == {24}
+    assert (done.count(0), done[0], done[-1]) == (3, 0, 24), "three stages, each told from nothing to all"
+    assert all(later >= sooner or (sooner, later) == (24, 0) for sooner, later in pairwise(done))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(ExecutorOptions, "executor", lambda *_: Elsewhere())
     assert pipeline(Path("raw"), Path("elsewhere.zarr")) == whole

@@ -35,15 +35,18 @@ _GOAL = 0.7
 
 def kernel_rate(store: Store, persons: int = 1024) -> float:
     """Maps per second of one core, of the store's first persons, by the rasterizer alone."""
-    renderer, body, atlas = prepare(store, MAP_SIZE, "numba"), load_body("free"), load_atlas("free")
-    rows = renderer.read(slice(0, persons))
+    task, body, atlas = (
+        prepare(store, MAP_SIZE, "numba").task(0, slice(0, persons)),
+        load_body("free"),
+        load_atlas("free"),
+    )
     spent = 0.0
     for first in range(0, persons, BLOCK):
-        block = rows[first : first + BLOCK]
+        block = task.rows[first : first + BLOCK]
         pose = axis_angle_to_matrix(torch.from_numpy(block.fits.pose.reshape(-1, 24, 3)))
         with torch.no_grad():
             vertices = body.mesh(pose, torch.from_numpy(block.fits.betas))
-        to_map = compose(resize(renderer.crop_size, MAP_SIZE), block.crop_affine)
+        to_map = compose(resize(task.crop_size, MAP_SIZE), block.crop_affine)
         camera = block.fits.cameras("perspective", block.box, to_map)
         start = time.process_time()
         render_stored(vertices, camera, atlas)

@@ -24,6 +24,7 @@
     ├── FitError                fits that cannot be read, joined or proved
     ├── RenderError             geometry that cannot be rasterized
     ├── FlowError               Prefect's server does not come up, or fails
+    ├── WorkerError             workers that cannot be had, differ from this process, or end in the middle
     └── TrainingError
         └── CheckpointError     a checkpoint that does not belong to this model or body
 
@@ -181,6 +182,10 @@ class RenderError(PymafDataError):
 
 class FlowError(PymafDataError):
     """Prefect's server does not come up, or fails."""
+
+
+class WorkerError(PymafDataError):
+    """Workers that cannot be had, that differ from this process, or that end in the middle."""
 
 
 class TrainingError(PymafDataError):

@@ -20,6 +20,7 @@ from pydantic import Field
 from pymaf_data.config import StrictModel, load_yaml, read_yaml
 from pymaf_data.errors import ConfigError
 from pymaf_data.paths import DataRoot, as_meant
+from pymaf_data.stages.executors import ExecutorOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +50,7 @@ class SampleSection(StrictModel):
     workers: int = Field(default=1, ge=1)
 
 
-class IngestSection(StrictModel):
+class IngestSection(ExecutorOptions):
     """One data set and split to ingest."""
 
     dataset: str
@@ -60,14 +61,14 @@ class IngestSection(StrictModel):
     follow_links: bool = Field(default=False, description="take images that are links out of the raw data's folder")
 
 
-class FitsSection(StrictModel):
+class FitsSection(ExecutorOptions):
     """Sources, [NAME=]FORMAT[:PATH] each; in a path ``{raw}`` is the raw data's folder, ``{split}`` the split."""
 
     sources: tuple[str, ...] = Field(min_length=1)
     prefer: str | None = None
 
 
-class RenderSection(StrictModel):
+class RenderSection(ExecutorOptions):
     """The dense-correspondence maps."""
 
     size: int = Field(default=576, ge=16, le=1024, multiple_of=3)
@@ -165,7 +166,7 @@ def _data_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
         if recipe.fits is not None:
             places = {"{raw}": str(raw), "{split}": part.split}
             sources = tuple(_placed(source, places) for source in recipe.fits.sources)
-            values = {"store": store, "fits": sources, "prefer": recipe.fits.prefer}
+            values = recipe.fits.model_dump(exclude={"sources"}) | {"store": store, "fits": sources}
             yield _step("attach-fits", f"fit {store.name}", values, recipe)
     if recipe.render is not None:
         values = recipe.render.model_dump() | {"stores": stores_of(recipe, root), "shard": "all"}

@@ -37,6 +37,23 @@ def test_every_path_lies_below_the_data_root(tmp_path: Path) -> None:
     assert by_stage["contact-sheet"].checkpoint.parent == root.runs / "demo" == by_stage["contact-sheet"].out.parent
 
 
+def test_a_section_says_who_makes_its_shards(tmp_path: Path) -> None:
+    sections = {
+        "ingest": [{"dataset": "coco", "processes": 3}, {"dataset": "coco", "split": "val"}],
+        "fits": {"sources": ["keypoints"], "prefer": "keypoints", "cluster": "local:2"},
+        "render": {"cluster": "tcp://there:8786"},
+    }
+    steps = pipeline(Recipe.parse(MINIMAL | sections, "test"), DataRoot(tmp_path))
+    assert [(step.stage, step.options.processes, step.options.cluster) for step in steps] == [
+        ("ingest", 3, None),
+        ("attach-fits", None, "local:2"),
+        ("ingest", None, None),
+        ("attach-fits", None, "local:2"),
+        ("render-iuv", None, "tcp://there:8786"),
+    ]
+    assert {step.options.prefer for step in steps if step.stage == "attach-fits"} == {"keypoints"}
+
+
 def test_a_held_out_split_is_measured_and_not_learned_from(tmp_path: Path) -> None:
     parts = [{"dataset": "sample"}, {"dataset": "sample", "split": "val", "held_out": True}]
     recipe = Recipe.parse(MINIMAL | {"ingest": parts, "train": {"validation": {"every": 7}}}, "test")

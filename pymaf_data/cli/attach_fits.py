@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pymaf_data.cli.say import echo, echo_json
-from pymaf_data.cli.steps import DIRECT_HELP, expect_flow, take_one
+from pymaf_data.cli.steps import DIRECT_HELP, Cluster, Processes, expect_flow, take_one
 
 if TYPE_CHECKING:
     from pymaf_data.stages.attach_fits import AttachReport
@@ -34,6 +34,8 @@ def command(
     allow_unproved: Annotated[
         bool, typer.Option("--allow-unproved", help="Accept fits of a body that is not on this machine (exit 0).")
     ] = False,
+    processes: Processes = None,
+    cluster: Cluster = None,
     break_lock: Annotated[bool, typer.Option("--break-lock", help="Take over the lock of another run.")] = False,
     direct: Annotated[bool, typer.Option("--direct", help=DIRECT_HELP)] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the reports as JSON.")] = False,
@@ -57,6 +59,8 @@ def command(
             prefer=prefer,
             keypoints=KeypointOptions(body=body),
             allow_unproved=allow_unproved,
+            processes=processes,
+            cluster=cluster,
             break_lock=break_lock,
         )
         reports.append(take_one("attach-fits", f"attach fits to {path.name}", options, direct))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from pymaf_data.cli.say import echo, echo_json
-from pymaf_data.cli.steps import DIRECT_HELP, expect_flow, take_one
+from pymaf_data.cli.steps import DIRECT_HELP, Cluster, Processes, expect_flow, take_one
 
 if TYPE_CHECKING:
     from pymaf_data.stages.ingest import IngestReport
@@ -36,6 +36,8 @@ def command(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Threads; the result does not depend on them.", show_default="all cores")
     ] = None,
+    processes: Processes = None,
+    cluster: Cluster = None,
     on_error: Annotated[
         Literal["skip", "stop"], typer.Option(help="Count and name damaged persons and images, or stop at the first.")
     ] = "skip",
@@ -70,6 +72,8 @@ def command(
         select=select,
         crop_size=crop_size,
         workers=workers or available_cores(),
+        processes=processes,
+        cluster=cluster,
         on_error=on_error,
         overwrite=overwrite,
         break_lock=break_lock,

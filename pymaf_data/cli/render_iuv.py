@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pymaf_data.cli.say import echo, echo_json
-from pymaf_data.cli.steps import DIRECT_HELP, expect_flow, take_one
+from pymaf_data.cli.steps import DIRECT_HELP, Cluster, Processes, expect_flow, take_one
 
 if TYPE_CHECKING:
     from pymaf_data.stages.render_iuv import RenderReport, StoreMaps
@@ -28,6 +28,8 @@ def command(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Threads; the result does not depend on them.", show_default="all cores")
     ] = None,
+    processes: Processes = None,
+    cluster: Cluster = None,
     assets: Annotated[
         Path | None, typer.Option(help="Folder of licensed files.", show_default="assets of the data root")
     ] = None,
@@ -52,6 +54,8 @@ def command(
         renderer=renderer,
         size=size,
         workers=workers or available_cores(),
+        processes=processes,
+        cluster=cluster,
         assets=assets,
         break_lock=break_lock,
     )

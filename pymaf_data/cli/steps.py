@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from pymaf_data.recipe import StageName, Step
 
 DIRECT_HELP = "Call the stage in this process, without Prefect."
+Processes = Annotated[
+    int | None,
+    typer.Option("--processes", min=1, help="Processes of one thread each share the shards; they leave no trace."),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster", help="Make the shards on a Dask cluster: local:4, tcp://HOST:PORT or the scheduler's FILE.json."
+    ),
+]
 
 
 def expect_flow(direct: bool) -> None:

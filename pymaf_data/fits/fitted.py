@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from pymaf_data.body import BodyModel
@@ -27,7 +28,6 @@ class KeypointSource:
         self.options, self.body, self.body_fingerprint = options, options.body, ""
         self.worst_reprojection: float | None = options.worst_reprojection
         self.licences = {"fits made from the data set's keypoints": "as the data set's annotations"}
-        self._fitter: KeypointFitter | None = None
 
     def identity(self) -> dict[str, Any]:
         """Format, version of the method, options that change a result."""
@@ -45,6 +45,10 @@ class KeypointSource:
                 f"the body {self.body} is not there, so it cannot be fitted",
                 action="bring its files (`pymaf-data doctor` says which), or use --body free.",
             )
-        if self._fitter is None:
-            self._fitter = KeypointFitter(body, self.options)
-        return self._fitter.fit(persons, progress)
+        return _fitter(body, self.options).fit(persons, progress)
+
+
+@lru_cache(maxsize=1)
+def _fitter(body: BodyModel, options: KeypointOptions) -> KeypointFitter:
+    """Kept from shard to shard, also by workers, whose sources come and go with their tasks."""
+    return KeypointFitter(body, options)

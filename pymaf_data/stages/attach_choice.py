@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
 from pymaf_data.config import StrictModel
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import UsageError
 from pymaf_data.fits.choice import NONE, Rule, choice_specs, choose
-from pymaf_data.storage import StageInfo, Store
+from pymaf_data.stages.executors import Threads
+from pymaf_data.stages.shards import Made, run_shards
+from pymaf_data.storage import StageInfo, StageWriter, Store
 
 STAGE = "choice"
 _FITS = "fits/"
@@ -53,12 +59,7 @@ def attach_choice(store: Store, prefer: str | None, break_lock: bool = False) ->
     rule = Rule(prefer=prefer)
     generations = {name: info.generation for name, info in sources.items()}
     attributes = rule.attributes(generations)
-    with store.lock(STAGE, break_lock):
-        writer = store.stage(STAGE, rule.generation(generations), choice_specs(store.shard), attributes)
-        for shard in writer.missing():
-            chosen = _chosen(store, list(sources), prefer, writer.rows(shard))
-            writer.write_shard(shard, {"source": chosen}, digest_json(attributes))
-        writer.finish()
+    run_shards(store, ChoiceJob(store, tuple(sources), rule, attributes), Threads(1), break_lock=break_lock)
     chosen = _chosen(store, list(sources), prefer, slice(0, len(store)))
     return ChoiceReport(
         rule=str(attributes["rule"]),
@@ -66,6 +67,29 @@ def attach_choice(store: Store, prefer: str | None, break_lock: bool = False) ->
         none=int((chosen == NONE).sum()),
         generation=rule.generation(generations),
     )
+
+
+@dataclass(frozen=True)
+class ChoiceJob:
+    """The choice as :func:`run_shards` takes it."""
+
+    store: Store
+    sources: tuple[str, ...]
+    rule: Rule
+    attributes: dict[str, Any]
+    stage: str = STAGE
+    remark: str = ""
+    files: tuple[Path, ...] = ()
+
+    def begin(self, store: Store) -> StageWriter:
+        """See :class:`ShardJob`."""
+        generation = self.rule.generation(self.attributes["generations"])
+        return store.stage(STAGE, generation, choice_specs(store.shard), self.attributes)
+
+    def task(self, shard: int, rows: slice) -> Made:
+        """See :class:`ShardJob`."""
+        chosen = _chosen(self.store, list(self.sources), self.rule.prefer, rows)
+        return Made({"source": chosen}, digest_json(self.attributes))
 
 
 def _chosen(store: Store, names: list[str], prefer: str | None, rows: slice) -> np.ndarray:

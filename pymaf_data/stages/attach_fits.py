@@ -21,13 +21,15 @@ from pymaf_data.fits.request import FitRequest
 from pymaf_data.paths import UserPath
 from pymaf_data.progress import Progress
 from pymaf_data.stages.attach_choice import ChoiceReport, attach_choice
-from pymaf_data.stages.attach_source import SourceReport, SourceWriter, find_body, report_source
+from pymaf_data.stages.attach_source import SourceJob, SourceReport, find_body, report_source
+from pymaf_data.stages.executors import ExecutorOptions
+from pymaf_data.stages.shards import run_shards
 from pymaf_data.storage import open_store
 
 logger = logging.getLogger(__name__)
 
 
-class AttachOptions(StrictModel):
+class AttachOptions(ExecutorOptions):
     """What to attach, and how to choose."""
 
     store: UserPath
@@ -63,6 +65,7 @@ def attach_fits(options: AttachOptions, progress: Progress | None = None) -> Att
         FitError: a source that cannot be read or was made for other persons.
         StoreError: not a store, not complete, or another writer is at work.
     """
+    executor = options.executor()
     requests = [FitRequest.of(text) for text in options.fits]
     _require_distinct(requests)
     store = open_store(options.store)
@@ -70,10 +73,9 @@ def attach_fits(options: AttachOptions, progress: Progress | None = None) -> Att
     for request in requests:
         source = open_source(request, options.keypoints)
         body = find_body(source, options.assets)
-        writer = SourceWriter(store, request, source, body)
-        with store.lock(writer.stage, options.break_lock):
-            written = writer.write(progress)
-        reports.append(report_source(open_store(options.store), request.name, written))
+        job = SourceJob(store, request, source, body)
+        done = run_shards(store, job, executor, progress, break_lock=options.break_lock)
+        reports.append(report_source(open_store(options.store), request.name, len(done.written)))
     choice = attach_choice(open_store(options.store), options.prefer, options.break_lock)
     if choice is None and not reports:
         raise UsageError(

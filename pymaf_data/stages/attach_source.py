@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +21,9 @@ from pymaf_data.fits.request import FitRequest
 from pymaf_data.fits.source import Source
 from pymaf_data.fits.table import REASONS, Fits, fit_specs, reason
 from pymaf_data.geometry.frames import FRAMES
-from pymaf_data.progress import Progress
-from pymaf_data.storage import Store
+from pymaf_data.stages.held import Held, assets_folder
+from pymaf_data.stages.shards import Advance, Made, Mapper
+from pymaf_data.storage import StageWriter, Store
 
 logger = logging.getLogger(__name__)
 
@@ -31,26 +32,30 @@ _FORMAT = 2
 _WORST = 5
 
 
-def find_body(source: Source, assets: Path | None) -> BodyModel | None:
+def find_body(source: Source, assets: Path | None) -> Held[BodyModel] | None:
     """The body that a source's fits belong to, float64; ``None`` where this machine does not have that very body."""
     try:
-        body = load_body(source.body, assets, torch.float64)
+        held = Held.of(load_body, source.body, assets_folder(assets), torch.float64)
     except (AssetMissing, UsageError) as error:
         logger.warning("fits of the body %s cannot be proved: %s", source.body, error.found)
         return None
+    body = held.get()
     if source.body_fingerprint not in ("", body.fingerprint):
         stated, found = source.body_fingerprint[:12], body.fingerprint[:12]
         logger.warning("fits of a body %s with topology %s; the one here has %s", source.body, stated, found)
         return None
-    return body
+    return held
 
 
-class SourceWriter:
-    """Writes ``fits/<name>`` of a store, whose lock for that stage is held."""
+class SourceJob:
+    """``fits/<name>`` of a store, as :func:`run_shards` takes it."""
 
-    def __init__(self, store: Store, request: FitRequest, source: Source, body: BodyModel | None) -> None:
-        self.store, self.source, self.body = store, source, body
-        self.stage = f"fits/{request.name}"
+    files: tuple[Path, ...] = ()
+
+    def __init__(self, store: Store, request: FitRequest, source: Source, held: Held[BodyModel] | None) -> None:
+        self.store, self.source, self.held = store, source, held
+        self.body = held.get() if held else None
+        self.stage = self.remark = f"fits/{request.name}"
         self.origin = str(request.path or request.format)
         ingest = store.current("ingest")
         if not ingest.complete:
@@ -64,33 +69,21 @@ class SourceWriter:
                 "format": _FORMAT,
                 "persons": ingest.generation,
                 "source": source.identity(),
-                "body": body.digest if body else None,
+                "body": self.body.digest if self.body else None,
             }
         )
 
-    def write(self, progress: Progress | None) -> int:
-        """Write the shards that are missing; returns how many."""
+    def begin(self, store: Store) -> StageWriter:
+        """See :class:`ShardJob`; refuses a source of other persons, which must not stay as an unfinished stage."""
         if not self._complete():
-            self._prove_all()  # before anything is written: a refused source must not stay as an unfinished stage
-        writer = self.store.stage(self.stage, self.generation, fit_specs(self.store.shard), self._attributes())
-        missing = writer.missing()
-        total = sum(writer.rows(k).stop - writer.rows(k).start for k in missing)
-        done = 0
-        for shard in missing:
-            persons = Persons.of(self.store, writer.rows(shard))
-            before = done
+            self._prove_all()
+        return store.stage(self.stage, self.generation, fit_specs(store.shard), self._attributes())
 
-            def tell(count: int, before: int = before) -> None:
-                if progress:
-                    progress(before + count, total, self.stage)
-
-            fits, measures = self._fitted(persons, tell)
-            inputs = digest_arrays(*(np.asarray(value) for value in vars(persons).values() if value.dtype.kind != "U"))
-            writer.write_shard(shard, _rows(fits, measures), inputs)
-            done += len(persons)
-            tell(len(persons))
-        writer.finish()
-        return len(missing)
+    def task(self, shard: int, rows: slice) -> FitTask:
+        """See :class:`ShardJob`. What is joined to a whole file is joined here; what is fitted, by the task."""
+        persons, source = Persons.of(self.store, rows), self.source
+        fits = source if source.tolerance is None else source.fits(persons, self.body)
+        return FitTask(persons, fits, self.held, self._orthographic, source.worst_reprojection)
 
     def _attributes(self) -> dict[str, object]:
         source, body = self.source, self.body
@@ -120,20 +113,54 @@ class SourceWriter:
         values = measure(self.body, fits, persons, self._orthographic).reprojection[joined]
         prove_join(self.origin, persons[joined], values, self.source.tolerance)
 
-    def _fitted(self, persons: Persons, tell: Callable[[int], None]) -> tuple[Fits, Measures]:
-        fits = self.source.fits(persons, self.body, tell)
-        if self.body is None:
-            return fits, Measures.unknown(len(fits))
-        measures = measure(self.body, fits, persons, self._orthographic)
-        fits = fits.without(~measures.solvable, "camera not solvable")
-        limit = self.source.worst_reprojection
-        if limit is not None:
-            fits = fits.without(seen_joints(persons).any(1) & (measures.reprojection > limit), "reprojection too large")
-        return fits, measures.only(fits.valid)
-
     @property
     def _orthographic(self) -> bool:
         return self.source.native_kind == "orthographic"
+
+
+@dataclass(frozen=True)
+class FitTask:
+    """The fits of one shard.
+
+    Args:
+        persons: of the shard.
+        fits: theirs, or the source that makes them.
+        held: the body; ``None`` where it is not there.
+        orthographic: whether native cameras are.
+        limit: view pixels of mean reprojection above which a fit is not valid.
+    """
+
+    persons: Persons
+    fits: Fits | Source
+    held: Held[BodyModel] | None
+    orthographic: bool
+    limit: float | None
+
+    def make(self, each: Mapper, advance: Advance) -> Made:
+        """See :class:`ShardTask`."""
+        told = 0
+
+        def tell(done: int) -> None:
+            nonlocal told
+            advance(done - told)
+            told = done
+
+        persons, body = self.persons, self.held.get() if self.held else None
+        fits = self.fits if isinstance(self.fits, Fits) else self.fits.fits(persons, body, tell)
+        fits, measures = self._measured(fits, body)
+        tell(len(persons))
+        inputs = (np.asarray(value) for value in vars(persons).values() if value.dtype.kind != "U")
+        return Made(_rows(fits, measures), digest_arrays(*inputs))
+
+    def _measured(self, fits: Fits, body: BodyModel | None) -> tuple[Fits, Measures]:
+        if body is None:
+            return fits, Measures.unknown(len(fits))
+        measures = measure(body, fits, self.persons, self.orthographic)
+        fits = fits.without(~measures.solvable, "camera not solvable")
+        if self.limit is not None:
+            far = seen_joints(self.persons).any(1) & (measures.reprojection > self.limit)
+            fits = fits.without(far, "reprojection too large")
+        return fits, measures.only(fits.valid)
 
 
 def _rows(fits: Fits, measures: Measures) -> dict[str, np.ndarray]:

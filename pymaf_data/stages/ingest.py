@@ -12,9 +12,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -31,7 +29,9 @@ from pymaf_data.errors import RawDataCorrupt, RawDataMissing, StoreChanged
 from pymaf_data.geometry.affines import CROP_SIZE
 from pymaf_data.paths import DataRoot, UserPath
 from pymaf_data.progress import Progress
-from pymaf_data.stages.ingest_shard import Mapper, ShardMaker, array_specs, input_digest
+from pymaf_data.stages.executors import ExecutorOptions
+from pymaf_data.stages.ingest_shard import IngestTask, array_specs, input_digest, warn
+from pymaf_data.stages.shards import run_shards
 from pymaf_data.storage import Plan, Provenance, StageWriter, Store, create_store, open_store
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class IngestOptions(StrictModel):
+class IngestOptions(ExecutorOptions):
     """What to ingest, from where, to where and how."""
 
     dataset: str = Field(default="coco", description="a known data set, or the path of a manifest (*.yaml)")
@@ -122,31 +122,32 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
         StoreChanged: the store was begun with other options, annotations, images or library versions.
         StoreLocked, NotAStore, DiskFull: see :mod:`pymaf_data.storage`.
     """
+    executor = options.executor(options.workers)
     annotations = require_raw_data(options)
     manifest, root = _manifest(options)
     name, rule = manifest.selection(options.select)
     selection = read_coco(annotations, manifest, options.split, rule, stop=options.on_error == "stop", root=root)
     _require_persons(selection, annotations, rule.title)
     pictures = Images(
-        root,
+        root.absolute(),  # workers may start in other folders
         manifest.split(options.split).pictures,
         follow_links=options.follow_links,
         orientation=manifest.images.orientation,
     )
     _require_some_image(selection, pictures, root / manifest.split(options.split).pictures)
     plan = _plan(options, manifest, name, annotations, selection)
-    specs = array_specs(options.crop_size, max(len(row.encode()) for row, _ in plan.rows), options.shard)
+    name_bytes = max(len(row.encode()) for row, _ in plan.rows)
+    specs = array_specs(options.crop_size, name_bytes, options.shard)
     provenance = _provenance(manifest, options.split, name, selection)
     path = options.out or DataRoot.default().store(manifest.name, options.split)
     store = create_store(path, plan, specs, provenance, options.overwrite)
-    with store.lock(STAGE, options.break_lock):
-        writer = store.stage(STAGE, plan.digest, specs)
-        written = _write(writer, selection, pictures, options, progress)
-        final = writer.finish()
+    job = IngestJob(selection, pictures, options, plan, name_bytes)
+    done = run_shards(store, job, executor, progress, break_lock=options.break_lock)
+    warn(done.notes)
     return IngestReport(
         dataset=manifest.name,
         split=options.split,
-        store=final,
+        store=done.path,
         selection=name,
         counts=selection.account(),
         expected=manifest.split(options.split).expected.get(name),
@@ -154,9 +155,9 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
         listed=selection.listed,
         damaged=tuple(map(str, selection.damaged)),
         adjusted=selection.adjusted,
-        holes=_missing_images(open_store(final), selection, pictures),
-        shards=writer.shards,
-        shards_written=written,
+        holes=_missing_images(open_store(done.path), selection, pictures),
+        shards=done.writer.shards,
+        shards_written=len(done.written),
         licences=provenance.licences,
     )
 
@@ -248,50 +249,36 @@ def _provenance(manifest: Manifest, split: str, name: str, selection: Selection)
     )
 
 
-def _write(
-    writer: StageWriter, selection: Selection, pictures: Images, options: IngestOptions, progress: Progress | None
-) -> int:
-    """Make and commit the missing shards; returns how many there were."""
-    records, missing = selection.records, writer.missing()
-    _require_same_images(writer, selection, pictures)
-    name_bytes = max(len(record.image_name.encode()) for record in records)
-    maker = ShardMaker(pictures, options.crop_size, name_bytes, stop=options.on_error == "stop")
-    done = len(records) - sum(len(records[writer.rows(k)]) for k in missing)
+@dataclass(frozen=True)
+class IngestJob:
+    """The stage as :func:`run_shards` takes it."""
 
-    def advance(persons: int) -> None:
-        nonlocal done
-        done += persons
-        if progress:
-            progress(done, len(records), "")
+    selection: Selection
+    pictures: Images
+    options: IngestOptions
+    plan: Plan
+    name_bytes: int
+    stage: str = STAGE
+    remark: str = ""
 
-    advance(0)
-    # One more thread writes a shard, and waits for the disk, while the next one is made.
-    with _threads(options.workers) as each, ThreadPoolExecutor(1) as disk:
-        writing: Future[None] | None = None
-        for k in missing:
-            rows = records[writer.rows(k)]
-            digest = input_digest(rows, pictures)  # taken before reading: a change meanwhile is found by the next run
-            arrays = maker.arrays(rows, each, advance)
-            if writing:
-                writing.result()
-            writing = disk.submit(writer.write_shard, k, arrays, digest)
-        if writing:
-            writing.result()
-    maker.warn()
-    return len(missing)
+    @property
+    def files(self) -> list[Path]:
+        """See :class:`ShardJob`: the first image that is there."""
+        names = (record.image_name for record in self.selection.records)
+        return [next(self.pictures.resolve(name) for name in names if self.pictures.byte_count(name) >= 0)]
 
+    def begin(self, store: Store) -> StageWriter:
+        """See :class:`ShardJob`; refuses to go on with other images."""
+        specs = array_specs(self.options.crop_size, self.name_bytes, self.options.shard)
+        writer = store.stage(STAGE, self.plan.digest, specs)
+        _require_same_images(writer, self.selection, self.pictures)
+        return writer
 
-@contextmanager
-def _threads(workers: int) -> Iterator[Mapper]:
-    """A ``map`` over threads. Its queue is dropped on the way out, so that Ctrl-C and --on-error stop end at once."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # the pool is the parallelism; OpenCV's own threads would only compete with it
-    pool = ThreadPoolExecutor(workers)
-    try:
-        yield map if workers == 1 else pool.map
-    finally:
-        pool.shutdown(cancel_futures=True)
-        cv2.setNumThreads(before)
+    def task(self, shard: int, rows: slice) -> IngestTask:
+        """See :class:`ShardJob`."""
+        records = self.selection.records[rows]
+        digest, stop = input_digest(records, self.pictures), self.options.on_error == "stop"
+        return IngestTask(records, digest, self.pictures, self.options.crop_size, self.name_bytes, stop)
 
 
 def _require_same_images(writer: StageWriter, selection: Selection, pictures: Images) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypeAlias
 
@@ -23,11 +23,13 @@ from pymaf_data.digest import digest_json
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.geometry.affines import crop_affine
 from pymaf_data.geometry.joints import J24, J49
+from pymaf_data.stages.shards import Advance, Made, Mapper
 from pymaf_data.storage import ArraySpec, encode_jpeg
 
 logger = logging.getLogger(__name__)
 
-Mapper: TypeAlias = Callable[[Callable[..., Any], Iterable[Any]], Iterator[Any]]
+Missing: TypeAlias = dict[str, tuple[int, int, str]]
+"""Reason → images, persons, and the first of them."""
 
 _INNER_CHUNK = 64
 
@@ -97,49 +99,45 @@ def row_arrays(records: Sequence[PersonRecord], crop_size: int, name_bytes: int)
 
 
 @dataclass(frozen=True)
-class ShardMaker:
-    """Makes the arrays of any shard.
+class IngestTask:
+    """Makes one shard.
 
     Args:
-        images: where images are read.
+        records: its rows.
+        digest: :func:`input_digest` of them, taken before reading: a change meanwhile is found by the next run.
+        pictures: where images are read.
         crop_size: S in pixels.
         name_bytes: L, bytes of the longest image name.
         stop: raise at the first image that cannot be used instead of counting it as missing.
-        missing: filled on the way: reason → (images, persons, the first of them).
     """
 
+    records: Sequence[PersonRecord]
+    digest: str
     pictures: Images
     crop_size: int
     name_bytes: int
     stop: bool
-    missing: dict[str, tuple[int, int, str]] = field(default_factory=dict)
 
-    def arrays(
-        self, records: Sequence[PersonRecord], each: Mapper, advance: Callable[[int], None]
-    ) -> dict[str, NDArray[Any] | list[bytes]]:
-        """Every array of the stage for these rows, the crops already encoded.
-
-        Args:
-            records: the rows of the shard.
-            each: ``map``, or one over threads, whose results come in order.
-            advance: called with the number of persons done since the last call.
+    def make(self, each: Mapper, advance: Advance) -> Made:
+        """Every array of the stage, the crops already encoded; the notes are the shard's :data:`Missing`.
 
         Raises:
             RawDataCorrupt: an image cannot be used and ``stop`` is set.
         """
         crops: list[bytes] = []
-        reason = np.zeros(len(records), np.uint8)
+        missing: Missing = {}
+        reason = np.zeros(len(self.records), np.uint8)
         black = encode_jpeg(np.zeros((self.crop_size, self.crop_size, 3), np.uint8))
-        groups = [list(group) for _, group in groupby(records, key=lambda record: record.image_name)]
+        groups = [list(group) for _, group in groupby(self.records, key=lambda record: record.image_name)]
         for group, outcome in zip(groups, each(self._crops, groups), strict=True):
             if isinstance(outcome, MissingImage):
-                self._account_for(outcome, group)
+                self._account_for(outcome, group, missing)
                 reason[len(crops) : len(crops) + len(group)] = REASONS.index(outcome.reason)
                 outcome = [black] * len(group)
             crops += outcome
             advance(len(group))
-        rows = row_arrays(records, self.crop_size, self.name_bytes)
-        return {**rows, "image": crops, "present": reason == 0, "reason": reason}
+        rows = row_arrays(self.records, self.crop_size, self.name_bytes)
+        return Made({**rows, "image": crops, "present": reason == 0, "reason": reason}, self.digest, missing)
 
     def _crops(self, records: list[PersonRecord]) -> list[bytes] | MissingImage:
         """The encoded crops of all persons on one image."""
@@ -148,17 +146,24 @@ class ShardMaker:
             return picture
         return [encode_jpeg(make_crop(picture, record.box, self.crop_size)) for record in records]
 
-    def _account_for(self, hole: MissingImage, records: list[PersonRecord]) -> None:
+    def _account_for(self, hole: MissingImage, records: list[PersonRecord], missing: Missing) -> None:
+        found = f"{records[0].image_name}: {hole}"
         if self.stop:
             raise RawDataCorrupt(
-                f"{records[0].image_name}: {hole}",
+                found,
                 expected="an intact JPEG, PNG or WebP of the annotated size, below the data set's folder",
                 action="fetch the image again, or count it as missing with --on-error skip.",
             )
-        images, persons, first = self.missing.get(hole.reason, (0, 0, f"{records[0].image_name}: {hole}"))
-        self.missing[hole.reason] = images + 1, persons + len(records), first
+        images, persons, first = missing.get(hole.reason, (0, 0, found))
+        missing[hole.reason] = images + 1, persons + len(records), first
 
-    def warn(self) -> None:
-        """One warning per reason, not one per image: whole data sets are missing for one reason."""
-        for reason, (images, persons, first) in self.missing.items():
-            logger.warning("%s: %d images of %d persons; the first: %s", reason, images, persons, first)
+
+def warn(shards: Iterable[Missing]) -> None:
+    """One warning per reason, not one per image: whole data sets are missing for one reason."""
+    total: Missing = {}
+    for shard in shards:
+        for reason, (images, persons, first) in shard.items():
+            before = total.get(reason, (0, 0, first))
+            total[reason] = before[0] + images, before[1] + persons, before[2]
+    for reason, (images, persons, first) in total.items():
+        logger.warning("%s: %d images of %d persons; the first: %s", reason, images, persons, first)

@@ -8,18 +8,23 @@ Rendering and ``verify`` both ask here, so that what is rendered and what counts
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pymaf_data.body import load_body
+from pymaf_data.digest import digest_json
 from pymaf_data.errors import AssetMismatch, AssetMissing, FitError, StoreIncomplete
 from pymaf_data.fits.choice import NONE
 from pymaf_data.fits.chosen import ChosenReader
 from pymaf_data.render import MAP_SIZE, atlas_of_body
-from pymaf_data.stages.iuv_shard import FitSource, ShardRenderer
-from pymaf_data.storage import Finding, StageInfo, Store
+from pymaf_data.stages.held import Held, assets_folder
+from pymaf_data.stages.iuv_shard import FitSource, MapTask, Rows, map_specs
+from pymaf_data.storage import Array, Finding, StageInfo, StageWriter, Store
 
 STAGE = "iuv"
 # Part of every generation's digest: raise it when the same inputs render to other pixels.
@@ -59,7 +64,7 @@ def stale_maps(store: Store, assets: Path | None = None) -> list[Finding]:
     return [Finding(kind="stale", where=where, problem=problem, action=action)]
 
 
-def prepare(store: Store, size: int, backend: str, assets: Path | None = None) -> ShardRenderer:
+def prepare(store: Store, size: int, backend: str, assets: Path | None = None) -> MapJob:
     """Find the chosen fits of a store, their bodies and the atlas.
 
     Args:
@@ -92,21 +97,69 @@ def prepare(store: Store, size: int, backend: str, assets: Path | None = None) -
         )
     sources = {index: _source(store, chosen, index, assets) for index in used}
     _require_one_atlas(store, list(sources.values()))
-    return ShardRenderer(store, chosen, sources, size, backend)
+    return MapJob(store, chosen, sources, size, backend)
 
 
-def attributes_of(renderer: ShardRenderer) -> dict[str, Any]:
+@dataclass(frozen=True)
+class MapJob:
+    """The maps of a store, as :func:`run_shards` takes them.
+
+    Attributes:
+        store: whose rows.
+        chosen: reads their fits.
+        sources: those that some row was given, by their index in the choice.
+        size: Z, side of the maps in pixels.
+        backend: of the rasterizer.
+    """
+
+    store: Store
+    chosen: ChosenReader
+    sources: Mapping[int, FitSource]
+    size: int
+    backend: str
+    stage: str = STAGE
+    remark: str = "{rate:,.0f} maps/s"
+    files: tuple[Path, ...] = ()
+
+    def begin(self, store: Store) -> StageWriter:
+        """See :class:`ShardJob`."""
+        attributes = attributes_of(self)
+        return store.stage(STAGE, digest_json(attributes), map_specs(self.size, store.shard), attributes)
+
+    def task(self, shard: int, rows: slice) -> MapTask:
+        """See :class:`ShardJob`.
+
+        Raises:
+            StoreDamaged, StoreIncomplete: from the store.
+        """
+        fits = self.chosen.read(np.arange(rows.start, rows.stop))
+        crop_affine, box, crop_size = self._places
+        return MapTask(Rows(fits, crop_affine[rows], box[rows]), self.sources, crop_size, self.size, self.backend)
+
+    def draw_one(self) -> None:
+        """Draw one map for nothing: kernels are compiled once, before several processes want them at a time."""
+        row = int(np.argmax(self.chosen.sources_of(np.arange(len(self.store))) != NONE))
+        self.task(row // self.store.shard, slice(row, row + 1)).make(map, lambda _: None)
+
+    @cached_property
+    def _places(self) -> tuple[Array, Array, int]:
+        """Crop affines and boxes of all rows, and the crop's side; to open an array is to look at all its shards."""
+        array = self.store.array
+        return array("crop_affine"), array("box"), int(array("image").shape[1])
+
+
+def attributes_of(job: MapJob) -> dict[str, Any]:
     """What a generation of maps shows, as it stands in the store; its digest names the generation."""
-    store, sources = renderer.store, list(renderer.sources.values())
+    store, sources = job.store, list(job.sources.values())
     return {
         "rendering": _RENDERING,
         "ingest": store.current("ingest").generation,
-        "choice": renderer.chosen.choice.generation,
-        "fits": {source.info.stage.removeprefix("fits/"): source.info.generation for source in sources},
-        "bodies": {source.body.name: source.body.digest for source in sources},
-        "atlas": sources[0].atlas.name,
+        "choice": job.chosen.choice.generation,
+        "fits": {source.stage.removeprefix("fits/"): source.generation for source in sources},
+        "bodies": {source.body.get().name: source.body.digest for source in sources},
+        "atlas": sources[0].atlas.get().name,
         "atlas_digest": sources[0].atlas.digest,
-        "size": renderer.size,
+        "size": job.size,
     }
 
 
@@ -123,22 +176,23 @@ def _source(store: Store, chosen: ChosenReader, index: int, assets: Path | None)
     """A source of fits with its own body and that body's atlas."""
     info, kind = chosen.source(index), chosen.native_kind(index)
     _require_complete(store, info)
-    body = load_body(info.attributes["body"], assets)
+    held = Held.of(load_body, info.attributes["body"], assets_folder(assets))
+    body = held.get()
     if body.digest != info.attributes["body_digest"]:
         raise AssetMismatch(
             f"{info.stage} belongs to another version of body {body.name} ({info.attributes['body_digest'][:12]})",
             expected=f"the body at hand, {body.digest[:12]}",
             action="attach the fits again, or bring back the body file that they were made with.",
         )
-    atlas = atlas_of_body(body.name, assets)
-    atlas.check_mesh(body.faces.numpy(), len(body.v_template), f"body {body.name}")
-    return FitSource(info, kind, body, atlas)
+    atlas = Held.of(atlas_of_body, body.name, assets_folder(assets))
+    atlas.get().check_mesh(body.faces.numpy(), len(body.v_template), f"body {body.name}")
+    return FitSource(info.stage, info.generation, kind, held, atlas)
 
 
 def _require_one_atlas(store: Store, sources: list[FitSource]) -> None:
     """Maps of one generation share their charts, or a part number would mean two things."""
     if len({source.atlas.digest for source in sources}) > 1:
-        told = ", ".join(f"{source.info.stage} of body {source.body.name}" for source in sources)
+        told = ", ".join(f"{source.stage} of body {source.body.get().name}" for source in sources)
         raise FitError(
             f"the chosen fits of {store.path} belong to bodies with different charts: {told}",
             expected="fits of bodies that share one atlas",

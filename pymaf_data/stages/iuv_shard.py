@@ -3,29 +3,29 @@
 A map shows its person alone and unoccluded, clipped only by the crop, seen by the fit's native camera; where its
 source has none, by the weak camera π. Rows are worked on in blocks whose borders depend on nothing but the row numbers,
 each by one thread, so the bytes are the same for any number of workers; memory holds a block per worker and the
-encoded shard.
+encoded shards.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
 
 from pymaf_data.body import BodyModel
 from pymaf_data.digest import digest_arrays
-from pymaf_data.fits.chosen import ChosenFits, ChosenReader
+from pymaf_data.fits.chosen import ChosenFits
 from pymaf_data.geometry.affines import compose, resize
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.render import Atlas, StoredMaps, render_stored
 from pymaf_data.render.raster import as_numpy
 from pymaf_data.render.stored import UV_BLOCK
-from pymaf_data.storage import Array, ArraySpec, StageInfo, Store
+from pymaf_data.stages.held import Held
+from pymaf_data.stages.shards import Advance, Made, Mapper
+from pymaf_data.storage import ArraySpec
 from pymaf_data.storage.specs import encode_rows
 
 BLOCK = 64
@@ -50,16 +50,17 @@ class FitSource:
     """One source of fits, with what is needed to show it.
 
     Attributes:
-        info: the generation of ``fits/<name>`` that was chosen from.
+        stage, generation: of ``fits/<name>`` that was chosen from.
         native_kind: of its cameras.
         body: the body that the fits belong to.
         atlas: the charts of that body.
     """
 
-    info: StageInfo
+    stage: str
+    generation: str
     native_kind: str
-    body: BodyModel
-    atlas: Atlas
+    body: Held[BodyModel]
+    atlas: Held[Atlas]
 
 
 @dataclass(frozen=True)
@@ -84,53 +85,42 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class ShardRenderer:
-    """Renders the rows of a store; safe to share between threads.
+class MapTask:
+    """The maps of one shard.
 
     Attributes:
-        store: whose rows.
-        chosen: reads their fits.
-        sources: those that some row was given, by their index in the choice.
+        rows: of the shard.
+        sources: those that some row of the store was given, by their index in the choice.
+        crop_size: S, side of the stored crop in pixels.
         size: Z, side of the maps in pixels.
         backend: of the rasterizer.
     """
 
-    store: Store
-    chosen: ChosenReader
+    rows: Rows
     sources: Mapping[int, FitSource]
+    crop_size: int
     size: int
     backend: str
 
-    def read(self, span: slice) -> Rows:
-        """The rows of a shard.
-
-        Raises:
-            StoreDamaged, StoreIncomplete: from the store.
-        """
-        fits = self.chosen.read(np.arange(span.start, span.stop))
-        crop_affine, box = self._places
-        return Rows(fits, crop_affine[span], box[span])
-
-    def encode(
-        self, rows: Rows, pool: ThreadPoolExecutor, advance: Callable[[int], None]
-    ) -> dict[str, np.ndarray | list[bytes]]:
-        """The arrays of a shard, maps encoded; ``advance`` is told how many rows are done."""
-        part_spec, uv_spec, _ = map_specs(self.size, self.store.shard)
+    def make(self, each: Mapper, advance: Advance) -> Made:
+        """Its arrays, maps encoded; the notes are the number of maps."""
+        part_spec, uv_spec, _ = map_specs(self.size, len(self.rows))
 
         def block(first: int) -> tuple[list[bytes], list[bytes]]:
             encoded: tuple[list[bytes], list[bytes]] = [], []
-            for maps in self.render(rows[first : first + BLOCK]):
+            for maps in self.render(self.rows[first : first + BLOCK]):
                 encoded[0].extend(encode_rows(part_spec, maps.part))
                 encoded[1].extend(encode_rows(uv_spec, maps.uv))
             return encoded
 
         parts: list[bytes] = []
         uvs: list[bytes] = []
-        for part, uv in pool.map(block, range(0, len(rows), BLOCK)):
+        for part, uv in each(block, range(0, len(self.rows), BLOCK)):
             parts += part
             uvs += uv
             advance(len(part))
-        return {"part": parts, "uv": uvs, "rendered": rows.fits.valid}
+        valid = self.rows.fits.valid
+        return Made({"part": parts, "uv": uvs, "rendered": valid}, self.rows.digest(), int(valid.sum()))
 
     def render(self, rows: Rows) -> Iterator[StoredMaps]:
         """Maps of R rows, some at a time; those without a fit are background."""
@@ -156,26 +146,16 @@ class ShardRenderer:
         """Maps, as arrays, of rows that all have a fit of one source, some at a time."""
         pose = axis_angle_to_matrix(torch.from_numpy(rows.fits.pose.reshape(-1, 24, 3)))
         # Posed on the CPU whoever draws: the same machine or another, the same bytes.
-        vertices = origin.body.mesh(pose, torch.from_numpy(rows.fits.betas)).to(self.device)
+        vertices = origin.body.get().mesh(pose, torch.from_numpy(rows.fits.betas)).to(self.device)
         map_of_image = compose(resize(self.crop_size, self.size), rows.crop_affine)
         camera = rows.fits.cameras(origin.native_kind, rows.box, map_of_image)
         step = BLOCK if self.device == "cuda" else _DRAWN
         for first in range(0, len(rows), step):
             some = slice(first, first + step)
-            maps = render_stored(vertices[some], camera[some], origin.atlas, self.size, backend=self.backend)
+            maps = render_stored(vertices[some], camera[some], origin.atlas.get(), self.size, backend=self.backend)
             yield StoredMaps(as_numpy(maps.part), as_numpy(maps.uv))
 
     @property
     def device(self) -> str:
         """Where bodies are drawn: a GPU where there is one, for the backend that surely can: PyTorch3D may lack it."""
         return "cuda" if self.backend == "warp" and torch.cuda.is_available() else "cpu"
-
-    @cached_property
-    def _places(self) -> tuple[Array, Array]:
-        """Crop affines and boxes of all rows; to open an array is to look at each of its shards."""
-        return self.store.array("crop_affine"), self.store.array("box")
-
-    @cached_property
-    def crop_size(self) -> int:
-        """S, side of the stored crop in pixels."""
-        return int(self.store.array("image").shape[1])

@@ -9,34 +9,26 @@ otherwise a run renders only the shards that are not there.
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from pydantic import Field
 
 from pymaf_data.config import StrictModel
-from pymaf_data.digest import digest_json
 from pymaf_data.errors import UsageError
 from pymaf_data.paths import DataRoot, UserPath
 from pymaf_data.progress import Progress
 from pymaf_data.render import MAP_SIZE
 from pymaf_data.render.backends import resolve_backend
 from pymaf_data.render.stored import UV_BLOCK
+from pymaf_data.stages.executors import ExecutorOptions
 from pymaf_data.stages.ingest import available_cores
-from pymaf_data.stages.iuv_plan import STAGE, attributes_of, prepare
-from pymaf_data.stages.iuv_shard import ShardRenderer, map_specs
-from pymaf_data.stages.shard_choice import choose_shards
-from pymaf_data.storage import StageWriter, open_store
-
-logger = logging.getLogger(__name__)
+from pymaf_data.stages.iuv_plan import MapJob, prepare
+from pymaf_data.stages.shards import Executor, run_shards
+from pymaf_data.storage import open_store
 
 
-class RenderOptions(StrictModel):
+class RenderOptions(ExecutorOptions):
     """What to render and how."""
 
     stores: tuple[UserPath, ...] = Field(default=(), description="by default every store below the data root")
@@ -86,7 +78,14 @@ def render_iuv_stage(options: RenderOptions, progress: Progress | None = None) -
         UsageError: no such shard, renderer or size.
         StoreIncomplete, StoreLocked, StoreDamaged, DiskFull: see :mod:`pymaf_data.storage`.
     """
+    executor = options.executor(options.workers)
     backend = resolve_backend(options.renderer, on_gpu=torch.cuda.is_available())
+    if options.elsewhere and backend == "warp":
+        raise UsageError(
+            "renderer warp draws on the GPU, which several processes would only fight for",
+            expected="a renderer of the CPU, with --processes or --cluster",
+            action="take --renderer numba, or leave --processes and --cluster out.",
+        )
     if options.size % UV_BLOCK:
         raise UsageError(
             f"maps of {options.size} px",
@@ -95,72 +94,26 @@ def render_iuv_stage(options: RenderOptions, progress: Progress | None = None) -
         )
     paths = DataRoot.default().require_stores(options.stores)
     # All stores are prepared before the first is rendered, so that what is wrong with the last is told at once.
-    renderers = [prepare(open_store(path), options.size, backend, options.assets) for path in paths]
-    reports = tuple(_render_store(renderer, options, progress) for renderer in renderers)
+    jobs = [prepare(open_store(path), options.size, backend, options.assets) for path in paths]
+    if options.elsewhere:
+        for job in jobs:
+            job.draw_one()
+    reports = tuple(_render_store(job, options, executor, progress) for job in jobs)
     return RenderReport(renderer=backend, size=options.size, stores=reports)
 
 
-def _render_store(renderer: ShardRenderer, options: RenderOptions, progress: Progress | None) -> StoreMaps:
-    store, attributes = renderer.store, attributes_of(renderer)
-    generation = digest_json(attributes)
-    with store.lock(STAGE, options.break_lock):
-        writer = store.stage(STAGE, generation, map_specs(options.size, store.shard), attributes)
-        missing = set(writer.missing())
-        chosen = choose_shards(options.shard, writer.shards, missing)
-        todo = [k for k in chosen if k in missing]
-        clock = time.perf_counter()
-        maps = _write(renderer, writer, todo, options.workers, progress)
-        seconds = time.perf_counter() - clock
-        left = tuple(writer.missing())
-        if not left:
-            writer.finish()
-    spans = [writer.rows(k) for k in chosen]
-    shown = open_store(store.path).array(f"{writer.record.key.group}/rendered")
+def _render_store(job: MapJob, options: RenderOptions, executor: Executor, progress: Progress | None) -> StoreMaps:
+    done = run_shards(job.store, job, executor, progress, options.shard, options.break_lock)
+    spans = [done.writer.rows(k) for k in done.asked]
+    shown = open_store(done.path).array(f"{done.writer.record.key.group}/rendered")
     return StoreMaps(
-        store=store.path,
-        generation=generation,
-        shards=writer.shards,
-        shards_written=len(todo),
-        shards_missing=left,
+        store=done.path,
+        generation=done.writer.record.generation,
+        shards=done.writer.shards,
+        shards_written=len(done.written),
+        shards_missing=tuple(done.missing),
         persons=sum(span.stop - span.start for span in spans),
         rendered=sum(int(shown[span].sum()) for span in spans),
-        seconds=seconds,
-        maps_written=maps,
+        seconds=done.seconds,
+        maps_written=sum(done.notes),
     )
-
-
-def _write(
-    renderer: ShardRenderer, writer: StageWriter, todo: list[int], workers: int, progress: Progress | None
-) -> int:
-    """Render and commit shards; returns the number of maps in them."""
-    spans = {k: writer.rows(k) for k in todo}
-    total = sum(span.stop - span.start for span in spans.values())
-    done = maps = 0
-    clock = time.perf_counter()
-
-    def advance(rows: int) -> None:
-        nonlocal done
-        done += rows
-        if progress:
-            progress(done, total, f"{done / max(time.perf_counter() - clock, 1e-9):,.0f} maps/s")
-
-    advance(0)
-    with _pool(workers) as pool:
-        for k, span in spans.items():
-            rows = renderer.read(span)
-            writer.write_shard(k, renderer.encode(rows, pool, advance), rows.digest())
-            maps += int(rows.fits.valid.sum())
-            logger.info("shard %d: %d maps of %d rows", k, rows.fits.valid.sum(), len(rows))
-    return maps
-
-
-@contextmanager
-def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads with one torch thread each: sums must not depend on how torch divides them. Ctrl-C drops the queue."""
-    before = torch.get_num_threads()
-    pool = ThreadPoolExecutor(workers, "render", initializer=torch.set_num_threads, initargs=(1,))
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        torch.set_num_threads(before)

@@ -8,13 +8,28 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context, parent_process, resource_tracker
+from multiprocessing import active_children, get_context, parent_process, resource_tracker
 from multiprocessing.connection import wait
 
 
 def spawned_pool(workers: int) -> ProcessPoolExecutor:
     """A pool of spawned processes; make its first submissions inside :func:`starting`."""
     return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=end_with_parent)
+
+
+@contextmanager
+def ended_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """A pool whose processes end with the context: in an error, or at a signal, in the middle of their work."""
+    others = set(active_children())
+    pool = spawned_pool(workers)
+    try:
+        yield pool
+    except BaseException:
+        for worker in set(active_children()) - others:
+            worker.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 @contextmanager

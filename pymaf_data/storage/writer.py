@@ -54,7 +54,7 @@ class StageWriter:
         return [k for k in range(self.shards) if k not in done]
 
     def write_shard(self, shard: int, data: ShardData, input_digest: str) -> None:
-        """Write all arrays of one shard and commit it.
+        """Write all arrays of one shard and commit it; one that was committed from the same input is left as it is.
 
         Args:
             shard: its number.
@@ -64,13 +64,14 @@ class StageWriter:
 
         Raises:
             ShapeError: an array is missing, unknown, or of another shape or type.
-            StoreChanged: the shard is committed already.
+            StoreChanged: the shard is committed already, made from other input.
             StoreLocked: the lock was taken away.
             DiskFull: no room. Nothing half-written remains; the same command goes on.
         """
         key, files = self.record.key, LocalFiles(self.root)
         if (self.root / key.commit(shard)).exists():
-            raise StoreChanged(f"shard {shard} of stage {key.stage} is committed already", expected="a missing shard")
+            self._require_same(shard, input_digest)
+            return
         span, parts = self.rows(shard), self._encode(shard, data)
         commit = Commit(
             stage=key.stage,
@@ -107,6 +108,16 @@ class StageWriter:
         with lock.held(self.root, key.stage, self.token):
             _write_where_different(LocalFiles(self.root), {records.current(key.stage): pointer}, key.stage)
         return swap.settle(self.root, self.token) if key.stage == records.INGEST else self.root
+
+    def _require_same(self, shard: int, input_digest: str) -> None:
+        """A worker that was given up may have committed a shard that another then made again."""
+        name, stage = self.record.key.commit(shard), self.record.stage
+        commit = records.read(LocalFiles(self.root), name, Commit, records.commit_action(name, stage))
+        if commit.input_digest != input_digest:
+            raise StoreChanged(
+                f"shard {shard} of stage {stage} is committed already, made from other input",
+                expected="a missing shard, or the same input again",
+            )
 
     def _encode(self, shard: int, data: ShardData) -> dict[str, list[bytes]]:
         specs = self.record.specs

@@ -141,12 +141,64 @@ def test_no_worker_process_outlives_its_command(
 ) -> None:
     words = ["sample", str(tmp_path / "raw"), "--persons", "500", "--workers", "2", "--direct"]
     process = start([*COMMAND, *words])
-    until(lambda: sum("spawn_main" in line for line in processes_of(tmp_path)) >= 2, process)
+    until(lambda: spawned(tmp_path, processes_of(tmp_path)), process)
     process.send_signal(number)
     _, err = process.communicate(timeout=300)
     assert process.returncode == {signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
     assert number == signal.SIGKILL or "Traceback" not in err  # what SIGKILL catches half started says so
     assert gone(tmp_path, 60.0) == []
+
+
+def spawned(_root: Path, lines: list[str]) -> bool:
+    """Whether two worker processes are there, ready or not."""
+    return sum("spawn_main" in line for line in lines) >= 2
+
+
+def written(root: Path, _lines: list[str]) -> bool:
+    """Whether a shard is there."""
+    return any(root.glob("stores/*/_pymaf/commits/*/*/*.json"))
+
+
+_PROCESSES, _CLUSTER = ["--processes", "2"], ["--cluster", "local:2"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("who", "number", "moment"),
+    [
+        (_PROCESSES, signal.SIGTERM, written),
+        *(
+            pytest.param(who, number, moment, marks=pytest.mark.long)
+            for who, number, moment in (
+                (_PROCESSES, signal.SIGTERM, spawned),
+                (_PROCESSES, signal.SIGKILL, written),
+                (_CLUSTER, signal.SIGTERM, spawned),
+                (_CLUSTER, signal.SIGTERM, written),
+                (_CLUSTER, signal.SIGKILL, written),
+            )
+        ),
+    ],
+)
+def test_no_maker_of_shards_outlives_its_command(
+    start: Start,
+    coco: ModuleType,
+    tmp_path: Path,
+    gone: Gone,
+    processes_of: Callable[[Path], list[str]],
+    who: list[str],
+    number: int,
+    moment: Callable[[Path, list[str]], bool],
+) -> None:
+    coco.small_set(tmp_path / "raw" / "coco", pictures=1100)  # five shards, of seconds each
+    process = start([*COMMAND, "ingest", "coco", "--crop-size", "1024", "--direct", *who])
+    until(lambda: moment(tmp_path, processes_of(tmp_path)), process)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == {signal.SIGTERM: 143, signal.SIGKILL: -9}[number], err
+    assert ("the same command goes on" in err) == (number == signal.SIGTERM)
+    assert number == signal.SIGKILL or "Traceback" not in err
+    assert gone(tmp_path, 60.0) == []
+    assert not locked(tmp_path) or number == signal.SIGKILL
 
 
 def test_ctrl_c_of_a_terminal_reaches_no_worker(tmp_path: Path, environment: Environment) -> None:

@@ -177,6 +177,18 @@ def test_an_image_that_cannot_be_used_is_a_counted_named_hole(kind: str, coco: M
         run(tmp_path / "raw", tmp_path / "stopped.zarr", on_error="stop")
 
 
+def test_missing_images_are_told_once_for_all_shards(
+    coco: ModuleType, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Shards may be made anywhere and in any order; the first is that of the first shard."""
+    coco.small_set(tmp_path / "raw", pictures=6, persons=2)
+    for number in (2, 3, 6):
+        (tmp_path / "raw" / "train2014" / f"{number:012d}.jpg").unlink()
+    run(tmp_path / "raw", tmp_path / "s.zarr", shard=4)
+    (told,) = [record.getMessage() for record in caplog.records if "persons; the first" in record.getMessage()]
+    assert told.startswith("missing_picture: 3 images of 6 persons; the first: train2014/000000000002.jpg")
+
+
 def test_a_run_that_stopped_goes_on_when_the_image_is_mended(coco: ModuleType, tmp_path: Path) -> None:
     made = coco.small_set(tmp_path / "raw", pictures=5, persons=2)
     path = made.folder / made.images[3]["file_name"]

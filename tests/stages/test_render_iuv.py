@@ -29,6 +29,7 @@ from pymaf_data.geometry.cameras import Camera, full_frame, orthographic_view, w
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.render import load_atlas, rasterize
 from pymaf_data.stages.iuv_plan import stale_maps
+from pymaf_data.stages.iuv_shard import MapTask, Rows
 from pymaf_data.stages.render_iuv import RenderOptions, RenderReport, StoreMaps, render_iuv_stage
 from pymaf_data.storage import ArraySpec, Plan, Provenance, Store, create_store, encode_jpeg, open_store, verify
 
@@ -209,6 +210,28 @@ def test_parts_of_the_work_make_the_whole(fitted: Path, tmp_path: Path) -> None:
     add_fits(make_store(tmp_path / "whole.zarr"))
     render(tmp_path / "whole.zarr", workers=1)
     assert content(fitted) == content(tmp_path / "whole.zarr")
+
+
+def test_kernels_are_compiled_here_before_others_want_them(fitted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that has a fit is drawn before the executor is asked for anything."""
+    drawn: list[int] = []
+
+    class Asked(Exception):
+        pass
+
+    def asked(*_: object) -> None:
+        raise Asked
+
+    def counted(task: MapTask, rows: Rows) -> object:
+        drawn.append(int(rows.fits.valid.sum()))
+        return draw(task, rows)
+
+    draw = MapTask.render
+    monkeypatch.setattr(MapTask, "render", counted)
+    monkeypatch.setattr("pymaf_data.stages.executors.Processes.run", asked)
+    with pytest.raises(Asked):
+        render(fitted, processes=2)
+    assert drawn == [1]
 
 
 def test_what_changes_the_maps_changes_the_generation(fitted: Path) -> None:

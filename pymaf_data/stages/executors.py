@@ -1,0 +1,177 @@
+"""Who makes shards: threads of this process, spawned processes, or an executor from elsewhere, found by name.
+
+Whoever makes a shard also writes it, under the lock of the process that began the generation: only tasks travel, and
+what the report wants to know comes back. A worker that ends in the middle leaves files without a commit, which do not
+exist; a shard that is made twice is the same shard.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import entry_points
+from itertools import islice
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from pymaf_data.config import StrictModel
+from pymaf_data.errors import UsageError, WorkerError
+from pymaf_data.stages.workers import ended_pool, starting
+
+if TYPE_CHECKING:
+    from pymaf_data.stages.shards import Advance, Committed, Executor, Made, Mapper, ShardJob, ShardTask
+    from pymaf_data.storage import StageWriter
+
+_CLUSTER = "pymaf_data.flows.dask:Cluster"
+_GROUP = "pymaf_data.executors"
+# Library → how the number of its own threads is asked and set.
+_THREADED = {"cv2": ("getNumThreads", "setNumThreads"), "torch": ("get_num_threads", "set_num_threads")}
+
+
+class ExecutorOptions(StrictModel):
+    """Who makes the shards; it leaves no trace in them."""
+
+    processes: int | None = Field(default=None, ge=1, description="processes that share the shards, one thread each")
+    cluster: str | None = Field(default=None, description="Dask: local:N, tcp://HOST:PORT or a scheduler's file.json")
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether other processes than this one make shards."""
+        return self.processes is not None or self.cluster is not None
+
+    def executor(self, workers: int = 1) -> Executor:
+        """The executor asked for; by default ``workers`` threads.
+
+        Raises:
+            UsageError: processes and a cluster, or a cluster that cannot be named so.
+        """
+        if self.processes is not None and self.cluster is not None:
+            raise UsageError(
+                f"--processes {self.processes} and --cluster {self.cluster}", expected="one of them", action="choose."
+            )
+        if self.cluster is not None:
+            return _cluster(self.cluster)
+        return Processes(self.processes) if self.processes else Threads(workers)
+
+
+def _cluster(address: str) -> Executor:
+    """Other packages offer executors by entry point, called by the word before the colon; all else is Dask's."""
+    for point in entry_points(group=_GROUP, name=address.partition(":")[0]):
+        return point.load()(address)
+    return resolve_name(_CLUSTER)(address)
+
+
+@dataclass(frozen=True)
+class Threads:
+    """Threads of this process share each shard; one more writes it, and waits for the disk, while the next is made.
+
+    Memory holds the encoded arrays of two shards.
+    """
+
+    workers: int
+
+    def run(self, job: ShardJob, writer: StageWriter, shards: Sequence[int], advance: Advance) -> Committed:
+        """See :class:`Executor`."""
+        with _threads(self.workers) as each, ThreadPoolExecutor(1) as disk:
+            writing: Future[tuple[int, Any]] | None = None
+            for shard in shards:
+                made = job.task(shard, writer.rows(shard)).make(each, advance)
+                if writing:
+                    yield writing.result()
+                writing = disk.submit(_write, writer, shard, made)
+            if writing:
+                yield writing.result()
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Spawned processes, each with a shard of its own; a few tasks wait, so that none of them does."""
+
+    count: int
+
+    def run(self, job: ShardJob, writer: StageWriter, shards: Sequence[int], advance: Advance) -> Committed:
+        """See :class:`Executor`.
+
+        Raises:
+            WorkerError: a process was killed.
+        """
+        orders = orders_of(job, writer, shards)
+        first = list(islice(orders, 2 * self.count))
+        with ended_pool(self.count) as pool, _alive():
+            with starting():
+                waiting = {pool.submit(make_shard, order) for order in first}
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                waiting |= {pool.submit(make_shard, order) for order in islice(orders, len(done))}
+                for shard, notes in (future.result() for future in done):
+                    span = writer.rows(shard)
+                    advance(span.stop - span.start)
+                    yield shard, notes
+
+
+@contextmanager
+def _alive() -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool:
+        raise WorkerError(
+            "a worker process was ended from outside, as the system does when memory runs out",
+            action="run the same command again: it goes on where this one stopped; fewer --processes need less memory.",
+        ) from None
+
+
+@dataclass(frozen=True)
+class Order:
+    """What travels to a worker."""
+
+    shard: int
+    writer: StageWriter
+    task: ShardTask
+
+
+def orders_of(job: ShardJob, writer: StageWriter, shards: Sequence[int]) -> Iterator[Order]:
+    """Each shard's order, for :func:`make_shard` in another process, whose working directory may be another."""
+    away = replace(writer, root=writer.root.absolute())
+    for shard in shards:
+        yield Order(shard, away, job.task(shard, writer.rows(shard)))
+
+
+def make_shard(order: Order) -> tuple[int, Any]:
+    """Make and commit a shard in a worker; returns its number and its notes."""
+    _single_threaded(*_THREADED)
+    return _write(order.writer, order.shard, order.task.make(map, lambda _: None))
+
+
+def _write(writer: StageWriter, shard: int, made: Made) -> tuple[int, Any]:
+    writer.write_shard(shard, made.data, made.input_digest)
+    return shard, made.notes
+
+
+@contextmanager
+def _threads(workers: int) -> Iterator[Mapper]:
+    """A ``map`` over threads. Its queue is dropped on the way out, so that Ctrl-C and --on-error stop end at once."""
+    before = {name: getattr(sys.modules[name], get)() for name, (get, _) in _THREADED.items() if name in sys.modules}
+    _single_threaded("cv2")  # its number is the process's, torch's that of each thread
+    pool = ThreadPoolExecutor(workers, initializer=_single_threaded, initargs=("torch",))
+    try:
+        yield pool.map
+    finally:
+        pool.shutdown(cancel_futures=True)
+        for name, count in before.items():
+            getattr(sys.modules[name], _THREADED[name][1])(count)
+
+
+def _single_threaded(*libraries: str) -> None:
+    """Workers are the parallelism: libraries' own threads would compete, and divide sums by how many they are.
+
+    A library that is not loaded is not loaded for this: no task uses it.
+    """
+    for name in libraries:
+        if name in sys.modules:
+            getattr(sys.modules[name], _THREADED[name][1])(1)

@@ -1,0 +1,246 @@
+"""Who makes the shards leaves no trace: threads, processes, a cluster that loses a worker in the middle."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+import time
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pymaf_data.body import load_body
+from pymaf_data.errors import AssetMismatch, RawDataCorrupt, UsageError, WorkerError
+from pymaf_data.fits.fitter import KeypointOptions, SearchOptions
+from pymaf_data.render import atlas_of_body
+from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
+from pymaf_data.stages.executors import ExecutorOptions, Order, make_shard, orders_of
+from pymaf_data.stages.held import Held
+from pymaf_data.stages.ingest import IngestOptions, ingest
+from pymaf_data.stages.iuv_plan import prepare
+from pymaf_data.stages.render_iuv import RenderOptions, render_iuv_stage
+from pymaf_data.stages.shards import Made, run_shards
+from pymaf_data.stages.workers import ended_pool, starting
+from pymaf_data.storage import StageWriter, Store, open_store
+
+# What is made is tested elsewhere: few starts, few steps, small maps, and invented keypoints that no body fits.
+QUICK = KeypointOptions(
+    worst_reprojection=1e6,
+    search=SearchOptions(start_steps=3, survivors=1, rival_steps=1, finalists=1, flip_rounds=0, final_steps=3),
+)
+Told = Callable[[int, int, str], None]
+
+
+def content(store: Path) -> dict[str, bytes]:
+    passing = {store / "_pymaf" / "locks", store / "_pymaf" / "tmp"}
+    files = (path for path in sorted(store.rglob("*")) if path.is_file() and not passing & set(path.parents))
+    return {str(path.relative_to(store)): path.read_bytes() for path in files}
+
+
+def pipeline(raw: Path, out: Path, told: Told | None = None, **who: Any) -> dict[str, bytes]:
+    """Ingest, keypoint fits and maps of a store of 6 shards, made by whom it is told."""
+    ingest(IngestOptions(root=raw, out=out, crop_size=64, shard=4, workers=1, **who), told)
+    attach_fits(AttachOptions(store=out, fits=("keypoints",), keypoints=QUICK, **who), told)
+    render_iuv_stage(RenderOptions(stores=(out,), size=48, workers=1, **who), told)
+    return content(out)
+
+
+@pytest.fixture
+def raw(coco: ModuleType, tmp_path: Path) -> Path:
+    coco.small_set(tmp_path / "raw", pictures=12, persons=2)
+    return tmp_path / "raw"
+
+
+@pytest.mark.slow
+def test_processes_leave_no_trace(raw: Path, tmp_path: Path) -> None:
+    told: list[tuple[int, int, str]] = []
+    whole = pipeline(raw, tmp_path / "threads.zarr")
+    assert pipeline(raw, tmp_path / "processes.zarr", lambda *report: told.append(report), processes=2) == whole
+    assert [report[:2] for report in told] == [(done, 24) for done in range(0, 25, 4)] * 3
+
+
+@pytest.mark.slow
+def test_a_cluster_that_loses_workers_in_the_middle_leaves_no_trace(raw: Path, tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    whole = pipeline(raw, tmp_path / "threads.zarr")
+    started: dict[str, Any] = {"threads_per_worker": 1, "memory_limit": 0, "dashboard_address": None}
+    killed: list[str] = []
+
+    with distributed.LocalCluster(n_workers=2, **started) as cluster, distributed.Client(cluster) as client:
+
+        def kill_one(done: int, total: int, remark: str) -> None:
+            """After the first shard of a stage: a worker that is at work on another."""
+            if done != 4:
+                return
+            busy = [worker for worker, shards in client.processing().items() if shards]
+            os.kill(client.run(os.getpid, workers=busy[:1])[busy[0]], signal.SIGKILL)
+            killed.append(remark)
+
+        assert pipeline(raw, tmp_path / "cluster.zarr", kill_one, cluster=cluster.scheduler_address) == whole
+    assert len(killed) == 3
+
+
+@pytest.mark.slow
+def test_a_killed_process_is_told_and_the_same_command_goes_on(raw: Path, tmp_path: Path) -> None:
+    import multiprocessing
+
+    options = IngestOptions(root=raw, out=tmp_path / "s.zarr", crop_size=64, shard=1, workers=1)
+
+    def kill_one(done: int, *_: object) -> None:
+        if done == 2:
+            multiprocessing.active_children()[0].kill()
+
+    with pytest.raises(WorkerError, match="the same command again"):
+        ingest(options.model_copy(update={"processes": 1}), kill_one)
+    assert multiprocessing.active_children() == []
+    report = ingest(options)
+    assert 0 < report.shards_written <= report.shards - 2
+    assert content(report.store) == content(ingest(options.model_copy(update={"out": tmp_path / "w.zarr"})).store)
+
+
+def test_an_error_waits_for_no_worker() -> None:
+    with pytest.raises(KeyboardInterrupt), ended_pool(1) as pool:
+        with starting():
+            running = pool.submit(time.sleep, 600)
+        while not running.running():
+            time.sleep(0.01)
+        started = time.monotonic()
+        raise KeyboardInterrupt
+    assert time.monotonic() - started < 60
+
+
+@pytest.mark.slow
+def test_what_stops_a_worker_is_told_here(raw: Path, tmp_path: Path) -> None:
+    broken = sorted((raw / "train2014").iterdir())[5]
+    broken.write_bytes(broken.read_bytes()[:50])
+    with pytest.raises(RawDataCorrupt, match=broken.name):
+        ingest(IngestOptions(root=raw, out=tmp_path / "s.zarr", crop_size=64, shard=4, on_error="stop", processes=2))
+
+
+def test_tasks_carry_their_shard_and_no_body(raw: Path, tmp_path: Path) -> None:
+    """What travels to a worker does not grow with the store, the body or the atlas."""
+    pipeline(raw, tmp_path / "s.zarr")
+    (job := prepare(open_store(tmp_path / "s.zarr"), 48, "numba")).draw_one()
+    body, task = job.sources[0].body.get(), job.task(1, slice(4, 8))
+    data = pickle.dumps(task)
+    assert len(data) < 20_000 < body.v_template.numpy().nbytes
+    again = pickle.loads(data)
+    mine, theirs = (each.make(map, lambda _: None) for each in (task, again))
+    assert (mine.data["part"], mine.input_digest, mine.notes) == (theirs.data["part"], theirs.input_digest, 4)
+    held = [pickle.loads(data).sources[0].body.get() for _ in range(2)]
+    assert held[0] is held[1] is not body, "a worker loads it once"
+
+
+def test_a_worker_with_another_body_or_atlas_is_refused() -> None:
+    for load in (load_body, atlas_of_body):
+        held = Held.of(load, "free", None)
+        assert pickle.loads(pickle.dumps(held)).get().digest == held.digest
+        with pytest.raises(AssetMismatch, match="a worker's free is another"):
+            pickle.loads(pickle.dumps(Held(load, ("free", None), "0" * 64, held.value))).get()
+
+
+class Elsewhere:
+    """An executor as far as can be: orders are pickled, made in another folder, last ones first."""
+
+    def run(self, job: Any, writer: StageWriter, shards: list[int], advance: Any) -> Any:
+        for order in reversed(list(orders_of(job, writer, shards))):
+            with contextlib.chdir("/"):
+                made = make_shard(pickle.loads(pickle.dumps(order)))
+            advance(len(range(*writer.rows(order.shard).indices(10**6))))
+            yield made
+
+
+def test_orders_are_whole_in_themselves(raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[int, int, str]] = []
+    whole = pipeline(raw, tmp_path / "threads.zarr", lambda *report: told.append(report))
+    done = [report[0] for report in told]
+    assert {report[1] for report in told} == {24}
+    assert (done.count(0), done[0], done[-1]) == (3, 0, 24), "three stages, each told from nothing to all"
+    assert all(later >= sooner or (sooner, later) == (24, 0) for sooner, later in pairwise(done))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ExecutorOptions, "executor", lambda *_: Elsewhere())
+    assert pipeline(Path("raw"), Path("elsewhere.zarr")) == whole
+
+
+class Counting:
+    """A job of rows that are even or odd."""
+
+    stage, remark, files = "iuv", "", ()
+
+    def begin(self, store: Store) -> StageWriter:
+        from pymaf_data.storage import ArraySpec
+
+        return store.stage("iuv", "c" * 64, [ArraySpec("rendered", (), "bool", 1)])
+
+    def task(self, shard: int, rows: slice) -> Made:
+        return Made({"rendered": np.arange(rows.start, rows.stop) % 2 == 1}, "d" * 64, shard)
+
+
+def test_the_loop_makes_what_is_asked_for_and_missing(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = open_store(ingest(IngestOptions(root=raw, out=Path("s.zarr"), crop_size=64, shard=4)).store)
+    told: list[tuple[int, int, str]] = []
+    take = partial(run_shards, store, Counting(), Elsewhere())
+    first = take(shards="1,3")
+    assert (first.asked, first.written, first.missing, first.notes) == ([1, 3], [1, 3], [0, 2, 4, 5], [1, 3])
+    assert not any(info.current for info in open_store("s.zarr").stages() if info.stage == "iuv")
+    second = take(lambda *report: told.append(report), shards="0-3")
+    assert (second.asked, second.written, second.missing, second.notes) == ([0, 1, 2, 3], [0, 2], [4, 5], [0, 2])
+    assert [report[:2] for report in told] == [(8, 16), (12, 16), (16, 16)], "what is there counts"
+    assert (take().notes, take().notes) == ([4, 5], [])
+    assert open_store("s.zarr").array("iuv/rendered")[:].tolist() == [False, True] * 12
+
+
+def test_a_worker_writes_nothing_when_the_lock_is_gone(raw: Path, tmp_path: Path) -> None:
+    from pymaf_data.errors import StoreLocked
+
+    store = open_store(ingest(IngestOptions(root=raw, out=tmp_path / "s.zarr", crop_size=64, shard=4)).store)
+    with store.lock("iuv"):
+        writer = Counting().begin(store)
+    with pytest.raises(StoreLocked):
+        make_shard(Order(0, writer, Counting().task(0, slice(0, 4))))
+    assert writer.missing() == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("who", "told"),
+    [
+        ({"processes": 2, "cluster": "local:2"}, "one of them"),
+        ({"cluster": ""}, "names no cluster"),
+        ({"cluster": "local:0"}, "names no cluster"),
+        ({"cluster": "nowhere.json"}, "names no cluster"),
+        ({"cluster": "tcp://"}, "names no cluster"),
+    ],
+)
+def test_executors_that_are_none_are_refused(who: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        ExecutorOptions(**who).executor()
+
+
+def test_a_renderer_of_the_gpu_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("pymaf_data.stages.render_iuv.resolve_backend", lambda *_, **__: "warp")
+    for who in ({"processes": 2}, {"cluster": "local:2"}):
+        with pytest.raises(UsageError, match="--renderer numba"):
+            render_iuv_stage(RenderOptions(stores=(tmp_path,), **who))
+
+
+def test_other_packages_bring_executors(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Point:
+        def load(self) -> Any:
+            return lambda address: ("theirs", address)
+
+    def points(group: str, name: str) -> list[Point]:
+        return [Point()] if (group, name) == ("pymaf_data.executors", "ours") else []
+
+    monkeypatch.setattr("pymaf_data.stages.executors.entry_points", points)
+    assert ExecutorOptions(cluster="ours:big").executor() == ("theirs", "ours:big")

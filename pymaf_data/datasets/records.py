@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from pymaf_data.config import StrictModel
+from pymaf_data.datasets.images import UNKNOWN_SIZE
 from pymaf_data.geometry.joints import J24, J49
 
 #: No image is this large; beyond it lies a broken annotation, not a person.
@@ -55,8 +56,8 @@ class PersonRecord(StrictModel):
 
     image_name: str = Field(min_length=1, description="path of the image below the raw data set's root")
     annotation_id: int = Field(ge=0, lt=2**63, description="the data set's own key of the person")
-    image_size: tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]] = Field(
-        description="width, height in px"
+    image_size: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] = Field(
+        default=UNKNOWN_SIZE, description="width, height in px; (0, 0) where the data set does not say: the image's own"
     )
     box: tuple[Pixel, Pixel, Annotated[float, Field(gt=0, le=FAR)]] = Field(
         description="centre x, centre y and side of the square box, in px"
@@ -81,6 +82,13 @@ class PersonRecord(StrictModel):
         if "\0" in name or len(name.encode()) > _NAME_BYTES:
             raise ValueError(f"not a file name of at most {_NAME_BYTES} bytes of UTF-8")
         return name
+
+    @field_validator("image_size")
+    @classmethod
+    def _of_an_image(cls, size: tuple[int, int]) -> tuple[int, int]:
+        if size != UNKNOWN_SIZE and 0 in size:
+            raise ValueError("an image has a width and a height")
+        return size
 
     @field_validator("keypoints")
     @classmethod

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from pymaf_data.datasets.manifest import SelectionRule
+from pymaf_data.datasets.categories import Key
+from pymaf_data.datasets.dataset import Raw, find_reader
 from pymaf_data.datasets.records import Licence, PersonRecord
 from pymaf_data.errors import RawDataCorrupt
 
@@ -24,6 +25,8 @@ UNWANTED = {
     "no_keypoints": "without keypoints",
     "incomplete": "incomplete: a required joint is not labelled",
     "other_category": "not a person",
+    "no_box": "without a box",
+    "held_out": "on an image that is held out to measure on",
 }
 DAMAGED = {
     "malformed": "malformed: a value of the wrong type, length or range",
@@ -114,12 +117,65 @@ class Tally:
             logger.warning("%s: %s %s (%s)", origin, f"{self.counts[reason]:,}", sentences[reason], cases)
 
 
-def refusal(labelled: Iterable[str], rule: SelectionRule) -> str | None:
-    """The reason why a rule does not want a person with these labelled joints; None where it does."""
-    joints = set(labelled)
-    if not joints:
-        return "no_keypoints"
-    return "incomplete" if not joints.issuperset(rule.requires) else None
+@dataclass
+class Told:
+    """What a reader says beside its persons, filled while it reads.
+
+    Attributes:
+        listed: images and annotations in the files, whoever is wanted; (0, 0): not counted.
+        adjusted: joints and boxes taken otherwise than annotated, by a reason of :data:`ADJUSTED`.
+        licences: of the photographs, by key: name and address, None where neither is stated; None: nothing is known.
+        licence_of: image name → key.
+    """
+
+    listed: tuple[int, int] = (0, 0)
+    adjusted: Tally = field(default_factory=Tally)
+    licences: dict[Key, tuple[str, str] | None] | None = None
+    licence_of: dict[str, Key] = field(default_factory=dict)
+
+    def photographs(self, records: Sequence[PersonRecord]) -> tuple[Licence, ...]:
+        """Each licence under which a kept person's photograph stands, with its counts."""
+        if self.licences is None:
+            return ()
+        persons = Counter(self.licence_of[record.image_name] for record in records)
+        photographs = Counter(self.licence_of[name] for name in {record.image_name for record in records})
+        merged: dict[tuple[str, str], list[int]] = {}
+        for key in sorted(persons, key=lambda key: (key is not None, isinstance(key, str), key)):
+            licence = self.licences.get(key) if key is not None else None
+            entry = merged.setdefault(licence or ("not stated in the annotation file", ""), [0, 0])
+            entry[0] += photographs[key]
+            entry[1] += persons[key]
+        return tuple(
+            Licence(covers="photographs", name=name, url=url, photographs=images, persons=people)
+            for (name, url), (images, people) in merged.items()
+        )
+
+
+def select(raw: Raw, stop: bool = False) -> Selection:
+    """Read a split: the persons that its selection wants, in row order, and an account of all others.
+
+    Args:
+        raw: the split.
+        stop: raise at the first damaged annotation instead of counting it.
+
+    Raises:
+        ConfigError, RawDataMissing: as :meth:`Raw.require`.
+        RawDataCorrupt: a file cannot be used, or an annotation is damaged and ``stop`` is set.
+    """
+    raw.require()
+    told, origin = Told(), raw.origin.name
+    records, counts, damaged = sort_out(find_reader(raw.manifest.reader).read(raw, told), origin, stop)
+    told.adjusted.warn(ADJUSTED, origin)
+    whole = raw.manifest.split(raw.split).whole
+    return Selection(
+        records,
+        counts,
+        damaged,
+        adjusted={reason: told.adjusted.counts[reason] for reason in ADJUSTED if told.adjusted.counts[reason]},
+        licences=told.photographs(records),
+        whole=whole is not None and told.listed == (whole.images, whole.annotations),
+        listed=told.listed,
+    )
 
 
 def sort_out(

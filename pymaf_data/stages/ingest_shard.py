@@ -10,14 +10,15 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
-from typing import Any, TypeAlias
+from itertools import chain, groupby
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pymaf_data.crop import make_crop
-from pymaf_data.datasets.images import REASONS, Images, MissingImage
+from pymaf_data.datasets.dataset import ImageSource
+from pymaf_data.datasets.images import REASONS, MissingImage
 from pymaf_data.datasets.records import PersonRecord, joint3d_array, keypoint_arrays
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import RawDataCorrupt
@@ -62,10 +63,10 @@ def array_specs(crop_size: int, name_bytes: int, shard: int) -> tuple[ArraySpec,
     return pictures, *(ArraySpec(name, shape, dtype, inner) for name, (shape, dtype) in rows.items())
 
 
-def input_digest(records: Sequence[PersonRecord], pictures: Images) -> str:
+def input_digest(records: Sequence[PersonRecord], pictures: ImageSource) -> str:
     """Digest of a shard's images by name and file size, which is what a later run can afford to look at again."""
     names = sorted({record.image_name for record in records})
-    return digest_json([[name, pictures.byte_count(name)] for name in names])
+    return digest_json([[name, pictures.stamp(pictures.place(name).file)] for name in names])
 
 
 def row_arrays(records: Sequence[PersonRecord], crop_size: int, name_bytes: int) -> dict[str, NDArray[Any]]:
@@ -96,6 +97,11 @@ def row_arrays(records: Sequence[PersonRecord], crop_size: int, name_bytes: int)
     }
 
 
+class _Crops(NamedTuple):
+    size: tuple[int, int]  # of the image
+    jpegs: list[bytes]
+
+
 @dataclass(frozen=True)
 class ShardMaker:
     """Makes the arrays of any shard.
@@ -108,7 +114,7 @@ class ShardMaker:
         missing: filled on the way: reason → (images, persons, the first of them).
     """
 
-    pictures: Images
+    pictures: ImageSource
     crop_size: int
     name_bytes: int
     stop: bool
@@ -130,23 +136,32 @@ class ShardMaker:
         crops: list[bytes] = []
         reason = np.zeros(len(records), np.uint8)
         black = encode_jpeg(np.zeros((self.crop_size, self.crop_size, 3), np.uint8))
-        groups = [list(group) for _, group in groupby(records, key=lambda record: record.image_name)]
-        for group, outcome in zip(groups, each(self._crops, groups), strict=True):
-            if isinstance(outcome, MissingImage):
-                self._account_for(outcome, group)
-                reason[len(crops) : len(crops) + len(group)] = REASONS.index(outcome.reason)
-                outcome = [black] * len(group)
-            crops += outcome
-            advance(len(group))
         rows = row_arrays(records, self.crop_size, self.name_bytes)
+        files = [list(group) for _, group in groupby(records, key=lambda row: self.pictures.place(row.image_name).file)]
+        for persons, outcome in chain.from_iterable(each(self._of_file, files)):
+            here = slice(len(crops), len(crops) + len(persons))
+            if isinstance(outcome, MissingImage):
+                self._account_for(outcome, persons)
+                reason[here] = REASONS.index(outcome.reason)
+                crops += [black] * len(persons)
+            else:
+                rows["image_size"][here] = outcome.size
+                crops += outcome.jpegs
+            advance(len(persons))
         return {**rows, "image": crops, "present": reason == 0, "reason": reason}
 
-    def _crops(self, records: list[PersonRecord]) -> list[bytes] | MissingImage:
-        """The encoded crops of all persons on one image."""
-        picture = self.pictures.load(records[0].image_name, records[0].image_size)
-        if isinstance(picture, MissingImage):
-            return picture
-        return [encode_jpeg(make_crop(picture, record.box, self.crop_size)) for record in records]
+    def _of_file(self, records: list[PersonRecord]) -> list[tuple[list[PersonRecord], _Crops | MissingImage]]:
+        """The encoded crops of all persons of one file, image by image."""
+        images = [list(group) for _, group in groupby(records, key=lambda record: record.image_name)]
+        places = [self.pictures.place(persons[0].image_name) for persons in images]
+        frames = self.pictures.decode(places[0].file, [place.frame for place in places], records[0].image_size)
+        return [(persons, self._crops(image, persons)) for persons, image in zip(images, frames, strict=True)]
+
+    def _crops(self, image: NDArray[np.uint8] | MissingImage, records: list[PersonRecord]) -> _Crops | MissingImage:
+        if isinstance(image, MissingImage):
+            return image
+        jpegs = [encode_jpeg(make_crop(image, record.box, self.crop_size)) for record in records]
+        return _Crops((image.shape[1], image.shape[0]), jpegs)
 
     def _account_for(self, hole: MissingImage, records: list[PersonRecord]) -> None:
         if self.stop:

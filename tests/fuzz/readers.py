@@ -215,12 +215,9 @@ def _write_annotations(folder: Path) -> Iterator[Path]:
 
 
 def _read_annotations(folder: Path) -> Any:
-    from pymaf_data.datasets.coco import read_coco
-    from pymaf_data.datasets.manifest import load_manifest
+    from pymaf_data.datasets import Raw, load_manifest, select
 
-    manifest = load_manifest("coco")
-    (path,) = (folder / "raw" / "annotations").iterdir()
-    return read_coco(path, manifest, "train", manifest.selection(None)[1])
+    return select(Raw(folder / "raw", load_manifest("coco"), "train"))
 
 
 def _write_yaml(package: str, name: str) -> Callable[[Path], Iterator[Path]]:

@@ -3,10 +3,10 @@
 raw = Raw(root, load_manifest("coco"), "train")
 selection = select(raw)
 selection.records[0].box                                      # (cx, cy, b) in continuous px
-stills(raw).load(name, size)                                  # (H, W, 3) uint8, or a MissingImage with a reason
+find_reader("coco").images(raw)                               # an ImageSource
 """
 
-from pymaf_data.datasets.dataset import DatasetReader, ImageSource, Raw, find_reader, stills
+from pymaf_data.datasets.dataset import DatasetReader, ImageSource, Raw, ReaderOfStills, find_reader
 from pymaf_data.datasets.images import ImageRef, Images, MissingImage
 from pymaf_data.datasets.manifest import Manifest, is_held_out, known_manifests, load_manifest
 from pymaf_data.datasets.records import Licence, PersonRecord
@@ -23,6 +23,7 @@ __all__ = [
     "MissingImage",
     "PersonRecord",
     "Raw",
+    "ReaderOfStills",
     "Selection",
     "Told",
     "find_reader",
@@ -30,5 +31,4 @@ __all__ = [
     "known_manifests",
     "load_manifest",
     "select",
-    "stills",
 ]

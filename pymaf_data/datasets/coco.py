@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from pymaf_data.datasets.categories import Key, Persons, entry_key, find_persons
 from pymaf_data.datasets.conventions import of_count
-from pymaf_data.datasets.dataset import ImageSource, NoOptions, Raw, stills
+from pymaf_data.datasets.dataset import Raw, ReaderOfStills
 from pymaf_data.datasets.entries import (
     Annotation,
     Image,
@@ -30,12 +30,11 @@ from pymaf_data.datasets.entries import (
     is_crowd,
     load,
     refuse_duplicates,
-    what_is_wrong,
 )
 from pymaf_data.datasets.images import image_name
 from pymaf_data.datasets.manifest import OFFSETS
 from pymaf_data.datasets.records import PersonRecord
-from pymaf_data.datasets.select import Dropped, Told
+from pymaf_data.datasets.select import Dropped, Told, damage
 from pymaf_data.geometry.boxes import box_from_xywh, crop_side
 
 Keypoint = tuple[float, float, int]
@@ -45,10 +44,8 @@ _HUGE = 1e9  # px; beyond it all numbers are alike
 _TEXT = 300  # characters of a licence's name or address
 
 
-class Coco:
+class Coco(ReaderOfStills):
     """Reader of annotation files in COCO's format (role ``annotations``: one file)."""
-
-    options = NoOptions
 
     def read(self, raw: Raw, told: Told) -> Iterator[PersonRecord | Dropped]:
         """Every annotation, in the file's order.
@@ -67,10 +64,6 @@ class Coco:
         people = _People(raw, told, image_entries(entries, path), categories)
         for position, entry in enumerate(annotations):
             yield people.outcome(entry, position)
-
-    def images(self, raw: Raw) -> ImageSource:
-        """Image files, as the annotation file names them."""
-        return stills(raw)
 
 
 @dataclass(frozen=True)
@@ -106,7 +99,7 @@ class _People:
         try:
             annotation = Annotation.model_validate(entry)
         except ValidationError as error:
-            return _damage(name, error)
+            return damage(name, error)
         image = self.images.get(annotation.image_id)
         if image is None:
             return Dropped("unknown_image", name, f"image id {annotation.image_id} is not listed")
@@ -139,7 +132,7 @@ class _People:
                 keypoints=keypoints,
             )
         except ValidationError as error:
-            return _damage(name, error)
+            return damage(name, error)
         self.told.licence_of[record.image_name] = entry_key(image.license)
         return record
 
@@ -228,8 +221,3 @@ def _wrong(value: Any) -> str:
 
 def _size(bbox: list[float]) -> str:
     return f"its box is {bbox[2]:g} × {bbox[3]:g} px"
-
-
-def _damage(name: str, error: ValidationError) -> Dropped:
-    finite = error.errors()[0]["type"] != "finite_number"
-    return Dropped("malformed" if finite else "not_finite", name, what_is_wrong(error))

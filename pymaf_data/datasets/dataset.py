@@ -1,9 +1,8 @@
 """What a raw data set is to all that follows: a reader of persons, a source of images, both found by name.
 
-    class Mine:                                                # datasets/mine.py, with manifests/mine.yaml beside it
+    class Mine(ReaderOfStills):                                # datasets/mine.py, with manifests/mine.yaml beside it
         options = MyOptions                                    # a StrictModel: `options` of a split in the manifest
         def read(self, raw, told): ...                         # yields PersonRecord or Dropped, one by one
-        def images(self, raw): return stills(raw)
 
 A reader knows its files and nothing else: counting, sorting, what damage does, licences and the account are shared
 (:func:`pymaf_data.datasets.select.select`), and so is everything behind it.
@@ -31,7 +30,10 @@ if TYPE_CHECKING:
     from pymaf_data.datasets.select import Dropped, Told
 
 #: Readers of this package; other packages name theirs in the entry point group.
-READERS: Mapping[str, str] = {"coco": "pymaf_data.datasets.coco:Coco"}
+READERS: Mapping[str, str] = {
+    "coco": "pymaf_data.datasets.coco:Coco",
+    "mpii": "pymaf_data.datasets.mpii:Mpii",
+}
 GROUP = "pymaf_data.datasets"
 
 Options = TypeVar("Options", bound=StrictModel)
@@ -222,9 +224,15 @@ class DatasetReader(Protocol):
         ...
 
 
-def stills(raw: Raw) -> Images:
-    """Image files below the root, each an image."""
-    return Images(raw.root, raw.folder, follow_links=raw.follow_links, orientation=raw.manifest.images.orientation)
+class ReaderOfStills:
+    """What readers share whose images are files of their own."""
+
+    options: ClassVar[type[StrictModel]] = NoOptions
+
+    def images(self, raw: Raw) -> ImageSource:
+        """Image files below the root."""
+        turn = raw.manifest.images.orientation
+        return Images(raw.root, raw.folder, follow_links=raw.follow_links, orientation=turn)
 
 
 def find_reader(name: str) -> DatasetReader:

@@ -12,10 +12,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from pydantic import ValidationError
+
 from pymaf_data.datasets.categories import Key
 from pymaf_data.datasets.dataset import Raw, find_reader
+from pymaf_data.datasets.entries import what_is_wrong
 from pymaf_data.datasets.records import Licence, PersonRecord
 from pymaf_data.errors import RawDataCorrupt
+from pymaf_data.plain import clean
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +44,7 @@ REASONS = UNWANTED | DAMAGED
 #: What is taken otherwise than annotated, as it cannot be meant: of joints, and of persons.
 ADJUSTED = {
     "joint_at_origin": "joints labelled at (0, 0) or (-1, -1), which stand for none: taken as not labelled",
+    "joint_outside": "joints labelled outside the image: taken as not labelled",
     "joint_far_outside": "joints labelled outside the image and the person's crop: taken as not labelled",
     "box_from_keypoints": "persons without a box: the box of their labelled joints taken",
 }
@@ -61,6 +66,14 @@ class Dropped:
 
     def __str__(self) -> str:
         return f"{self.annotation}: {self.detail or REASONS[self.reason]}"
+
+
+def damage(annotation: str, error: Exception) -> Dropped:
+    """An annotation that an error stopped: the first thing that is wrong, with its field where that is known."""
+    if not isinstance(error, ValidationError):
+        return Dropped("malformed", annotation, clean(f"{type(error).__name__}: {str(error)[:80]}"))
+    finite = error.errors()[0]["type"] != "finite_number"
+    return Dropped("malformed" if finite else "not_finite", annotation, what_is_wrong(error))
 
 
 @dataclass(frozen=True)

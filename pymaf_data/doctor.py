@@ -14,7 +14,6 @@ from pathlib import Path
 from pymaf_data.asset_files import Asset, NotWhole, describe, known_assets
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets import known_manifests, load_manifest
-from pymaf_data.datasets.manifest import found
 from pymaf_data.errors import PymafDataError
 from pymaf_data.paths import DataRoot
 from pymaf_data.storage import open_store
@@ -135,7 +134,7 @@ def _raw(name: str, folder: Path) -> Check:
     """Which splits of a known data set lie in their place."""
     here = []
     for split, entry in load_manifest(name).splits.items():
-        there = [role for role, pattern in entry.files.items() if found(folder, pattern)]
+        there = entry.here(folder)
         if there:
             here.append(f"{split} ({' and '.join(there)}{'' if len(there) == len(entry.files) else ' alone'})")
     whole = any("and" in split for split in here)

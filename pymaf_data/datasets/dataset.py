@@ -175,8 +175,8 @@ class Raw:
             RawDataMissing: as :meth:`files`.
         """
         self.options(find_reader(self.manifest.reader).options)
-        patterns = self.manifest.split(self.split).files
-        absent = [role for role, pattern in patterns.items() if not found(self.root, pattern)]
+        split = self.manifest.split(self.split)
+        absent = [role for role in split.files if role not in split.here(self.root)]
         if absent:
             self._missing(absent)
 

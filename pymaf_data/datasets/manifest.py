@@ -83,6 +83,10 @@ class Split(StrictModel):
             raise ValueError(f"needs the role {IMAGES}, and one of what is annotated (annotations); has {list(files)}")
         return {role: _plain_path(path) for role, path in files.items()}
 
+    def here(self, root: Path) -> list[str]:
+        """The roles of which something lies below a folder."""
+        return [role for role, pattern in self.files.items() if found(root, pattern)]
+
     def relative(self, root: Path) -> Split:
         """The same with absolute paths inside ``root`` made relative to it; stores hold no path of a machine.
 

@@ -35,7 +35,7 @@ from pymaf_data.datasets.images import image_name
 from pymaf_data.datasets.manifest import OFFSETS
 from pymaf_data.datasets.records import PersonRecord
 from pymaf_data.datasets.select import Dropped, Told, damage
-from pymaf_data.geometry.boxes import box_from_xywh, crop_side
+from pymaf_data.geometry.boxes import crop_side, square
 
 Keypoint = tuple[float, float, int]
 Square = tuple[float, float, float]
@@ -144,6 +144,7 @@ class _People:
         if len(values) % 3 or len(values) // 3 not in counts:
             return Dropped("malformed", name, _count(len(values), counts, joints.name))
         found: dict[str, Keypoint | None] = {}
+        ordinary = _ordinary(values)
         for joint, x, y, seen in zip(joints.joints, values[0::3], values[1::3], values[2::3], strict=False):
             if joint is None or (x, y, seen) == (None, None, None):
                 continue
@@ -152,6 +153,8 @@ class _People:
             if seen and (x, y) in _NO_JOINT:
                 self.told.adjusted.add("joint_at_origin", f"{name}: {joint} at ({x:g}, {y:g})")
                 found[joint] = None
+            elif seen and ordinary:
+                found[joint] = (x + shift, y + shift, int(seen))
             elif seen and (wrong := _wrong(x) or _wrong(y)):
                 return Dropped(wrong, name, f"keypoints: {joint} is at ({str(x)[:40]}, {str(y)[:40]})")
             elif seen:
@@ -176,8 +179,8 @@ class _People:
             return Dropped("bad_box", name, f"bbox: {_size(bbox)}")
         if x >= image.width or y >= image.height or x + width <= 0 or y + height <= 0:
             return Dropped("box_outside", name, f"bbox: {bbox} on an image of {image.width} × {image.height} px")
-        centre_x, centre_y, side = box_from_xywh((x, y, width, height), rule.factor).tolist()
-        return centre_x, centre_y, side
+        centre_x, centre_y, side = square(x, y, width, height, rule.factor)
+        return centre_x, centre_y, float(side)
 
     def _near(self, name: str, keypoints: dict[str, Keypoint], box: Square, image: Image) -> dict[str, Keypoint]:
         """Those of the joints that lie in the image or in the stored crop; no other can be meant, or seen."""
@@ -217,6 +220,15 @@ def _wrong(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "malformed"
     return "" if abs(value) < math.inf else "not_finite"
+
+
+def _ordinary(values: list[Any]) -> bool:
+    """Whether all are numbers that can be places, which is nearly always and soon told of all at once."""
+    return (
+        {type(value) for value in values} <= {int, float}
+        and -_HUGE < min(values) <= max(values) < _HUGE
+        and not (math.isnan(sum(values)))
+    )
 
 
 def _size(bbox: list[float]) -> str:

@@ -57,7 +57,7 @@ class Mpii(ReaderOfStills):
 
 def _release(path: Path) -> tuple[list[Any], np.ndarray]:
     """The images, and (n,) whether each is for training."""
-    for release in _structs(read_mat(path, ["RELEASE"]), "RELEASE"):
+    for release in _structs(read_mat(path, ["RELEASE"], per_byte=512), "RELEASE"):
         images, training = _structs(release, "annolist"), _field(release, "img_train")
         if images and training is not None and training.dtype.kind in "biuf" and training.size == len(images):
             return images, training.ravel() == 1

@@ -110,10 +110,14 @@ def keypoint_arrays(records: Sequence[PersonRecord]) -> tuple[NDArray[np.float32
     """J49 keypoints (N, 49, 3) in image px with confidence 1 where labelled, and visibility (N, 49) as annotated."""
     keypoints = np.zeros((len(records), len(J49), 3), np.float32)
     visibility = np.zeros((len(records), len(J49)), np.uint8)
-    for row, record in enumerate(records):
-        for joint, (x, y, seen) in record.keypoints.items():
-            keypoints[row, _J49[joint]] = x, y, 1.0
-            visibility[row, _J49[joint]] = seen
+    at = (
+        (row, _J49[joint], x, y, 1.0, seen)
+        for row, record in enumerate(records)
+        for joint, (x, y, seen) in record.keypoints.items()
+    )
+    rows, joints, *place, seen = np.array(list(at), np.float64).reshape(-1, 6).T
+    where = rows.astype(np.intp), joints.astype(np.intp)
+    keypoints[where], visibility[where] = np.stack(place, -1), seen
     return keypoints, visibility
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
 from pymaf_data.datasets.categories import Key
+from pymaf_data.datasets.columns import PersonColumns
 from pymaf_data.datasets.dataset import Raw, find_reader
 from pymaf_data.datasets.entries import what_is_wrong
 from pymaf_data.datasets.records import Licence, PersonRecord
@@ -80,7 +81,7 @@ def damage(annotation: str, error: Exception) -> Dropped:
 class Selection:
     """The persons kept, in row order, and the count of all others by reason."""
 
-    records: tuple[PersonRecord, ...]
+    records: PersonColumns
     counts: dict[str, int]
     damaged: tuple[Dropped, ...] = ()
     adjusted: dict[str, int] = field(default_factory=dict)
@@ -146,12 +147,12 @@ class Told:
     licences: dict[Key, tuple[str, str] | None] | None = None
     licence_of: dict[str, Key] = field(default_factory=dict)
 
-    def photographs(self, records: Sequence[PersonRecord]) -> tuple[Licence, ...]:
-        """Each licence under which a kept person's photograph stands, with its counts."""
+    def photographs(self, images: Sequence[str]) -> tuple[Licence, ...]:
+        """Each licence under which a kept person's photograph stands, with its counts; ``images`` has each person's."""
         if self.licences is None:
             return ()
-        persons = Counter(self.licence_of[record.image_name] for record in records)
-        photographs = Counter(self.licence_of[name] for name in {record.image_name for record in records})
+        persons = Counter(self.licence_of[name] for name in images)
+        photographs = Counter(self.licence_of[name] for name in set(images))
         merged: dict[tuple[str, str], list[int]] = {}
         for key in sorted(persons, key=lambda key: (key is not None, isinstance(key, str), key)):
             licence = self.licences.get(key) if key is not None else None
@@ -185,7 +186,7 @@ def select(raw: Raw, stop: bool = False) -> Selection:
         counts,
         damaged,
         adjusted={reason: told.adjusted.counts[reason] for reason in ADJUSTED if told.adjusted.counts[reason]},
-        licences=told.photographs(records),
+        licences=told.photographs([name for name, _ in records.row_keys()]),
         whole=whole is not None and told.listed == (whole.images, whole.annotations),
         listed=told.listed,
     )
@@ -193,7 +194,7 @@ def select(raw: Raw, stop: bool = False) -> Selection:
 
 def sort_out(
     outcomes: Iterable[PersonRecord | Dropped], origin: str, stop: bool
-) -> tuple[tuple[PersonRecord, ...], dict[str, int], tuple[Dropped, ...]]:
+) -> tuple[PersonColumns, dict[str, int], tuple[Dropped, ...]]:
     """Separate records from the dropped: records in row order, counts by reason, and what was damaged.
 
     Args:
@@ -204,24 +205,26 @@ def sort_out(
     Raises:
         RawDataCorrupt: an annotation is damaged and ``stop`` is set.
     """
-    records: list[PersonRecord] = []
     counts: Counter[str] = Counter()
     damaged: list[Dropped] = []
     tally = Tally()
-    for outcome in outcomes:
-        if isinstance(outcome, PersonRecord):
-            records.append(outcome)
-            continue
-        counts[outcome.reason] += 1
-        if outcome.damaged:
-            if stop:
-                raise RawDataCorrupt(
-                    f"{origin}, {outcome}",
-                    expected="an annotation as the data set's own files have them",
-                    action="fetch the annotations again, or drop and count such persons with --on-error skip.",
-                )
-            tally.add(outcome.reason, str(outcome))
-            damaged.append(outcome)
+
+    def kept() -> Iterator[PersonRecord]:
+        for outcome in outcomes:
+            if isinstance(outcome, PersonRecord):
+                yield outcome
+                continue
+            counts[outcome.reason] += 1
+            if outcome.damaged:
+                if stop:
+                    raise RawDataCorrupt(
+                        f"{origin}, {outcome}",
+                        expected="an annotation as the data set's own files have them",
+                        action="fetch the annotations again, or drop and count such persons with --on-error skip.",
+                    )
+                tally.add(outcome.reason, str(outcome))
+                damaged.append(outcome)
+
+    records = PersonColumns.of(kept())
     tally.warn(DAMAGED, f"{origin}, annotations dropped")
-    records.sort(key=lambda record: record.key)
-    return tuple(records), {reason: counts[reason] for reason in REASONS if counts[reason]}, tuple(damaged)
+    return records, {reason: counts[reason] for reason in REASONS if counts[reason]}, tuple(damaged)

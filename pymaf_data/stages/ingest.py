@@ -185,13 +185,13 @@ def _require_some_image(selection: Selection, pictures: ImageSource, folder: Pat
 
     The first image that is there ends the search.
     """
-    sizes = {record.image_name: record.image_size for record in selection.records}
-    if any(pictures.stamp(pictures.place(name).file) >= 0 for name in sizes):
+    names = selection.records.names
+    if any(pictures.stamp(pictures.place(name).file) >= 0 for name in names):
         return
-    name, size = next(iter(sizes.items()))
+    first = selection.records[0]
     raise RawDataMissing(
-        f"not one of the {len(sizes):,} images is where it was looked for, in {folder}. "
-        f"The first: {_image(pictures, name, size)}",
+        f"not one of the {len(names):,} images is where it was looked for, in {folder}. "
+        f"The first: {_image(pictures, first.image_name, first.image_size)}",
         expected=f"the images that the annotation file lists, below {folder}",
         action="bring them there, give the folder that holds them with --root, or name it in a manifest of your own; "
         "links out of the folder are taken with --follow-links. Nothing was written: the same command then goes on.",
@@ -208,7 +208,7 @@ def _plan(options: IngestOptions, raw: Raw, selection: Selection) -> Plan:
     return Plan(
         dataset=raw.manifest.name,
         split=raw.split,
-        rows=tuple(record.key for record in selection.records),
+        rows=tuple(selection.records.row_keys()),
         manifest_digest=raw.manifest.rules_digest(raw.split),
         inputs={name: digest_file(path) for name, path in raw.inputs().items()},
         options={"select": raw.manifest.selection(raw.select)[0], "crop_size": options.crop_size},

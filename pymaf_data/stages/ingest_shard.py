@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, groupby
 from typing import Any, NamedTuple, TypeAlias
@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pymaf_data.crop import make_crop
+from pymaf_data.datasets.columns import PERSON_COLUMNS, PersonColumns
 from pymaf_data.datasets.dataset import ImageSource
 from pymaf_data.datasets.images import REASONS, MissingImage
-from pymaf_data.datasets.records import PersonRecord, joint3d_array, keypoint_arrays
+from pymaf_data.datasets.records import PersonRecord
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.geometry.affines import crop_affine
-from pymaf_data.geometry.joints import J24, J49
 from pymaf_data.storage import ArraySpec, encode_jpeg
 
 logger = logging.getLogger(__name__)
@@ -42,58 +42,25 @@ def array_specs(crop_size: int, name_bytes: int, shard: int) -> tuple[ArraySpec,
         shard: rows per shard; inner chunks divide it.
     """
     inner = math.gcd(_INNER_CHUNK, shard)
-    rows = {
-        "crop_affine": ((2, 3), "f8"),
-        "image_size": ((2,), "i4"),
-        "box": ((3,), "f8"),
-        "keypoints": ((len(J49), 3), "f4"),
-        "joints3d": ((len(J24), 4), "f4"),
-        "visibility": ((len(J49),), "u1"),
-        "image_name": ((name_bytes,), "u1"),
-        "annotation_id": ((), "i8"),
-        "present": ((), "bool"),
-        "reason": ((), "u1"),
-        "subject": ((), "i4"),
-        "sequence": ((), "i4"),
-        "frame": ((), "i8"),
-        "intrinsics": ((3, 3), "f8"),
-        "has_intrinsics": ((), "bool"),
-    }
+    persons = {column.name: (column.shape, column.dtype) for column in PERSON_COLUMNS}
+    rows = {"crop_affine": ((2, 3), "f8"), **persons, "image_name": ((name_bytes,), "u1")}
     pictures = ArraySpec("image", (crop_size, crop_size, 3), "u1", inner_chunk=1, codecs="jpeg")
     return pictures, *(ArraySpec(name, shape, dtype, inner) for name, (shape, dtype) in rows.items())
 
 
-def input_digest(records: Sequence[PersonRecord], pictures: ImageSource) -> str:
+def input_digest(records: PersonColumns, pictures: ImageSource) -> str:
     """Digest of a shard's images by name and file size, which is what a later run can afford to look at again."""
-    names = sorted({record.image_name for record in records})
+    names = sorted({name for name, _ in records.row_keys()})
     return digest_json([[name, pictures.stamp(pictures.place(name).file)] for name in names])
 
 
-def row_arrays(records: Sequence[PersonRecord], crop_size: int, name_bytes: int) -> dict[str, NDArray[Any]]:
-    """The arrays that follow from the records alone, (rows, …) each."""
-    boxes = np.array([record.box for record in records], np.float64)
-    keypoints, visibility = keypoint_arrays(records)
-    names = np.zeros((len(records), name_bytes), np.uint8)
-    intrinsics = np.zeros((len(records), 3, 3), np.float64)
-    for row, record in enumerate(records):
-        name = record.image_name.encode()
-        names[row, : len(name)] = np.frombuffer(name, np.uint8)
-        if record.intrinsics is not None:
-            intrinsics[row] = record.intrinsics
+def row_arrays(records: PersonColumns, crop_size: int, name_bytes: int) -> dict[str, NDArray[Any]]:
+    """The arrays that follow from the persons alone, (rows, …) each."""
+    stated = [column.name for column in PERSON_COLUMNS if column.name not in ("image_name", "present", "reason")]
     return {
-        "crop_affine": crop_affine(boxes, crop_size),
-        "image_size": np.array([record.image_size for record in records], np.int32),
-        "box": boxes,
-        "keypoints": keypoints,
-        "joints3d": joint3d_array(records),
-        "visibility": visibility,
-        "image_name": names,
-        "annotation_id": np.array([record.annotation_id for record in records], np.int64),
-        "subject": np.array([record.subject for record in records], np.int32),
-        "sequence": np.array([record.sequence for record in records], np.int32),
-        "frame": np.array([record.frame for record in records], np.int64),
-        "intrinsics": intrinsics,
-        "has_intrinsics": np.array([record.intrinsics is not None for record in records], np.bool_),
+        "crop_affine": crop_affine(records.column("box"), crop_size),
+        **{name: records.column(name).copy() for name in stated},
+        "image_name": records.image_names(name_bytes),
     }
 
 
@@ -121,7 +88,7 @@ class ShardMaker:
     missing: dict[str, tuple[int, int, str]] = field(default_factory=dict)
 
     def arrays(
-        self, records: Sequence[PersonRecord], each: Mapper, advance: Callable[[int], None]
+        self, records: PersonColumns, each: Mapper, advance: Callable[[int], None]
     ) -> dict[str, NDArray[Any] | list[bytes]]:
         """Every array of the stage for these rows, the crops already encoded.
 

@@ -159,12 +159,15 @@ def _record(image_name: str, row: dict[str, Any]) -> PersonRecord:
     joints = row["visibility"].nonzero()[0].tolist()
     places = zip(joints, row["keypoints"][joints].tolist(), row["visibility"][joints].tolist(), strict=True)
     solid = row["joints3d"] if "joints3d" in row else np.zeros((0, 4))
-    return PersonRecord.model_construct(
-        image_name=image_name,
-        keypoints={J49.joints[joint]: (x, y, seen) for joint, (x, y, _), seen in places},
-        joints3d={J24.joints[joint]: tuple(solid[joint, :3].tolist()) for joint in solid[:, 3].nonzero()[0].tolist()},
-        image_size=tuple(row["image_size"].tolist()),
-        box=tuple(row["box"].tolist()),
-        intrinsics=tuple(map(tuple, row["intrinsics"].tolist())) if row.get("has_intrinsics") else None,
+    values = {
+        "image_name": image_name,
+        "keypoints": {J49.joints[joint]: (x, y, seen) for joint, (x, y, _), seen in places},
+        "joints3d": {
+            J24.joints[joint]: tuple(solid[joint, :3].tolist()) for joint in solid[:, 3].nonzero()[0].tolist()
+        },
+        "image_size": tuple(row["image_size"].tolist()),
+        "box": tuple(row["box"].tolist()),
+        "intrinsics": tuple(map(tuple, row["intrinsics"].tolist())) if row.get("has_intrinsics") else None,
         **{name: int(row[name]) for name in ("annotation_id", "subject", "sequence", "frame") if name in row},
-    )
+    }
+    return PersonRecord.model_construct(**values)

@@ -33,7 +33,8 @@ def box_from_xywh(xywh: ArrayLike, factor: float = BOX_FACTOR) -> Floats:
         ShapeError: the last dimension is not 4.
     """
     values = _last(xywh, 4, "bounding box x, y, w, h")
-    return np.stack(square(*np.moveaxis(values, -1, 0), factor), -1)
+    x, y, w, h = np.moveaxis(values, -1, 0)
+    return np.stack(square(x, y, w, h, factor), -1)
 
 
 def square(x: Any, y: Any, w: Any, h: Any, factor: float = BOX_FACTOR) -> tuple[Any, Any, Any]:

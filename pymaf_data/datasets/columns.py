@@ -159,7 +159,7 @@ def _record(image_name: str, row: dict[str, Any]) -> PersonRecord:
     joints = row["visibility"].nonzero()[0].tolist()
     places = zip(joints, row["keypoints"][joints].tolist(), row["visibility"][joints].tolist(), strict=True)
     solid = row["joints3d"] if "joints3d" in row else np.zeros((0, 4))
-    values = {
+    values: dict[str, Any] = {
         "image_name": image_name,
         "keypoints": {J49.joints[joint]: (x, y, seen) for joint, (x, y, _), seen in places},
         "joints3d": {

@@ -134,10 +134,9 @@ def _raw(name: str, folder: Path) -> Check:
     """Which splits of a known data set lie in their place."""
     here = []
     for split, entry in load_manifest(name).splits.items():
-        parts = entry.places(folder)
-        there = [part for part, path in parts.items() if path.exists()]
+        there = entry.here(folder)
         if there:
-            here.append(f"{split} ({' and '.join(there)}{'' if len(there) == len(parts) else ' alone'})")
+            here.append(f"{split} ({' and '.join(there)}{'' if len(there) == len(entry.files) else ' alone'})")
     whole = any("and" in split for split in here)
     advice = "" if whole else f"`pymaf-data ingest {name}` looks there, or where --root says, and tells what belongs."
     detail = f"{folder}: {', '.join(here) or 'absent'}"

@@ -38,6 +38,12 @@ def load_module(path: Path) -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def mpii() -> ModuleType:
+    """The writer of small releases of MPII, ``tests/factories/mpii.py``."""
+    return load_module(REPOSITORY / "tests" / "factories" / "mpii.py")
+
+
+@pytest.fixture(scope="session")
 def coco() -> ModuleType:
     """The factory of small data sets in COCO's layout, ``tests/factories/coco.py``."""
     return load_module(REPOSITORY / "tests" / "factories" / "coco.py")

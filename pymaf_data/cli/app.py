@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 
 from pymaf_data import __version__
 from pymaf_data.cli.attach_fits import command as attach_fits
+from pymaf_data.cli.datasets import command as datasets
 from pymaf_data.cli.doctor import command as doctor
 from pymaf_data.cli.gc import command as gc
 from pymaf_data.cli.ingest import command as ingest
@@ -78,6 +79,7 @@ def _global_options(
 
 # In the order of the pipeline.
 app.command("sample")(sample)
+app.command("datasets")(datasets)
 app.command("ingest")(ingest)
 app.command("attach-fits")(attach_fits)
 app.command("render-iuv")(render_iuv)

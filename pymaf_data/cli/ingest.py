@@ -17,7 +17,9 @@ _NAMED = 10
 
 
 def command(
-    dataset: Annotated[str, typer.Argument(help="Data set: coco, sample, or the path of a manifest (*.yaml).")],
+    dataset: Annotated[
+        str, typer.Argument(help="Data set, as `pymaf-data datasets` lists them, or the path of a manifest (*.yaml).")
+    ],
     root: Annotated[
         Path | None, typer.Option(help="Folder of the raw data set.", show_default="raw/DATASET of the data root")
     ] = None,
@@ -28,8 +30,8 @@ def command(
     select: Annotated[
         str | None,
         typer.Option(
-            help="Persons to keep: body12 (all 12 body keypoints labelled, SPIN's rule) or any (at least one).",
-            show_default="the manifest's, body12",
+            help="Persons to keep: a selection of the data set, such as any (at least one keypoint labelled).",
+            show_default="the data set's own, SPIN's rule",
         ),
     ] = None,
     crop_size: Annotated[int, typer.Option(min=32, max=2048, help="Side of the stored crop in pixels.")] = 400,

@@ -12,16 +12,15 @@ Tools write the format loosely (:mod:`pymaf_data.datasets.entries`). What cannot
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Set
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterator, Set
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 from pymaf_data.datasets.categories import Key, Persons, entry_key, find_persons
 from pymaf_data.datasets.conventions import of_count
+from pymaf_data.datasets.dataset import Raw, ReaderOfStills
 from pymaf_data.datasets.entries import (
     Annotation,
     Image,
@@ -31,13 +30,12 @@ from pymaf_data.datasets.entries import (
     is_crowd,
     load,
     refuse_duplicates,
-    what_is_wrong,
 )
 from pymaf_data.datasets.images import image_name
-from pymaf_data.datasets.manifest import Manifest, SelectionRule
-from pymaf_data.datasets.records import Licence, PersonRecord
-from pymaf_data.datasets.select import ADJUSTED, Dropped, Selection, Tally, refusal, sort_out
-from pymaf_data.geometry.boxes import box_from_xywh, crop_side
+from pymaf_data.datasets.manifest import OFFSETS
+from pymaf_data.datasets.records import PersonRecord
+from pymaf_data.datasets.select import Dropped, Told, damage
+from pymaf_data.geometry.boxes import crop_side, square
 
 Keypoint = tuple[float, float, int]
 Square = tuple[float, float, float]
@@ -46,44 +44,26 @@ _HUGE = 1e9  # px; beyond it all numbers are alike
 _TEXT = 300  # characters of a licence's name or address
 
 
-def read_coco(
-    path: Path, manifest: Manifest, split: str, rule: SelectionRule, *, stop: bool = False, root: Path | None = None
-) -> Selection:
-    """Read the persons of one annotation file that ``rule`` selects, in row order.
+class Coco(ReaderOfStills):
+    """Reader of annotation files in COCO's format (role ``annotations``: one file)."""
 
-    Args:
-        path: the annotation file.
-        manifest: conventions of the data set.
-        split: name of the split, for the folder of its images and the counts to expect.
-        rule: which persons to keep.
-        stop: raise at the first damaged annotation instead of counting it.
-        root: the data set's folder, for file names that are absolute and lie inside it.
+    def read(self, raw: Raw, told: Told) -> Iterator[PersonRecord | Dropped]:
+        """Every annotation, in the file's order.
 
-    Raises:
-        RawDataCorrupt: the file is not JSON or not COCO's, an id occurs twice, joints are in another order, or an
-            annotation is damaged and ``stop`` is set.
-    """
-    content = load(path)
-    entries, annotations = content["images"], content["annotations"]
-    candidates = [entry for entry in annotations if has_keypoints(entry)]
-    refuse_duplicates(map(entry_id, candidates), "annotation", path)
-    used = {entry_key(entry.get("category_id")) for entry in candidates if not is_crowd(entry)}
-    categories = find_persons(content.get("categories"), used, manifest.keypoints, path)
-    people = _People(manifest, manifest.split(split).pictures, rule, image_entries(entries, path), categories, root)
-    outcomes = (people.outcome(entry, position) for position, entry in enumerate(annotations))
-    records, counts, damaged = sort_out(outcomes, path.name, stop)
-    people.adjusted.warn(ADJUSTED, path.name)
-    whole = manifest.split(split).whole
-    listed = (len(entries), len(annotations))
-    return Selection(
-        records,
-        counts,
-        damaged,
-        adjusted={reason: people.adjusted.counts[reason] for reason in ADJUSTED if people.adjusted.counts[reason]},
-        licences=_photograph_licences(content, people, records),
-        whole=whole is not None and listed == (whole.images, whole.annotations),
-        listed=listed,
-    )
+        Raises:
+            RawDataCorrupt: the file is not JSON or not COCO's, an id occurs twice, or joints are in another order.
+        """
+        path = raw.file("annotations")
+        content = load(path)
+        entries, annotations = content["images"], content["annotations"]
+        told.listed, told.licences = (len(entries), len(annotations)), _licences(content.get("licenses"))
+        candidates = [entry for entry in annotations if has_keypoints(entry)]
+        refuse_duplicates(map(entry_id, candidates), "annotation", path)
+        used = {entry_key(entry.get("category_id")) for entry in candidates if not is_crowd(entry)}
+        categories = find_persons(content.get("categories"), used, raw.manifest.keypoints, path)
+        people = _People(raw, told, image_entries(entries, path), categories)
+        for position, entry in enumerate(annotations):
+            yield people.outcome(entry, position)
 
 
 @dataclass(frozen=True)
@@ -91,24 +71,16 @@ class _People:
     """Turns annotation entries into records.
 
     Args:
-        manifest: conventions.
-        folder: of the split's images, below the root.
-        rule: whom to keep.
+        raw: the split, its conventions and whom it wants.
+        told: filled on the way: licences of photographs, and what was taken otherwise than annotated.
         images: entries by id; for a malformed one, what is wrong with it.
         categories: which are persons.
-        root: the data set's folder.
-        licence_of: filled on the way: image name → licence id of the photograph.
-        adjusted: filled on the way: what was taken otherwise than annotated.
     """
 
-    manifest: Manifest
-    folder: str
-    rule: SelectionRule
+    raw: Raw
+    told: Told
     images: dict[int, Image | str]
     categories: Persons
-    root: Path | None = None
-    licence_of: dict[str, Key] = field(default_factory=dict)
-    adjusted: Tally = field(default_factory=Tally)
 
     def outcome(self, entry: Any, position: int) -> PersonRecord | Dropped:
         """The record of an annotation, or why there is none. What nobody wants needs no sound values."""
@@ -127,7 +99,7 @@ class _People:
         try:
             annotation = Annotation.model_validate(entry)
         except ValidationError as error:
-            return _damage(name, error)
+            return damage(name, error)
         image = self.images.get(annotation.image_id)
         if image is None:
             return Dropped("unknown_image", name, f"image id {annotation.image_id} is not listed")
@@ -144,42 +116,45 @@ class _People:
         box = self._box(name, annotation.bbox, image, keypoints)
         if not isinstance(box, Dropped):
             keypoints = self._near(name, keypoints, box, image)
-        reason = refusal(marked if keypoints else (), self.rule)
+        reason = self.raw.refusal(marked if keypoints else ())
         if reason:
             return Dropped(reason, name)
         if isinstance(box, Dropped):
             return box
         if annotation.bbox is None or not all(annotation.bbox[2:]):
-            self.adjusted.add("box_from_keypoints", name)
+            self.told.adjusted.add("box_from_keypoints", name)
         try:
             record = PersonRecord(
-                image_name=image_name(self.folder, image.file_name, self.root),
+                image_name=image_name(self.raw.folder, image.file_name, self.raw.root),
                 annotation_id=annotation.id,
                 image_size=(image.width, image.height),
                 box=box,
                 keypoints=keypoints,
             )
         except ValidationError as error:
-            return _damage(name, error)
-        self.licence_of[record.image_name] = entry_key(image.license)
+            return damage(name, error)
+        self.told.licence_of[record.image_name] = entry_key(image.license)
         return record
 
     def _keypoints(self, name: str, values: list[Any], counts: Set[int]) -> dict[str, Keypoint | None] | Dropped:
         """Joints marked as labelled, in continuous px, None at no place; or what is wrong with the list."""
         if all(isinstance(value, list) and len(value) == 3 for value in values):
             values = [number for triple in values for number in triple]
-        joints, shift = self.categories.joints, self.manifest.keypoints.offset
+        joints, shift = self.categories.joints, self.raw.manifest.keypoints.offset
         if len(values) % 3 or len(values) // 3 not in counts:
             return Dropped("malformed", name, _count(len(values), counts, joints.name))
         found: dict[str, Keypoint | None] = {}
+        ordinary = _ordinary(values)
         for joint, x, y, seen in zip(joints.joints, values[0::3], values[1::3], values[2::3], strict=False):
             if joint is None or (x, y, seen) == (None, None, None):
                 continue
             if seen not in (0, 1, 2):
                 return Dropped("malformed", name, f"keypoints: the visibility of {joint} is not 0, 1 or 2")
             if seen and (x, y) in _NO_JOINT:
-                self.adjusted.add("joint_at_origin", f"{name}: {joint} at ({x:g}, {y:g})")
+                self.told.adjusted.add("joint_at_origin", f"{name}: {joint} at ({x:g}, {y:g})")
                 found[joint] = None
+            elif seen and ordinary:
+                found[joint] = (x + shift, y + shift, int(seen))
             elif seen and (wrong := _wrong(x) or _wrong(y)):
                 return Dropped(wrong, name, f"keypoints: {joint} is at ({str(x)[:40]}, {str(y)[:40]})")
             elif seen:
@@ -191,8 +166,8 @@ class _People:
         self, name: str, bbox: list[float] | None, image: Image, keypoints: dict[str, Keypoint]
     ) -> Square | Dropped:
         """The square box in continuous px. Without an annotated one, that of the joints inside the image."""
-        rule = self.manifest.box
-        shift = 0.5 if rule.origin == "index" else 0.0
+        rule = self.raw.manifest.box
+        shift = OFFSETS[rule.origin]
         if bbox is None or not all(bbox[2:]):
             inside = [(x, y) for x, y, _ in keypoints.values() if 0 <= x <= image.width and 0 <= y <= image.height]
             if rule.missing == "drop" or not inside:
@@ -204,8 +179,8 @@ class _People:
             return Dropped("bad_box", name, f"bbox: {_size(bbox)}")
         if x >= image.width or y >= image.height or x + width <= 0 or y + height <= 0:
             return Dropped("box_outside", name, f"bbox: {bbox} on an image of {image.width} × {image.height} px")
-        centre_x, centre_y, side = box_from_xywh((x, y, width, height), rule.factor).tolist()
-        return centre_x, centre_y, side
+        centre_x, centre_y, side = square(x, y, width, height, rule.factor)
+        return centre_x, centre_y, float(side)
 
     def _near(self, name: str, keypoints: dict[str, Keypoint], box: Square, image: Image) -> dict[str, Keypoint]:
         """Those of the joints that lie in the image or in the stored crop; no other can be meant, or seen."""
@@ -215,30 +190,15 @@ class _People:
             if (0 <= x <= image.width and 0 <= y <= image.height) or max(abs(x - cx), abs(y - cy)) <= reach:
                 near[joint] = x, y, seen
             else:
-                self.adjusted.add("joint_far_outside", f"{name}: {joint} at ({x:g}, {y:g})")
+                self.told.adjusted.add("joint_far_outside", f"{name}: {joint} at ({x:g}, {y:g})")
         return near
 
 
-def _photograph_licences(
-    content: dict[str, Any], people: _People, records: tuple[PersonRecord, ...]
-) -> tuple[Licence, ...]:
-    """Each licence under which a kept person's photograph stands, with its counts; none where the file lists none."""
-    listed = content.get("licenses")
+def _licences(listed: Any) -> dict[Key, tuple[str, str] | None] | None:
+    """The licences that the file lists, by id; None where it lists none."""
     if not isinstance(listed, list) or not listed:
-        return ()
-    known = {entry_key(entry.get("id")): _licence(entry) for entry in listed if isinstance(entry, dict)}
-    persons = Counter(people.licence_of[record.image_name] for record in records)
-    photographs = Counter(people.licence_of[name] for name in {record.image_name for record in records})
-    merged: dict[tuple[str, str], list[int]] = {}
-    for key in sorted(persons, key=lambda key: (key is not None, isinstance(key, str), key)):
-        licence = known.get(key) if key is not None else None
-        entry = merged.setdefault(licence or ("not stated in the annotation file", ""), [0, 0])
-        entry[0] += photographs[key]
-        entry[1] += persons[key]
-    return tuple(
-        Licence(covers="photographs", name=name, url=url, photographs=pictures, persons=people_on)
-        for (name, url), (pictures, people_on) in merged.items()
-    )
+        return None
+    return {entry_key(entry.get("id")): _licence(entry) for entry in listed if isinstance(entry, dict)}
 
 
 def _licence(entry: dict[str, Any]) -> tuple[str, str] | None:
@@ -262,10 +222,14 @@ def _wrong(value: Any) -> str:
     return "" if abs(value) < math.inf else "not_finite"
 
 
+def _ordinary(values: list[Any]) -> bool:
+    """Whether all are numbers that can be places, which is nearly always and soon told of all at once."""
+    return (
+        {type(value) for value in values} <= {int, float}
+        and -_HUGE < min(values) <= max(values) < _HUGE
+        and not (math.isnan(sum(values)))
+    )
+
+
 def _size(bbox: list[float]) -> str:
     return f"its box is {bbox[2]:g} × {bbox[3]:g} px"
-
-
-def _damage(name: str, error: ValidationError) -> Dropped:
-    finite = error.errors()[0]["type"] != "finite_number"
-    return Dropped("malformed" if finite else "not_finite", name, what_is_wrong(error))

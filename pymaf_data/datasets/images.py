@@ -11,9 +11,10 @@ import os
 import posixpath
 import re
 import stat
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,11 +35,13 @@ MISSING = {
     "exif_turned_picture": "the image has the annotated size only when turned as its EXIF orientation says",
 }
 REASONS = ("", *MISSING)
-#: Reasons under which no file was there to be read, as :meth:`Images.byte_count` says −1.
+#: Reasons under which no file was there to be read, as :meth:`Images.stamp` says −1.
 WITHOUT_FILE = ("missing_picture", "unsafe_path")
 
 Orientation: TypeAlias = Literal["ignore", "apply"]
 
+#: Width and height where a data set does not say them.
+UNKNOWN_SIZE = (0, 0)
 #: A larger file is no photograph of people; the bound keeps one entry from taking all memory.
 _MAX_BYTES = 1 << 28
 
@@ -85,6 +88,13 @@ def below(root: Path, path: str) -> str | None:
     return None
 
 
+class ImageRef(NamedTuple):
+    """Where the pixels of an image lie: a file below the root, and its frame where that is a video (−1: a still)."""
+
+    file: str
+    frame: int = -1
+
+
 class Images:
     """The images below the root of a raw data set.
 
@@ -106,6 +116,22 @@ class Images:
         self._follow_links, self._orientation = follow_links, orientation
         self._folders: dict[str, Path] = {}
         self._absences = Absences(root, folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing stays open between two images."""
+
+    def place(self, name: str) -> ImageRef:
+        """Every image is a file of its own name."""
+        return ImageRef(name)
+
+    def decode(
+        self, file: str, frames: Sequence[int], size: tuple[int, int]
+    ) -> Iterator[NDArray[np.uint8] | MissingImage]:
+        """The image of a file."""
+        yield from (self.load(file, size) for _ in frames)
 
     def resolve(self, name: str) -> Path:
         """The real path of an image; it need not exist. Of several spellings, the first that is there.
@@ -138,10 +164,10 @@ class Images:
             raise _outside_by_link(name, real)
         return real
 
-    def byte_count(self, name: str) -> int:
+    def stamp(self, file: str) -> int:
         """Size of an image's file, −1 where there is none to read: what a shard's input digest is made of."""
         try:
-            status = self.resolve(name).stat()
+            status = self.resolve(file).stat()
         except (OSError, UntrustedData):
             return -1
         return status.st_size if stat.S_ISREG(status.st_mode) else -1
@@ -151,7 +177,7 @@ class Images:
 
         Args:
             name: path below the root.
-            size: annotated width and height.
+            size: annotated width and height; (0, 0) where they are not: that of the file is taken.
         """
         try:
             data = _read(self.resolve(name))
@@ -179,10 +205,12 @@ def decode(data: bytes, size: tuple[int, int], orientation: Orientation = "ignor
     try:
         file = ImageFile.of(data)
         turn = file.orientation() if orientation == "apply" else 1
-        if _sizes(file, turn) != size:
+        found = _sizes(file, turn)
+        if found != size and size != UNKNOWN_SIZE:
             return _mis_sized(file, turn, size)
-        if size[0] * size[1] > MAX_PIXELS:
-            return MissingImage("unreadable_picture", f"{size[0]} × {size[1]} px is more than this program will decode")
+        if found[0] * found[1] > MAX_PIXELS:
+            detail = f"{found[0]} × {found[1]} px is more than this program will decode"
+            return MissingImage("unreadable_picture", detail)
         pixels = file.pixels()
     except Damaged as error:
         return MissingImage("truncated_picture" if isinstance(error, CutOff) else "corrupt_picture", str(error))

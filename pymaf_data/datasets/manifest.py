@@ -12,7 +12,7 @@ import posixpath
 import re
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
@@ -21,12 +21,20 @@ from pymaf_data.datasets.conventions import CONVENTIONS, JointList, find, own_li
 from pymaf_data.datasets.images import Orientation, below
 from pymaf_data.datasets.records import Licence
 from pymaf_data.digest import digest_json
-from pymaf_data.errors import ConfigError, RawDataMissing, UsageError
+from pymaf_data.errors import ConfigError, UsageError
 from pymaf_data.geometry.joints import J49
 from pymaf_data.paths import as_meant
 
 _PACKAGE = "pymaf_data.manifests"
+#: The role of the images' folder.
+IMAGES = "images"
+_ROLES_BEFORE = {"annotations": "annotations", "pictures": IMAGES}
 _OTHER = ("assets",)  # manifests of things other than data sets
+
+
+Origin: TypeAlias = Literal["index", "continuous", "index1"]
+#: What leads from a data set's coordinates to continuous pixels.
+OFFSETS: dict[Origin, float] = {"index": 0.5, "continuous": 0.0, "index1": -0.5}
 
 
 class Download(StrictModel):
@@ -45,26 +53,39 @@ class Whole(StrictModel):
 
 
 class Split(StrictModel):
-    """Where one split lies below the root."""
+    """Where one split lies below the root, in files by their role.
 
-    annotations: str
-    pictures: str = Field(description="folder of the images; . is the root itself")
+    Manifests of before name two roles by keys of their own: ``annotations`` and, for the images' folder, ``pictures``.
+    """
+
+    files: dict[str, str] = Field(
+        description="role → path or pattern (*) below the root; `images` is the folder that image names begin with, "
+        ". the root itself; the other roles are the reader's, such as `annotations`"
+    )
+    options: dict[str, Any] = Field(default_factory=dict, description="the reader's own")
     held_out: bool = Field(default=False, description="to measure on: never learned from unless named")
     whole: Whole | None = None
     expected: dict[str, int] = Field(default_factory=dict, description="selection → persons kept of the whole split")
 
-    @field_validator("annotations", "pictures")
+    @model_validator(mode="before")
     @classmethod
-    def _plain(cls, path: str) -> str:
-        """``./images/`` and ``a//images`` are ``images`` and ``a/images``; the root itself is ""."""
-        plain = posixpath.normpath(re.sub(r"[/\\]+", "/", path)) if path else ""
-        if plain.split("/")[0] == "..":
-            raise ValueError("leaves the data set's folder; give the folder that holds all of it with --root")
-        return "" if plain == "." else plain
+    def _by_role(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "files" in data:
+            return data
+        files = {role: data[key] for key, role in _ROLES_BEFORE.items() if key in data}
+        return {"files": files, **{key: value for key, value in data.items() if key not in _ROLES_BEFORE}}
 
-    def places(self, root: Path) -> dict[str, Path]:
-        """Where annotations and images lie below a folder."""
-        return {"annotations": root / self.annotations, "images": root / self.pictures}
+    @field_validator("files")
+    @classmethod
+    def _plain(cls, files: dict[str, str]) -> dict[str, str]:
+        """``./images/`` and ``a//images`` are ``images`` and ``a/images``; the root itself is ""."""
+        if IMAGES not in files or len(files) < 2:
+            raise ValueError(f"needs the role {IMAGES}, and one of what is annotated (annotations); has {list(files)}")
+        return {role: _plain_path(path) for role, path in files.items()}
+
+    def here(self, root: Path) -> list[str]:
+        """The roles of which something lies below a folder."""
+        return [role for role, pattern in self.files.items() if found(root, pattern)]
 
     def relative(self, root: Path) -> Split:
         """The same with absolute paths inside ``root`` made relative to it; stores hold no path of a machine.
@@ -72,17 +93,32 @@ class Split(StrictModel):
         Raises:
             ConfigError: an absolute image folder outside the root.
         """
-        annotations, pictures = (
-            below(root, path) if path.startswith("/") else path
-            for path in map(os.path.expanduser, (self.annotations, self.pictures))
-        )
-        if pictures is None:
+        meant = dict(zip(self.files, map(os.path.expanduser, self.files.values()), strict=True))
+        inside = {role: below(root, path) if path.startswith("/") else path for role, path in meant.items()}
+        if inside[IMAGES] is None:
             raise ConfigError(
-                f"the manifest's image folder {self.pictures} is not inside {root}",
+                f"the manifest's image folder {self.files[IMAGES]} is not inside {root}",
                 expected="a folder below the data set's root",
                 action="give the folder that holds annotations and images with --root, or link the images into it.",
             )
-        return self.model_copy(update={"annotations": annotations or self.annotations, "pictures": pictures})
+        return self.model_copy(
+            update={"files": {role: meant[role] if path is None else path for role, path in inside.items()}}
+        )
+
+
+def _plain_path(path: str) -> str:
+    plain = posixpath.normpath(re.sub(r"[/\\]+", "/", path)) if path else ""
+    if plain.split("/")[0] == "..":
+        raise ValueError("leaves the data set's folder; give the folder that holds all of it with --root")
+    return "" if plain == "." else plain
+
+
+def found(root: Path, pattern: str) -> list[Path]:
+    """What lies below ``root`` under a name, or else a pattern, sorted."""
+    if (root / pattern).exists():
+        return [root / pattern]
+    path = root / pattern
+    return sorted(Path(path.anchor).glob(str(path)[len(path.anchor) :]))
 
 
 class ListedJoint(StrictModel):
@@ -105,12 +141,14 @@ class KeypointRule(StrictModel):
 
     convention: str | None = Field(default=None, description=", ".join(known.name for known in CONVENTIONS))
     joints: tuple[ListedJoint, ...] = Field(default=(), description="every joint in the file's order")
-    origin: Literal["index", "continuous"] = Field(description="index: ½ px leads to the centre of the pixel meant")
+    origin: Origin = Field(
+        description="index: ½ px leads to the centre of the pixel meant; index1: pixels count from 1"
+    )
 
     @property
     def offset(self) -> float:
         """What to add to x and y, in px."""
-        return 0.5 if self.origin == "index" else 0.0
+        return OFFSETS[self.origin]
 
     @field_validator("convention")
     @classmethod
@@ -148,7 +186,7 @@ class ImageRule(StrictModel):
 class BoxRule(StrictModel):
     """How the square box follows from the annotated one."""
 
-    origin: Literal["index", "continuous"] = "continuous"
+    origin: Origin = "continuous"
     factor: float = Field(gt=0, description="side of the square per longer side of the annotated box")
     missing: Literal["keypoints", "drop"] = Field(
         default="keypoints",
@@ -168,7 +206,7 @@ class Manifest(StrictModel):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     title: str
-    reader: Literal["coco"]
+    reader: str = Field(description="what reads its files: `pymaf-data datasets` names the known")
     homepage: str = ""
     citation: str = ""
     licences: tuple[Licence, ...] = Field(min_length=1)
@@ -202,7 +240,9 @@ class Manifest(StrictModel):
             del rules["box"]["missing"]
         if self.images != ImageRule():  # what is as before counts as before: stores made then go on
             rules["images"] = self.images.model_dump(mode="json")
-        return digest_json({**rules, "pictures": self.split(split).pictures})
+        if self.split(split).options:
+            rules["options"] = self.split(split).options
+        return digest_json({**rules, "pictures": self.split(split).files[IMAGES]})
 
     def below(self, root: Path) -> Manifest:
         """The manifest with every path relative to the data set's folder.
@@ -281,28 +321,3 @@ def is_held_out(head: dict[str, Any]) -> bool:
         return bool(recorded)
     split = load_manifest(head["dataset"]).splits.get(head["split"])
     return split is not None and split.held_out
-
-
-def locate(manifest: Manifest, split: str, root: Path) -> tuple[Path, Path]:
-    """The annotation file and the image folder of a split below ``root``.
-
-    Raises:
-        RawDataMissing: either is not there; the message says where it was looked for, what belongs there, what helps.
-    """
-    entry = manifest.split(split)
-    places = entry.places(root)
-    absent = [str(path) for path in places.values() if not path.exists()]
-    if not absent:
-        return places["annotations"], places["images"]
-    raise RawDataMissing(
-        f"no raw data of {manifest.title}, split {split}: looked for {' and '.join(absent)}",
-        expected=f"below {root}: {entry.annotations} and, in {entry.pictures or '.'}/, the images it lists",
-        action="\n  ".join(
-            [
-                "give the folder that holds them with --root, or get them:",
-                *(f"{item.into:<13} {item.what}{': ' * bool(item.url)}{item.url}" for item in manifest.get),
-                "With no raw data at all, `pymaf-data sample OUT` writes a stand-in in this layout;",
-                "`pymaf-data ingest sample --root OUT` takes it in.",
-            ]
-        ),
-    )

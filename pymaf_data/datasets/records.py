@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from pymaf_data.config import StrictModel
+from pymaf_data.datasets.images import UNKNOWN_SIZE
 from pymaf_data.geometry.joints import J24, J49
 
 #: No image is this large; beyond it lies a broken annotation, not a person.
@@ -55,8 +56,8 @@ class PersonRecord(StrictModel):
 
     image_name: str = Field(min_length=1, description="path of the image below the raw data set's root")
     annotation_id: int = Field(ge=0, lt=2**63, description="the data set's own key of the person")
-    image_size: tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]] = Field(
-        description="width, height in px"
+    image_size: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] = Field(
+        default=UNKNOWN_SIZE, description="width, height in px; (0, 0) where the data set does not say: the image's own"
     )
     box: tuple[Pixel, Pixel, Annotated[float, Field(gt=0, le=FAR)]] = Field(
         description="centre x, centre y and side of the square box, in px"
@@ -82,6 +83,13 @@ class PersonRecord(StrictModel):
             raise ValueError(f"not a file name of at most {_NAME_BYTES} bytes of UTF-8")
         return name
 
+    @field_validator("image_size")
+    @classmethod
+    def _of_an_image(cls, size: tuple[int, int]) -> tuple[int, int]:
+        if size != UNKNOWN_SIZE and 0 in size:
+            raise ValueError("an image has a width and a height")
+        return size
+
     @field_validator("keypoints")
     @classmethod
     def _in_j49(cls, keypoints: dict[str, tuple[float, float, int]]) -> dict[str, tuple[float, float, int]]:
@@ -102,10 +110,14 @@ def keypoint_arrays(records: Sequence[PersonRecord]) -> tuple[NDArray[np.float32
     """J49 keypoints (N, 49, 3) in image px with confidence 1 where labelled, and visibility (N, 49) as annotated."""
     keypoints = np.zeros((len(records), len(J49), 3), np.float32)
     visibility = np.zeros((len(records), len(J49)), np.uint8)
-    for row, record in enumerate(records):
-        for joint, (x, y, seen) in record.keypoints.items():
-            keypoints[row, _J49[joint]] = x, y, 1.0
-            visibility[row, _J49[joint]] = seen
+    at = (
+        (row, _J49[joint], x, y, 1.0, seen)
+        for row, record in enumerate(records)
+        for joint, (x, y, seen) in record.keypoints.items()
+    )
+    rows, joints, *place, seen = np.array(list(at), np.float64).reshape(-1, 6).T
+    where = rows.astype(np.intp), joints.astype(np.intp)
+    keypoints[where], visibility[where] = np.stack(place, -1), seen
     return keypoints, visibility
 
 

@@ -9,12 +9,18 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pymaf_data.datasets.manifest import SelectionRule
+from pydantic import ValidationError
+
+from pymaf_data.datasets.categories import Key
+from pymaf_data.datasets.columns import PersonColumns
+from pymaf_data.datasets.dataset import Raw, find_reader
+from pymaf_data.datasets.entries import what_is_wrong
 from pymaf_data.datasets.records import Licence, PersonRecord
 from pymaf_data.errors import RawDataCorrupt
+from pymaf_data.plain import clean
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +30,8 @@ UNWANTED = {
     "no_keypoints": "without keypoints",
     "incomplete": "incomplete: a required joint is not labelled",
     "other_category": "not a person",
+    "no_box": "without a box",
+    "held_out": "on an image that is held out to measure on",
 }
 DAMAGED = {
     "malformed": "malformed: a value of the wrong type, length or range",
@@ -37,6 +45,7 @@ REASONS = UNWANTED | DAMAGED
 #: What is taken otherwise than annotated, as it cannot be meant: of joints, and of persons.
 ADJUSTED = {
     "joint_at_origin": "joints labelled at (0, 0) or (-1, -1), which stand for none: taken as not labelled",
+    "joint_outside": "joints labelled outside the image: taken as not labelled",
     "joint_far_outside": "joints labelled outside the image and the person's crop: taken as not labelled",
     "box_from_keypoints": "persons without a box: the box of their labelled joints taken",
 }
@@ -60,11 +69,19 @@ class Dropped:
         return f"{self.annotation}: {self.detail or REASONS[self.reason]}"
 
 
+def damage(annotation: str, error: Exception) -> Dropped:
+    """An annotation that an error stopped: the first thing that is wrong, with its field where that is known."""
+    if not isinstance(error, ValidationError):
+        return Dropped("malformed", annotation, clean(f"{type(error).__name__}: {str(error)[:80]}"))
+    finite = error.errors()[0]["type"] != "finite_number"
+    return Dropped("malformed" if finite else "not_finite", annotation, what_is_wrong(error))
+
+
 @dataclass(frozen=True)
 class Selection:
     """The persons kept, in row order, and the count of all others by reason."""
 
-    records: tuple[PersonRecord, ...]
+    records: PersonColumns
     counts: dict[str, int]
     damaged: tuple[Dropped, ...] = ()
     adjusted: dict[str, int] = field(default_factory=dict)
@@ -114,17 +131,70 @@ class Tally:
             logger.warning("%s: %s %s (%s)", origin, f"{self.counts[reason]:,}", sentences[reason], cases)
 
 
-def refusal(labelled: Iterable[str], rule: SelectionRule) -> str | None:
-    """The reason why a rule does not want a person with these labelled joints; None where it does."""
-    joints = set(labelled)
-    if not joints:
-        return "no_keypoints"
-    return "incomplete" if not joints.issuperset(rule.requires) else None
+@dataclass
+class Told:
+    """What a reader says beside its persons, filled while it reads.
+
+    Attributes:
+        listed: images and annotations in the files, whoever is wanted; (0, 0): not counted.
+        adjusted: joints and boxes taken otherwise than annotated, by a reason of :data:`ADJUSTED`.
+        licences: of the photographs, by key: name and address, None where neither is stated; None: nothing is known.
+        licence_of: image name → key.
+    """
+
+    listed: tuple[int, int] = (0, 0)
+    adjusted: Tally = field(default_factory=Tally)
+    licences: dict[Key, tuple[str, str] | None] | None = None
+    licence_of: dict[str, Key] = field(default_factory=dict)
+
+    def photographs(self, images: Sequence[str]) -> tuple[Licence, ...]:
+        """Each licence under which a kept person's photograph stands, with its counts; ``images`` has each person's."""
+        if self.licences is None:
+            return ()
+        persons = Counter(self.licence_of[name] for name in images)
+        photographs = Counter(self.licence_of[name] for name in set(images))
+        merged: dict[tuple[str, str], list[int]] = {}
+        for key in sorted(persons, key=lambda key: (key is not None, isinstance(key, str), key)):
+            licence = self.licences.get(key) if key is not None else None
+            entry = merged.setdefault(licence or ("not stated in the annotation file", ""), [0, 0])
+            entry[0] += photographs[key]
+            entry[1] += persons[key]
+        return tuple(
+            Licence(covers="photographs", name=name, url=url, photographs=images, persons=people)
+            for (name, url), (images, people) in merged.items()
+        )
+
+
+def select(raw: Raw, stop: bool = False) -> Selection:
+    """Read a split: the persons that its selection wants, in row order, and an account of all others.
+
+    Args:
+        raw: the split.
+        stop: raise at the first damaged annotation instead of counting it.
+
+    Raises:
+        ConfigError, RawDataMissing: as :meth:`Raw.require`.
+        RawDataCorrupt: a file cannot be used, or an annotation is damaged and ``stop`` is set.
+    """
+    raw.require()
+    told, origin = Told(), raw.origin.name
+    records, counts, damaged = sort_out(find_reader(raw.manifest.reader).read(raw, told), origin, stop)
+    told.adjusted.warn(ADJUSTED, origin)
+    whole = raw.manifest.split(raw.split).whole
+    return Selection(
+        records,
+        counts,
+        damaged,
+        adjusted={reason: told.adjusted.counts[reason] for reason in ADJUSTED if told.adjusted.counts[reason]},
+        licences=told.photographs([name for name, _ in records.row_keys()]),
+        whole=whole is not None and told.listed == (whole.images, whole.annotations),
+        listed=told.listed,
+    )
 
 
 def sort_out(
     outcomes: Iterable[PersonRecord | Dropped], origin: str, stop: bool
-) -> tuple[tuple[PersonRecord, ...], dict[str, int], tuple[Dropped, ...]]:
+) -> tuple[PersonColumns, dict[str, int], tuple[Dropped, ...]]:
     """Separate records from the dropped: records in row order, counts by reason, and what was damaged.
 
     Args:
@@ -135,24 +205,26 @@ def sort_out(
     Raises:
         RawDataCorrupt: an annotation is damaged and ``stop`` is set.
     """
-    records: list[PersonRecord] = []
     counts: Counter[str] = Counter()
     damaged: list[Dropped] = []
     tally = Tally()
-    for outcome in outcomes:
-        if isinstance(outcome, PersonRecord):
-            records.append(outcome)
-            continue
-        counts[outcome.reason] += 1
-        if outcome.damaged:
-            if stop:
-                raise RawDataCorrupt(
-                    f"{origin}, {outcome}",
-                    expected="an annotation as the data set's own files have them",
-                    action="fetch the annotations again, or drop and count such persons with --on-error skip.",
-                )
-            tally.add(outcome.reason, str(outcome))
-            damaged.append(outcome)
+
+    def kept() -> Iterator[PersonRecord]:
+        for outcome in outcomes:
+            if isinstance(outcome, PersonRecord):
+                yield outcome
+                continue
+            counts[outcome.reason] += 1
+            if outcome.damaged:
+                if stop:
+                    raise RawDataCorrupt(
+                        f"{origin}, {outcome}",
+                        expected="an annotation as the data set's own files have them",
+                        action="fetch the annotations again, or drop and count such persons with --on-error skip.",
+                    )
+                tally.add(outcome.reason, str(outcome))
+                damaged.append(outcome)
+
+    records = PersonColumns.of(kept())
     tally.warn(DAMAGED, f"{origin}, annotations dropped")
-    records.sort(key=lambda record: record.key)
-    return tuple(records), {reason: counts[reason] for reason in REASONS if counts[reason]}, tuple(damaged)
+    return records, {reason: counts[reason] for reason in REASONS if counts[reason]}, tuple(damaged)

@@ -34,7 +34,12 @@ def box_from_xywh(xywh: ArrayLike, factor: float = BOX_FACTOR) -> Floats:
     """
     values = _last(xywh, 4, "bounding box x, y, w, h")
     x, y, w, h = np.moveaxis(values, -1, 0)
-    return np.stack([x + w / 2, y + h / 2, factor * np.maximum(w, h)], -1)
+    return np.stack(square(x, y, w, h, factor), -1)
+
+
+def square(x: Any, y: Any, w: Any, h: Any, factor: float = BOX_FACTOR) -> tuple[Any, Any, Any]:
+    """Centre and side of the box about a bounding box, each a number or an array."""
+    return x + w / 2, y + h / 2, factor * np.maximum(w, h)
 
 
 def crop_side(side: Any) -> Any:

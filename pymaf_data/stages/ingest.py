@@ -15,14 +15,14 @@ from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 from pydantic import Field
 
 import pymaf_data
 from pymaf_data.config import StrictModel
-from pymaf_data.datasets import Images, Manifest, Selection, load_manifest, locate, read_coco
+from pymaf_data.datasets import ImageSource, Raw, Selection, find_reader, load_manifest, select
 from pymaf_data.datasets.images import MISSING, REASONS, WITHOUT_FILE
 from pymaf_data.digest import digest_file
 from pymaf_data.errors import RawDataCorrupt, RawDataMissing, StoreChanged
@@ -123,27 +123,22 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
         StoreLocked, NotAStore, DiskFull: see :mod:`pymaf_data.storage`.
     """
     executor = options.executor(options.workers)
-    annotations = require_raw_data(options)
-    manifest, root = _manifest(options)
-    name, rule = manifest.selection(options.select)
-    selection = read_coco(annotations, manifest, options.split, rule, stop=options.on_error == "stop", root=root)
-    _require_persons(selection, annotations, rule.title)
-    pictures = Images(
-        root.absolute(),  # workers may start in other folders
-        manifest.split(options.split).pictures,
-        follow_links=options.follow_links,
-        orientation=manifest.images.orientation,
-    )
-    _require_some_image(selection, pictures, root / manifest.split(options.split).pictures)
-    plan = _plan(options, manifest, name, annotations, selection)
-    name_bytes = max(len(row.encode()) for row, _ in plan.rows)
-    specs = array_specs(options.crop_size, name_bytes, options.shard)
-    provenance = _provenance(manifest, options.split, name, selection)
-    path = options.out or DataRoot.default().store(manifest.name, options.split)
-    store = create_store(path, plan, specs, provenance, options.overwrite)
-    job = IngestJob(selection, pictures, options, plan, name_bytes)
-    done = run_shards(store, job, executor, progress, break_lock=options.break_lock)
-    warn(done.notes)
+    raw = require_raw_data(options)
+    manifest, name = raw.manifest, raw.manifest.selection(options.select)[0]
+    selection = select(raw, stop=options.on_error == "stop")
+    _require_persons(selection, raw)
+    with find_reader(manifest.reader).images(raw) as pictures:
+        _require_some_image(selection, pictures, raw.root / raw.folder)
+        plan = _plan(options, raw, selection)
+        name_bytes = max(len(row.encode()) for row, _ in plan.rows)
+        specs = array_specs(options.crop_size, name_bytes, options.shard)
+        provenance = _provenance(raw, selection)
+        path = options.out or DataRoot.default().store(manifest.name, options.split)
+        store = create_store(path, plan, specs, provenance, options.overwrite)
+        job = IngestJob(raw, selection, pictures, options, plan, name_bytes)
+        done = run_shards(store, job, executor, progress, break_lock=options.break_lock)
+        warn(done.notes)
+        missing = _missing_images(open_store(done.path), selection, pictures)
     return IngestReport(
         dataset=manifest.name,
         split=options.split,
@@ -155,76 +150,77 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
         listed=selection.listed,
         damaged=tuple(map(str, selection.damaged)),
         adjusted=selection.adjusted,
-        holes=_missing_images(open_store(done.path), selection, pictures),
+        holes=missing,
         shards=done.writer.shards,
         shards_written=len(done.written),
         licences=provenance.licences,
     )
 
 
-def require_raw_data(options: IngestOptions) -> Path:
-    """The annotation file that these options read; cheap enough to ask before anything is started.
+def require_raw_data(options: IngestOptions) -> Raw:
+    """The split that these options read, and that it is there; cheap enough to ask before anything is started.
 
     Raises:
         ConfigError, UsageError, RawDataMissing: as :func:`ingest`.
     """
-    manifest, root = _manifest(options)
-    manifest.selection(options.select)
-    annotations, _ = locate(manifest, options.split, root)
-    return annotations
-
-
-def _manifest(options: IngestOptions) -> tuple[Manifest, Path]:
-    """The manifest, its paths relative, and the raw data set's folder."""
     manifest = load_manifest(options.dataset)
     root = options.root or DataRoot.default().raw(manifest.name)
-    return manifest.below(root), root
+    raw = Raw(root, manifest, options.split, options.select, options.follow_links)
+    raw.require()
+    return raw
 
 
-def _require_persons(selection: Selection, annotations: Path, title: str) -> None:
+def _require_persons(selection: Selection, raw: Raw) -> None:
     if not selection.kept:
         first = {dropped.reason: f" ({dropped})" for dropped in reversed(selection.damaged)}
         reasons = ", ".join(f"{count} {reason}{first.get(reason, '')}" for reason, count in selection.counts.items())
         raise RawDataCorrupt(
-            f"{annotations} has no person to keep: {selection.total} annotations ({reasons or 'none at all'})",
-            expected=f"persons with {title}",
+            f"{raw.origin} has no person to keep: {selection.total} annotations ({reasons or 'none at all'})",
+            expected=f"persons with {raw.rule.title}",
             action="check that it is the keypoint annotation file, or select more with --select any.",
         )
 
 
-def _require_some_image(selection: Selection, pictures: Images, folder: Path) -> None:
+def _require_some_image(selection: Selection, pictures: ImageSource, folder: Path) -> None:
     """Refuse to begin where not one image is there: the folder is not the right one, and a store would hold nothing.
 
     The first image that is there ends the search.
     """
-    sizes = {record.image_name: record.image_size for record in selection.records}
-    if any(pictures.byte_count(name) >= 0 for name in sizes):
+    names = selection.records.names
+    if any(pictures.stamp(pictures.place(name).file) >= 0 for name in names):
         return
-    name, size = next(iter(sizes.items()))
+    first = selection.records[0]
     raise RawDataMissing(
-        f"not one of the {len(sizes):,} images is where it was looked for, in {folder}. "
-        f"The first: {pictures.load(name, size)}",
+        f"not one of the {len(names):,} images is where it was looked for, in {folder}. "
+        f"The first: {_image(pictures, first.image_name, first.image_size)}",
         expected=f"the images that the annotation file lists, below {folder}",
         action="bring them there, give the folder that holds them with --root, or name it in a manifest of your own; "
         "links out of the folder are taken with --follow-links. Nothing was written: the same command then goes on.",
     )
 
 
-def _plan(options: IngestOptions, manifest: Manifest, name: str, annotations: Path, selection: Selection) -> Plan:
+def _image(pictures: ImageSource, name: str, size: tuple[int, int]) -> Any:
+    """One image, or why it is missing."""
+    file, frame = pictures.place(name)
+    return next(iter(pictures.decode(file, [frame], size)))
+
+
+def _plan(options: IngestOptions, raw: Raw, selection: Selection) -> Plan:
     return Plan(
-        dataset=manifest.name,
-        split=options.split,
-        rows=tuple(record.key for record in selection.records),
-        manifest_digest=manifest.rules_digest(options.split),
-        inputs={manifest.split(options.split).annotations: digest_file(annotations)},
-        options={"select": name, "crop_size": options.crop_size},
+        dataset=raw.manifest.name,
+        split=raw.split,
+        rows=tuple(selection.records.row_keys()),
+        manifest_digest=raw.manifest.rules_digest(raw.split),
+        inputs={name: digest_file(path) for name, path in raw.inputs().items()},
+        options={"select": raw.manifest.selection(raw.select)[0], "crop_size": options.crop_size},
         shard=options.shard,
     )
 
 
-def _provenance(manifest: Manifest, split: str, name: str, selection: Selection) -> Provenance:
+def _provenance(raw: Raw, selection: Selection) -> Provenance:
     """Counts, expectations, versions and licences: those of the data set, then of each set of photographs."""
-    expected = manifest.split(split).expected.get(name)
+    manifest, split = raw.manifest, raw.manifest.split(raw.split)
+    expected = split.expected.get(manifest.selection(raw.select)[0])
     licences = {licence.part: licence.sentence() for licence in (*manifest.licences, *selection.licences)}
     return Provenance(
         counts=selection.account(),
@@ -240,7 +236,7 @@ def _provenance(manifest: Manifest, split: str, name: str, selection: Selection)
             "homepage": manifest.homepage,
             "citation": manifest.citation,
             "reasons": list(REASONS),
-            "held_out": manifest.split(split).held_out,
+            "held_out": split.held_out,
             "orientation": manifest.images.orientation,
             "whole_split": selection.whole,
             "damaged_annotations": [str(dropped) for dropped in selection.damaged[:_NAMED]],
@@ -253,8 +249,9 @@ def _provenance(manifest: Manifest, split: str, name: str, selection: Selection)
 class IngestJob:
     """The stage as :func:`run_shards` takes it."""
 
+    raw: Raw
     selection: Selection
-    pictures: Images
+    pictures: ImageSource
     options: IngestOptions
     plan: Plan
     name_bytes: int
@@ -264,8 +261,8 @@ class IngestJob:
     @property
     def files(self) -> list[Path]:
         """See :class:`ShardJob`: the first image that is there."""
-        names = (record.image_name for record in self.selection.records)
-        return [next(self.pictures.resolve(name) for name in names if self.pictures.byte_count(name) >= 0)]
+        files = (self.pictures.place(name).file for name, _ in self.plan.rows)
+        return [self.raw.root / next(file for file in files if self.pictures.stamp(file) >= 0)]
 
     def begin(self, store: Store) -> StageWriter:
         """See :class:`ShardJob`; refuses to go on with other images."""
@@ -281,7 +278,7 @@ class IngestJob:
         return IngestTask(records, digest, self.pictures, self.options.crop_size, self.name_bytes, stop)
 
 
-def _require_same_images(writer: StageWriter, selection: Selection, pictures: Images) -> None:
+def _require_same_images(writer: StageWriter, selection: Selection, pictures: ImageSource) -> None:
     """Refuse to go on when images of finished shards came, went or changed size since they were read."""
     for k, commit in sorted(writer.committed().items()):
         span = writer.rows(k)
@@ -290,9 +287,11 @@ def _require_same_images(writer: StageWriter, selection: Selection, pictures: Im
             continue
         reason = open_store(writer.root).array("reason")[span]
         changes = {
-            record.image_name: "is gone" if pictures.byte_count(record.image_name) < 0 else "is there now"
+            record.image_name: "is gone"
+            if pictures.stamp(pictures.place(record.image_name).file) < 0
+            else "is there now"
             for record, code in zip(records, reason.tolist(), strict=True)
-            if (pictures.byte_count(record.image_name) < 0) != (REASONS[code] in WITHOUT_FILE)
+            if (pictures.stamp(pictures.place(record.image_name).file) < 0) != (REASONS[code] in WITHOUT_FILE)
         }
         named = ", ".join(f"{name} {what}" for name, what in list(changes.items())[:5])
         raise StoreChanged(
@@ -303,12 +302,12 @@ def _require_same_images(writer: StageWriter, selection: Selection, pictures: Im
         )
 
 
-def _missing_images(store: Store, selection: Selection, pictures: Images) -> MissingImages:
+def _missing_images(store: Store, selection: Selection, pictures: ImageSource) -> MissingImages:
     """Every missing image of a store, whichever run left it."""
     reasons = [REASONS[code] for code in store.array("reason")[:].tolist()]
     named = {name: reason for (name, _), reason in zip(store.rows, reasons, strict=True) if reason}
     counted = Counter(reason for reason in reasons if reason)
     first = selection.records[0]
-    cause = "" if "" in reasons else str(pictures.load(first.image_name, first.image_size))
+    cause = "" if "" in reasons else str(_image(pictures, first.image_name, first.image_size))
     counts = {reason: counted[reason] for reason in REASONS if counted[reason]}
     return MissingImages(counts=counts, pictures=named, cause=cause)

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import groupby
-from typing import Any, TypeAlias
+from itertools import chain, groupby
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pymaf_data.crop import make_crop
-from pymaf_data.datasets.images import REASONS, Images, MissingImage
-from pymaf_data.datasets.records import PersonRecord, joint3d_array, keypoint_arrays
+from pymaf_data.datasets.columns import PERSON_COLUMNS, PersonColumns
+from pymaf_data.datasets.dataset import ImageSource
+from pymaf_data.datasets.images import REASONS, MissingImage
+from pymaf_data.datasets.records import PersonRecord
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.geometry.affines import crop_affine
-from pymaf_data.geometry.joints import J24, J49
 from pymaf_data.stages.shards import Advance, Made, Mapper
 from pymaf_data.storage import ArraySpec, encode_jpeg
 
@@ -43,59 +44,31 @@ def array_specs(crop_size: int, name_bytes: int, shard: int) -> tuple[ArraySpec,
         shard: rows per shard; inner chunks divide it.
     """
     inner = math.gcd(_INNER_CHUNK, shard)
-    rows = {
-        "crop_affine": ((2, 3), "f8"),
-        "image_size": ((2,), "i4"),
-        "box": ((3,), "f8"),
-        "keypoints": ((len(J49), 3), "f4"),
-        "joints3d": ((len(J24), 4), "f4"),
-        "visibility": ((len(J49),), "u1"),
-        "image_name": ((name_bytes,), "u1"),
-        "annotation_id": ((), "i8"),
-        "present": ((), "bool"),
-        "reason": ((), "u1"),
-        "subject": ((), "i4"),
-        "sequence": ((), "i4"),
-        "frame": ((), "i8"),
-        "intrinsics": ((3, 3), "f8"),
-        "has_intrinsics": ((), "bool"),
-    }
+    persons = {column.name: (column.shape, column.dtype) for column in PERSON_COLUMNS}
+    rows = {"crop_affine": ((2, 3), "f8"), **persons, "image_name": ((name_bytes,), "u1")}
     pictures = ArraySpec("image", (crop_size, crop_size, 3), "u1", inner_chunk=1, codecs="jpeg")
     return pictures, *(ArraySpec(name, shape, dtype, inner) for name, (shape, dtype) in rows.items())
 
 
-def input_digest(records: Sequence[PersonRecord], pictures: Images) -> str:
+def input_digest(records: PersonColumns, pictures: ImageSource) -> str:
     """Digest of a shard's images by name and file size, which is what a later run can afford to look at again."""
-    names = sorted({record.image_name for record in records})
-    return digest_json([[name, pictures.byte_count(name)] for name in names])
+    names = sorted({name for name, _ in records.row_keys()})
+    return digest_json([[name, pictures.stamp(pictures.place(name).file)] for name in names])
 
 
-def row_arrays(records: Sequence[PersonRecord], crop_size: int, name_bytes: int) -> dict[str, NDArray[Any]]:
-    """The arrays that follow from the records alone, (rows, …) each."""
-    boxes = np.array([record.box for record in records], np.float64)
-    keypoints, visibility = keypoint_arrays(records)
-    names = np.zeros((len(records), name_bytes), np.uint8)
-    intrinsics = np.zeros((len(records), 3, 3), np.float64)
-    for row, record in enumerate(records):
-        name = record.image_name.encode()
-        names[row, : len(name)] = np.frombuffer(name, np.uint8)
-        if record.intrinsics is not None:
-            intrinsics[row] = record.intrinsics
+def row_arrays(records: PersonColumns, crop_size: int, name_bytes: int) -> dict[str, NDArray[Any]]:
+    """The arrays that follow from the persons alone, (rows, …) each."""
+    stated = [column.name for column in PERSON_COLUMNS if column.name not in ("image_name", "present", "reason")]
     return {
-        "crop_affine": crop_affine(boxes, crop_size),
-        "image_size": np.array([record.image_size for record in records], np.int32),
-        "box": boxes,
-        "keypoints": keypoints,
-        "joints3d": joint3d_array(records),
-        "visibility": visibility,
-        "image_name": names,
-        "annotation_id": np.array([record.annotation_id for record in records], np.int64),
-        "subject": np.array([record.subject for record in records], np.int32),
-        "sequence": np.array([record.sequence for record in records], np.int32),
-        "frame": np.array([record.frame for record in records], np.int64),
-        "intrinsics": intrinsics,
-        "has_intrinsics": np.array([record.intrinsics is not None for record in records], np.bool_),
+        "crop_affine": crop_affine(records.column("box"), crop_size),
+        **{name: records.column(name).copy() for name in stated},
+        "image_name": records.image_names(name_bytes),
     }
+
+
+class _Crops(NamedTuple):
+    size: tuple[int, int]  # of the image
+    jpegs: list[bytes]
 
 
 @dataclass(frozen=True)
@@ -111,9 +84,9 @@ class IngestTask:
         stop: raise at the first image that cannot be used instead of counting it as missing.
     """
 
-    records: Sequence[PersonRecord]
+    records: PersonColumns
     digest: str
-    pictures: Images
+    pictures: ImageSource
     crop_size: int
     name_bytes: int
     stop: bool
@@ -128,23 +101,34 @@ class IngestTask:
         missing: Missing = {}
         reason = np.zeros(len(self.records), np.uint8)
         black = encode_jpeg(np.zeros((self.crop_size, self.crop_size, 3), np.uint8))
-        groups = [list(group) for _, group in groupby(self.records, key=lambda record: record.image_name)]
-        for group, outcome in zip(groups, each(self._crops, groups), strict=True):
-            if isinstance(outcome, MissingImage):
-                self._account_for(outcome, group, missing)
-                reason[len(crops) : len(crops) + len(group)] = REASONS.index(outcome.reason)
-                outcome = [black] * len(group)
-            crops += outcome
-            advance(len(group))
         rows = row_arrays(self.records, self.crop_size, self.name_bytes)
+        files = [
+            list(group) for _, group in groupby(self.records, key=lambda row: self.pictures.place(row.image_name).file)
+        ]
+        for persons, outcome in chain.from_iterable(each(self._of_file, files)):
+            here = slice(len(crops), len(crops) + len(persons))
+            if isinstance(outcome, MissingImage):
+                self._account_for(outcome, persons, missing)
+                reason[here] = REASONS.index(outcome.reason)
+                crops += [black] * len(persons)
+            else:
+                rows["image_size"][here] = outcome.size
+                crops += outcome.jpegs
+            advance(len(persons))
         return Made({**rows, "image": crops, "present": reason == 0, "reason": reason}, self.digest, missing)
 
-    def _crops(self, records: list[PersonRecord]) -> list[bytes] | MissingImage:
-        """The encoded crops of all persons on one image."""
-        picture = self.pictures.load(records[0].image_name, records[0].image_size)
-        if isinstance(picture, MissingImage):
-            return picture
-        return [encode_jpeg(make_crop(picture, record.box, self.crop_size)) for record in records]
+    def _of_file(self, records: list[PersonRecord]) -> list[tuple[list[PersonRecord], _Crops | MissingImage]]:
+        """The encoded crops of all persons of one file, image by image."""
+        images = [list(group) for _, group in groupby(records, key=lambda record: record.image_name)]
+        places = [self.pictures.place(persons[0].image_name) for persons in images]
+        frames = self.pictures.decode(places[0].file, [place.frame for place in places], records[0].image_size)
+        return [(persons, self._crops(image, persons)) for persons, image in zip(images, frames, strict=True)]
+
+    def _crops(self, image: NDArray[np.uint8] | MissingImage, records: list[PersonRecord]) -> _Crops | MissingImage:
+        if isinstance(image, MissingImage):
+            return image
+        jpegs = [encode_jpeg(make_crop(image, record.box, self.crop_size)) for record in records]
+        return _Crops((image.shape[1], image.shape[0]), jpegs)
 
     def _account_for(self, hole: MissingImage, records: list[PersonRecord], missing: Missing) -> None:
         found = f"{records[0].image_name}: {hole}"

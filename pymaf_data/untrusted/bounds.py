@@ -12,7 +12,8 @@ from typing import Any, BinaryIO
 from pymaf_data.errors import RawDataCorrupt
 
 _GROUND = 1 << 28
-_PER_BYTE = 32
+PER_BYTE = 32
+"""Memory that a byte of a file may take."""
 _TUPLE_KEYS = 10_000
 _ATOMS_OF_A_KEY = 64
 LARGEST_FILE = 1 << 33
@@ -29,10 +30,11 @@ class Bounds:
 
     Args:
         size: of the file, in bytes.
+        per_byte: of memory, where a format is known to pack its data better.
     """
 
-    def __init__(self, size: int) -> None:
-        self._left = _GROUND + _PER_BYTE * size
+    def __init__(self, size: int, per_byte: int = PER_BYTE) -> None:
+        self._left = _GROUND + per_byte * size
         self._tuple_keys = _TUPLE_KEYS
 
     def charge(self, cost: int) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from pymaf_data.errors import RawDataCorrupt
-from pymaf_data.untrusted.bounds import DEEPEST, Bounds, cells, read_whole
+from pymaf_data.untrusted.bounds import DEEPEST, PER_BYTE, Bounds, cells, read_whole
 from pymaf_data.untrusted.kinds import kind_of
 from pymaf_data.untrusted.records import CONTAINER
 
@@ -34,15 +34,20 @@ _NUMERIC = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13
 _MALFORMED = (ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError, zlib.error)
 
 
-def read_mat(path: Path, names: Iterable[str]) -> dict[str, Any]:
+def read_mat(path: Path, names: Iterable[str], per_byte: int = PER_BYTE) -> dict[str, Any]:
     """The named variables of a file; others are not read.
+
+    Args:
+        path: the file.
+        names: of the variables.
+        per_byte: memory that it may take for each of its bytes; structs of single numbers, packed, take hundreds.
 
     Raises:
         RawDataCorrupt: it cannot be opened, is no v5 file, is damaged, or lacks a variable.
     """
     wanted, data = tuple(names), read_whole(path)
     with _damage_of(path, f"a v5 file with {', '.join(wanted)}."):
-        found = _Reader(data).variables(frozenset(wanted))
+        found = _Reader(data, per_byte).variables(frozenset(wanted))
         absent = [name for name in wanted if name not in found]
         if absent:
             raise ValueError(f"it lacks {', '.join(absent)}")
@@ -112,9 +117,9 @@ class _Part:
 class _Reader:
     """One file."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, per_byte: int = PER_BYTE) -> None:
         self._order = _byte_order(data)
-        self._data, self._bounds = data, Bounds(len(data))
+        self._data, self._bounds = data, Bounds(len(data), per_byte)
 
     def count(self) -> int:
         part, number = self._elements(), 0

@@ -19,7 +19,20 @@ from pymaf_data.plain import CleanFormatter, clean
 from pymaf_data.stages.ingest import IngestOptions
 
 PLAIN = {"PYTHONIOENCODING": "ascii", "LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-COMMANDS = ("", "sample", "ingest", "attach-fits", "render-iuv", "train", "run", "report", "inspect", "verify", "gc")
+COMMANDS = (
+    "",
+    "sample",
+    "datasets",
+    "ingest",
+    "attach-fits",
+    "render-iuv",
+    "train",
+    "run",
+    "report",
+    "inspect",
+    "verify",
+    "gc",
+)
 
 
 def called(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:

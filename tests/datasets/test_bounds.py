@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from pymaf_data.datasets import Manifest, load_manifest, locate, read_coco
+from pymaf_data.datasets import Manifest, Raw, load_manifest, select
 from pymaf_data.datasets.images import Images, MissingImage
 
 
@@ -25,8 +25,7 @@ def test_a_box_moves_by_half_a_pixel_where_its_corner_is_an_index(
     made.save()
     content = load_manifest("coco").model_dump(mode="json") | {"box": {"origin": origin, "factor": factor}}
     manifest = Manifest.model_validate_json(json.dumps(content))
-    path = locate(manifest, "train", tmp_path)[0]
-    (record,) = read_coco(path, manifest, "train", manifest.selection(None)[1]).records
+    (record,) = select(Raw(tmp_path, manifest, "train")).records
     assert record.box == pytest.approx((25.0 + shift, 50.0 + shift, factor * 60.0))
 
 
@@ -36,8 +35,7 @@ def test_boxes_of_a_manifest_that_does_not_say_are_continuous(coco: ModuleType, 
     made.save()
     content = load_manifest("coco").model_dump(mode="json") | {"box": {"factor": 1.0}}
     manifest = Manifest.model_validate_json(json.dumps(content))
-    path = locate(manifest, "train", tmp_path)[0]
-    (record,) = read_coco(path, manifest, "train", manifest.selection(None)[1]).records
+    (record,) = select(Raw(tmp_path, manifest, "train")).records
     assert record.box == (25.0, 50.0, 60.0)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pymaf_data.datasets import Selection, load_manifest, locate, read_coco
+from pymaf_data.datasets import Raw, Selection, load_manifest, select
 from pymaf_data.datasets.records import keypoint_arrays
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.geometry.joints import COCO17, J49
@@ -19,9 +19,8 @@ from pymaf_data.geometry.joints import COCO17, J49
 SPIN_J24 = [19, 20, 21, 22, 23, 9, 8, 10, 7, 11, 6, 3, 2, 4, 1, 5, 0]
 
 
-def read(root: Path, select: str | None = None, **options: Any) -> Selection:
-    manifest = load_manifest("coco")
-    return read_coco(locate(manifest, "train", root)[0], manifest, "train", manifest.selection(select)[1], **options)
+def read(root: Path, chosen: str | None = None, **options: Any) -> Selection:
+    return select(Raw(root, load_manifest("coco"), "train", chosen), **options)
 
 
 def test_joints_boxes_and_names_follow_the_manifest(coco: ModuleType, tmp_path: Path) -> None:
@@ -211,13 +210,13 @@ def test_photographs_carry_their_own_licences(coco: ModuleType, tmp_path: Path) 
 
 
 def test_the_whole_split_is_known_by_what_the_file_lists(coco: ModuleType, tmp_path: Path) -> None:
-    made = coco.small_set(tmp_path, pictures=3, persons=1)
+    coco.small_set(tmp_path, pictures=3, persons=1)
     manifest = load_manifest("coco")
     assert not read(tmp_path).whole
     content = manifest.model_dump()
     content["splits"]["train"]["whole"] = {"images": 3, "annotations": 3}
     small = type(manifest).model_validate(content)
-    assert read_coco(made.file, small, "train", small.selection(None)[1]).whole
+    assert select(Raw(tmp_path, small, "train")).whole
 
 
 def test_real_photographs_give_seven_of_fourteen(shared: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pymaf_data.datasets import Manifest, Selection, load_manifest, read_coco
+from pymaf_data.datasets import Manifest, Raw, Selection, load_manifest, select
 from pymaf_data.datasets import conventions as known
 from pymaf_data.datasets.conventions import CONVENTIONS, find, key, numbered
 from pymaf_data.errors import ConfigError, RawDataCorrupt
@@ -68,7 +68,7 @@ def manifest(root: Path, keypoints: dict[str, Any]) -> Manifest:
 
 
 def read(made: Any, mine: Manifest) -> Selection:
-    return read_coco(made.file, mine, "train", mine.selection(None)[1])
+    return select(Raw(made.root, mine, "train"))
 
 
 def listed(coco: ModuleType, root: Path, names: list[str], count: int) -> Any:

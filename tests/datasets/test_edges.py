@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from pymaf_data.datasets import load_manifest, locate, read_coco
+from pymaf_data.datasets import Raw, load_manifest, select
 from pymaf_data.datasets.records import Licence, PersonRecord
 
 GOOD: dict[str, Any] = {
@@ -64,7 +64,5 @@ def test_a_file_that_states_no_licence_carries_none(stated: Any, coco: ModuleTyp
     made = coco.small_set(tmp_path, pictures=2, persons=1)
     made.licenses = stated
     made.save()
-    manifest = load_manifest("coco")
-    path = locate(manifest, "train", tmp_path)[0]
-    selection = read_coco(path, manifest, "train", manifest.selection(None)[1])
+    selection = select(Raw(tmp_path, load_manifest("coco"), "train"))
     assert (selection.licences, selection.kept, selection.listed) == ((), 2, (2, 2))

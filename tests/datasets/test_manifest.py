@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pymaf_data.datasets import Manifest, is_held_out, known_manifests, load_manifest, locate
+from pymaf_data.datasets import Manifest, Raw, is_held_out, known_manifests, load_manifest
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import ConfigError, RawDataMissing, UsageError
 
@@ -18,7 +18,7 @@ def content(name: str = "coco") -> dict[str, Any]:
 
 
 def test_the_known_data_sets_load() -> None:
-    assert known_manifests() == ["coco", "sample"]
+    assert known_manifests() == ["coco", "mpii", "sample"]
     for name in known_manifests():
         assert load_manifest(name).name == name
 
@@ -58,7 +58,7 @@ def test_a_wrong_manifest_is_named(change: dict[str, Any], message: str, tmp_pat
 
 
 def test_an_unknown_name_lists_the_known() -> None:
-    with pytest.raises(ConfigError, match="coco, sample"):
+    with pytest.raises(ConfigError, match="coco, mpii, sample"):
         load_manifest("koko")
 
 
@@ -95,7 +95,7 @@ def test_stores_of_before_are_of_the_same_rules() -> None:
 
 def test_absent_raw_data_is_explained(tmp_path: Path) -> None:
     with pytest.raises(RawDataMissing) as caught:
-        locate(load_manifest("coco"), "train", tmp_path)
+        Raw(tmp_path, load_manifest("coco"), "train").require()
     text = str(caught.value)
     for part in (
         str(tmp_path / "annotations" / "person_keypoints_train2014.json"),
@@ -111,7 +111,7 @@ def test_absent_raw_data_is_explained(tmp_path: Path) -> None:
 def test_images_alone_are_not_the_data_set(tmp_path: Path) -> None:
     (tmp_path / "train2014").mkdir()
     with pytest.raises(RawDataMissing) as caught:
-        locate(load_manifest("coco"), "train", tmp_path)
+        Raw(tmp_path, load_manifest("coco"), "train").require()
     assert f"looked for {tmp_path / 'annotations'}" in str(caught.value).splitlines()[0]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pymaf_data.datasets import Selection, load_manifest, read_coco
+from pymaf_data.datasets import Raw, Selection, load_manifest, select
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.geometry.joints import COCO17
 
@@ -19,11 +19,11 @@ NAN = float("nan")
 NAMES = list(COCO17.joints)
 
 
-def read(made: Any, select: str = "any", **box: Any) -> Selection:
+def read(made: Any, chosen: str = "any", **box: Any) -> Selection:
     manifest = load_manifest("coco")
     if box:
         manifest = manifest.model_copy(update={"box": manifest.box.model_copy(update=box)})
-    return read_coco(made.save().file, manifest, "train", manifest.selection(select)[1])
+    return select(Raw(made.save().root, manifest, "train", chosen))
 
 
 @pytest.fixture
@@ -150,8 +150,7 @@ def test_malformed_lists_beside_the_annotations_lose_nobody(licences: Any, made:
     content = json.loads(made.save().file.read_text())
     for categories in (None, "person", {"1": "person"}, [None, "person"], []):
         made.file.write_text(json.dumps(content | {"categories": categories}))
-        manifest = load_manifest("coco")
-        assert read_coco(made.file, manifest, "train", manifest.selection("any")[1]).kept == 3
+        assert select(Raw(made.root, load_manifest("coco"), "train", "any")).kept == 3
 
 
 def test_warnings_are_summed(made: Any, caplog: pytest.LogCaptureFixture) -> None:

@@ -215,12 +215,22 @@ def _write_annotations(folder: Path) -> Iterator[Path]:
 
 
 def _read_annotations(folder: Path) -> Any:
-    from pymaf_data.datasets.coco import read_coco
-    from pymaf_data.datasets.manifest import load_manifest
+    from pymaf_data.datasets import Raw, load_manifest, select
 
-    manifest = load_manifest("coco")
-    (path,) = (folder / "raw" / "annotations").iterdir()
-    return read_coco(path, manifest, "train", manifest.selection(None)[1])
+    return select(Raw(folder / "raw", load_manifest("coco"), "train"))
+
+
+def _write_mpii(folder: Path) -> Iterator[Path]:
+    mpii = factory("mpii")
+    person = mpii.rect(mpii.points([(10.0 + i, 20.0 + i) for i in range(16)]))
+    image = mpii.image("1.jpg", mpii.struct(person, mpii.rect(mpii.NOTHING)))
+    yield mpii.save(folder / "raw", [image, mpii.image("2.jpg", mpii.NOTHING)], [1, 0], compress=False)
+
+
+def _read_mpii(folder: Path) -> Any:
+    from pymaf_data.datasets import Raw, load_manifest, select
+
+    return select(Raw(folder / "raw", load_manifest("mpii"), "train"))
 
 
 def _write_yaml(package: str, name: str) -> Callable[[Path], Iterator[Path]]:
@@ -315,6 +325,7 @@ READERS: dict[str, Reader] = {
     "run": Reader(_write_run, _read_run),
     "checkpoint": Reader(_write_checkpoint, _read_checkpoint),
     "annotations": Reader(_write_annotations, _read_annotations),
+    "mpii": Reader(_write_mpii, _read_mpii),
     "manifest": Reader(_write_yaml("pymaf_data.manifests", "coco.yaml"), _read_manifest),
     "recipe": Reader(_write_yaml("pymaf_data.manifests.recipes", "demo.yaml"), _read_recipe),
     "images": Reader(_write_images, _read_images),

@@ -1,0 +1,107 @@
+"""``pymaf-data datasets``: what raw data sets there are, and what of them lies on this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pymaf_data.cli.say import echo, echo_json
+
+if TYPE_CHECKING:
+    from pymaf_data.datasets import Manifest
+    from pymaf_data.paths import DataRoot
+
+
+def command(as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False) -> None:
+    """List the raw data sets that can be ingested: licences, where to get them, expected counts, what is here.
+
+    Example: pymaf-data datasets
+    """
+    from pymaf_data.datasets import known_manifests, load_manifest
+    from pymaf_data.paths import DataRoot
+
+    root = DataRoot.default()
+    described = [_described(load_manifest(name), root) for name in known_manifests()]
+    if as_json:
+        echo_json(described)
+        return
+    for number, dataset in enumerate(described):
+        if number:
+            echo()
+        _print(dataset)
+
+
+def _described(manifest: Manifest, root: DataRoot) -> dict[str, Any]:
+    raw = root.raw(manifest.name)
+    splits = {
+        name: {
+            "held_out": split.held_out,
+            "files": {
+                role: {"path": pattern, "here": role in split.here(raw)} for role, pattern in split.files.items()
+            },
+            "expected": split.expected,
+            "store": _store(root, manifest.name, name),
+        }
+        for name, split in manifest.splits.items()
+    }
+    return {
+        "name": manifest.name,
+        "title": manifest.title,
+        "reader": manifest.reader,
+        "homepage": manifest.homepage,
+        "citation": manifest.citation,
+        "licences": {licence.part: licence.sentence() for licence in manifest.licences},
+        "get": [item.model_dump() for item in manifest.get],
+        "root": str(raw),
+        "selections": {name: rule.title for name, rule in manifest.selections.items()},
+        "default_selection": manifest.default_selection,
+        "splits": splits,
+    }
+
+
+def _store(root: DataRoot, name: str, split: str) -> dict[str, Any] | None:
+    """The store of a split where one is, and its persons; None of them where it cannot be opened."""
+    from pymaf_data.errors import PymafDataError
+    from pymaf_data.storage import open_store
+
+    path = root.store(name, split)
+    if not path.is_dir():
+        return None
+    try:
+        return {"path": str(path), "persons": len(open_store(path))}
+    except (PymafDataError, OSError):
+        return {"path": str(path), "persons": None}
+
+
+def _print(dataset: dict[str, Any]) -> None:
+    echo(f"{dataset['name']}", bold=True, newline=False)
+    echo(f"  {dataset['title']}{' · ' * bool(dataset['homepage'])}{dataset['homepage']}")
+    for name, split in dataset["splits"].items():
+        echo(f"  {name + ':':<10}{'; '.join(_of_split(dataset['root'], split))}")
+    for name, title in dataset["selections"].items():
+        echo(f"  {'--select':<10}{name}: {title}{' (default)' * (name == dataset['default_selection'])}")
+    for part, licence in dataset["licences"].items():
+        echo(f"  {'licence':<10}{part}: {licence}")
+    if not all(file["here"] for split in dataset["splits"].values() for file in split["files"].values()):
+        for item in dataset["get"]:
+            echo(
+                f"  {'get':<10}{item['what']}{': ' * bool(item['url'])}{item['url']} → {dataset['root']}/{item['into']}"
+            )
+
+
+def _of_split(root: str, split: dict[str, Any]) -> list[str]:
+    here = [role for role, file in split["files"].items() if file["here"]]
+    absent = [role for role, file in split["files"].items() if not file["here"]]
+    state = f"in {root}" if not absent else f"not in {root}"
+    said = [f"{state} ({' and '.join(here)} alone)" if here and absent else state]
+    said += [f"{count:,} persons expected ({name})" for name, count in split["expected"].items()]
+    store = split["store"]
+    if store:
+        persons = (
+            "which cannot be opened: `pymaf-data verify` says why"
+            if store["persons"] is None
+            else (f"{store['persons']:,} persons")
+        )
+        said.append(f"store {store['path']}, {persons}")
+    return said + ["held out: to measure on"] * split["held_out"]

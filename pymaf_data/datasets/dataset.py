@@ -1,0 +1,260 @@
+"""What a raw data set is to all that follows: a reader of persons, a source of images, both found by name.
+
+    class Mine(ReaderOfStills):                                # datasets/mine.py, with manifests/mine.yaml beside it
+        options = MyOptions                                    # a StrictModel: `options` of a split in the manifest
+        def read(self, raw, told): ...                         # yields PersonRecord or Dropped, one by one
+
+A reader knows its files and nothing else: counting, sorting, what damage does, licences and the account are shared
+(:func:`pymaf_data.datasets.select.select`), and so is everything behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
+
+from numpy.typing import NDArray
+
+from pymaf_data.config import StrictModel
+from pymaf_data.datasets.images import ImageRef, Images, MissingImage
+from pymaf_data.datasets.manifest import IMAGES, Manifest, SelectionRule, found
+from pymaf_data.errors import ConfigError, RawDataMissing
+
+if TYPE_CHECKING:
+    from pymaf_data.datasets.records import PersonRecord
+    from pymaf_data.datasets.select import Dropped, Told
+
+#: Readers of this package; other packages name theirs in the entry point group.
+READERS: Mapping[str, str] = {
+    "coco": "pymaf_data.datasets.coco:Coco",
+    "mpii": "pymaf_data.datasets.mpii:Mpii",
+}
+GROUP = "pymaf_data.datasets"
+
+Options = TypeVar("Options", bound=StrictModel)
+
+
+class ImageSource(Protocol):
+    """Images of a raw data set: stills now; frames of a video or members of an archive are another class.
+
+    It is a context, open while shards are made: files and cursors that only move forward are closed after.
+    Rows are asked for in their order, the frames of one file by one thread.
+    """
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def place(self, name: str) -> ImageRef:
+        """Where an image lies, by its name in the store."""
+        ...
+
+    def stamp(self, file: str) -> int:
+        """Bytes of a file, −1 where there is none to read: what a shard's input digest is made of."""
+        ...
+
+    def decode(self, file: str, frames: Sequence[int], size: tuple[int, int]) -> Iterator[NDArray[Any] | MissingImage]:
+        """The images (H, W, 3) uint8 RGB of one file, frames ascending; for each that cannot be had, why.
+
+        Args:
+            file: as :meth:`place` names it.
+            frames: one after the other, as :meth:`place` counts them.
+            size: annotated width and height; (0, 0) where the data set does not say.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Raw:
+    """One split of a raw data set on this machine, and who of it is wanted.
+
+    Attributes:
+        root: the data set's folder.
+        manifest: what it is; its paths are made relative to the root.
+        split: name of the split.
+        select: a selection of the manifest; None: its default.
+        follow_links: take images that are links out of the folder.
+
+    Raises:
+        ConfigError, UsageError: no such split or selection; an image folder outside the root.
+    """
+
+    root: Path
+    manifest: Manifest
+    split: str
+    select: str | None = None
+    follow_links: bool = False
+
+    def __post_init__(self) -> None:
+        self.manifest.split(self.split)
+        self.manifest.selection(self.select)
+        object.__setattr__(self, "manifest", self.manifest.below(self.root))
+
+    @property
+    def folder(self) -> str:
+        """The folder that image names begin with, below the root; "" is the root itself."""
+        return self.manifest.split(self.split).files[IMAGES]
+
+    @property
+    def rule(self) -> SelectionRule:
+        """Whom to keep."""
+        return self.manifest.selection(self.select)[1]
+
+    def options(self, kind: type[Options]) -> Options:
+        """The reader's own options of this split.
+
+        Raises:
+            ConfigError: a key is unknown or has a value that does not fit.
+        """
+        return kind.parse(self.manifest.split(self.split).options, f"options of {self.manifest.name} {self.split}")
+
+    def files(self, role: str) -> list[Path]:
+        """The files of a role, sorted, one at least.
+
+        Raises:
+            ConfigError: the manifest names no such role.
+            RawDataMissing: there is none; the message says where it was looked for, what belongs there, what helps.
+        """
+        patterns = self.manifest.split(self.split).files
+        if role not in patterns:
+            raise ConfigError(
+                f"the manifest of {self.manifest.name} names no files for {role!r} of split {self.split}",
+                expected=f"`files: {{{role}: a path or pattern below the root, …}}` (it has {', '.join(patterns)})",
+            )
+        return found(self.root, patterns[role]) or self._missing([role])
+
+    def file(self, role: str) -> Path:
+        """The one file of a role.
+
+        Raises:
+            ConfigError, RawDataMissing: as :meth:`files`; or there are several.
+        """
+        files = self.files(role)
+        if len(files) > 1:
+            raise ConfigError(
+                f"{len(files)} files are {role} of {self.manifest.name} {self.split}, the first two "
+                f"{files[0].name} and {files[1].name}",
+                expected="one file",
+                action="name the one that is meant in a manifest of your own.",
+            )
+        return files[0]
+
+    def inputs(self) -> dict[str, Path]:
+        """Every file but the images, by its name below the root."""
+        roles = [role for role in self.manifest.split(self.split).files if role != IMAGES]
+        files = sorted({path for role in roles for path in self.files(role)})
+        return {
+            (path.relative_to(self.root) if path.is_relative_to(self.root) else path).as_posix(): path for path in files
+        }
+
+    @property
+    def origin(self) -> Path:
+        """What messages call the annotations: their file, or the folder where they are several."""
+        files = list(self.inputs().values())
+        return files[0] if len(files) == 1 else self.root
+
+    def refusal(self, labelled: Iterable[str]) -> str | None:
+        """The reason why the selection does not want a person with these labelled joints; None where it does."""
+        joints = set(labelled)
+        if not joints:
+            return "no_keypoints"
+        return "incomplete" if not joints.issuperset(self.rule.requires) else None
+
+    def require(self) -> None:
+        """Look whether everything is there that the split needs; cheap enough to ask before anything is started.
+
+        Raises:
+            ConfigError: there is no such reader, or the split's options are not its.
+            RawDataMissing: as :meth:`files`.
+        """
+        self.options(find_reader(self.manifest.reader).options)
+        split = self.manifest.split(self.split)
+        absent = [role for role in split.files if role not in split.here(self.root)]
+        if absent:
+            self._missing(absent)
+
+    def _missing(self, roles: Sequence[str]) -> list[Path]:
+        patterns = self.manifest.split(self.split).files
+        others = [pattern for role, pattern in patterns.items() if role != IMAGES]
+        raise RawDataMissing(
+            f"no raw data of {self.manifest.title}, split {self.split}: "
+            f"looked for {' and '.join(str(self.root / patterns[role]) for role in roles)}",
+            expected=f"below {self.root}: {', '.join(others)} and, in {self.folder or '.'}/, the images",
+            action="\n  ".join(
+                [
+                    "give the folder that holds them with --root, or get them:",
+                    *(f"{item.into:<13} {item.what}{': ' * bool(item.url)}{item.url}" for item in self.manifest.get),
+                    "With no raw data at all, `pymaf-data sample OUT` writes a stand-in in COCO's layout;",
+                    "`pymaf-data ingest sample --root OUT` takes it in.",
+                ]
+            ),
+        )
+
+
+class NoOptions(StrictModel):
+    """Of a reader that has none."""
+
+
+class DatasetReader(Protocol):
+    """One kind of raw data set."""
+
+    options: ClassVar[type[StrictModel]]
+
+    def read(self, raw: Raw, told: Told) -> Iterator[PersonRecord | Dropped]:
+        """Every annotated person, or why there is none, in the files' order.
+
+        Args:
+            raw: where the files are, and whom :meth:`Raw.refusal` wants.
+            told: to be filled on the way.
+
+        Raises:
+            RawDataCorrupt: a file as a whole cannot be used. One damaged person is a :class:`Dropped`.
+        """
+        ...
+
+    def images(self, raw: Raw) -> ImageSource:
+        """Where the images are read."""
+        ...
+
+
+class ReaderOfStills:
+    """What readers share whose images are files of their own."""
+
+    options: ClassVar[type[StrictModel]] = NoOptions
+
+    def images(self, raw: Raw) -> ImageSource:
+        """Image files below the root."""
+        turn = raw.manifest.images.orientation
+        return Images(raw.root.absolute(), raw.folder, follow_links=raw.follow_links, orientation=turn)
+
+
+def find_reader(name: str) -> DatasetReader:
+    """The reader of a name.
+
+    Raises:
+        ConfigError: there is none, or it cannot be imported.
+    """
+    others = {entry.name: entry.value for entry in entry_points(group=GROUP)}
+    known = {**others, **READERS}
+    if name not in known:
+        raise ConfigError(
+            f"no reader {name!r} of raw data sets",
+            expected=f"one of {', '.join(sorted(known))}",
+            action=f"check `reader` in the manifest, or install the package that brings it (entry point {GROUP}).",
+        )
+    module, _, attribute = known[name].partition(":")
+    try:
+        reader: DatasetReader = getattr(import_module(module), attribute)()
+    except (ImportError, AttributeError, TypeError) as error:
+        raise ConfigError(
+            f"the reader {name!r} ({known[name]}) cannot be had: {error}",
+            action="mend or reinstall the package that names it.",
+        ) from None
+    return reader

@@ -1,0 +1,166 @@
+"""The seam of raw data sets: a reader that nobody here knows is found, given its files and options, and ingested."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import yaml
+
+from pymaf_data.config import StrictModel
+from pymaf_data.datasets import Dropped, ImageRef, Manifest, PersonRecord, Raw, Told, dataset, load_manifest, select
+from pymaf_data.datasets.images import MissingImage
+from pymaf_data.errors import ConfigError, RawDataMissing
+from pymaf_data.stages.ingest import IngestOptions, ingest
+from pymaf_data.storage import open_store
+
+
+class Settings(StrictModel):
+    step: int = 1
+
+
+class Clips:
+    """Persons of text files, one clip each; images are frames that only move forward."""
+
+    options = Settings
+    asked: ClassVar[list[tuple[str, list[int]]]] = []
+
+    def read(self, raw: Raw, told: Told) -> Iterator[PersonRecord | Dropped]:
+        step = raw.options(Settings).step
+        for path in raw.files("clips"):
+            for frame in range(0, int(path.read_text()), step):
+                yield PersonRecord(
+                    image_name=f"{path.stem}_{frame:03d}.jpg",
+                    annotation_id=frame,
+                    box=(20.0, 16.0, 30.0),
+                    keypoints={"nose": (20.0, 16.0, 2)},
+                )
+            yield Dropped("no_box", path.stem)
+
+    def images(self, raw: Raw) -> Any:
+        return Frames(raw)
+
+
+class Frames:
+    def __init__(self, raw: Raw) -> None:
+        self.raw, self.open = raw, False
+
+    def __enter__(self) -> Frames:
+        self.open = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.open = False
+
+    def place(self, name: str) -> ImageRef:
+        stem, _, frame = name.removesuffix(".jpg").rpartition("_")
+        return ImageRef(f"{stem}.txt", int(frame))
+
+    def stamp(self, file: str) -> int:
+        return (self.raw.root / "clips" / file).stat().st_size
+
+    def decode(self, file: str, frames: Sequence[int], size: tuple[int, int]) -> Iterator[Any]:
+        assert self.open and size == (0, 0)
+        Clips.asked.append((file, list(frames)))
+        for frame in frames:
+            yield MissingImage("corrupt_picture", "") if frame == 4 else np.full((32, 40, 3), 10 * frame, np.uint8)
+
+
+@pytest.fixture
+def clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data set of another package: three clips of 5, 3 and 0 frames."""
+    entry = EntryPoint("clips", f"{__name__}:Clips", dataset.GROUP)
+    monkeypatch.setattr(dataset, "entry_points", lambda group: [entry] if group == dataset.GROUP else [])
+    monkeypatch.setattr(dataset, "import_module", lambda name: __import__("sys").modules[name])
+    (tmp_path / "raw" / "clips").mkdir(parents=True)
+    for name, frames in (("b", 3), ("a", 5), ("c", 0)):
+        (tmp_path / "raw" / "clips" / f"{name}.txt").write_text(str(frames))
+    Clips.asked.clear()
+    return tmp_path / "raw"
+
+
+def manifest(path: Path, reader: str = "clips", **split: Any) -> Path:
+    content = load_manifest("coco").model_dump(mode="json") | {"name": "mine", "reader": reader}
+    content |= {
+        "default_selection": "any",
+        "splits": {"train": {"files": {"clips": "clips/*.txt", "images": "."}} | split},
+    }
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def test_a_reader_of_another_package_is_ingested(clips: Path, tmp_path: Path) -> None:
+    mine = manifest(tmp_path / "mine.yaml", options={"step": 2})
+    options = IngestOptions(dataset=str(mine), root=clips, out=tmp_path / "s.zarr", crop_size=32, shard=4, workers=2)
+    report = ingest(options)
+    assert report.counts == {"total": 8, "kept": 5, "dropped": 3, "no_box": 3}
+    assert sorted(Clips.asked) == [("a.txt", [0, 2, 4]), ("b.txt", [0]), ("b.txt", [2])], (
+        "a file is one thread's, in order"
+    )
+    store = open_store(report.store)
+    assert [name for name, _ in store.rows] == ["a_000.jpg", "a_002.jpg", "a_004.jpg", "b_000.jpg", "b_002.jpg"]
+    assert list(store.head["inputs"]) == ["clips/a.txt", "clips/b.txt", "clips/c.txt"]
+    assert store.array("present")[:].tolist() == [True, True, False, True, True]
+    assert store.array("image_size")[:].tolist() == [[40, 32], [40, 32], [0, 0], [40, 32], [40, 32]]
+    assert abs(int(store.array("image")[1][16, 16, 0]) - 20) < 3
+
+
+def test_a_split_says_by_whom_and_how_it_is_read(clips: Path, tmp_path: Path) -> None:
+    plain = load_manifest(manifest(tmp_path / "a.yaml"))
+    other = load_manifest(manifest(tmp_path / "b.yaml", options={"step": 2}))
+    assert select(Raw(clips, plain, "train")).kept == 8 and select(Raw(clips, other, "train")).kept == 5
+    assert plain.rules_digest("train") != other.rules_digest("train")
+    wrong = load_manifest(manifest(tmp_path / "c.yaml", options={"stride": 2}))
+    with pytest.raises(ConfigError, match="stride"):
+        Raw(clips, wrong, "train").require()
+    strange = load_manifest(manifest(tmp_path / "d.yaml", reader="clops"))
+    with pytest.raises(ConfigError, match=r"'clops'[^\0]*clips, coco"):
+        Raw(clips, strange, "train").require()
+
+
+def test_files_of_a_role_are_sorted_and_never_none(clips: Path, tmp_path: Path) -> None:
+    raw = Raw(clips, load_manifest(manifest(tmp_path / "a.yaml")), "train")
+    assert [path.name for path in raw.files("clips")] == ["a.txt", "b.txt", "c.txt"]
+    with pytest.raises(ConfigError, match="names no files for 'masks'"):
+        raw.files("masks")
+    with pytest.raises(ConfigError, match="3 files are clips"):
+        raw.file("clips")
+    none = load_manifest(manifest(tmp_path / "b.yaml", files={"clips": "clips/*.csv", "images": "."}))
+    for ask in (Raw.require, lambda raw: raw.files("clips")):
+        with pytest.raises(RawDataMissing, match=r"clips/\*\.csv"):
+            ask(Raw(clips, none, "train"))
+
+
+def test_a_name_with_brackets_is_a_name(clips: Path, tmp_path: Path) -> None:
+    (clips / "clips" / "a[1].txt").write_text("1")
+    mine = load_manifest(manifest(tmp_path / "a.yaml", files={"clips": "clips/a[1].txt", "images": "."}))
+    assert [path.name for path in Raw(clips, mine, "train").files("clips")] == ["a[1].txt"]
+
+
+@pytest.mark.parametrize("pattern", ["../*.txt", "clips/../../x/*.txt"])
+def test_a_pattern_stays_below_the_root(pattern: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--root"):
+        load_manifest(manifest(tmp_path / "a.yaml", files={"clips": pattern, "images": "."}))
+
+
+def test_keys_of_manifests_before_are_the_two_roles(coco: ModuleType, tmp_path: Path) -> None:
+    coco.small_set(tmp_path, pictures=2, persons=1)
+    now = load_manifest("coco")
+    content = now.model_dump(mode="json")
+    before = {
+        "annotations": "annotations//person_keypoints_train2014.json",
+        "pictures": "./train2014/",
+        "held_out": True,
+    }
+    old = Manifest.model_validate(content | {"splits": {"train": before}})
+    assert old.splits["train"].files == now.splits["train"].files and old.splits["train"].held_out
+    assert old.rules_digest("train") == now.rules_digest("train")
+    assert select(Raw(tmp_path, old, "train")).kept == 2
+    for wrong in (before | {"files": {"annotations": "a", "images": "b"}}, {"pictures": "a"}, {"annotations": "a"}):
+        with pytest.raises(ConfigError, match=r"splits\.train"):
+            Manifest.parse(content | {"splits": {"train": wrong}}, "mine")

@@ -15,9 +15,8 @@ from pymaf_data.config import StrictModel
 from pymaf_data.digest import digest_arrays, digest_json
 from pymaf_data.errors import AssetMissing, StoreIncomplete, UsageError
 from pymaf_data.fits.persons import Persons
-from pymaf_data.fits.proof import prove_join
+from pymaf_data.fits.proof import Tolerance, prove_join
 from pymaf_data.fits.reprojection import Measures, measure, seen_joints
-from pymaf_data.fits.request import FitRequest
 from pymaf_data.fits.source import Source
 from pymaf_data.fits.table import REASONS, Fits, fit_specs, reason
 from pymaf_data.geometry.frames import FRAMES
@@ -48,10 +47,9 @@ def find_body(source: Source, assets: Path | None) -> BodyModel | None:
 class SourceWriter:
     """Writes ``fits/<name>`` of a store, whose lock for that stage is held."""
 
-    def __init__(self, store: Store, request: FitRequest, source: Source, body: BodyModel | None) -> None:
+    def __init__(self, store: Store, name: str, source: Source, body: BodyModel | None) -> None:
         self.store, self.source, self.body = store, source, body
-        self.stage = f"fits/{request.name}"
-        self.origin = str(request.path or request.format)
+        self.stage = f"fits/{name}"
         ingest = store.current("ingest")
         if not ingest.complete:
             raise StoreIncomplete(
@@ -70,8 +68,9 @@ class SourceWriter:
 
     def write(self, progress: Progress | None) -> int:
         """Write the shards that are missing; returns how many."""
-        if not self._complete():
-            self._prove_all()  # before anything is written: a refused source must not stay as an unfinished stage
+        tolerance = self.source.tolerance
+        # Before anything is written: a refused source must not stay as an unfinished stage.
+        joined = self._joined(tolerance) if tolerance is not None and not self._complete() else {}
         writer = self.store.stage(self.stage, self.generation, fit_specs(self.store.shard), self._attributes())
         missing = writer.missing()
         total = sum(writer.rows(k).stop - writer.rows(k).start for k in missing)
@@ -84,7 +83,7 @@ class SourceWriter:
                 if progress:
                     progress(before + count, total, self.stage)
 
-            fits, measures = self._fitted(persons, tell)
+            fits, measures = joined.pop(shard) if joined else self._fitted(persons, tell)
             inputs = digest_arrays(*(np.asarray(value) for value in vars(persons).values() if value.dtype.kind != "U"))
             writer.write_shard(shard, _rows(fits, measures), inputs)
             done += len(persons)
@@ -100,7 +99,7 @@ class SourceWriter:
             "body_digest": body.digest if body else "",
             "proved": body is not None,
             "source": source.identity(),
-            "native_kind": source.native_kind,
+            "native_kind": source.camera,
             "frames": list(FRAMES),
             "reasons": list(REASONS),
             "licences": source.licences,
@@ -110,30 +109,39 @@ class SourceWriter:
         key = (self.stage, self.generation)
         return any((info.stage, info.generation) == key and info.complete for info in self.store.stages())
 
-    def _prove_all(self) -> None:
-        """Refuse a source that belongs to other persons."""
-        if self.body is None or self.source.tolerance is None:
-            return
+    def _joined(self, tolerance: Tolerance) -> dict[int, tuple[Fits, Measures]]:
+        """Every shard's fits: joined, posed and proved once, for all persons together.
+
+        Raises:
+            FitError: the source belongs to other persons.
+        """
         persons = Persons.of(self.store)
         fits = self.source.fits(persons, self.body)
+        spans = [slice(first, first + self.store.shard) for first in range(0, len(persons), self.store.shard)]
+        # Shard by shard, so that a batch of posed bodies, and with it the last bit, is the same in every run.
+        made = [self._measured(fits[span], persons[span]) for span in spans]
         joined = np.flatnonzero(fits.valid)
-        values = measure(self.body, fits, persons, self._orthographic).reprojection[joined]
-        prove_join(self.origin, persons[joined], values, self.source.tolerance)
+        reprojection = np.concatenate([measures.reprojection for _, measures in made])[joined]
+        far = np.zeros(len(fits), bool)
+        far[joined] = prove_join(self.source.origin, persons[joined], reprojection, tolerance)
+        return {k: _without_far(*made[k], far[span]) for k, span in enumerate(spans)}
 
     def _fitted(self, persons: Persons, tell: Callable[[int], None]) -> tuple[Fits, Measures]:
-        fits = self.source.fits(persons, self.body, tell)
+        fits, measures = self._measured(self.source.fits(persons, self.body, tell), persons)
+        limit = self.source.worst_reprojection
+        far = seen_joints(persons).any(1) & (measures.reprojection > (np.inf if limit is None else limit))
+        return _without_far(fits, measures, far)
+
+    def _measured(self, fits: Fits, persons: Persons) -> tuple[Fits, Measures]:
         if self.body is None:
             return fits, Measures.unknown(len(fits))
-        measures = measure(self.body, fits, persons, self._orthographic)
-        fits = fits.without(~measures.solvable, "camera not solvable")
-        limit = self.source.worst_reprojection
-        if limit is not None:
-            fits = fits.without(seen_joints(persons).any(1) & (measures.reprojection > limit), "reprojection too large")
-        return fits, measures.only(fits.valid)
+        measures = measure(self.body, fits, persons, self.source.camera)
+        return fits.without(~measures.solvable, "camera not solvable"), measures
 
-    @property
-    def _orthographic(self) -> bool:
-        return self.source.native_kind == "orthographic"
+
+def _without_far(fits: Fits, measures: Measures, far: np.ndarray) -> tuple[Fits, Measures]:
+    fits = fits.without(far, "reprojection too large")
+    return fits, measures.only(fits.valid)
 
 
 def _rows(fits: Fits, measures: Measures) -> dict[str, np.ndarray]:

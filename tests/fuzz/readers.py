@@ -163,10 +163,14 @@ def _write_truth(folder: Path) -> Iterator[Path]:
     yield folder / "truth.npz"
 
 
-def _read_truth(folder: Path) -> Any:
-    from pymaf_data.fits.truth import TruthSource
+def _read_fits(text: str) -> Callable[[Path], Any]:
+    def read(folder: Path) -> Any:
+        from pymaf_data.fits.joined import read_fits
+        from pymaf_data.fits.request import FitRequest
 
-    return TruthSource(folder / "truth.npz").identity()
+        return read_fits(FitRequest.of(text.format(folder)))
+
+    return read
 
 
 def _write_run(folder: Path) -> Iterator[Path]:
@@ -311,7 +315,7 @@ READERS: dict[str, Reader] = {
     "npy and npz": Reader(_write_arrays, _read_arrays),
     "atlas .mat": Reader(_write_atlas, _read_atlas),
     "mat": Reader(_write_mat, _read_mat),
-    "truth": Reader(_write_truth, _read_truth),
+    "truth": Reader(_write_truth, _read_fits("truth:{}/truth.npz")),
     "run": Reader(_write_run, _read_run),
     "checkpoint": Reader(_write_checkpoint, _read_checkpoint),
     "annotations": Reader(_write_annotations, _read_annotations),

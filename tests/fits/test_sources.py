@@ -42,7 +42,7 @@ def test_requests(text: str, name: str, format_: str, path: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "truth", "keypoints:x", "eft:x.json", "spin:x.npz", "reader:x", "A=keypoints", "=keypoints", "truth:"]
+    "text", ["", "truth", "keypoints:x", "eft", "spin:x.npz", "reader:x", "A=keypoints", "=keypoints", "truth:"]
 )
 def test_requests_that_mean_nothing(text: str) -> None:
     with pytest.raises(UsageError):

@@ -163,6 +163,15 @@ def _write_truth(folder: Path) -> Iterator[Path]:
     yield folder / "truth.npz"
 
 
+def _write_eft(folder: Path) -> Iterator[Path]:
+    eft, eye = factory("eft"), np.eye(3)
+    K = np.array([[800.0, 0, 320], [0, 800, 240], [0, 0, 1]])
+    place = np.array([0.1, 0.2, 4.0])
+    keys = {"imageName": "a.jpg", "annotId": 7}
+    one = eft.entry(np.array([330.0, 260, 200]), np.zeros(72), np.zeros(10), eye + place, place, np.zeros(3), K, **keys)
+    yield eft.write_eft(folder / "eft.json", [one] * 3)
+
+
 def _read_fits(text: str) -> Callable[[Path], Any]:
     def read(folder: Path) -> Any:
         from pymaf_data.fits.joined import read_fits
@@ -316,6 +325,7 @@ READERS: dict[str, Reader] = {
     "atlas .mat": Reader(_write_atlas, _read_atlas),
     "mat": Reader(_write_mat, _read_mat),
     "truth": Reader(_write_truth, _read_fits("truth:{}/truth.npz")),
+    "EFT": Reader(_write_eft, _read_fits("eft:{}/eft.json")),
     "run": Reader(_write_run, _read_run),
     "checkpoint": Reader(_write_checkpoint, _read_checkpoint),
     "annotations": Reader(_write_annotations, _read_annotations),

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pymaf_data.fits.readers import formats
-from pymaf_data.fits.request import FitRequest
+from pymaf_data.fits.request import FitRequest, describe_formats
 
 if TYPE_CHECKING:
     from pymaf_data.fits.choice import Rule, choose
@@ -47,6 +47,7 @@ __all__ = [
     "Rule",
     "Source",
     "choose",
+    "describe_formats",
     "formats",
     "measure",
     "open_sources",

@@ -38,7 +38,7 @@ class FitRequest(StrictModel):
         if match is None or match["format"] not in known:
             raise UsageError(
                 f"{text!r} names no source of fits",
-                expected=f"[NAME=]FORMAT[:PATH] with a FORMAT among {', '.join(known)}, NAME in lower case",
+                expected=f"[NAME=]FORMAT[:PATH[:COMPANION]] with a FORMAT among {', '.join(known)}, NAME in lower case",
                 action="give for example --fits keypoints, or --fits truth:RAW/truth/train.npz.",
             )
         form, path = _form(match["format"]), match["path"]
@@ -53,9 +53,23 @@ class FitRequest(StrictModel):
         return cls(name=match["name"] or match["format"], format=match["format"], **files)
 
 
+def describe_formats() -> list[dict[str, str]]:
+    """Every format: how it is asked for, its file and companion, the licence of published files, where they are had."""
+    made = {
+        "file": "",
+        "companion": "",
+        "licence": "as the data set's annotations",
+        "get": "made from a store's keypoints",
+    }
+    files = {name: vars(find_reader(name)) for name in formats()}
+    return [
+        {"format": name, "request": ":".join(_form(name))} | {key: str(about[key]) for key in made}
+        for name, about in {MADE_HERE: made, **files}.items()
+    ]
+
+
 def _form(name: str) -> list[str]:
     """What a request of a format consists of."""
     if name == MADE_HERE:
         return [name]
-    companion = find_reader(name).companion
-    return [name, "PATH", f"COMPANION ({companion})"] if companion else [name, "PATH"]
+    return [name, "PATH", "COMPANION"] if find_reader(name).companion else [name, "PATH"]

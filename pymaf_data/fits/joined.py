@@ -44,7 +44,7 @@ def read_fits(request: FitRequest) -> tuple[FitTable, dict[str, Any]]:
     reader = find_reader(request.format)
     paths = {"sha256": request.path, "companion": request.companion}
     given = {key: path for key, path in paths.items() if path is not None}
-    action = f"{reader.get}." if reader.get else ""
+    action = f"name such a file; {reader.get}."
     for path in given.values():
         if not path.exists():
             raise FitError(f"{path} is not there", expected=reader.file, action=action)

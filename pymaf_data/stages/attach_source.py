@@ -70,7 +70,7 @@ class SourceWriter:
         """Write the shards that are missing; returns how many."""
         tolerance = self.source.tolerance
         # Before anything is written: a refused source must not stay as an unfinished stage.
-        joined = self._joined(tolerance) if tolerance is not None and not self._complete() else {}
+        joined = self._joined(tolerance, progress) if tolerance is not None and not self._complete() else {}
         writer = self.store.stage(self.stage, self.generation, fit_specs(self.store.shard), self._attributes())
         missing = writer.missing()
         total = sum(writer.rows(k).stop - writer.rows(k).start for k in missing)
@@ -109,7 +109,7 @@ class SourceWriter:
         key = (self.stage, self.generation)
         return any((info.stage, info.generation) == key and info.complete for info in self.store.stages())
 
-    def _joined(self, tolerance: Tolerance) -> dict[int, tuple[Fits, Measures]]:
+    def _joined(self, tolerance: Tolerance, progress: Progress | None) -> dict[int, tuple[Fits, Measures]]:
         """Every shard's fits: joined, posed and proved once, for all persons together.
 
         Raises:
@@ -119,7 +119,11 @@ class SourceWriter:
         fits = self.source.fits(persons, self.body)
         spans = [slice(first, first + self.store.shard) for first in range(0, len(persons), self.store.shard)]
         # Shard by shard, so that a batch of posed bodies, and with it the last bit, is the same in every run.
-        made = [self._measured(fits[span], persons[span]) for span in spans]
+        made = []
+        for span in spans:
+            made.append(self._measured(fits[span], persons[span]))
+            if progress:
+                progress(min(span.stop, len(persons)), len(persons), f"{self.stage}: proof")
         joined = np.flatnonzero(fits.valid)
         reprojection = np.concatenate([measures.reprojection for _, measures in made])[joined]
         far = np.zeros(len(fits), bool)

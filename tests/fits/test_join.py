@@ -132,6 +132,8 @@ def test_cameras_are_meant_from_the_images_centre_where_the_file_says_so(known: 
         {"frame": np.full(24, 2)},
         {"frame": np.zeros(3, int)},
         {"body": np.array(["free"])},
+        {"body": np.full(24, "../free")},
+        {"keys": ByAnnotation(np.array(["7"] * 24))},
         {"pose": np.full((24, 72), "a")},
     ],
 )

@@ -19,8 +19,7 @@ GROUP = "pymaf_data.fits"
 
 def formats() -> list[str]:
     """Names of the formats, sorted."""
-    own = {module.name for module in iter_modules(__path__)} - {"reader"}
-    return sorted(own | {entry.name for entry in entry_points(group=GROUP)})
+    return sorted({*_own(), *entry_points(group=GROUP).names})
 
 
 def find_reader(name: str) -> FitReader:
@@ -29,8 +28,12 @@ def find_reader(name: str) -> FitReader:
     Raises:
         KeyError: there is no such format.
     """
-    if name in {module.name for module in iter_modules(__path__)} - {"reader"}:
+    if name in _own():
         own: FitReader = import_module(f"{__name__}.{name}").READER
         return own
     registered: FitReader = entry_points(group=GROUP)[name].load()
     return registered
+
+
+def _own() -> set[str]:
+    return {module.name for module in iter_modules(__path__)} - {"reader"}

@@ -39,7 +39,7 @@ def _packed(entry: dict[str, Any]) -> Any:
         sound = [part.size for part in parts] == [*_SIZES.values()] and (np.abs(numbers) < 1e9).all()
     except (TypeError, ValueError, OverflowError):
         sound = False
-    kind = str(entry.get("smpltype"))
+    kind = str(entry.get("smpltype", "smpl"))
     blank = np.full(sum(_SIZES.values()), np.nan)
     return numbers if sound else blank, str(entry.get("imageName")), entry.get("annotId"), _BODIES.get(kind, kind)
 

@@ -6,6 +6,7 @@ once for all formats: :mod:`pymaf_data.fits.join`, :mod:`pymaf_data.fits.proof`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from pymaf_data.fits.proof import Tolerance
 from pymaf_data.geometry.frames import FRAMES
 from pymaf_data.untrusted.npz import read_npz
 
-POSE, BETAS = 72, 10
+_BODY = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}")
 
 
 @dataclass(frozen=True)
@@ -114,16 +115,21 @@ class FitTable:
 
     def __post_init__(self) -> None:
         arrays = {"pose": self.pose, "betas": self.betas, "frame": self.frame}
-        shapes: dict[str, tuple[int, ...]] = {"pose": (POSE,), "betas": (BETAS,), "frame": ()}
+        shapes: dict[str, tuple[int, ...]] = {"pose": (72,), "betas": (10,), "frame": ()}
         if self.camera is not None:
             arrays["camera"], shapes["camera"] = self.camera, (3, 4)
         if isinstance(self.keys, ByImage):
             arrays["centres"], shapes["centres"] = self.keys.centres, (2,)
+        else:
+            arrays["ids"], shapes["ids"] = self.keys.ids, ()
         require_numbers(arrays, shapes, len(self))
-        if self.frame.max(initial=0) >= len(FRAMES) or self.body.shape != (len(self),):
+        if self.body.shape != (len(self),) or not np.isin(self.frame, range(len(FRAMES))).all():
             raise RawDataCorrupt(
-                f"frames to {self.frame.max(initial=0)}, {self.body.shape} bodies", expected="one a row"
+                f"{self.body.shape} bodies, frames {np.unique(self.frame)}", expected="one for each row"
             )
+        unfit = [body for body in np.unique(self.body).tolist() if not _BODY.fullmatch(str(body))]
+        if unfit:
+            raise RawDataCorrupt(f"fits of a body {str(unfit[0])[:40]!r}", expected="a name such as smpl-neutral")
 
     def __len__(self) -> int:
         return len(self.keys)

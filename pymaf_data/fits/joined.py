@@ -9,6 +9,7 @@ from pymaf_data.digest import digest_file
 from pymaf_data.errors import FitError, RawDataCorrupt
 from pymaf_data.fits.join import join
 from pymaf_data.fits.persons import Persons
+from pymaf_data.fits.proof import Tolerance
 from pymaf_data.fits.readers import find_reader
 from pymaf_data.fits.readers.reader import FitTable
 from pymaf_data.fits.request import FitRequest
@@ -23,7 +24,8 @@ class JoinedSource:
 
     def __init__(self, request: FitRequest, table: FitTable, identity: dict[str, Any], body: str) -> None:
         self.origin, self.table, self.body, self._identity = str(request.path), table, body, identity
-        self.format, self.camera, self.tolerance = request.format, table.kind, table.tolerance
+        self.format, self.camera = request.format, table.kind
+        self.tolerance: Tolerance | None = table.tolerance
         self.body_fingerprint, self.licences = table.body_fingerprint, dict(table.licences)
 
     def identity(self) -> dict[str, Any]:

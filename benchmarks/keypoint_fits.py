@@ -20,10 +20,11 @@ from _measure import machine, write
 
 from pymaf_data.body import BodyModel, load_body
 from pymaf_data.fits.fitter import KeypointFitter, KeypointOptions, worst_violation
+from pymaf_data.fits.join import join
 from pymaf_data.fits.persons import Persons
+from pymaf_data.fits.readers import find_reader
 from pymaf_data.fits.reprojection import joints49, measure
 from pymaf_data.fits.table import Fits
-from pymaf_data.fits.truth import TruthSource
 from pymaf_data.geometry.joints import COCO17, J14, J49
 from pymaf_data.metrics import pa_mpjpe
 from pymaf_data.stages.ingest import IngestOptions, ingest
@@ -94,7 +95,8 @@ def prepare(raw: Path, persons: int, seed: int, work: Path) -> tuple[Persons, Fi
         write_sample(SampleOptions(out=raw, persons=persons, seed=seed))
     report = ingest(IngestOptions(dataset="sample", root=raw, out=work / "sample-train.zarr"))
     found = Persons.of(open_store(report.store))
-    return found, TruthSource(raw / "truth" / "train.npz").fits(found, None)
+    path = raw / "truth" / "train.npz"
+    return found, join(find_reader("truth").read(path, None), found, str(path))
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from pymaf_data import __version__
 from pymaf_data.cli.attach_fits import command as attach_fits
 from pymaf_data.cli.datasets import command as datasets
 from pymaf_data.cli.doctor import command as doctor
+from pymaf_data.cli.fits import command as fits
 from pymaf_data.cli.gc import command as gc
 from pymaf_data.cli.ingest import command as ingest
 from pymaf_data.cli.inspect import command as inspect
@@ -89,6 +90,7 @@ app.command("report")(report)
 app.command("inspect")(inspect)
 app.command("verify")(verify)
 app.command("gc")(gc)
+app.command("fits")(fits)
 app.command("doctor")(doctor)
 
 

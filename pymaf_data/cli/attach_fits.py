@@ -23,8 +23,8 @@ def command(
         list[str] | None,
         typer.Option(
             "--fits",
-            help="A source, [NAME=]FORMAT[:PATH]: keypoints fits the body here; truth:PATH takes a sample's truth. "
-            "May be given several times. Without it, only the choice is made again.",
+            help="A source, [NAME=]FORMAT[:PATH[:COMPANION]]: keypoints fits the body here; `pymaf-data fits` lists "
+            "the formats of files. May be given several times. Without it, only the choice is made again.",
         ),
     ] = None,
     prefer: Annotated[

@@ -1,23 +1,24 @@
 """Pseudo-SMPL fits: read or made, proved on their persons, measured, chosen among.
 
-    source = open_source(FitRequest.of("keypoints"), KeypointOptions())
+    source = open_sources(FitRequest.of("keypoints"), KeypointOptions())["keypoints"]
     fits = source.fits(persons, load_body(source.body))
     measures = measure(body, fits, persons)
 
-Sources: ``truth`` (a generated sample's) and ``keypoints`` (made here; see :mod:`pymaf_data.fits.fitter`). The stage
-``attach_fits`` writes them.
+Sources: ``keypoints`` (made here; see :mod:`pymaf_data.fits.fitter`) and files of others, one module of
+:mod:`pymaf_data.fits.readers` for each format. The stage ``attach_fits`` writes them.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pymaf_data.fits.request import FORMATS, FitRequest
+from pymaf_data.fits.readers import formats
+from pymaf_data.fits.request import FitRequest, describe_formats
 
 if TYPE_CHECKING:
     from pymaf_data.fits.choice import Rule, choose
     from pymaf_data.fits.fitter import KeypointFitter, KeypointOptions
-    from pymaf_data.fits.opening import open_source
+    from pymaf_data.fits.opening import open_sources
     from pymaf_data.fits.persons import Persons
     from pymaf_data.fits.reprojection import Measures, measure
     from pymaf_data.fits.source import Source
@@ -33,11 +34,10 @@ _LAZY = {
     "Source": "source",
     "choose": "choice",
     "measure": "reprojection",
-    "open_source": "opening",
+    "open_sources": "opening",
 }
 
 __all__ = [
-    "FORMATS",
     "FitRequest",
     "Fits",
     "KeypointFitter",
@@ -47,8 +47,10 @@ __all__ = [
     "Rule",
     "Source",
     "choose",
+    "describe_formats",
+    "formats",
     "measure",
-    "open_source",
+    "open_sources",
 ]
 
 

@@ -15,14 +15,11 @@ from numpy.typing import NDArray
 
 from pymaf_data.errors import FitError, StoreIncomplete
 from pymaf_data.fits.choice import NONE
-from pymaf_data.fits.table import frame_without_column
+from pymaf_data.fits.table import CAMERAS, frame_without_column
 from pymaf_data.geometry.affines import Floats, compose, invert, view_affine
 from pymaf_data.geometry.cameras import Camera, weak_to_camera
 from pymaf_data.geometry.frames import FRAMES
 from pymaf_data.storage import Array, StageInfo, Store
-
-NATIVE_KINDS = ("perspective", "orthographic", "none")
-"""What a source's native cameras may be; with "none" a fit is seen by its derived π."""
 
 Indices = NDArray[np.int64]
 
@@ -32,7 +29,7 @@ class ChosenFits:
     """The chosen fit of each of K rows (NumPy); zeros where a row has none.
 
     Attributes:
-        source: (K,) index into :attr:`ChosenReader.names`, −1 where the row has no usable fit.
+        source: (K,) index into :attr:`ChosenReader.names`, −1 where the row has no valid fit.
         pose: (K, 72) axis-angle radians, seen from ``frame``.
         betas: (K, 10).
         frame: (K,) index into :data:`~pymaf_data.geometry.frames.FRAMES`.
@@ -62,7 +59,7 @@ class ChosenFits:
         """The cameras of K rows with fits: the native ones, else those of π.
 
         Args:
-            kind: of the rows' source, one of :data:`NATIVE_KINDS`.
+            kind: of the rows' source, one of :data:`~pymaf_data.fits.table.CAMERAS`.
             box: (K, 3) the persons' boxes, in which π is meant.
             plane: (2, 3) or (K, 2, 3) original pixels → the pixels that the cameras shall see.
         """
@@ -109,24 +106,24 @@ class ChosenReader:
         """Names of the bodies that the sources' fits belong to, sorted."""
         return sorted({str(self.source(index).attributes["body"]) for index in range(len(self.names))})
 
-    def native_kind(self, index: int) -> str:
-        """The kind of a source's native cameras, one of :data:`NATIVE_KINDS`.
+    def camera(self, index: int) -> str:
+        """What a source's native cameras are, one of :data:`~pymaf_data.fits.table.CAMERAS`.
 
         Raises:
             FitError: it is none of them.
         """
         info = self.source(index)
         kind = str(info.attributes["native_kind"])
-        if kind not in NATIVE_KINDS:
+        if kind not in CAMERAS:
             raise FitError(
                 f"{info.stage} of {self._store.path} has native cameras of kind {kind!r}",
-                expected=", ".join(NATIVE_KINDS),
+                expected=", ".join(CAMERAS),
                 action="attach the fits again with this version of pymaf-data.",
             )
         return kind
 
     def sources_of(self, rows: Indices, allow_partial: bool = False) -> Indices:
-        """(K,) the source that each row was given, −1: none. Whether its fit is usable, only :meth:`read` tells.
+        """(K,) the source that each row was given, −1: none. Whether its fit is valid, only :meth:`read` tells.
 
         Raises:
             StoreIncomplete: see :meth:`read`.
@@ -161,12 +158,12 @@ class ChosenReader:
             info, mine = self.source(index), np.flatnonzero(source == index)
             mine = mine[self._wanted(info, rows[mine], allow_partial)]
             found = {name: self._values(info, name, rows[mine]) for name in _VALUES}
-            usable = self._array(info, "valid").rows(rows[mine]).astype(bool)
+            valid = self._array(info, "valid").rows(rows[mine]).astype(bool)
             for values in found.values():
-                usable &= np.isfinite(values.reshape(len(mine), -1)).all(axis=1)
-            fits.source[mine[usable]] = index
+                valid &= np.isfinite(values.reshape(len(mine), -1)).all(axis=1)
+            fits.source[mine[valid]] = index
             for name, values in found.items():
-                getattr(fits, name)[mine[usable]] = values[usable]
+                getattr(fits, name)[mine[valid]] = values[valid]
         return fits
 
     def errors(self, rows: Indices, fits: ChosenFits) -> NDArray[np.float32]:

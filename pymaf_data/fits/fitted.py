@@ -10,6 +10,7 @@ from pymaf_data.errors import FitError
 from pymaf_data.fits.fitter import KeypointFitter, KeypointOptions
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.proof import Tolerance
+from pymaf_data.fits.request import MADE_HERE
 from pymaf_data.fits.source import Progress
 from pymaf_data.fits.table import Fits
 
@@ -20,8 +21,8 @@ _METHOD = 1
 class KeypointSource:
     """See :mod:`pymaf_data.fits.fitter`."""
 
-    format = "keypoints"
-    native_kind = "perspective"
+    format = origin = MADE_HERE
+    camera = "perspective"
     tolerance: Tolerance | None = None
 
     def __init__(self, options: KeypointOptions) -> None:

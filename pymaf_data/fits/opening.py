@@ -1,24 +1,27 @@
-"""Open the source that a request names."""
+"""Open the sources that a request names."""
 
 from __future__ import annotations
 
-from pymaf_data.errors import UsageError
+import numpy as np
+
 from pymaf_data.fits.fitted import KeypointSource
 from pymaf_data.fits.fitter import KeypointOptions
-from pymaf_data.fits.request import FitRequest
+from pymaf_data.fits.joined import JoinedSource, read_fits
+from pymaf_data.fits.request import MADE_HERE, FitRequest
 from pymaf_data.fits.source import Source
-from pymaf_data.fits.truth import TruthSource
 
 
-def open_source(request: FitRequest, keypoints: KeypointOptions) -> Source:
-    """The source of a request.
+def open_sources(request: FitRequest, keypoints: KeypointOptions) -> dict[str, Source]:
+    """The sources of a request, by their names in a store: one for each body, NAME.BODY where a file has several.
 
     Raises:
-        UsageError: a format that needs a path has none.
         FitError: its file cannot be read.
     """
-    if request.format == "keypoints":
-        return KeypointSource(keypoints)
-    if request.path is None:
-        raise UsageError(f"{request.format} without a path", expected=f"{request.format}:PATH", action="name the file.")
-    return TruthSource(request.path)
+    if request.format == MADE_HERE:
+        return {request.name: KeypointSource(keypoints)}
+    table, identity = read_fits(request)
+    bodies = np.unique(table.body).tolist()
+    return {
+        f"{request.name}.{body}" if len(bodies) > 1 else request.name: JoinedSource(request, table, identity, body)
+        for body in bodies
+    }

@@ -45,14 +45,8 @@ def prove_join(origin: str, persons: Persons, reprojection: np.ndarray, toleranc
         (N,) bool: who is not proved.
 
     Raises:
-        FitError: nobody was found, or too many do not reproject.
+        FitError: too many do not reproject.
     """
-    if not len(persons):
-        raise FitError(
-            f"{origin} holds none of the persons of this store",
-            expected="fits whose annotation ids are the store's",
-            action="give the file of this data set and split.",
-        )
     allowed = tolerance.view + tolerance.image * view_pixels(persons.box[:, 2])
     failed = np.isfinite(reprojection) & (reprojection > allowed)
     if failed.sum() > tolerance.share * len(persons):

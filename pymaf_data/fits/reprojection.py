@@ -12,9 +12,9 @@ from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.table import Fits
 from pymaf_data.geometry.affines import VIEW_SIZE, view_affine
 from pymaf_data.geometry.affines import apply as apply_affine
-from pymaf_data.geometry.cameras import Camera
+from pymaf_data.geometry.cameras import Camera, weak_to_camera
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
-from pymaf_data.geometry.weak_fit import fit_weak_camera
+from pymaf_data.geometry.weak_fit import WeakFit, fit_weak_camera
 
 _BATCH = 64
 
@@ -24,7 +24,7 @@ class Measures:
     """Of N fits; rows without a fit hold 0 and, for the two errors, infinity.
 
     Attributes:
-        weak_camera: (N, 3) π by least squares on the joints that the native camera projects.
+        weak_camera: (N, 3) π by least squares on the joints that the native camera projects, else on the keypoints.
         weak_residual: (N,) its root mean square error.
         reprojection: (N,) mean distance of projected joints to the keypoints labelled as seen (to all labelled ones
             where none is). Infinite where nothing is labelled.
@@ -54,21 +54,33 @@ class Measures:
 
 
 @torch.no_grad()
-def measure(body: BodyModel, fits: Fits, persons: Persons, orthographic: bool = False) -> Measures:
-    """Measure N fits of ``body`` on their persons."""
+def measure(body: BodyModel, fits: Fits, persons: Persons, camera: str = "perspective") -> Measures:
+    """Measure N fits of ``body`` on their persons; ``camera`` is one of :data:`~pymaf_data.fits.table.CAMERAS`."""
     out = Measures.unknown(len(fits))
     rows = np.flatnonzero(fits.valid)
     for first in range(0, len(rows), _BATCH):
         batch = rows[first : first + _BATCH]
         joints = joints49(body, fits, batch)
-        view = torch.from_numpy(view_affine(persons.box[batch]))
-        camera = Camera(torch.from_numpy(fits.native[batch]), orthographic).warped(view)
-        projected = camera.project(joints)
-        weak = fit_weak_camera(joints, projected, torch.ones_like(projected[..., 0]))
+        view = view_affine(persons.box[batch])
+        if camera == "none":
+            weak = _by_keypoints(joints, persons[batch], view)
+            projected = weak_to_camera(weak.pi).project(joints)
+        else:
+            native = Camera(torch.from_numpy(fits.native[batch]), camera == "orthographic")
+            projected = native.warped(torch.from_numpy(view)).project(joints)
+            weak = fit_weak_camera(joints, projected, torch.ones_like(projected[..., 0]))
         out.weak_camera[batch], out.weak_residual[batch] = weak.pi.numpy(), weak.residual.numpy()
         out.solvable[batch] = weak.valid.numpy()
-        out.reprojection[batch] = _reprojection(projected.numpy(), persons[batch], view.numpy())
+        distance = _reprojection(projected.numpy(), persons[batch], view)
+        out.reprojection[batch] = np.where(out.solvable[batch], distance, np.inf) if camera == "none" else distance
     return out
+
+
+def _by_keypoints(joints: torch.Tensor, persons: Persons, view: np.ndarray) -> WeakFit:
+    """π of fits without a camera: what brings their joints closest to the person's keypoints."""
+    target = apply_affine(view, persons.keypoints[..., :2].astype(np.float64))
+    weights = np.where(seen_joints(persons), persons.keypoints[..., 2], 0.0).astype(np.float64)
+    return fit_weak_camera(joints, torch.from_numpy(target), torch.from_numpy(weights))
 
 
 def joints49(body: BodyModel, fits: Fits, rows: np.ndarray) -> torch.Tensor:

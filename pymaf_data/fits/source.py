@@ -1,4 +1,4 @@
-"""What every source of fits offers. A reader of another format is one class like those in ``truth`` and ``fitted``."""
+"""What every source of fits offers: those made here (``fitted``) and those of published files (``joined``)."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ class Source(Protocol):
 
     Attributes:
         format: how they come ("truth", "keypoints").
+        origin: what to call them in messages.
         body: the body they belong to ("free").
         body_fingerprint: topology of that body as the source states it, "" where it does not.
-        native_kind: "perspective", "orthographic" or "none".
+        camera: of the fits: "perspective", "orthographic" or "none".
         licences: what came in with them → licence.
         tolerance: how closely joined fits must reproject, ``None`` where nothing is joined.
         worst_reprojection: mean view pixels above which one fit is not valid, ``None`` for no such limit.
     """
 
     format: str
+    origin: str
     body: str
     body_fingerprint: str
-    native_kind: str
+    camera: str
     licences: dict[str, str]
     tolerance: Tolerance | None
     worst_reprojection: float | None
@@ -39,5 +41,8 @@ class Source(Protocol):
         ...
 
     def fits(self, persons: Persons, body: BodyModel | None, progress: Progress | None = None) -> Fits:
-        """Fits of these persons. ``body`` is ``None`` where it is not there; sources that need it refuse."""
+        """Fits of these persons, who are all of a store where fits are joined (``tolerance``).
+
+        ``body`` is ``None`` where it is not there; sources that need it refuse.
+        """
         ...

@@ -33,9 +33,13 @@ def reason(name: str) -> int:
     return REASONS.index(name)
 
 
-def frame_without_column(native_kind: str) -> int:
+CAMERAS = ("perspective", "orthographic", "none")
+"""What the cameras of a source may be (the attribute ``native_kind``); with "none" a fit is seen by its derived π."""
+
+
+def frame_without_column(camera: str) -> int:
     """The frame of fits of a format before 1.2, which had no such column: what their kind of camera implies."""
-    return CAMERA if native_kind == "perspective" else VIEW
+    return CAMERA if camera == "perspective" else VIEW
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,9 @@ class Fits:
 
     def __len__(self) -> int:
         return len(self.reason)
+
+    def __getitem__(self, rows: slice) -> Fits:
+        return Fits(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     @property
     def valid(self) -> np.ndarray:

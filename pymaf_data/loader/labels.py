@@ -180,7 +180,7 @@ def _read_fits(
     found.usable[:] = fits.valid & present
     for index in np.unique(fits.source[found.usable]).tolist():
         _check_body(chosen.source(index), body)
-        mine, kind = np.flatnonzero(found.usable & (fits.source == index)), chosen.native_kind(index)
+        mine, kind = np.flatnonzero(found.usable & (fits.source == index)), chosen.camera(index)
         camera = fits[mine].cameras(kind, box[mine], view_affine(box[mine]))
         found.axis_angle[mine] = fits.pose[mine].reshape(-1, 24, 3)
         found.betas[mine] = fits.betas[mine]

@@ -148,7 +148,7 @@ def _add_fits(
             entry.panels[FIT] = message_panel("no fit")
             continue
         source, one = int(fits.source[k]), slice(k, k + 1)
-        camera = fits[one].cameras(chosen.native_kind(source), boxes[one], planes[one])
+        camera = fits[one].cameras(chosen.camera(source), boxes[one], planes[one])
         entry.panels[FIT] = overlay_body(entry.panels[FIT], vertices[k], faces, camera)
         entry.panels[SIDE] = side_view(vertices[k], faces, camera.matrix[0].numpy())
         entry.caption += f", fit {chosen.names[source]}"

@@ -16,7 +16,7 @@ from pydantic import Field
 from pymaf_data.config import StrictModel
 from pymaf_data.errors import UsageError
 from pymaf_data.fits.fitter import KeypointOptions
-from pymaf_data.fits.opening import open_source
+from pymaf_data.fits.opening import open_sources
 from pymaf_data.fits.request import FitRequest
 from pymaf_data.paths import UserPath
 from pymaf_data.progress import Progress
@@ -33,7 +33,7 @@ class AttachOptions(ExecutorOptions):
     """What to attach, and how to choose."""
 
     store: UserPath
-    fits: tuple[str, ...] = Field(default=(), description="[NAME=]FORMAT[:PATH]; none: only choose again")
+    fits: tuple[str, ...] = Field(default=(), description="[NAME=]FORMAT[:PATH[:COMPANION]]; none: only choose again")
     prefer: str | None = Field(default=None, description="the source that wins wherever it is valid")
     keypoints: KeypointOptions = KeypointOptions()
     assets: UserPath | None = Field(default=None, description="bodies that the user brings; by default the data root's")
@@ -71,16 +71,15 @@ def attach_fits(options: AttachOptions, progress: Progress | None = None) -> Att
     store = open_store(options.store)
     reports = []
     for request in requests:
-        source = open_source(request, options.keypoints)
-        body = find_body(source, options.assets)
-        job = SourceJob(store, request, source, body)
-        done = run_shards(store, job, executor, progress, break_lock=options.break_lock)
-        reports.append(report_source(open_store(options.store), request.name, len(done.written)))
+        for name, source in open_sources(request, options.keypoints).items():
+            job = SourceJob(store, name, source, find_body(source, options.assets))
+            done = run_shards(store, job, executor, progress, break_lock=options.break_lock)
+            reports.append(report_source(open_store(options.store), name, len(done.written)))
     choice = attach_choice(open_store(options.store), options.prefer, options.break_lock)
     if choice is None and not reports:
         raise UsageError(
             f"{options.store} has no fits to choose from, and none were named",
-            expected="--fits [NAME=]FORMAT[:PATH]",
+            expected="--fits [NAME=]FORMAT[:PATH[:COMPANION]]",
             action="give for example --fits keypoints.",
         )
     unproved = any(not report.proved for report in reports)

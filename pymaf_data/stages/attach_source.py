@@ -15,9 +15,8 @@ from pymaf_data.config import StrictModel
 from pymaf_data.digest import digest_arrays, digest_json
 from pymaf_data.errors import AssetMissing, StoreIncomplete, UsageError
 from pymaf_data.fits.persons import Persons
-from pymaf_data.fits.proof import prove_join
+from pymaf_data.fits.proof import Tolerance, prove_join
 from pymaf_data.fits.reprojection import Measures, measure, seen_joints
-from pymaf_data.fits.request import FitRequest
 from pymaf_data.fits.source import Source
 from pymaf_data.fits.table import REASONS, Fits, fit_specs, reason
 from pymaf_data.geometry.frames import FRAMES
@@ -52,11 +51,11 @@ class SourceJob:
 
     files: tuple[Path, ...] = ()
 
-    def __init__(self, store: Store, request: FitRequest, source: Source, held: Held[BodyModel] | None) -> None:
+    def __init__(self, store: Store, name: str, source: Source, held: Held[BodyModel] | None) -> None:
         self.store, self.source, self.held = store, source, held
         self.body = held.get() if held else None
-        self.stage = self.remark = f"fits/{request.name}"
-        self.origin = str(request.path or request.format)
+        self.stage = self.remark = f"fits/{name}"
+        self._joined: dict[int, tuple[Fits, Measures]] = {}
         ingest = store.current("ingest")
         if not ingest.complete:
             raise StoreIncomplete(
@@ -75,15 +74,15 @@ class SourceJob:
 
     def begin(self, store: Store) -> StageWriter:
         """See :class:`ShardJob`; refuses a source of other persons, which must not stay as an unfinished stage."""
-        if not self._complete():
-            self._prove_all()
+        if self.source.tolerance is not None and not self._complete():
+            self._joined = self._proved(self.source.tolerance)
         return store.stage(self.stage, self.generation, fit_specs(store.shard), self._attributes())
 
     def task(self, shard: int, rows: slice) -> FitTask:
-        """See :class:`ShardJob`. What is joined to a whole file is joined here; what is fitted, by the task."""
-        persons, source = Persons.of(self.store, rows), self.source
-        fits = source if source.tolerance is None else source.fits(persons, self.body)
-        return FitTask(persons, fits, self.held, self._orthographic, source.worst_reprojection)
+        """See :class:`ShardJob`. What is joined was posed when it was proved; the task fits the rest."""
+        source = self.source
+        fits = self._joined.get(shard, source)
+        return FitTask(Persons.of(self.store, rows), fits, self.held, source.camera, source.worst_reprojection)
 
     def _attributes(self) -> dict[str, object]:
         source, body = self.source, self.body
@@ -93,7 +92,7 @@ class SourceJob:
             "body_digest": body.digest if body else "",
             "proved": body is not None,
             "source": source.identity(),
-            "native_kind": source.native_kind,
+            "native_kind": source.camera,
             "frames": list(FRAMES),
             "reasons": list(REASONS),
             "licences": source.licences,
@@ -103,19 +102,22 @@ class SourceJob:
         key = (self.stage, self.generation)
         return any((info.stage, info.generation) == key and info.complete for info in self.store.stages())
 
-    def _prove_all(self) -> None:
-        """Refuse a source that belongs to other persons."""
-        if self.body is None or self.source.tolerance is None:
-            return
+    def _proved(self, tolerance: Tolerance) -> dict[int, tuple[Fits, Measures]]:
+        """Every shard's fits: joined, posed and proved once, for all persons together.
+
+        Raises:
+            FitError: the source belongs to other persons.
+        """
         persons = Persons.of(self.store)
         fits = self.source.fits(persons, self.body)
+        spans = [slice(first, first + self.store.shard) for first in range(0, len(persons), self.store.shard)]
+        # Shard by shard, so that a batch of posed bodies, and with it the last bit, is the same in every run.
+        made = [_measured(fits[span], persons[span], self.body, self.source.camera) for span in spans]
         joined = np.flatnonzero(fits.valid)
-        values = measure(self.body, fits, persons, self._orthographic).reprojection[joined]
-        prove_join(self.origin, persons[joined], values, self.source.tolerance)
-
-    @property
-    def _orthographic(self) -> bool:
-        return self.source.native_kind == "orthographic"
+        reprojection = np.concatenate([measures.reprojection for _, measures in made])[joined]
+        far = np.zeros(len(fits), bool)
+        far[joined] = prove_join(self.source.origin, persons[joined], reprojection, tolerance)
+        return {k: _without_far(*made[k], far[span]) for k, span in enumerate(spans)}
 
 
 @dataclass(frozen=True)
@@ -124,16 +126,16 @@ class FitTask:
 
     Args:
         persons: of the shard.
-        fits: theirs, or the source that makes them.
+        fits: theirs with their measures, or the source that makes them.
         held: the body; ``None`` where it is not there.
-        orthographic: whether native cameras are.
+        camera: what the native cameras are.
         limit: view pixels of mean reprojection above which a fit is not valid.
     """
 
     persons: Persons
-    fits: Fits | Source
+    fits: tuple[Fits, Measures] | Source
     held: Held[BodyModel] | None
-    orthographic: bool
+    camera: str
     limit: float | None
 
     def make(self, each: Mapper, advance: Advance) -> Made:
@@ -145,22 +147,29 @@ class FitTask:
             advance(done - told)
             told = done
 
-        persons, body = self.persons, self.held.get() if self.held else None
-        fits = self.fits if isinstance(self.fits, Fits) else self.fits.fits(persons, body, tell)
-        fits, measures = self._measured(fits, body)
+        persons = self.persons
+        fits, measures = self.fits if isinstance(self.fits, tuple) else self._fitted(self.fits, tell)
         tell(len(persons))
         inputs = (np.asarray(value) for value in vars(persons).values() if value.dtype.kind != "U")
         return Made(_rows(fits, measures), digest_arrays(*inputs))
 
-    def _measured(self, fits: Fits, body: BodyModel | None) -> tuple[Fits, Measures]:
-        if body is None:
-            return fits, Measures.unknown(len(fits))
-        measures = measure(body, fits, self.persons, self.orthographic)
-        fits = fits.without(~measures.solvable, "camera not solvable")
-        if self.limit is not None:
-            far = seen_joints(self.persons).any(1) & (measures.reprojection > self.limit)
-            fits = fits.without(far, "reprojection too large")
-        return fits, measures.only(fits.valid)
+    def _fitted(self, source: Source, tell: Advance) -> tuple[Fits, Measures]:
+        body = self.held.get() if self.held else None
+        fits, measures = _measured(source.fits(self.persons, body, tell), self.persons, body, self.camera)
+        limit = np.inf if self.limit is None else self.limit
+        return _without_far(fits, measures, seen_joints(self.persons).any(1) & (measures.reprojection > limit))
+
+
+def _measured(fits: Fits, persons: Persons, body: BodyModel | None, camera: str) -> tuple[Fits, Measures]:
+    if body is None:
+        return fits, Measures.unknown(len(fits))
+    measures = measure(body, fits, persons, camera)
+    return fits.without(~measures.solvable, "camera not solvable"), measures
+
+
+def _without_far(fits: Fits, measures: Measures, far: np.ndarray) -> tuple[Fits, Measures]:
+    fits = fits.without(far, "reprojection too large")
+    return fits, measures.only(fits.valid)
 
 
 def _rows(fits: Fits, measures: Measures) -> dict[str, np.ndarray]:

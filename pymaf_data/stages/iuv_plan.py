@@ -174,7 +174,7 @@ def _require_complete(store: Store, info: StageInfo) -> None:
 
 def _source(store: Store, chosen: ChosenReader, index: int, assets: Path | None) -> FitSource:
     """A source of fits with its own body and that body's atlas."""
-    info, kind = chosen.source(index), chosen.native_kind(index)
+    info, kind = chosen.source(index), chosen.camera(index)
     _require_complete(store, info)
     held = Held.of(load_body, info.attributes["body"], assets_folder(assets))
     body = held.get()

@@ -29,16 +29,26 @@ def fitter(body: BodyModel) -> KeypointFitter:
     return KeypointFitter(body, KeypointOptions())
 
 
-@pytest.fixture(scope="session")
-def factory() -> ModuleType:
-    """``tests/factories/fits.py``."""
-    path = Path(__file__).resolve().parents[1] / "factories" / "fits.py"
-    spec = importlib.util.spec_from_file_location("fits_factory", path)
+def _loaded(name: str) -> ModuleType:
+    path = Path(__file__).resolve().parents[1] / "factories" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"{name}_factory", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def factory() -> ModuleType:
+    """``tests/factories/fits.py``."""
+    return _loaded("fits")
+
+
+@pytest.fixture(scope="session")
+def eft() -> ModuleType:
+    """``tests/factories/eft.py``."""
+    return _loaded("eft")
 
 
 @pytest.fixture(scope="session")

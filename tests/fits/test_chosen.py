@@ -105,4 +105,4 @@ def test_fits_that_are_gone_or_of_an_unknown_camera_are_refused(path: Path) -> N
     with pytest.raises(StoreIncomplete, match="fits/second"):
         reader.read(ALL)
     with pytest.raises(FitError, match="fisheye"):
-        reader.native_kind(0)
+        reader.camera(0)

@@ -163,10 +163,23 @@ def _write_truth(folder: Path) -> Iterator[Path]:
     yield folder / "truth.npz"
 
 
-def _read_truth(folder: Path) -> Any:
-    from pymaf_data.fits.truth import TruthSource
+def _write_eft(folder: Path) -> Iterator[Path]:
+    eft, eye = factory("eft"), np.eye(3)
+    K = np.array([[800.0, 0, 320], [0, 800, 240], [0, 0, 1]])
+    place = np.array([0.1, 0.2, 4.0])
+    keys = {"imageName": "a.jpg", "annotId": 7}
+    one = eft.entry(np.array([330.0, 260, 200]), np.zeros(72), np.zeros(10), eye + place, place, np.zeros(3), K, **keys)
+    yield eft.write_eft(folder / "eft.json", [one] * 3)
 
-    return TruthSource(folder / "truth.npz").identity()
+
+def _read_fits(text: str) -> Callable[[Path], Any]:
+    def read(folder: Path) -> Any:
+        from pymaf_data.fits.joined import read_fits
+        from pymaf_data.fits.request import FitRequest
+
+        return read_fits(FitRequest.of(text.format(folder)))
+
+    return read
 
 
 def _write_run(folder: Path) -> Iterator[Path]:
@@ -321,7 +334,8 @@ READERS: dict[str, Reader] = {
     "npy and npz": Reader(_write_arrays, _read_arrays),
     "atlas .mat": Reader(_write_atlas, _read_atlas),
     "mat": Reader(_write_mat, _read_mat),
-    "truth": Reader(_write_truth, _read_truth),
+    "truth": Reader(_write_truth, _read_fits("truth:{}/truth.npz")),
+    "EFT": Reader(_write_eft, _read_fits("eft:{}/eft.json")),
     "run": Reader(_write_run, _read_run),
     "checkpoint": Reader(_write_checkpoint, _read_checkpoint),
     "annotations": Reader(_write_annotations, _read_annotations),

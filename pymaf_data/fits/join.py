@@ -1,0 +1,159 @@
+"""Find the persons of a store in a table of fits: by annotation id, or by image and box, one to one.
+
+A person that several rows name has a fit only if they say the same. Nobody is matched by the order of rows alone, and
+whether a match is right is proved afterwards (:mod:`pymaf_data.fits.proof`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from pymaf_data.errors import FitError
+from pymaf_data.fits.persons import Persons
+from pymaf_data.fits.readers.reader import ByAnnotation, ByImage, FitTable
+from pymaf_data.fits.table import CAMERA, Fits
+
+logger = logging.getLogger(__name__)
+
+NONE = -1
+_FARTHEST = 0.25
+"""Box sides that the centres of a file's box and of a person's may lie apart, since boxes are drawn in many ways."""
+
+
+def join(table: FitTable, persons: Persons, origin: str, body: str | None = None) -> Fits:
+    """The fits of N persons.
+
+    Args:
+        table: what a file says.
+        persons: all persons of a store, since a row that belongs to one of them is nobody else's.
+        origin: what to call the file in messages.
+        body: take fits of this body alone.
+
+    Raises:
+        FitError: the file has a fit of none of them.
+    """
+    row = match(table, persons, origin)
+    if body is not None:
+        row[row != NONE] = np.where(table.body[row[row != NONE]] == body, row[row != NONE], NONE)
+    fits = Fits.empty(len(persons), "no fit in the source", CAMERA)
+    found, of = row != NONE, row[row != NONE]
+    fits.pose[found], fits.betas[found], fits.frame[found] = table.pose[of], table.betas[of], table.frame[of]
+    if table.camera is not None:
+        fits.native[found] = table.camera[of]
+        if table.origin == "centre":
+            fits.native[found, :2] += persons.image_size[found, :, None] / 2 * fits.native[found, 2:]
+    fits.reason[found] = 0
+    finite = [np.isfinite(part.reshape(len(row), -1)).all(1) for part in (fits.pose, fits.betas, fits.native)]
+    return fits.without(~np.logical_and.reduce(finite), "coordinates not finite").without(
+        ~persons.present, "picture not present"
+    )
+
+
+def match(table: FitTable, persons: Persons, origin: str) -> np.ndarray:
+    """(N,) the row of the table that is each person's, −1 where there is none.
+
+    Raises:
+        FitError: it has a row for none of them.
+    """
+    single = np.flatnonzero(_single(table, origin))
+    keys = table.keys
+    if isinstance(keys, ByAnnotation):
+        row = _by_annotation(keys.ids[single], persons)
+    else:
+        row = _by_image(ByImage(keys.names[single], keys.centres[single]), persons)
+    found = row != NONE
+    if not found.any():
+        ours = f"{persons.names[0]} #{persons.annotation_id[0]}" if len(persons) else "nobody"
+        raise FitError(
+            f"{origin} holds none of the persons of this store",
+            expected=f"fits of persons such as {ours}; it has fits of {', '.join(keys.labels()[:2]) or 'nobody'}",
+            action="give the file of this data set and split.",
+        )
+    logger.info("%s: %d of %d fits belong to persons of this store", origin, found.sum(), len(table))
+    row[found] = single[row[found]]
+    return row
+
+
+def _single(table: FitTable, origin: str) -> np.ndarray:
+    """(M,) the rows to match: of rows of one key the first where all say the same, none where they differ."""
+    keep = np.ones(len(table), bool)
+    labels, number, count = np.unique(table.keys.labels(), return_inverse=True, return_counts=True)
+    content = [part.reshape(len(table), -1) for part in (table.pose, table.betas, table.camera) if part is not None]
+    differing = []
+    groups: defaultdict[int, list[int]] = defaultdict(list)
+    for row in np.flatnonzero(count[number] > 1).tolist():
+        groups[int(number[row])].append(row)
+    for group, rows in groups.items():
+        same = all(np.array_equal(part[rows], part[rows[:1]].repeat(len(rows), 0), equal_nan=True) for part in content)
+        keep[rows[1:] if same else rows] = False
+        differing += [] if same else [str(labels[group])]
+    if differing:
+        named = ", ".join(differing[:5])
+        logger.warning("%s: %d persons have several fits that differ; none is taken: %s", origin, len(differing), named)
+    return keep
+
+
+def _by_annotation(ids: np.ndarray, persons: Persons) -> np.ndarray:
+    row = np.full(len(persons), NONE)
+    if not len(ids):
+        return row
+    order = np.argsort(ids, kind="stable")
+    place = np.searchsorted(ids[order], persons.annotation_id).clip(max=len(ids) - 1)
+    found = ids[order][place] == persons.annotation_id
+    row[found] = order[place[found]]
+    return row
+
+
+def _by_image(keys: ByImage, persons: Persons) -> np.ndarray:
+    row = np.full(len(persons), NONE)
+    images, image_of = np.unique(persons.names, return_inverse=True)
+    theirs = _grouped(_image_numbers(keys.names.tolist(), images.tolist()))
+    ours = _grouped(image_of.tolist())
+    for image, fits in theirs.items():
+        people = np.array(ours.get(image, []), int)
+        for person, fit in _pairs(persons.box[people], keys.centres[fits]):
+            row[people[person]] = fits[fit]
+    return row
+
+
+def _pairs(boxes: np.ndarray, centres: np.ndarray) -> Iterator[tuple[int, int]]:
+    """(person, fit) of boxes (P, 3) and centres (F, 2) on one image: the least sum of distances in box sides."""
+    apart = np.linalg.norm(boxes[:, None, :2] - centres[None], axis=-1) / boxes[:, 2:]
+    # Beyond the limit all are alike, lest a pair far apart outweigh one that fits.
+    cost = np.minimum(np.nan_to_num(apart, nan=np.inf), 2 * _FARTHEST)
+    for person, fit in zip(*linear_sum_assignment(cost), strict=True):
+        if cost[person, fit] <= _FARTHEST:
+            yield int(person), int(fit)
+
+
+def _grouped(numbers: Iterable[int]) -> dict[int, list[int]]:
+    """Number → where it stands."""
+    groups: defaultdict[int, list[int]] = defaultdict(list)
+    for place, number in enumerate(numbers):
+        groups[number].append(place)
+    return groups
+
+
+def _image_numbers(names: list[str], images: list[str]) -> list[int]:
+    """The image that each name means: one is the other's end, folder by folder. −1: none, or more than one."""
+    whole = {tuple(_parts(image)): number for number, image in enumerate(images)}
+    ends: dict[tuple[str, ...], int] = {}
+    for parts, number in whole.items():
+        for first in range(1, len(parts)):
+            ends[parts[first:]] = NONE if parts[first:] in ends else number
+    known: dict[str, int] = {}
+    for name in names:
+        if name not in known:
+            parts = tuple(_parts(name))
+            longer = (whole[parts[first:]] for first in range(len(parts)) if parts[first:] in whole)
+            known[name] = next(longer, ends.get(parts, NONE))
+    return [known[name] for name in names]
+
+
+def _parts(name: str) -> list[str]:
+    return [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]

@@ -1,0 +1,62 @@
+"""Fits that others published: read from a file, joined to a store's persons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymaf_data.body import BodyModel
+from pymaf_data.digest import digest_file
+from pymaf_data.errors import FitError, RawDataCorrupt
+from pymaf_data.fits.join import join
+from pymaf_data.fits.persons import Persons
+from pymaf_data.fits.proof import Tolerance
+from pymaf_data.fits.readers import find_reader
+from pymaf_data.fits.readers.reader import FitTable
+from pymaf_data.fits.request import FitRequest
+from pymaf_data.fits.source import Progress
+from pymaf_data.fits.table import Fits
+
+
+class JoinedSource:
+    """Fits of one body out of a file; its content is read by :func:`read_fits`."""
+
+    worst_reprojection: float | None = None
+
+    def __init__(self, request: FitRequest, table: FitTable, identity: dict[str, Any], body: str) -> None:
+        self.origin, self.table, self.body, self._identity = str(request.path), table, body, identity
+        self.format, self.camera = request.format, table.kind
+        self.tolerance: Tolerance | None = table.tolerance
+        self.body_fingerprint, self.licences = table.body_fingerprint, dict(table.licences)
+
+    def identity(self) -> dict[str, Any]:
+        """Format and content of the file, and of its companion."""
+        return self._identity
+
+    def fits(self, persons: Persons, body: BodyModel | None, progress: Progress | None = None) -> Fits:
+        """The fits of these persons, who are all of a store: see :func:`~pymaf_data.fits.join.join`."""
+        return join(self.table, persons, self.origin, self.body)
+
+
+def read_fits(request: FitRequest) -> tuple[FitTable, dict[str, Any]]:
+    """What the files of a request say, and what they are: format, digests, version of the reader.
+
+    Raises:
+        FitError: a file is not there, or not what its format says.
+    """
+    reader = find_reader(request.format)
+    paths = {"sha256": request.path, "companion": request.companion}
+    given = {key: path for key, path in paths.items() if path is not None}
+    action = f"name such a file; {reader.get}."
+    for path in given.values():
+        if not path.exists():
+            raise FitError(f"{path} is not there", expected=reader.file, action=action)
+    identity: dict[str, Any] = {"format": request.format}
+    try:
+        table = reader.read(given["sha256"], request.companion)
+        if not len(table):
+            raise RawDataCorrupt("it holds no fits")
+        identity |= {key: digest_file(path) for key, path in given.items()}
+    except RawDataCorrupt as error:
+        found = error.found if str(request.path) in error.found else f"{request.path}: {error.found}"
+        raise FitError(found, expected=error.expected or reader.file, action=action) from None
+    return table, identity if reader.version == 1 else {**identity, "version": reader.version}

@@ -1,0 +1,76 @@
+"""EFT's fits (Joo et al., 3DV 2021): ``{"ver", "data": [entry, …]}``, for each person
+
+    parm_pose 24 × 3 × 3 matrices · parm_shape 10 · parm_cam s, tx, ty · bbox_center px · bbox_scale side / 200
+    imageName · annotId (COCO alone: the annotation's, not the image's) · smpltype
+
+The camera is orthographic in EFT's crop of 224 px: 112·(s·X + t + 1), where SPIN's adds t before it scales. The crop's
+corners are whole pixels (``conv_bboxinfo_center2topleft``). The network saw the crop alone: roots are seen along its
+ray. Bad fits were dropped from the files, so rows follow no annotation file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pymaf_data.errors import RawDataCorrupt
+from pymaf_data.fits.proof import Tolerance
+from pymaf_data.fits.readers.reader import ByAnnotation, ByImage, FitReader, FitTable
+from pymaf_data.fits.table import VIEW
+from pymaf_data.geometry.affines import invert, view_affine
+from pymaf_data.geometry.cameras import orthographic_view
+from pymaf_data.geometry.rotations import matrix_to_axis_angle
+from pymaf_data.untrusted.json_text import read_json
+
+_SIZES = {"parm_pose": 216, "parm_shape": 10, "parm_cam": 3, "bbox_center": 2, "bbox_scale": 1}
+_BODIES = {"smpl": "smpl-neutral"}
+
+
+def _packed(entry: dict[str, Any]) -> Any:
+    """(numbers in the order of _SIZES, image, annotation, body) of a person; numbers are NaN where one is amiss."""
+    if "parm_pose" not in entry:
+        return entry
+    try:
+        parts = [np.asarray(entry.get(key), np.float64).ravel() for key in _SIZES]
+        numbers = np.concatenate(parts)
+        sound = [part.size for part in parts] == [*_SIZES.values()] and (np.abs(numbers) < 1e9).all()
+    except (TypeError, ValueError, OverflowError):
+        sound = False
+    kind = str(entry.get("smpltype", "smpl"))
+    blank = np.full(sum(_SIZES.values()), np.nan)
+    return numbers if sound else blank, str(entry.get("imageName")), entry.get("annotId"), _BODIES.get(kind, kind)
+
+
+def _read(path: Path, companion: Path | None = None) -> FitTable:
+    content = read_json(path, _packed)
+    entries = content.get("data") if isinstance(content, dict) else None
+    if not isinstance(entries, list) or not entries or not all(isinstance(entry, tuple) for entry in entries):
+        raise RawDataCorrupt("it has no list `data` of fits")
+    numbers, images, ids, bodies = zip(*entries, strict=True)
+    pose, betas, camera, centre, scale = np.split(np.stack(numbers), np.cumsum([*_SIZES.values()])[:-1], axis=1)
+    low, high = np.trunc(centre - 100 * scale), np.trunc(centre + 100 * scale)
+    side = high[:, 1:] - low[:, 1:]
+    seen = (side > 0) & (camera[:, :1] > 0)
+    box = np.where(seen, np.concatenate([low + side / 2, side], 1), 1.0)
+    pi = np.where(seen, np.concatenate([camera[:, :1], camera[:, 1:] / np.where(seen, camera[:, :1], 1.0)], 1), np.nan)
+    by_id = all(type(number) is int and 0 <= number < 2**63 for number in ids)
+    return FitTable(
+        keys=ByAnnotation(np.array(ids)) if by_id else ByImage(np.array(images), centre),
+        pose=matrix_to_axis_angle(torch.from_numpy(pose).reshape(-1, 24, 3, 3)).flatten(1).numpy(),
+        betas=betas,
+        camera=orthographic_view(torch.from_numpy(pi)).warped(invert(view_affine(box))).matrix.numpy(),
+        frame=np.full(len(entries), VIEW, np.uint8),
+        body=np.array(bodies),
+        licences={"EFT fits": "CC BY-NC 4.0"},
+        # EFT itself kept what lay within about 9 px of the crop (root mean square); its hips follow no keypoints.
+        tolerance=Tolerance(view=15.0, image=1.5, share=0.05),
+        orthographic=True,
+    )
+
+
+READER = FitReader(
+    _read, "a .json of EFT's release", "CC BY-NC 4.0", "https://github.com/facebookresearch/eft has links"
+)

@@ -1,0 +1,173 @@
+"""The seam of fit formats: a :class:`FitReader` says what a file holds as a :class:`FitTable`, in the file's own order.
+
+A format is one file beside this one that holds a ``READER``. Whom the rows belong to, and whether they do, is found out
+once for all formats: :mod:`pymaf_data.fits.join`, :mod:`pymaf_data.fits.proof`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from pymaf_data.errors import RawDataCorrupt
+from pymaf_data.fits.proof import Tolerance
+from pymaf_data.geometry.frames import FRAMES
+from pymaf_data.untrusted.npz import read_npz
+
+_BODY = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}")
+
+
+@dataclass(frozen=True)
+class ByAnnotation:
+    """Rows belong to annotations.
+
+    Attributes:
+        ids: (M,) the data set's own annotation ids.
+    """
+
+    ids: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def labels(self) -> np.ndarray:
+        """(M,) text that is equal where two rows say that they belong to one person."""
+        return np.char.add("annotation ", self.ids.astype(str))
+
+
+@dataclass(frozen=True)
+class ByImage:
+    """Rows belong to a person on an image.
+
+    Attributes:
+        names: (M,) image names, from whichever folder on.
+        centres: (M, 2) centres of the persons' boxes in pixels of the image.
+    """
+
+    names: np.ndarray
+    centres: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def labels(self) -> np.ndarray:
+        """As :meth:`ByAnnotation.labels`."""
+        places = zip(self.names.tolist(), self.centres.tolist(), strict=True)
+        return np.array([f"{name} at ({x:.1f}, {y:.1f})" for name, (x, y) in places])
+
+    @classmethod
+    def of_companion(cls, path: Path | None, count: int) -> ByImage:
+        """Keys of M fits that carry none: row i belongs to row i of the data set's npz, ``imgname`` and ``center``.
+
+        Raises:
+            RawDataCorrupt: it is no such file, or holds another number of rows.
+        """
+        if path is None:
+            raise RawDataCorrupt("the fits name no persons", expected="the file whose rows they follow")
+        arrays = read_npz(path, ("imgname", "center"))
+        names = arrays["imgname"]
+        if len(np.atleast_1d(names)) != count:
+            raise RawDataCorrupt(
+                f"{path} has {len(np.atleast_1d(names)):,} rows, the fits {count:,}", expected="a row for each fit"
+            )
+        require_numbers(arrays, {"center": (2,)}, count)
+        if names.dtype.kind not in "US" or names.ndim != 1:
+            raise RawDataCorrupt(f"imgname of {names.dtype} {names.shape} in {path}", expected="one text for each row")
+        return cls(np.char.decode(names, "utf-8") if names.dtype.kind == "S" else names, arrays["center"])
+
+
+@dataclass(frozen=True)
+class FitTable:
+    """M fits as a file gives them (NumPy). No person of a store is known here; numbers may be anything, NaN too.
+
+    Attributes:
+        keys: whom the rows belong to.
+        pose: (M, 72) axis-angle radians, root first. betas: (M, 10).
+        camera: (M, 3, 4) metres of the body without translation → image pixels; ``None``: the file has none.
+        frame: (M,) index into :data:`~pymaf_data.geometry.frames.FRAMES`: from where the root is seen.
+        body: (M,) names of the bodies, "smpl-neutral".
+        licences: what comes in with the fits → licence.
+        tolerance: how closely they must reproject onto their persons.
+        orthographic: whether ``camera`` is.
+        origin: of its pixels: the image's top left corner, or its centre (where the file does not tell its size).
+        body_fingerprint: topology of the bodies, "" where the file does not state it.
+
+    Raises:
+        RawDataCorrupt: arrays that do not belong together.
+    """
+
+    keys: ByAnnotation | ByImage
+    pose: np.ndarray
+    betas: np.ndarray
+    camera: np.ndarray | None
+    frame: np.ndarray
+    body: np.ndarray
+    licences: Mapping[str, str]
+    tolerance: Tolerance
+    orthographic: bool = False
+    origin: Literal["corner", "centre"] = "corner"
+    body_fingerprint: str = ""
+
+    def __post_init__(self) -> None:
+        arrays = {"pose": self.pose, "betas": self.betas, "frame": self.frame}
+        shapes: dict[str, tuple[int, ...]] = {"pose": (72,), "betas": (10,), "frame": ()}
+        if self.camera is not None:
+            arrays["camera"], shapes["camera"] = self.camera, (3, 4)
+        if isinstance(self.keys, ByImage):
+            arrays["centres"], shapes["centres"] = self.keys.centres, (2,)
+        else:
+            arrays["ids"], shapes["ids"] = self.keys.ids, ()
+        require_numbers(arrays, shapes, len(self))
+        if self.body.shape != (len(self),) or not np.isin(self.frame, range(len(FRAMES))).all():
+            raise RawDataCorrupt(
+                f"{self.body.shape} bodies, frames {np.unique(self.frame)}", expected="one for each row"
+            )
+        unfit = [body for body in np.unique(self.body).tolist() if not _BODY.fullmatch(str(body))]
+        if unfit:
+            raise RawDataCorrupt(f"fits of a body {str(unfit[0])[:40]!r}", expected="a name such as smpl-neutral")
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @property
+    def kind(self) -> str:
+        """Of the cameras, as sources call it."""
+        return "none" if self.camera is None else "orthographic" if self.orthographic else "perspective"
+
+
+@dataclass(frozen=True)
+class FitReader:
+    """A format of fits.
+
+    Attributes:
+        read: reads a file (and its companion) into a table. Raises RawDataCorrupt.
+        file: what the file is.
+        companion: what the file is whose rows the fits follow; "" where they know their persons.
+        licence: of published files.
+        get: where they are had.
+        version: raised when the same file is read otherwise, so that stores take it anew.
+    """
+
+    read: Callable[[Path, Path | None], FitTable]
+    file: str
+    licence: str
+    get: str
+    companion: str = ""
+    version: int = 1
+
+
+def require_numbers(arrays: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]], rows: int) -> None:
+    """Refuse arrays that are not (rows, *shape) numbers.
+
+    Raises:
+        RawDataCorrupt: one is not.
+    """
+    for key, shape in shapes.items():
+        array = arrays[key]
+        if array.shape != (rows, *shape) or array.dtype.kind not in "fiu":
+            raise RawDataCorrupt(f"{key} of {array.dtype} {array.shape}", expected=f"numbers of shape {(rows, *shape)}")

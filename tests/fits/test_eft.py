@@ -1,0 +1,140 @@
+"""EFT's fits: the truth, written as EFT writes, is read back; its camera taken for SPIN's is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pymaf_data.body import BodyModel
+from pymaf_data.errors import FitError
+from pymaf_data.fits.readers import eft as reader
+from pymaf_data.fits.table import REASONS, VIEW
+from pymaf_data.geometry.affines import invert, view_affine
+from pymaf_data.geometry.cameras import weak_to_camera
+from pymaf_data.geometry.frames import turn_of_ray
+from pymaf_data.geometry.rotations import axis_angle_to_matrix
+from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
+from pymaf_data.storage import Store, open_store
+
+
+@pytest.fixture(scope="session")
+def entries(eft: ModuleType, known: Any, body: BodyModel) -> list[dict[str, Any]]:
+    """Of the known persons, on images of a name only."""
+    persons, truth = known.persons, known.truth
+    rest = body.rest_joints(torch.from_numpy(truth.betas))[:, 0].numpy()
+    made = []
+    for i in range(len(persons)):
+        K = truth.native[i, :, :3]
+        pelvis = np.linalg.solve(K, truth.native[i, :, 3]) + rest[i]
+        keys = {"imageName": persons.names[i].split("/")[-1], "annotId": int(persons.annotation_id[i])}
+        person = (persons.box[i], truth.pose[i], truth.betas[i], known.joints[i], pelvis, rest[i], K)
+        made.append(eft.entry(*person, **keys))
+    return made
+
+
+@pytest.fixture
+def store(tmp_path: Path, factory: ModuleType, known: Any) -> Store:
+    return factory.make_store(tmp_path / "sample-train.zarr", known.persons[:20])
+
+
+def attach(store: Store, path: Path) -> Any:
+    return attach_fits(AttachOptions(store=store.path, fits=(f"eft:{path}",), allow_unproved=True)).sources[0]
+
+
+@pytest.mark.parametrize("keys", ["annotId", "imageName"])
+def test_truth_as_eft_writes_it_is_read_back(
+    tmp_path: Path, eft: ModuleType, entries: list[dict[str, Any]], store: Store, known: Any, keys: str
+) -> None:
+    drop = {"annotId"} - {keys}
+    listed = [{key: value for key, value in entry.items() if key not in drop} for entry in entries]
+    order = np.random.default_rng(0).permutation(len(listed))
+    report = attach(store, eft.write_eft(tmp_path / "eft.json", [listed[i] for i in order if i != 6]))
+    assert (report.valid, report.without) == (19, {"no fit in the source": 1})
+    assert report.reprojection.median < 3, "an orthographic camera is not the truth's"
+    opened = open_store(store.path)
+    info, valid = opened.current("fits/eft"), opened.array("fits/eft/valid")[:]
+    assert info.attributes["native_kind"] == "orthographic"
+    assert np.flatnonzero(~valid).tolist() == [6]
+    assert set(opened.array("fits/eft/frame")[:][valid].tolist()) == {VIEW}
+    pose, truth = opened.array("fits/eft/pose")[:][valid], known.truth.pose[:20][valid]
+    assert np.allclose(pose[:, 3:], truth[:, 3:], atol=1e-5)
+    assert np.allclose(opened.array("fits/eft/betas")[:][valid], known.truth.betas[:20][valid], atol=1e-6)
+    # The root is the truth's, turned into the view's own frame.
+    rays = np.linalg.solve(known.truth.native[:20, :, :3], np.insert(known.persons.box[:20, :2], 2, 1, 1)[..., None])
+    rays = rays[valid, :, 0] / np.linalg.norm(rays[valid, :, 0], axis=1, keepdims=True)
+    roots = axis_angle_to_matrix(torch.from_numpy(np.stack([pose[:, :3].astype(float), truth[:, :3]])))
+    assert np.allclose(roots[0], turn_of_ray(rays) @ roots[1].numpy(), atol=1e-5)
+
+
+def test_the_camera_is_the_one_that_was_written(tmp_path: Path, eft: ModuleType, entries: list[dict[str, Any]]) -> None:
+    table = reader.READER.read(eft.write_eft(tmp_path / "eft.json", entries), None)
+    assert table.camera is not None
+    for entry, matrix in zip(entries, table.camera, strict=True):
+        (s, tx, ty), (cx, cy), half = entry["parm_cam"], entry["bbox_center"], 100 * entry["bbox_scale"]
+        left, top, height = int(cx - half), int(cy - half), int(cy + half) - int(cy - half)
+        X = np.array([0.3, -0.2, 0.1])
+        pixel = np.array([left, top]) + (s * X[:2] + [tx, ty] + 1) / 2 * height
+        assert np.allclose(matrix[:2, :3] @ X + matrix[:2, 3], pixel)
+        assert matrix[2].tolist() == [0, 0, 0, 1]
+
+
+def test_the_camera_read_as_spins_is_refused(
+    tmp_path: Path,
+    eft: ModuleType,
+    entries: list[dict[str, Any]],
+    store: Store,
+    known: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = eft.write_eft(tmp_path / "eft.json", entries)
+    right = reader.READER.read(path, None)
+    pi = torch.tensor([entry["parm_cam"] for entry in entries], dtype=torch.float64)
+    camera = weak_to_camera(pi).warped(invert(view_affine(known.persons.box))).matrix.numpy()
+    wrong = replace(reader.READER, read=lambda *_: replace(right, camera=camera, orthographic=False))
+    monkeypatch.setattr(reader, "READER", wrong)
+    with pytest.raises(FitError, match="do not reproject"):
+        attach(store, path)
+    assert not open_store(store.path).has("fits/eft")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"parm_pose": [[1.0]]},
+        {"parm_pose": None},
+        {"parm_cam": [1.0, 0.0]},
+        {"parm_cam": [0.0, 0.1, 0.1]},
+        {"parm_cam": [-1.0, 0.1, 0.1]},
+        {"parm_shape": ["a"] * 10},
+        {"parm_shape": [float("nan")] * 10},
+        {"bbox_scale": 0.0},
+        {"bbox_scale": 1e308},
+        {"bbox_center": {}},
+    ],
+)
+def test_an_entry_that_cannot_be_meant_is_one_person_without_a_fit(
+    tmp_path: Path, eft: ModuleType, entries: list[dict[str, Any]], store: Store, change: dict[str, Any]
+) -> None:
+    report = attach(store, eft.write_eft(tmp_path / "eft.json", [entries[0] | change, *entries[1:]]))
+    assert (report.valid, report.without) == (19, {"coordinates not finite": 1})
+    assert REASONS[open_store(store.path).array("fits/eft/reason")[0]] == "coordinates not finite"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"data": []}', '{"data": [1]}', '{"data": [{}]}', "[" * 100_000])
+def test_files_that_are_no_fits(tmp_path: Path, store: Store, text: str) -> None:
+    (tmp_path / "eft.json").write_text(text)
+    with pytest.raises(FitError, match=r"eft\.json"):
+        attach(store, tmp_path / "eft.json")
+
+
+def test_fits_of_smpl_belong_to_the_neutral_body(tmp_path: Path, eft: ModuleType, entries: list[Any]) -> None:
+    table = reader.READER.read(eft.write_eft(tmp_path / "e.json", [{**entries[0], "smpltype": "smpl"}]), None)
+    assert table.body.tolist() == ["smpl-neutral"]
+    assert json.loads(json.dumps(dict(table.licences))) == {"EFT fits": "CC BY-NC 4.0"}

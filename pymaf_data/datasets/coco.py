@@ -33,7 +33,7 @@ from pymaf_data.datasets.entries import (
 )
 from pymaf_data.datasets.images import image_name
 from pymaf_data.datasets.manifest import OFFSETS
-from pymaf_data.datasets.records import PersonRecord
+from pymaf_data.datasets.records import FAR, PersonRecord
 from pymaf_data.datasets.select import Dropped, Told, damage
 from pymaf_data.geometry.boxes import crop_side, square
 
@@ -123,14 +123,16 @@ class _People:
             return box
         if annotation.bbox is None or not all(annotation.bbox[2:]):
             self.told.adjusted.add("box_from_keypoints", name)
+        values: dict[str, Any] = {
+            "image_name": image_name(self.raw.folder, image.file_name, self.raw.root),
+            "annotation_id": annotation.id,
+            "image_size": (image.width, image.height),
+            "box": box,
+            "keypoints": keypoints,
+        }
         try:
-            record = PersonRecord(
-                image_name=image_name(self.raw.folder, image.file_name, self.raw.root),
-                annotation_id=annotation.id,
-                image_size=(image.width, image.height),
-                box=box,
-                keypoints=keypoints,
-            )
+            sound = _surely_sound(values["image_name"], image, box)
+            record = PersonRecord.model_construct(**values) if sound else PersonRecord.model_validate(values)
         except ValidationError as error:
             return damage(name, error)
         self.told.licence_of[record.image_name] = entry_key(image.license)
@@ -220,6 +222,20 @@ def _wrong(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "malformed"
     return "" if abs(value) < math.inf else "not_finite"
+
+
+def _surely_sound(name: str, image: Image, box: Square) -> bool:
+    """Whether a record need not be validated: an ordinary name, and nothing near the edge of what can be stored.
+
+    Joints lie in the image or the crop (:meth:`_People._near`). Validating costs a fifth of reading.
+    """
+    largest = FAR / 8
+    return (
+        0 < len(name) < 250
+        and "\0" not in name
+        and max(image.width, image.height) < largest
+        and -largest < min(box[:2]) <= max(box) < largest
+    )
 
 
 def _ordinary(values: list[Any]) -> bool:

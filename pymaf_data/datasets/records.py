@@ -8,6 +8,7 @@ and a joint that is not labelled is absent.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Annotated, TypeVar
 
 import numpy as np
@@ -115,7 +116,7 @@ def keypoint_arrays(records: Sequence[PersonRecord]) -> tuple[NDArray[np.float32
         for row, record in enumerate(records)
         for joint, (x, y, seen) in record.keypoints.items()
     )
-    rows, joints, *place, seen = np.array(list(at), np.float64).reshape(-1, 6).T
+    rows, joints, *place, seen = np.fromiter(chain.from_iterable(at), np.float64).reshape(-1, 6).T
     where = rows.astype(np.intp), joints.astype(np.intp)
     keypoints[where], visibility[where] = np.stack(place, -1), seen
     return keypoints, visibility

@@ -104,7 +104,7 @@ def test_names_do_nothing(opened: Any, stores: ModuleType) -> None:
     assert opened.evaluate("document.querySelectorAll('img[src=x]').length") == 0
     opened.press("/")
     opened.type("hacked")
-    opened.evaluate("document.querySelector('#imaged').checked && document.querySelector('#imaged').click()")
+    opened.evaluate("document.querySelector('#pictured').checked && document.querySelector('#pictured').click()")
     opened.until(f"{CARDS} === 1")
     assert "hacked" in opened.evaluate("document.querySelector('#persons .card').textContent")
     assert opened.evaluate("document.title") == "invented train"

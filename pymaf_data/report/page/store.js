@@ -149,7 +149,7 @@ function filterPanel(people, filters) {
   const chips = el('ul', { class: 'active' });
   const field = (label, id, input) => el('label', { for: id }, el('span', {}, label), input);
   const node = el('form', { class: 'filters', 'aria-label': 'Filters', onsubmit: (event) => event.preventDefault() },
-    el('div', { class: 'row' }, field('Search', 'search', search), field('Show', 'state', state), field('Order', 'sort', sort), el('label', { class: 'check', for: 'pictured' }, pictured, el('span', {}, 'only persons whose pictures are in this page'))),
+    el('div', { class: 'row' }, field('Search', 'search', search), field('Show', 'state', state), field('Order', 'sort', sort), el('label', { class: 'check', for: 'pictured' }, pictured, el('span', {}, 'only persons whose images are in this page'))),
     el('div', { class: 'row' }, inputs.map((one) => one.node)),
     el('div', { class: 'row presets' }, preset('Worst fits', { sort: 'reprojection desc' }), preset('Best fits', { sort: 'reprojection asc' }), preset('Most hidden', { sort: 'hidden desc' }), preset('Holes', { stateName: '*holes', pictured: false }), el('button', { type: 'button', onclick: () => filters.clear() }, 'Clear filters'), count),
     chips);

@@ -34,14 +34,14 @@ if __name__ == "__main__":
 
 @pytest.fixture(scope="module")
 def many(body, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two stores of 75 shards, whose images alone are 150 files."""
+    """Two stores of 100 shards, whose images alone are 200 files."""
     spec = importlib.util.spec_from_file_location("stores", FACTORY)
     assert spec is not None
     assert spec.loader is not None
     stores = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(stores)
     folder = tmp_path_factory.mktemp("many")
-    return [stores.invented_store(folder / name, body, 75, shard=1, seed=n).path for n, name in enumerate("ab")]
+    return [stores.invented_store(folder / name, body, 100, shard=1, seed=n).path for n, name in enumerate("ab")]
 
 
 @pytest.mark.slow
@@ -55,10 +55,10 @@ def test_two_workers_read_more_shards_than_files_may_be_open(many: list[Path], t
         text=True,
         timeout=300,
         check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (140, 140)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (180, 180)),
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.strip() == "118", "all but the two that have no image"
+    assert done.stdout.strip() == "196", "all but the four that have no image"
 
 
 def test_more_workers_than_files_are_refused_before_they_start(store, body, atlas, monkeypatch) -> None:

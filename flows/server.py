@@ -57,7 +57,9 @@ def cause(error: BaseException) -> str:
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
     """One server at a time opens the database: two commands that make it at once would meet each other's tables."""
-    with (Path(os.environ["PREFECT_HOME"]) / "opening.lock").open("a") as file:
+    home = Path(os.environ["PREFECT_HOME"])
+    home.mkdir(parents=True, exist_ok=True)  # not before: a command that is refused at once leaves nothing
+    with (home / "opening.lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

@@ -15,12 +15,13 @@ ProcessesOf = Callable[[Path], list[str]]
 
 @pytest.fixture(scope="session")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home of Prefect whose database is made, which takes longer than what is tested; empty without Prefect."""
+    """A home of Prefect that the server has made, which takes longer than what is tested; empty without Prefect."""
     from pymaf_data.flows import available
     from pymaf_data.flows.api import Server
 
-    home = tmp_path_factory.mktemp("prefect")
+    home = tmp_path_factory.mktemp("prefect") / "data root" / ".prefect"
     if not available():
+        home.mkdir(parents=True)
         return home
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_HOME", str(home))

@@ -64,7 +64,7 @@ def command(
     Example: pymaf-data ingest coco --root /data/coco
     """
     expect_flow(direct)
-    from pymaf_data.stages.ingest import IngestOptions, available_cores, require_raw_data
+    from pymaf_data.stages.ingest import IngestOptions, require_raw_data
 
     options = IngestOptions(
         dataset=dataset,
@@ -73,7 +73,7 @@ def command(
         out=out,
         select=select,
         crop_size=crop_size,
-        workers=workers or available_cores(),
+        **({"workers": workers} if workers else {}),
         processes=processes,
         cluster=cluster,
         on_error=on_error,

@@ -45,7 +45,6 @@ def command(
     Example: pymaf-data render-iuv --shard all
     """
     expect_flow(direct)
-    from pymaf_data.stages.ingest import available_cores
     from pymaf_data.stages.render_iuv import RenderOptions
 
     options = RenderOptions(
@@ -53,7 +52,7 @@ def command(
         shard=shard,
         renderer=renderer,
         size=size,
-        workers=workers or available_cores(),
+        **({"workers": workers} if workers else {}),
         processes=processes,
         cluster=cluster,
         assets=assets,

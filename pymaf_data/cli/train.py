@@ -76,7 +76,7 @@ def command(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin the run anew.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Train PyMAF from the stores, on a GPU when there is one.
+    """Train PyMAF (or the network that a recipe names) from the stores, on a GPU when there is one.
 
     The same command goes on where the run stopped. Its course: pymaf-data report data/runs/NAME, or
     tensorboard --logdir data/runs.

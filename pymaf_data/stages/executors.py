@@ -49,8 +49,14 @@ class ExecutorOptions(StrictModel):
         """The executor asked for; by default ``workers`` threads.
 
         Raises:
-            UsageError: processes and a cluster, or a cluster that cannot be named so.
+            UsageError: more than one of threads, processes and a cluster, or a cluster that cannot be named so.
         """
+        if self.elsewhere and "workers" in self.model_fields_set:
+            raise UsageError(
+                f"--workers {workers} beside {'--cluster' if self.cluster is not None else '--processes'}",
+                expected="threads of this process, or other processes, which have one thread each",
+                action="leave out --workers.",
+            )
         if self.processes is not None and self.cluster is not None:
             raise UsageError(
                 f"--processes {self.processes} and --cluster {self.cluster}", expected="one of them", action="choose."

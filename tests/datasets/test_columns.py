@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import tracemalloc
 from collections.abc import Iterator
 from typing import Any
@@ -66,6 +67,14 @@ def test_what_no_record_brings_is_absent_and_what_one_brings_is_filled() -> None
             assert plain.column(column.name).dtype == np.dtype(column.dtype)
     frames = PersonColumns.of(mixed()).column("frame")
     assert sorted(frames.tolist()) == [-1] * 5 + [2**40]
+
+
+def test_a_slice_takes_no_more_names_than_its_own() -> None:
+    """It travels to a worker, and a data set has more names than a shard."""
+    whole = PersonColumns.of([person(f"{number:05}.jpg", number) for number in range(3000)])
+    part = whole[1000:1010]
+    assert len(part.names) == 10 and len(pickle.dumps(part)) < 20_000
+    assert [record.key for record in part] == [record.key for record in whole][1000:1010]
 
 
 def test_of_nobody_there_are_no_columns() -> None:

@@ -194,6 +194,28 @@ def test_without_prefect_commands_run_directly_and_say_so(raw: Path, environment
     assert "--direct" in done.stderr
 
 
+def test_a_server_started_early_is_taken_unless_it_is_of_another_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pymaf_data.flows import api
+
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    for name in ("PREFECT_LOGGING_LEVEL", "PREFECT_CLI_PROMPT", "no_proxy", "NO_PROXY"):  # what it sets is undone
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "one"))
+    api.start_server()
+    (early,) = api._started
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "other"))
+    other = api._server()
+    assert other is not None and other is not early
+    assert early._process.poll() is not None, "it has ended"
+    other.end()
+    api.start_server()
+    (again,) = api._started
+    assert api._server() is again and api._started == []
+    again.end()
+
+
 def test_a_command_imports_its_own_stage_alone() -> None:
     script = (
         "import sys\n"

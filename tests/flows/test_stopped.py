@@ -38,6 +38,7 @@ def endless(options, progress=None):
 
 stage.write_sample = endless
 from pymaf_data.cli import main
+from pymaf_data.stages.workers import starting
 main()
 """
 
@@ -199,6 +200,20 @@ def test_no_maker_of_shards_outlives_its_command(
     assert number == signal.SIGKILL or "Traceback" not in err
     assert gone(tmp_path, 60.0) == []
     assert not locked(tmp_path) or number == signal.SIGKILL
+
+
+def test_a_signal_waits_while_processes_start() -> None:
+    from pymaf_data.stages.workers import starting
+
+    came: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: came.append(number))
+    try:
+        with starting():
+            signal.raise_signal(signal.SIGTERM)
+            assert came == [], "a process would be left half started"
+        assert came == [signal.SIGTERM], "put off, not lost"
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_ctrl_c_of_a_terminal_reaches_no_worker(tmp_path: Path, environment: Environment) -> None:

@@ -47,9 +47,10 @@ def content(store: Path) -> dict[str, bytes]:
 
 def pipeline(raw: Path, out: Path, told: Told | None = None, **who: Any) -> dict[str, bytes]:
     """Ingest, keypoint fits and maps of a store of 6 shards, made by whom it is told."""
-    ingest(IngestOptions(root=raw, out=out, crop_size=64, shard=4, workers=1, **who), told)
+    workers = {} if who else {"workers": 1}
+    ingest(IngestOptions(root=raw, out=out, crop_size=64, shard=4, **workers, **who), told)
     attach_fits(AttachOptions(store=out, fits=("keypoints",), keypoints=QUICK, **who), told)
-    render_iuv_stage(RenderOptions(stores=(out,), size=48, workers=1, **who), told)
+    render_iuv_stage(RenderOptions(stores=(out,), size=48, **workers, **who), told)
     return content(out)
 
 
@@ -92,7 +93,7 @@ def test_a_cluster_that_loses_workers_in_the_middle_leaves_no_trace(raw: Path, t
 def test_a_killed_process_is_told_and_the_same_command_goes_on(raw: Path, tmp_path: Path) -> None:
     import multiprocessing
 
-    options = IngestOptions(root=raw, out=tmp_path / "s.zarr", crop_size=64, shard=1, workers=1)
+    options = IngestOptions(root=raw, out=tmp_path / "s.zarr", crop_size=64, shard=1)
 
     def kill_one(done: int, *_: object) -> None:
         if done == 2:
@@ -225,6 +226,14 @@ def test_a_worker_writes_nothing_when_the_lock_is_gone(raw: Path, tmp_path: Path
 def test_executors_that_are_none_are_refused(who: dict[str, Any], told: str) -> None:
     with pytest.raises(UsageError, match=told):
         ExecutorOptions(**who).executor()
+
+
+@pytest.mark.parametrize("who", [{"processes": 2}, {"cluster": "local:2"}])
+def test_threads_are_not_asked_for_beside_other_makers(who: dict[str, Any]) -> None:
+    options = IngestOptions(workers=3, **who)
+    with pytest.raises(UsageError, match=r"--workers 3 beside --(processes|cluster)"):
+        options.executor(options.workers)
+    IngestOptions(**who).executor(1)
 
 
 def test_a_renderer_of_the_gpu_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

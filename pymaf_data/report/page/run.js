@@ -113,7 +113,7 @@ function losses(train) {
   const { loss, learning_rate: rate, gradient_norm: norm, ...terms } = train.scalars;
   const one = (title, values, tone, log, note) => (values ? lineChart({ title, unit: '', log, note, series: [{ name: title, x: train.steps, y: known(values), tone }] }) : null);
   const tones = ['m3', 'c5', 'm2', 'm1', 'c4'];
-  const parts = Object.entries(terms).map(([name, values], k) => one(name, values, tones[k % tones.length], true, 'One weighted term of the loss, summed over the iterations.')).filter(Boolean);
+  const parts = Object.entries(terms).map(([name, values], k) => one(name, values, tones[k % tones.length], true, 'One weighted term of the loss, summed over the iterations that are supervised.')).filter(Boolean);
   section('curves', 'Curves', 'On training batches; logarithmic axes where values fall by orders of magnitude.',
     block('Loss and optimizer', el('div', { class: 'plots wide' }, [one('loss', loss, 'm3', true, 'Sum of the weighted terms.'), one('learning rate', rate, 'm2', false), one('gradient norm', norm, 'm1', true, 'Before clipping.')].filter(Boolean))),
     block('Terms of the loss', el('div', { class: 'plots' }, parts)));

@@ -19,7 +19,9 @@ import torch
 from _measure import machine, write
 
 from pymaf_data.body import BodyModel, load_body
-from pymaf_data.fits.fitter import KeypointFitter, KeypointOptions, worst_violation
+from pymaf_data.fits.fitter.fit import KeypointFitter
+from pymaf_data.fits.fitter.limits import worst_violation
+from pymaf_data.fits.fitter.options import KeypointOptions
 from pymaf_data.fits.join import join
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.readers import find_reader

@@ -16,17 +16,9 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-_MODULE_OF = {
-    "attach_fits_flow": "stages",
-    "ingest_flow": "stages",
-    "pipeline_flow": "pipeline",
-    "render_iuv_flow": "stages",
-    "road_flow": "pipeline",
-    "sample_flow": "stages",
-    "start_server": "api",
-    "take_pipeline": "command",
-    "train_flow": "stages",
-}
+from pymaf_data.stages.registry import stage_of_flow
+
+_MODULE_OF = {"pipeline_flow": "pipeline", "start_server": "api", "take_pipeline": "command"}
 
 
 def available() -> bool:
@@ -36,11 +28,12 @@ def available() -> bool:
 
 def __getattr__(name: str) -> Any:
     # Lazy: Prefect takes a second to import, and a server of our own is to load meanwhile.
-    if name not in _MODULE_OF:
+    module = _MODULE_OF.get(name) or ("stages" if stage_of_flow(name) else "")
+    if not module:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from .settings import import_prefect, keep_private
 
     keep_private()
     if name not in ("take_pipeline", "start_server"):
         import_prefect()
-    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    return getattr(import_module(f"{__name__}.{module}"), name)

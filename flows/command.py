@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from pymaf_data.progress import Progress
-from pymaf_data.recipe import Step
+from pymaf_data.stages.registry import Step
 
 from .api import flow_api
 from .progress import quiet_prefect, reporting_to

@@ -17,4 +17,3 @@ def pipeline_flow(recipe: Recipe | str) -> list[Any]:
 
 
 pipeline_flow: Any = StageFlow(pipeline_flow, name="pipeline")  # type: ignore[no-redef]
-road_flow = pipeline_flow  # its former name

@@ -12,21 +12,12 @@ from typing import Any
 from prefect import Flow, task
 from prefect.cache_policies import NO_CACHE
 
-from pymaf_data.recipe import StageName, Step, options_of, run_step
+from pymaf_data.stages.registry import Stage, Step, run_step, stage_of_flow
 
 from .api import flow_api
 from .progress import reports_of_run
 
 _RETRY_DELAYS = [2.0, 15.0]
-
-# Flow → its stage, and what it does.
-_FLOWS: dict[str, tuple[StageName, str]] = {
-    "sample_flow": ("sample", "Generate a raw data set."),
-    "ingest_flow": ("ingest", "Raw data set → store."),
-    "attach_fits_flow": ("attach-fits", "Fits → store."),
-    "render_iuv_flow": ("render-iuv", "Chosen fits → IUV maps."),
-    "train_flow": ("train", "Stores → checkpoint."),
-}
 
 
 class StageFlow(Flow[..., Any]):
@@ -62,23 +53,22 @@ def _take_step(step: Step) -> Any:
 take_step: Any = _take_step
 
 
-def stage_flow(name: str) -> StageFlow:
-    """The flow of a stage by its name in this module; it takes the stage's options, as a model or a dict of it."""
-    stage, summary = _FLOWS[name]
+def stage_flow(stage: Stage) -> StageFlow:
+    """The flow of a stage; it takes the stage's options, as a model or a dict of it."""
 
     def run(options: Any) -> Any:
-        return take_step(Step(stage, stage, options))
+        return take_step(Step(stage.name, stage.name, options))
 
     # Prefect reads the parameters' schema here, and finds the flow of a run by this name.
-    run.__annotations__ = {"options": options_of(stage), "return": Any}
-    run.__name__ = run.__qualname__ = name
-    run.__doc__ = summary
-    return StageFlow(run, name=stage)
+    run.__annotations__ = {"options": stage.model(), "return": Any}
+    run.__name__ = run.__qualname__ = stage.flow
+    run.__doc__ = stage.summary
+    return StageFlow(run, name=stage.name)
 
 
 def __getattr__(name: str) -> StageFlow:
-    if name not in _FLOWS:
+    stage = stage_of_flow(name)
+    if stage is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    made = stage_flow(name)
-    globals()[name] = made  # one object, however often it is asked for
+    made = globals()[name] = stage_flow(stage)  # one object, however often it is asked for
     return made

@@ -6,11 +6,11 @@ Source of every default: the authors' released configuration of PyMAF unless a l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pymaf_data.config import StrictModel
+from pymaf_data.config import Flag, StrictModel
 from pymaf_data.loader.options import AugmentationOptions
 from pymaf_data.paths import UserPath
 
@@ -74,7 +74,7 @@ class LossOptions(StrictModel):
 class OptimizerOptions(StrictModel):
     """Adam without weight decay."""
 
-    learning_rate: float = Field(default=5e-5, gt=0.0)
+    learning_rate: Annotated[float, Field(gt=0.0), Flag("Adam's rate.", shown="5e-5")] = 5e-5
     schedule: Literal["constant", "cosine"] = "constant"
     """Cosine falls to a hundredth at the last step; a departure, for short runs."""
     warmup_steps: int = Field(default=0, ge=0)
@@ -94,12 +94,17 @@ class OptimizerOptions(StrictModel):
 class ValidationOptions(StrictModel):
     """Measuring on persons that the network does not learn from, while it trains."""
 
-    stores: tuple[UserPath, ...] = ()
-    """Held-out stores; none measures nothing. They are never trained on."""
-    every: int = Field(default=500, ge=1)
-    """Steps between measurements; there is one before the first step and one after the last."""
-    persons: int = Field(default=256, ge=1)
-    """At most this many persons with fits, evenly spread over the stores."""
+    stores: Annotated[
+        tuple[UserPath, ...],
+        Flag(
+            "Held-out store to measure on while training, never trained on; may be given several times.",
+            name="--validate",
+        ),
+    ] = ()
+    """None measures nothing."""
+    every: Annotated[int, Field(ge=1), Flag("Steps between those measurements.", name="--validate-every")] = 500
+    """There is one before the first step and one after the last."""
+    persons: Annotated[int, Field(ge=1), Flag("Persons to measure, evenly spread.", name="--validate-persons")] = 256
 
 
 class SnapshotOptions(StrictModel):
@@ -114,55 +119,65 @@ class SnapshotOptions(StrictModel):
 class TrainOptions(StrictModel):
     """One training run."""
 
-    stores: tuple[UserPath, ...] = ()
-    """Stores to learn from; none means every store under the data root but those held out for validation."""
-    name: str = Field(default="pymaf", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    """The run's folder below ``runs/``."""
-    body: str | None = None
-    """The body to fit; None takes the one that the stores' fits belong to."""
-    steps: int | None = Field(default=None, ge=1)
-    """Total optimizer steps; None takes ``epochs``."""
-    epochs: int = Field(default=60, ge=1)
-    batch_size: int = Field(default=64, ge=1)
-    seed: int = Field(default=0, ge=0)
-    device: str = "auto"
-    """``auto`` takes a GPU when there is one; else any torch device."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Of the image-plane part; ``auto`` goes on with a begun run's, else is bf16 where the device convolves clearly
-    faster in it than in fp32, which is measured."""
-    workers: int = Field(default=2, ge=0)
-    """Loader threads; 0 makes batches when they are asked for."""
-    augmentation: AugmentationOptions = AugmentationOptions()
-    targets: Literal["stored", "rendered"] = "stored"
-    """Dense targets: stored maps, warped, or maps rendered from the fits for every view, which are exact."""
-    joints3d: Literal["measured", "fitted"] = "measured"
-    """What 3D joints teach: those that the data set measured, as released, or the fit's where it measured none. Pose
-    alone tells the network little of which way a body faces: that is one of 24 rotations."""
-    frame: Literal["camera", "view"] = "view"
-    """From where root rotations and 3D joints are seen: along the ray through the person's box, which is all that a
-    crop can show, or by the camera of the whole image, as released."""
-    allow_partial: bool = False
-    """Train on stores that lack fits, maps or whole shards; what is missing is not supervised."""
-    overwrite: bool = False
-    """Begin the run anew instead of going on from its checkpoint."""
-    backbone: UserPath | None = None
-    """torchvision's ``resnet50`` state dict to start from; None starts from He initialisation, with a warning unless it
-    was given (``backbone: null`` in a recipe)."""
+    stores: Annotated[
+        tuple[UserPath, ...],
+        Flag("Store to read; may be given several times.", name="--store", shown="every store of the data root"),
+    ] = ()
+    """None means every store under the data root but those held out for validation."""
+    name: Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"),
+        Flag("The run's folder below runs/.", shown="the recipe's, pymaf"),
+    ] = "pymaf"
+    body: Annotated[str | None, Flag("The body to fit.", shown="the one that the stores' fits belong to")] = None
+    steps: Annotated[int | None, Field(ge=1), Flag("Optimizer steps in all; without it, epochs count.")] = None
+    epochs: Annotated[int, Field(ge=1), Flag("Passes over the data.", replaces="steps")] = 60
+    batch_size: Annotated[int, Field(ge=1), Flag("Persons a step.")] = 64
+    optimizer: OptimizerOptions = OptimizerOptions()
+    seed: Annotated[int, Field(ge=0), Flag("Decides weights, order, augmentation.", shown="")] = 0
+    device: Annotated[str, Flag("auto, cpu, cuda or cuda:N.", shown="auto: a GPU when there is one")] = "auto"
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16"], Flag("Of the image-plane part; auto measures which is faster.")
+    ] = "auto"
+    """``auto`` goes on with a begun run's, else is bf16 where the device convolves clearly faster so."""
+    workers: Annotated[int, Field(ge=0), Flag("Loader threads.")] = 2
+    backbone: Annotated[UserPath | None, Flag("torchvision's resnet50 state dict to start from.", shown="none")] = None
+    """None starts from He initialisation, with a warning unless it was given (``backbone: null`` in a recipe)."""
+    validation: ValidationOptions = ValidationOptions()
+    targets: Annotated[
+        Literal["stored", "rendered"], Flag("Dense targets: stored maps, or rendered for every view.")
+    ] = "stored"
+    """Stored maps are warped; maps rendered from the fits are exact."""
+    joints3d: Annotated[
+        Literal["measured", "fitted"], Flag("3D joints: the data set's, or the fit's where it has none.")
+    ] = "measured"
+    """Measured ones alone are as released. Pose alone tells the network little of which way a body faces: that is one
+    of 24 rotations."""
+    frame: Annotated[
+        Literal["camera", "view"],
+        Flag("Whence bodies are seen: along the ray through the box, or by the whole image's camera (released)."),
+    ] = "view"
+    """Of root rotations and 3D joints; the ray through the box is all that a crop can show."""
+    augmentation: Annotated[
+        AugmentationOptions, Flag("Plain views, as stored.", name="--no-augment", const=AugmentationOptions.none())
+    ] = AugmentationOptions()
+    allow_partial: Annotated[bool, Flag("Train on stores that lack fits, maps or shards.")] = False
+    """What is missing is not supervised."""
+    overwrite: Annotated[bool, Flag("Begin the run anew.")] = False
     log_every: int = Field(default=50, ge=1)
     checkpoint_every: int = Field(default=1000, ge=1)
-    validation: ValidationOptions = ValidationOptions()
     snapshots: SnapshotOptions = SnapshotOptions()
     model: ModelOptions = ModelOptions()
     loss: LossOptions = LossOptions()
-    optimizer: OptimizerOptions = OptimizerOptions()
 
     @model_validator(mode="after")
     def _teaches_what_is_predicted(self) -> Self:
-        if "auxiliary" not in NETWORKS[self.model.network].lacks:
+        if self.model.auxiliary != "none":
             return self
         fields = LossOptions.model_fields
         asked = [f"loss.{name}" for name in _DENSE if getattr(self.loss, name) not in (0, fields[name].default)]
         asked += ["targets: rendered"] if self.targets == "rendered" else []
         if asked:
-            raise ValueError(f"network {self.model.network} predicts no dense maps, leave out {', '.join(asked)}")
+            network = f"network {self.model.network} with auxiliary none"
+            raise ValueError(f"{network} predicts no dense maps, leave out {', '.join(asked)}")
         return self

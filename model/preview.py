@@ -9,35 +9,24 @@ A sheet that shows just this already is left as it is.
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
-from pydantic import Field
 
 from pymaf_data.body import load_body
 from pymaf_data.config import StrictModel
+from pymaf_data.datasets import ImageSource, Raw, find_reader, load_manifest
 from pymaf_data.digest import canonical_json, digest_file, digest_json
 from pymaf_data.errors import StoreIncomplete
-from pymaf_data.paths import DataRoot, UserPath
+from pymaf_data.paths import DataRoot
 from pymaf_data.progress import Progress
+from pymaf_data.report.options import SheetOptions
 from pymaf_data.storage import Store, open_store
 from pymaf_data.storage.files import LocalFiles
 
 # Part of every digest: raise it when the same inputs are drawn in another way.
 _DRAWING = 1
-
-
-class SheetOptions(StrictModel):
-    """What to show."""
-
-    store: UserPath
-    out: UserPath
-    raw: UserPath | None = Field(default=None, description="the raw data set, for the original images")
-    checkpoint: UserPath | None = Field(
-        default=None, description="whose predictions to show; none leaves the column out"
-    )
-    follow_links: bool = Field(default=False, description="take original images that are links out of the raw data")
-    persons: int = Field(default=8, ge=1, le=100, description="persons, evenly spread over the store")
 
 
 class SheetReport(StrictModel):
@@ -47,6 +36,10 @@ class SheetReport(StrictModel):
     rows: tuple[int, ...]
     drawn: bool
     """False where the sheet was there already."""
+
+    def lines(self) -> list[str]:
+        """The report for a reader."""
+        return [f"{self.path}: {len(self.rows)} persons" + ("" if self.drawn else ", drawn already, nothing to do")]
 
 
 def contact_sheet(options: SheetOptions, progress: Progress | None = None) -> SheetReport:
@@ -68,8 +61,8 @@ def contact_sheet(options: SheetOptions, progress: Progress | None = None) -> Sh
 
 
 def _draw(store: Store, rows: list[int], options: SheetOptions, shown: str) -> None:
-    from pymaf_data.report import compose_sheet, save_sheet
     from pymaf_data.report.persons import COLUMNS, PREDICTION, person_rows
+    from pymaf_data.report.sheet import compose_sheet, save_sheet
 
     from .checkpoint import load_checkpoint
     from .predict import predict_rows
@@ -79,7 +72,8 @@ def _draw(store: Store, rows: list[int], options: SheetOptions, shown: str) -> N
     predictions = None
     if options.checkpoint is not None:
         predictions = predict_rows(load_checkpoint(options.checkpoint, body=body), store, rows)
-    entries = person_rows(store, rows, body, options.raw, options.follow_links, predictions)
+    with _images(store, options) as images:
+        entries = person_rows(store, rows, body, images, predictions)
     columns = [column for column in COLUMNS if any(column in entry.panels for entry in entries)]
     title = f"{store.path.stem}: {len(rows)} of {len(store)} persons, body {body.name}"
     if PREDICTION in columns:
@@ -88,6 +82,15 @@ def _draw(store: Store, rows: list[int], options: SheetOptions, shown: str) -> N
     # Written last: a sheet without its digest is drawn again.
     files, record = LocalFiles(path.parent), _record(path)
     files.write({record.name: [canonical_json({"shows": shown}).encode()]}, temporary="")
+
+
+def _images(store: Store, options: SheetOptions) -> AbstractContextManager[ImageSource | None]:
+    """The original images, where the raw data is at hand."""
+    if options.raw is None:
+        return nullcontext()
+    manifest = load_manifest(options.dataset or store.head["dataset"])
+    raw = Raw(options.raw, manifest, store.head["split"], follow_links=options.follow_links)
+    return find_reader(manifest.reader).images(raw)
 
 
 def _digest(store: Store, options: SheetOptions) -> str:

@@ -74,6 +74,21 @@ class TrainReport(StrictModel):
     errors: dict[str, dict[str, float]]
     """M0 … M3 → MPJPE and PA-MPJPE in millimetres on that batch."""
 
+    def lines(self) -> list[str]:
+        """The report for a reader."""
+        done = self.step - self.resumed_from
+        if not done:
+            return [f"{self.checkpoint}: {self.step:,} steps are done already, nothing to do"]
+        before = f" after {self.resumed_from:,} that were there already" if self.resumed_from else ""
+        lines = [f"{done:,} steps in {self.seconds:,.0f} s{before}"]
+        lines += [
+            f"  {iteration}  MPJPE {errors['mpjpe']:6.1f} mm   PA-MPJPE {errors['pa_mpjpe']:6.1f} mm"
+            for iteration, errors in self.errors.items()
+        ]
+        if self.errors:
+            lines.append("  (on the last training batch, in training mode; M0 is the mean body)")
+        return [*lines, f"checkpoint: {self.checkpoint}"]
+
 
 class Trainer:
     """One run in one folder.

@@ -7,6 +7,8 @@ One rule for all: unknown keys are refused, values are immutable, and a failed v
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +19,39 @@ from pymaf_data.untrusted import yaml_text
 from pymaf_data.untrusted.bounds import read_whole
 
 _MOST_TOLD = 8
+OF_FIELD: Any = object()
+
+
+@dataclass(frozen=True)
+class Flag:
+    """Marks a field of an options model as an option of its stage's command: ``Annotated[int, Flag("Persons.")]``.
+
+    Args:
+        help: for the reader of ``--help``; type, bounds and default are the field's.
+        name: of the option; by default the field's.
+        argument: given by its place.
+        each: given by its place, and several times: each is a step of its own, by default every store there is.
+        metavar: what stands for the value in the help.
+        default: the command's own, as it is typed; ``...`` is none.
+        shown: what the help says of the default.
+        const: the value that the option, which then takes none, stands for.
+        replaces: a field that a recipe set and that counts no more.
+        after: of a field that several models inherit: it stands behind the first of these that there is.
+    """
+
+    help: str
+    name: str = ""
+    argument: bool = False
+    each: bool = False
+    metavar: str | None = None
+    default: Any = OF_FIELD
+    shown: str | None = None
+    const: Any = None
+    replaces: str = ""
+    after: tuple[str, ...] = ()
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        return {"description": self.help} | handler(core)
 
 
 class StrictModel(BaseModel):

@@ -9,8 +9,6 @@ out is a step that is not taken. :func:`pipeline` turns a recipe into the steps,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,35 +17,31 @@ from pydantic import Field
 
 from pymaf_data.config import StrictModel, load_yaml, read_yaml
 from pymaf_data.errors import ConfigError
-from pymaf_data.paths import DataRoot, as_meant
+from pymaf_data.fits.fitter.options import KeypointOptions
+from pymaf_data.model.networks import NETWORKS
+from pymaf_data.model.options import TrainOptions
+from pymaf_data.paths import DataRoot, UserPath, as_meant
 from pymaf_data.stages.executors import ExecutorOptions
+from pymaf_data.stages.options import MapSize, available_cores
+from pymaf_data.stages.registry import STAGES, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-StageName = Literal["sample", "ingest", "attach-fits", "render-iuv", "train", "contact-sheet", "report"]
-
 _RESOURCE = "pymaf_data.manifests.recipes"
-
-# What runs a stage and what it takes; by name, so that a command imports its own stage alone.
-_STAGES: dict[StageName, tuple[str, str]] = {
-    "sample": ("pymaf_data.world.sample:write_sample", "pymaf_data.world.sample:SampleOptions"),
-    "ingest": ("pymaf_data.stages.ingest:ingest", "pymaf_data.stages.ingest:IngestOptions"),
-    "attach-fits": ("pymaf_data.stages.attach_fits:attach_fits", "pymaf_data.stages.attach_fits:AttachOptions"),
-    "render-iuv": ("pymaf_data.stages.render_iuv:render_iuv_stage", "pymaf_data.stages.render_iuv:RenderOptions"),
-    "train": ("pymaf_data.model.training:train", "pymaf_data.model.options:TrainOptions"),
-    "contact-sheet": ("pymaf_data.model.preview:contact_sheet", "pymaf_data.model.preview:SheetOptions"),
-    "report": ("pymaf_data.report.make:report", "pymaf_data.report.make:ReportOptions"),
-}
 
 
 class SampleSection(StrictModel):
     """A generated raw data set, for machines without a licensed one."""
 
-    persons: int = Field(default=200, ge=1, description="of each split")
+    persons: int = Field(default=200, gt=0, le=1_000_000, description="of each split")
     held_out_persons: int | None = Field(default=None, ge=1, description="of a held-out split, where it is to differ")
     seed: int = Field(default=0, ge=0)
-    workers: int = Field(default=1, ge=1)
+    size: tuple[int, int] = Field(default=(640, 480), description="width and height of the images")
+    workers: int = Field(default=1, ge=1, le=256)
+    backgrounds: UserPath | None = Field(default=None, description="images to take instead of drawn places")
+    noise: float = Field(default=0.0, ge=0.0, le=3.0, description="of the annotations")
+    masks: Literal["rle", "polygon"] = "rle"
 
 
 class IngestSection(ExecutorOptions):
@@ -58,6 +52,8 @@ class IngestSection(ExecutorOptions):
     held_out: bool = Field(default=False, description="measured on while training, and never trained on")
     select: str | None = None
     crop_size: int = Field(default=400, ge=32, le=2048)
+    workers: int = Field(default_factory=available_cores, ge=1)
+    on_error: Literal["skip", "stop"] = "skip"
     follow_links: bool = Field(default=False, description="take images that are links out of the raw data's folder")
 
 
@@ -66,13 +62,16 @@ class FitsSection(ExecutorOptions):
 
     sources: tuple[str, ...] = Field(min_length=1)
     prefer: str | None = None
+    keypoints: KeypointOptions = KeypointOptions()
+    allow_unproved: bool = False
 
 
 class RenderSection(ExecutorOptions):
     """The dense-correspondence maps."""
 
-    size: int = Field(default=576, ge=16, le=1024, multiple_of=3)
+    size: MapSize = 576
     renderer: str = "auto"
+    workers: int = Field(default_factory=available_cores, ge=1)
 
 
 class SheetSection(StrictModel):
@@ -99,21 +98,6 @@ class Recipe(StrictModel):
     train: dict[str, Any] | None = None
     sheet: SheetSection | None = None
     report: ReportSection | None = None
-
-
-@dataclass(frozen=True)
-class Step:
-    """One call into a stage.
-
-    Attributes:
-        stage: which stage.
-        title: for the progress bar.
-        options: the stage's own option model.
-    """
-
-    stage: StageName
-    title: str
-    options: StrictModel
 
 
 def load_recipe(name_or_path: str) -> Recipe:
@@ -152,7 +136,7 @@ def pipeline(recipe: Recipe, root: DataRoot) -> list[Step]:
 def _data_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
     if recipe.sample is not None:
         # One sample per split that the recipe ingests: they are independent.
-        shared = recipe.sample.model_dump(exclude={"held_out_persons"}) | {"out": root.raw("sample")}
+        shared = _said(recipe.sample, "held_out_persons") | {"out": root.raw("sample")}
         for split, held_out in sorted(
             {(part.split, part.held_out) for part in recipe.ingest if part.dataset == "sample"}
         ):
@@ -161,20 +145,25 @@ def _data_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
             yield _step("sample", f"generate the sample's {split} split", values, recipe)
     for part in recipe.ingest:
         store, raw = root.store(part.dataset, part.split), root.raw(part.dataset)
-        values = part.model_dump(exclude={"held_out"}) | {"root": raw, "out": store}
+        values = _said(part, "held_out") | {"root": raw, "out": store}
         yield _step("ingest", f"ingest {part.dataset} {part.split}", values, recipe)
         if recipe.fits is not None:
             places = {"{raw}": str(raw), "{split}": part.split}
             sources = tuple(_placed(source, places) for source in recipe.fits.sources)
-            values = recipe.fits.model_dump(exclude={"sources"}) | {"store": store, "fits": sources}
+            values = _said(recipe.fits, "sources") | {"store": store, "fits": sources}
             yield _step("attach-fits", f"fit {store.name}", values, recipe)
     if recipe.render is not None:
-        values = recipe.render.model_dump() | {"stores": stores_of(recipe, root), "shard": "all"}
+        values = _said(recipe.render) | {"stores": stores_of(recipe, root), "shard": "all"}
         yield _step("render-iuv", "render IUV maps", values, recipe)
 
 
-def _step(stage: StageName, title: str, values: dict[str, Any], recipe: Recipe) -> Step:
-    return Step(stage, title, options_of(stage).parse(values, recipe.name))
+def _step(stage: str, title: str, values: dict[str, Any], recipe: Recipe) -> Step:
+    return Step(stage, title, STAGES[stage].model().parse(values, recipe.name))
+
+
+def _said(section: StrictModel, *but: str) -> dict[str, Any]:
+    """What a section says, for its stage's options; what it does not is left to them."""
+    return section.model_dump(exclude=set(but), exclude_unset=True)
 
 
 def _placed(source: str, places: dict[str, str]) -> str:
@@ -185,7 +174,10 @@ def _placed(source: str, places: dict[str, str]) -> str:
 
 def _learning_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
     if recipe.train is not None:
-        yield _step("train", "train PyMAF", train_values(recipe, root), recipe)
+        values = train_values(recipe, root)
+        options = TrainOptions.parse(values, recipe.name)
+        network = NETWORKS[options.model.network].place.partition(":")[2]
+        yield Step("train", f"train {network}", options)
 
 
 def _looking_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
@@ -197,6 +189,7 @@ def _looking_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
         values = {
             "store": root.store(first.dataset, first.split),
             "raw": root.raw(first.dataset),
+            "dataset": first.dataset,
             "follow_links": first.follow_links,
             "out": run / "contact_sheet.png",
             "checkpoint": run / CHECKPOINT if recipe.train is not None else None,
@@ -205,7 +198,7 @@ def _looking_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
         yield _step("contact-sheet", "draw the contact sheet", values, recipe)
     if recipe.report is not None:
         for store in stores_of(recipe, root):
-            values = recipe.report.model_dump() | {"path": store}
+            values = _said(recipe.report) | {"path": store}
             yield _step("report", f"report on {store.name}", values, recipe)
         if recipe.train is not None:
             yield _step("report", f"report on run {run.name}", {"path": run}, recipe)
@@ -221,26 +214,7 @@ def train_values(recipe: Recipe, root: DataRoot) -> dict[str, Any]:
     learned = [root.store(part.dataset, part.split) for part in recipe.ingest if not part.held_out]
     held_out = [root.store(part.dataset, part.split) for part in recipe.ingest if part.held_out]
     values = {"name": recipe.name, **(recipe.train or {}), "stores": tuple(learned)}
-    if held_out:
-        values["validation"] = {**values.get("validation", {}), "stores": tuple(held_out)}
+    validation = values.get("validation", {})
+    if held_out and isinstance(validation, dict):  # else it is refused with the options
+        values["validation"] = validation | {"stores": tuple(held_out)}
     return values
-
-
-def run_step(step: Step, progress: Any = None) -> Any:
-    """Call the stage of a step; returns its report.
-
-    Raises:
-        PymafDataError: as the stage does.
-    """
-    return _named(_STAGES[step.stage][0])(step.options, progress)
-
-
-def options_of(stage: StageName) -> type[StrictModel]:
-    """The model of a stage's options."""
-    model: type[StrictModel] = _named(_STAGES[stage][1])
-    return model
-
-
-def _named(place: str) -> Any:
-    module, _, name = place.partition(":")
-    return getattr(import_module(module), name)

@@ -106,7 +106,7 @@ def test_too_many_open_files_name_the_limit(monkeypatch: pytest.MonkeyPatch, cap
 
 
 def test_ctrl_c_is_told_and_has_its_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("pymaf_data.recipe.run_step", failing(KeyboardInterrupt()))
+    monkeypatch.setattr("pymaf_data.cli.steps.run_step", failing(KeyboardInterrupt()))
     with pytest.raises(SystemExit) as leaving:
         application.run(["sample", str(tmp_path / "s"), "--direct"])
     assert leaving.value.code == 130

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from pymaf_data.stages.registry import STAGES
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 # From the ground up. Rooms on one floor stand side by side and do not know each other.
@@ -108,6 +110,38 @@ def test_training_needs_neither_prefect_nor_dask() -> None:
     assert not {"prefect", "dask", "distributed"} & loaded
 
 
-def test_command_line_starts_light() -> None:
-    loaded = loaded_after("import pymaf_data, pymaf_data.cli.app")
-    assert not {"torch", "numba", "zarr", "cv2", "scipy"} & loaded
+HEAVY = {"torch", "numba", "zarr", "cv2", "scipy", "numpy"}
+LISTED = """
+from pymaf_data.cli.app import run
+for words in {words}:
+    try: run(words)
+    except SystemExit as ended: assert not ended.code, words
+"""
+
+
+def test_listing_commands_imports_none() -> None:
+    loaded = loaded_after(LISTED.format(words=[["--help"], ["--version"]]))
+    commands = {path.stem for path in (REPOSITORY / "pymaf_data" / "cli").glob("*.py")} - {"__init__"}
+    floor = {f"pymaf_data.cli.{name}" for name in commands & {"app", "say", "signals"}}
+    assert {name for name in loaded if name.startswith("pymaf_data.cli.")} == floor
+    assert not (HEAVY | {"pydantic", "yaml", "pymaf_data.recipe"}) & loaded
+
+
+def test_explaining_commands_imports_options_alone() -> None:
+    names = [*STAGES, "datasets", "run", "inspect", "verify", "gc", "fits", "doctor"]
+    loaded = loaded_after(LISTED.format(words=[[name, "--help"] for name in names if name != "contact-sheet"]))
+    assert not HEAVY & loaded
+    assert {"pymaf_data.stages.options", "pymaf_data.model.options", "pymaf_data.world.options"} <= loaded
+
+
+def test_options_are_read_without_what_they_are_for() -> None:
+    loaded = loaded_after("from pymaf_data.stages.registry import STAGES\nfor one in STAGES.values(): one.model()")
+    assert not HEAVY & loaded
+
+
+def test_what_options_repeat_of_heavy_modules_is_the_same() -> None:
+    from pymaf_data.geometry.affines import CROP_SIZE
+    from pymaf_data.render.stored import MAP_SIZE, UV_BLOCK
+    from pymaf_data.stages.options import BLOCK, IngestOptions, RenderOptions
+
+    assert (IngestOptions().crop_size, RenderOptions().size, BLOCK) == (CROP_SIZE, MAP_SIZE, UV_BLOCK)

@@ -3,14 +3,111 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pymaf_data.errors import ConfigError
+from pymaf_data.config import StrictModel
+from pymaf_data.errors import ConfigError, UsageError
+from pymaf_data.fits.fitter.options import SearchOptions
 from pymaf_data.paths import DataRoot
-from pymaf_data.recipe import Recipe, known_recipes, load_recipe, pipeline, stores_of
+from pymaf_data.recipe import (
+    FitsSection,
+    IngestSection,
+    Recipe,
+    RenderSection,
+    ReportSection,
+    SampleSection,
+    SheetSection,
+    known_recipes,
+    load_recipe,
+    pipeline,
+    stores_of,
+)
+from pymaf_data.stages.registry import STAGES
 
 MINIMAL = {"name": "mine", "ingest": [{"dataset": "coco"}]}
+
+# Section → its stage, what the section alone has, and what of the stage's options a recipe does not say: places follow
+# from the data root, and a recipe has no moods.
+MOODS = {"overwrite", "break_lock"}
+SECTIONS: dict[type[StrictModel], tuple[str, set[str], set[str]]] = {
+    SampleSection: ("sample", {"held_out_persons"}, {"out", "split"}),
+    IngestSection: ("ingest", {"held_out"}, {"root", "out", "shard"} | MOODS),
+    FitsSection: ("attach-fits", {"sources"}, {"store", "fits", "assets", "break_lock"}),
+    RenderSection: ("render-iuv", set(), {"stores", "shard", "assets", "break_lock"}),
+    SheetSection: ("contact-sheet", set(), {"store", "out", "raw", "dataset", "checkpoint", "follow_links"}),
+    ReportSection: ("report", set(), {"path", "out"}),
+}
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.__name__)
+def test_sections_hold_the_options_of_their_stages(section: type[StrictModel]) -> None:
+    stage, extra, unsaid = SECTIONS[section]
+    own = section.model_json_schema()["properties"]
+    options = STAGES[stage].model().model_json_schema()["properties"]
+    assert set(own) - extra == set(options) - unsaid
+    assert extra <= set(own) and unsaid <= set(options)
+    words = {"description", "title"}
+    for name in set(own) & set(options):
+        rules = [{key: rule for key, rule in whole[name].items() if key not in words} for whole in (own, options)]
+        if (section, name) == (IngestSection, "dataset"):  # a recipe must name it
+            rules[0]["default"] = "coco"
+        assert rules[0] == rules[1], f"{section.__name__}.{name}"
+
+
+def test_every_stage_has_a_section() -> None:
+    assert {stage for stage, _, _ in SECTIONS.values()} | {"train"} == set(STAGES)
+    assert {field.annotation for field in Recipe.model_fields.values()} >= {
+        section | None for section in SECTIONS if section is not IngestSection
+    }
+
+
+def test_what_sections_say_reaches_the_stage_and_the_rest_is_left_to_it(tmp_path: Path) -> None:
+    said = {
+        "sample": {"size": [320, 240], "noise": 1, "masks": "polygon", "backgrounds": "~/b"},
+        "ingest": [{"dataset": "sample", "workers": 3, "on_error": "stop"}],
+        "fits": {"sources": ["keypoints"], "keypoints": {"batch": 4}, "allow_unproved": True},
+        "render": {"workers": 2},
+    }
+    steps = pipeline(Recipe.parse(MINIMAL | said, "test"), DataRoot(tmp_path))
+    sample, ingest, fits, render = (step.options for step in steps)
+    assert (sample.size, sample.noise, sample.masks, sample.backgrounds) == (
+        (320, 240),
+        1,
+        "polygon",
+        Path.home() / "b",
+    )
+    assert (ingest.workers, ingest.on_error) == (3, "stop")
+    assert (fits.keypoints.batch, fits.keypoints.search, fits.allow_unproved) == (4, SearchOptions(), True)
+    assert (render.workers, render.size) == (2, 576)
+    # Threads that nobody asked for do not stand against processes that somebody did.
+    assert "workers" not in pipeline(Recipe.parse(MINIMAL, "test"), DataRoot(tmp_path))[0].options.model_fields_set
+
+
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        ({"render": {"cluster": "nonsense"}}, "names no cluster"),
+        ({"fits": {"sources": ["keypoints"], "processes": 2, "cluster": "local:2"}}, "one of them"),
+        ({"ingest": [{"dataset": "coco", "workers": 2, "processes": 2}]}, "leave out --workers"),
+        ({"render": {"size": 64}}, "a multiple of 3"),
+        ({"train": {"model": {"auxiliary": "none"}, "loss": {"part": 10}}}, r"leave out loss\.part"),
+    ],
+)
+def test_the_last_steps_mistakes_are_refused_before_the_first(
+    tmp_path: Path, section: dict[str, Any], told: str
+) -> None:
+    with pytest.raises((UsageError, ConfigError), match=told):
+        pipeline(Recipe.parse(MINIMAL | section, "test"), DataRoot(tmp_path))
+
+
+def test_the_step_of_training_names_the_network(tmp_path: Path) -> None:
+    for train, told in (({}, "train PyMAF"), ({"model": {"network": "hmr"}}, "train HMR")):
+        assert pipeline(Recipe.parse(MINIMAL | {"train": train}, "test"), DataRoot(tmp_path))[-1].title == told
+    held_out = {"ingest": [{"dataset": "coco", "held_out": True}], "train": {"validation": 3}}
+    with pytest.raises(ConfigError, match="validation"):
+        pipeline(Recipe.parse(MINIMAL | held_out, "test"), DataRoot(tmp_path))
 
 
 @pytest.mark.parametrize("name", known_recipes())

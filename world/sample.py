@@ -13,20 +13,19 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from itertools import count
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import Field
 
 from pymaf_data.config import StrictModel
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import RawDataCorrupt, UsageError
 from pymaf_data.geometry.joints import COCO17
-from pymaf_data.paths import UserPath
 from pymaf_data.progress import Progress
 from pymaf_data.stages.workers import spawned_pool, starting
 from pymaf_data.world.annotate import Annotator
 from pymaf_data.world.layout import MARK, SPLITS, WORK, SplitLayout
+from pymaf_data.world.options import SampleOptions
 from pymaf_data.world.produce import Job, Product, produce, studio
 from pymaf_data.world.sample_files import SplitFiles
 from pymaf_data.world.scenery import open_backgrounds
@@ -36,32 +35,6 @@ logger = logging.getLogger(__name__)
 
 VERSION = 2
 """Changes with anything that changes the bytes of a sample."""
-
-
-class SampleOptions(StrictModel):
-    """What to generate.
-
-    Args:
-        out: folder to write; new, empty, or a sample that the same options began.
-        persons: people with all 12 body keypoints annotated, per split.
-        seed: of all chance.
-        split: which splits to write.
-        size: (width, height) of the pictures.
-        workers: processes.
-        backgrounds: a folder of pictures to take instead of drawn places.
-        noise: of the annotations; 0 is exact, 1 is as far as people disagree.
-        masks: how the annotations hold masks.
-    """
-
-    out: UserPath
-    persons: int = Field(default=200, gt=0, le=1_000_000)
-    seed: int = Field(default=0, ge=0)
-    split: Literal["train", "val", "both"] = "train"
-    size: tuple[int, int] = (640, 480)
-    workers: int = Field(default=1, ge=1, le=256)
-    backgrounds: UserPath | None = None
-    noise: float = Field(default=0.0, ge=0.0, le=3.0)
-    masks: Literal["rle", "polygon"] = "rle"
 
 
 class SplitReport(StrictModel):
@@ -81,6 +54,18 @@ class SampleReport(StrictModel):
 
     out: Path
     splits: tuple[SplitReport, ...]
+
+    def lines(self) -> list[str]:
+        """The report for a reader."""
+        told = []
+        for part in self.splits:
+            before = f", {part.resumed} images were there already" if part.resumed else ""
+            told.append(
+                f"{part.split}: {part.pictures} images, {part.persons} people, {part.complete} of them with all 12 "
+                f"body keypoints{before}"
+            )
+            told += [f"  {line}" for line in part.statistics.lines()]
+        return [*told, f"sample in {self.out}"]
 
 
 def write_sample(options: SampleOptions, progress: Progress | None = None) -> SampleReport:

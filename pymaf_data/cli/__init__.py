@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+
 
 def main() -> None:
     """Entry point of the ``pymaf-data`` script."""
+    gc.disable()  # until a command runs: what imports make stays, and looking through it takes a tenth of a --help
     try:
         from pymaf_data.cli.app import run
 

@@ -8,44 +8,81 @@ can mend is printed as its message; a stack appears only for a defect of pymaf-d
 from __future__ import annotations
 
 import errno
+import gc
 import logging
 import os
 import sys
+from pkgutil import resolve_name
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from pymaf_data import __version__
-from pymaf_data.cli.attach_fits import command as attach_fits
-from pymaf_data.cli.datasets import command as datasets
-from pymaf_data.cli.doctor import command as doctor
-from pymaf_data.cli.fits import command as fits
-from pymaf_data.cli.gc import command as gc
-from pymaf_data.cli.ingest import command as ingest
-from pymaf_data.cli.inspect import command as inspect
-from pymaf_data.cli.progress import console
-from pymaf_data.cli.render_iuv import command as render_iuv
-from pymaf_data.cli.report import command as report
-from pymaf_data.cli.run import command as run_recipe
-from pymaf_data.cli.sample import command as sample
 from pymaf_data.cli.say import any_encoding
 from pymaf_data.cli.signals import Terminated, exit_code, terminable
-from pymaf_data.cli.train import command as train
-from pymaf_data.cli.verify import command as verify
 from pymaf_data.errors import PymafDataError, TooManyFiles
 from pymaf_data.plain import CleanFormatter, clean
+from pymaf_data.stages.registry import STAGES
+
+# In the order of the pipeline, and what each does: where nothing is said here, the registry of stages says it, whose
+# other commands follow. A command that is not made of a stage's entry is written in the module of its name.
+_SUMMARIES = {
+    "sample": "",
+    "datasets": "List the raw data sets that can be ingested: licences, where to get them, expected counts, what is "
+    "here.",
+    "ingest": "",
+    "attach-fits": "",
+    "render-iuv": "",
+    "train": "",
+    "run": "Take the whole pipeline of a recipe: sample, ingest, fits, IUV maps, training, contact sheet, report.",
+    "report": "",
+    "inspect": "Show what a store holds: persons kept and dropped, missing images, stages, where it came from, "
+    "licences.",
+    "verify": "Compare every byte of a store with what was committed, and every file with what belongs there.",
+    "gc": "Remove the generations of fits, choices and maps that a newer, complete one has replaced.",
+    "fits": "List the formats of fits that attach-fits takes: what each needs, its licence, where it is had.",
+    "doctor": "Say what this machine has and lacks: why it matters, where to get it, where to put it.",
+}
 
 
 class _Commands(TyperGroup):
-    """Every command; what stops one from outside has its own exit code, whatever typer makes of it."""
+    """Every command: its summary for lists, and itself only when it is called or asked for help.
+
+    What stops one from outside has its own exit code, whatever typer makes of it.
+    """
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        summaries = {name: stage.summary for name, stage in STAGES.items() if stage.command}
+        for name in [*_SUMMARIES, *summaries]:
+            self.commands[name] = TyperCommand(name, help=_SUMMARIES.get(name) or STAGES[name].summary)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, name and _command(name), rest
 
     def invoke(self, ctx: Any) -> Any:
+        gc.enable()
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:
+            from pymaf_data.cli.progress import console
+
             console.print("terminated." if isinstance(stop, Terminated) else "interrupted.", style="yellow")
             raise typer.Exit(exit_code(stop)) from None
+
+
+def _command(name: str) -> Any:
+    one = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+    stage = STAGES.get(name)
+    if stage is not None and stage.command:
+        from pymaf_data.cli.stage import stage_command
+
+        one.command(name, help=stage.help)(stage_command(stage))
+    else:
+        one.command(name)(resolve_name(f"{__package__}.{name}:command"))
+    return typer.main.get_command(one)
 
 
 app = typer.Typer(
@@ -55,7 +92,7 @@ app = typer.Typer(
     "ingest → attach-fits → render-iuv → train, over sharded Zarr stores.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode="rich",  # a list needs no Markdown, which takes its time
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -78,55 +115,33 @@ def _global_options(
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
 
 
-# In the order of the pipeline.
-app.command("sample")(sample)
-app.command("datasets")(datasets)
-app.command("ingest")(ingest)
-app.command("attach-fits")(attach_fits)
-app.command("render-iuv")(render_iuv)
-app.command("train")(train)
-app.command("run")(run_recipe)
-app.command("report")(report)
-app.command("inspect")(inspect)
-app.command("verify")(verify)
-app.command("gc")(gc)
-app.command("fits")(fits)
-app.command("doctor")(doctor)
-
-
 def run(arguments: list[str] | None = None) -> None:
     """Run the application and leave with its exit code; a user's error is a message, never a stack."""
     any_encoding()
     try:
         with terminable():
             app(args=arguments, prog_name="pymaf-data")
-    except PymafDataError as error:
-        if os.environ.get("PYMAF_DATA_DEBUG"):
+    except (PymafDataError, OSError) as error:
+        said = _message(error)
+        if not said or os.environ.get("PYMAF_DATA_DEBUG"):
             raise
-        _say(str(error))
-        sys.exit(error.exit_code)
-    except OSError as error:
-        # What the system refuses about a file is the user's to mend: a folder that may not be read, a bad or full disk.
-        if os.environ.get("PYMAF_DATA_DEBUG"):
-            raise
-        if TooManyFiles.is_cause(error):
-            _say(str(TooManyFiles.of(error)))
-            sys.exit(1)
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        if error.filename is None and not full:
-            raise
-        if full:
-            _say(f"the disk is full: {error}\nWhat to do: free some space and run the same command again.")
-            sys.exit(1)
-        _say(f"{error.filename}: {error.strerror}\nWhat to do: check the path, who may use it, and its disk.")
-        sys.exit(1)
+        from rich.markup import escape
+
+        from pymaf_data.cli.progress import console
+
+        console.print(f"[bold red]error:[/] {escape(clean(said))}", highlight=False, soft_wrap=True)
+        sys.exit(getattr(error, "exit_code", 1))
 
 
-def _say(message: str) -> None:
-    console.print(f"[bold red]error:[/] {_escape(clean(message))}", highlight=False, soft_wrap=True)
-
-
-def _escape(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
+def _message(error: PymafDataError | OSError) -> str:
+    """What the user is told; nothing of a defect of ours."""
+    if isinstance(error, PymafDataError):
+        return str(error)
+    # What the system refuses about a file is the user's to mend: a folder that may not be read, a bad or full disk.
+    if TooManyFiles.is_cause(error):
+        return str(TooManyFiles.of(error))
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full: {error}\nWhat to do: free some space and run the same command again."
+    if error.filename is None:
+        return ""
+    return f"{error.filename}: {error.strerror}\nWhat to do: check the path, who may use it, and its disk."

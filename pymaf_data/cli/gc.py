@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pymaf_data.cli.say import echo, echo_json
+from pymaf_data.cli.say import Stores, echo, echo_json
 
 if TYPE_CHECKING:
     from pymaf_data.storage.records import Generation
 
 
 def command(
-    stores: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="[STORE]...", help="Stores; all of the data root if none is given."),
-    ] = None,
+    stores: Stores = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed and leave it there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was removed as JSON.")] = False,
 ) -> None:

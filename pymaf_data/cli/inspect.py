@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pymaf_data.cli.say import echo, echo_json
+from pymaf_data.cli.say import Stores, echo, echo_json
 
 
 def command(
-    stores: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="[STORE]...", help="Stores; all of the data root if none is given."),
-    ] = None,
+    stores: Stores = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Show what a store holds: persons kept and dropped, missing images, stages, where it came from, licences.

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from pymaf_data.cli.say import echo, echo_json
-from pymaf_data.cli.steps import DIRECT_HELP, expect_flow
-
-if TYPE_CHECKING:
-    from pymaf_data.recipe import Step
+from pymaf_data.cli.steps import DIRECT_HELP, directly, take
+from pymaf_data.stages.registry import STAGES, Step
 
 
 def command(
@@ -25,8 +22,7 @@ def command(
 
     Example: pymaf-data run manifests/recipes/demo.yaml
     """
-    expect_flow(direct)
-    from pymaf_data.cli.steps import take
+    direct = directly(direct)
     from pymaf_data.paths import DataRoot
     from pymaf_data.recipe import load_recipe, pipeline, stores_of
 
@@ -50,26 +46,8 @@ def command(
 
 def _show(step: Step, report: Any) -> None:
     """The stage's own lines under its title."""
-    from pymaf_data.cli.attach_fits import lines as attach_fits
-    from pymaf_data.cli.ingest import lines as ingest
-    from pymaf_data.cli.render_iuv import lines as render_iuv
-    from pymaf_data.cli.report import lines as report_lines
-    from pymaf_data.cli.sample import lines as sample
-    from pymaf_data.cli.train import lines as train
-
-    lines: dict[str, Callable[[Any], list[str]]] = {
-        "sample": sample,
-        "ingest": ingest,
-        "attach-fits": attach_fits,
-        "render-iuv": render_iuv,
-        "train": train,
-        "report": report_lines,
-        "contact-sheet": lambda made: [
-            f"{made.path}: {len(made.rows)} persons" + ("" if made.drawn else ", drawn already, nothing to do")
-        ],
-    }
+    stage = STAGES[step.stage]
     echo(f"\n{step.title}", bold=True)
-    for line in lines[step.stage](report):
+    for line in stage.told(report):
         echo(line)
-    if step.stage == "ingest":
-        report.require_images()
+    stage.require(report)

@@ -1,15 +1,21 @@
-"""What the command line prints, in one place: results, clean of control characters, in any encoding."""
+"""What commands share: the stores that they are given, and what they print, clean of control characters, in any
+encoding."""
 
 from __future__ import annotations
 
 import io
 import json
 import sys
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from pymaf_data.plain import ERRORS, clean
+
+Stores = Annotated[
+    list[Path] | None, typer.Argument(metavar="[STORE]...", help="Stores; all of the data root if none is given.")
+]
 
 
 def any_encoding() -> None:

@@ -7,17 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pymaf_data.cli.say import echo, echo_json
+from pymaf_data.cli.say import Stores, echo, echo_json
 
 if TYPE_CHECKING:
     from pymaf_data.storage import Finding
 
 
 def command(
-    stores: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="[STORE]...", help="Stores; all of the data root if none is given."),
-    ] = None,
+    stores: Stores = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Compare every byte of a store with what was committed, and every file with what belongs there.

@@ -6,7 +6,7 @@ selection.records[0].box                                      # (cx, cy, b) in c
 find_reader("coco").images(raw)                               # an ImageSource
 """
 
-from pymaf_data.datasets.dataset import DatasetReader, ImageSource, Raw, ReaderOfStills, find_reader
+from pymaf_data.datasets.dataset import DatasetReader, ImageSource, Raw, ReaderOfStills, find_reader, one_image
 from pymaf_data.datasets.images import ImageRef, Images, MissingImage
 from pymaf_data.datasets.manifest import Manifest, is_held_out, known_manifests, load_manifest
 from pymaf_data.datasets.records import Licence, PersonRecord
@@ -30,5 +30,6 @@ __all__ = [
     "is_held_out",
     "known_manifests",
     "load_manifest",
+    "one_image",
     "select",
 ]

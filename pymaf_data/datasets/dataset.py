@@ -198,6 +198,12 @@ class Raw:
         )
 
 
+def one_image(source: ImageSource, name: str, size: tuple[int, int]) -> NDArray[Any] | MissingImage:
+    """An image (H, W, 3) uint8 RGB by its name in the store, or why it is missing; see :meth:`ImageSource.decode`."""
+    file, frame = source.place(name)
+    return next(iter(source.decode(file, [frame], size)))
+
+
 class NoOptions(StrictModel):
     """Of a reader that has none."""
 

@@ -17,7 +17,8 @@ from pymaf_data.fits.request import FitRequest, describe_formats
 
 if TYPE_CHECKING:
     from pymaf_data.fits.choice import Rule, choose
-    from pymaf_data.fits.fitter import KeypointFitter, KeypointOptions
+    from pymaf_data.fits.fitter.fit import KeypointFitter
+    from pymaf_data.fits.fitter.options import KeypointOptions
     from pymaf_data.fits.opening import open_sources
     from pymaf_data.fits.persons import Persons
     from pymaf_data.fits.reprojection import Measures, measure
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "Fits": "table",
-    "KeypointFitter": "fitter",
-    "KeypointOptions": "fitter",
+    "KeypointFitter": "fitter.fit",
+    "KeypointOptions": "fitter.options",
     "Measures": "reprojection",
     "Persons": "persons",
     "Rule": "choice",

@@ -7,7 +7,8 @@ from typing import Any
 
 from pymaf_data.body import BodyModel
 from pymaf_data.errors import FitError
-from pymaf_data.fits.fitter import KeypointFitter, KeypointOptions
+from pymaf_data.fits.fitter.fit import KeypointFitter
+from pymaf_data.fits.fitter.options import KeypointOptions
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.proof import Tolerance
 from pymaf_data.fits.request import MADE_HERE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pymaf_data.fits.fitted import KeypointSource
-from pymaf_data.fits.fitter import KeypointOptions
+from pymaf_data.fits.fitter.options import KeypointOptions
 from pymaf_data.fits.joined import JoinedSource, read_fits
 from pymaf_data.fits.request import MADE_HERE, FitRequest
 from pymaf_data.fits.source import Source

@@ -6,9 +6,3 @@ store_page, run_page, html, page/    what a page holds, and the file that it bec
 panels, persons, thumbnails, run_images    what is known of a person, as images
 sheet           the contact sheet at the end of a recipe, as PNG
 """
-
-from __future__ import annotations
-
-from pymaf_data.report.sheet import SheetRow, compose_sheet, save_sheet
-
-__all__ = ["SheetRow", "compose_sheet", "save_sheet"]

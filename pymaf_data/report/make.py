@@ -12,25 +12,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
-
 from pymaf_data.config import StrictModel
 from pymaf_data.errors import NotAStore, UsageError
-from pymaf_data.paths import VARIABLE, DataRoot, UserPath
+from pymaf_data.paths import VARIABLE, DataRoot
 from pymaf_data.progress import Progress
 from pymaf_data.report.html import Page, render, shown_by
+from pymaf_data.report.options import ReportOptions
 from pymaf_data.storage.files import LocalFiles
-
-
-class ReportOptions(StrictModel):
-    """What to report on, and where to."""
-
-    path: UserPath
-    """A store, or the folder of a run."""
-    out: UserPath | None = None
-    """The page; by default below ``reports/`` of the data root."""
-    persons: int | None = Field(default=None, ge=0)
-    """Persons of a store with images; by default as many as keep the page small."""
 
 
 class ReportReport(StrictModel):
@@ -41,6 +29,11 @@ class ReportReport(StrictModel):
     bytes: int
     written: bool
     """False where the page was there already."""
+
+    def lines(self) -> list[str]:
+        """The report for a reader."""
+        there = "" if self.written else ", shows the same already, nothing to do"
+        return [f"{self.path}: {self.bytes / 1e6:.1f} MB{there}"]
 
 
 def report(options: ReportOptions, progress: Progress | None = None) -> ReportReport:

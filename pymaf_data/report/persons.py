@@ -9,14 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from pymaf_data.body import BodyModel
-from pymaf_data.datasets.images import Images, MissingImage
+from pymaf_data.datasets import ImageSource, MissingImage, one_image
 from pymaf_data.fits.chosen import ChosenReader
 from pymaf_data.geometry.affines import apply, compose, resize
 from pymaf_data.geometry.cameras import Camera
@@ -61,8 +60,7 @@ def person_rows(
     store: Store,
     rows: Sequence[int],
     body: BodyModel | None,
-    raw: Path | None = None,
-    follow_links: bool = False,
+    images: ImageSource | None = None,
     predictions: Predictions | None = None,
 ) -> list[SheetRow]:
     """A sheet row per person.
@@ -71,8 +69,7 @@ def person_rows(
         store: an ingested store; fits and maps are shown where it has them.
         rows: K rows of the store.
         body: the body of the fits; without it no fit is drawn.
-        raw: the raw data set's folder, for the original images.
-        follow_links: take those that are links out of it.
+        images: of the raw data set, for the original ones.
         predictions: of the same K rows.
     """
     indices = np.asarray(rows)
@@ -80,10 +77,8 @@ def person_rows(
     to_panel = np.asarray(resize(crops.shape[1], PANEL))
     planes = np.stack([compose(to_panel, affine) for affine in store.array("crop_affine").rows(indices)])
     result = [SheetRow(_caption(store, row)) for row in rows]
-    if raw is not None:
-        orientation = store.attrs.get("orientation", "ignore")
-        pictures = Images(raw, "", follow_links=follow_links, orientation=orientation)
-        _add_images(result, store, indices, pictures)
+    if images is not None:
+        _add_images(result, store, indices, images)
     _add_crops(result, store, indices, [resize_panel(crop) for crop in crops], planes)
     _add_fits(result, store, indices, body, planes)
     _add_maps(result, store, indices)
@@ -105,11 +100,11 @@ def _caption(store: Store, row: int) -> str:
     return f"row {row}: {name}, annotation {annotation}"
 
 
-def _add_images(result: list[SheetRow], store: Store, rows: NDArray[np.int64], pictures: Images) -> None:
+def _add_images(result: list[SheetRow], store: Store, rows: NDArray[np.int64], images: ImageSource) -> None:
     boxes, sizes = store.array("box").rows(rows), store.array("image_size").rows(rows)
     for k, entry in enumerate(result):
         width, height = sizes[k].tolist()
-        picture = pictures.load(store.rows[rows[k]][0], (width, height))
+        picture = one_image(images, store.rows[rows[k]][0], (width, height))
         if isinstance(picture, MissingImage):
             entry.panels[PICTURE] = message_panel(str(picture))
             continue

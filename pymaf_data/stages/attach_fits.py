@@ -11,34 +11,18 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from pydantic import Field
-
 from pymaf_data.config import StrictModel
 from pymaf_data.errors import UsageError
-from pymaf_data.fits.fitter import KeypointOptions
 from pymaf_data.fits.opening import open_sources
 from pymaf_data.fits.request import FitRequest
-from pymaf_data.paths import UserPath
 from pymaf_data.progress import Progress
 from pymaf_data.stages.attach_choice import ChoiceReport, attach_choice
 from pymaf_data.stages.attach_source import SourceJob, SourceReport, find_body, report_source
-from pymaf_data.stages.executors import ExecutorOptions
+from pymaf_data.stages.options import AttachOptions
 from pymaf_data.stages.shards import run_shards
 from pymaf_data.storage import open_store
 
 logger = logging.getLogger(__name__)
-
-
-class AttachOptions(ExecutorOptions):
-    """What to attach, and how to choose."""
-
-    store: UserPath
-    fits: tuple[str, ...] = Field(default=(), description="[NAME=]FORMAT[:PATH[:COMPANION]]; none: only choose again")
-    prefer: str | None = Field(default=None, description="the source that wins wherever it is valid")
-    keypoints: KeypointOptions = KeypointOptions()
-    assets: UserPath | None = Field(default=None, description="bodies that the user brings; by default the data root's")
-    allow_unproved: bool = False
-    break_lock: bool = False
 
 
 class AttachReport(StrictModel):

@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from itertools import islice
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from pymaf_data.config import StrictModel
+from pymaf_data.config import Flag, StrictModel
 from pymaf_data.errors import UsageError, WorkerError
 from pymaf_data.stages.workers import ended_pool, starting
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pymaf_data.stages.shards import Advance, Committed, Executor, Made, Mapper, ShardJob, ShardTask
     from pymaf_data.storage import StageWriter
 
+_BEHIND = ("workers", "allow_unproved")
 _CLUSTER = "pymaf_data.flows.dask:Cluster"
 _GROUP = "pymaf_data.executors"
 # Library → how the number of its own threads is asked and set.
@@ -37,20 +38,35 @@ _THREADED = {"cv2": ("getNumThreads", "setNumThreads"), "torch": ("get_num_threa
 class ExecutorOptions(StrictModel):
     """Who makes the shards; it leaves no trace in them."""
 
-    processes: int | None = Field(default=None, ge=1, description="processes that share the shards, one thread each")
-    cluster: str | None = Field(default=None, description="Dask: local:N, tcp://HOST:PORT or a scheduler's file.json")
+    processes: Annotated[
+        int | None,
+        Field(ge=1),
+        Flag("Processes of one thread each share the shards; they leave no trace.", after=_BEHIND),
+    ] = None
+    cluster: Annotated[
+        str | None,
+        Flag(
+            "Make the shards on a Dask cluster: local:4, tcp://HOST:PORT or the scheduler's FILE.json.", after=_BEHIND
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _refused_at_once(self) -> Self:
+        self.executor()
+        return self
 
     @property
     def elsewhere(self) -> bool:
         """Whether other processes than this one make shards."""
         return self.processes is not None or self.cluster is not None
 
-    def executor(self, workers: int = 1) -> Executor:
-        """The executor asked for; by default ``workers`` threads.
+    def executor(self) -> Executor:
+        """The executor asked for; by default threads, as many as ``workers`` of the options says.
 
         Raises:
             UsageError: more than one of threads, processes and a cluster, or a cluster that cannot be named so.
         """
+        workers: int = getattr(self, "workers", 1)
         if self.elsewhere and "workers" in self.model_fields_set:
             raise UsageError(
                 f"--workers {workers} beside {'--cluster' if self.cluster is not None else '--processes'}",

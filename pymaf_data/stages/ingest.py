@@ -10,27 +10,24 @@ the images of finished shards are still what they were. Memory holds the records
 from __future__ import annotations
 
 import logging
-import os
 from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
 
 import cv2
 from pydantic import Field
 
 import pymaf_data
 from pymaf_data.config import StrictModel
-from pymaf_data.datasets import ImageSource, Raw, Selection, find_reader, load_manifest, select
+from pymaf_data.datasets import ImageSource, Raw, Selection, find_reader, load_manifest, one_image, select
 from pymaf_data.datasets.images import MISSING, REASONS, WITHOUT_FILE
 from pymaf_data.digest import digest_file
 from pymaf_data.errors import RawDataCorrupt, RawDataMissing, StoreChanged
-from pymaf_data.geometry.affines import CROP_SIZE
-from pymaf_data.paths import DataRoot, UserPath
+from pymaf_data.paths import DataRoot
 from pymaf_data.progress import Progress
-from pymaf_data.stages.executors import ExecutorOptions
 from pymaf_data.stages.ingest_shard import IngestTask, array_specs, input_digest, warn
+from pymaf_data.stages.options import IngestOptions
 from pymaf_data.stages.shards import run_shards
 from pymaf_data.storage import Plan, Provenance, StageWriter, Store, create_store, open_store
 
@@ -38,28 +35,6 @@ logger = logging.getLogger(__name__)
 
 STAGE = "ingest"
 _NAMED = 100  # damaged annotations named in a store; the report names all
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-class IngestOptions(ExecutorOptions):
-    """What to ingest, from where, to where and how."""
-
-    dataset: str = Field(default="coco", description="a known data set, or the path of a manifest (*.yaml)")
-    split: str = "train"
-    root: UserPath | None = Field(default=None, description="the raw data; by default raw/<dataset> of the data root")
-    out: UserPath | None = Field(default=None, description="the store; by default stores/<dataset>-<split>.zarr")
-    select: str | None = Field(default=None, description="a selection of the manifest; by default its own default")
-    crop_size: int = Field(default=CROP_SIZE, ge=32, le=2048, description="side of the stored crop, S px")
-    workers: int = Field(default_factory=available_cores, ge=1, description="threads; their number leaves no trace")
-    on_error: Literal["skip", "stop"] = Field(default="skip", description="what a damaged person or image does")
-    overwrite: bool = False
-    break_lock: bool = False
-    follow_links: bool = Field(default=False, description="take images that are links out of the raw data's folder")
-    shard: int = Field(default=512, ge=1, description="persons per shard; smaller only for tests")
 
 
 class MissingImages(StrictModel):
@@ -122,7 +97,7 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
         StoreChanged: the store was begun with other options, annotations, images or library versions.
         StoreLocked, NotAStore, DiskFull: see :mod:`pymaf_data.storage`.
     """
-    executor = options.executor(options.workers)
+    executor = options.executor()
     raw = require_raw_data(options)
     manifest, name = raw.manifest, raw.manifest.selection(options.select)[0]
     selection = select(raw, stop=options.on_error == "stop")
@@ -192,17 +167,11 @@ def _require_some_image(selection: Selection, pictures: ImageSource, folder: Pat
     first = selection.records[0]
     raise RawDataMissing(
         f"not one of the {len(names):,} images is where it was looked for, in {folder}. "
-        f"The first: {_image(pictures, first.image_name, first.image_size)}",
+        f"The first: {one_image(pictures, first.image_name, first.image_size)}",
         expected=f"the images that the annotation file lists, below {folder}",
         action="bring them there, give the folder that holds them with --root, or name it in a manifest of your own; "
         "links out of the folder are taken with --follow-links. Nothing was written: the same command then goes on.",
     )
-
-
-def _image(pictures: ImageSource, name: str, size: tuple[int, int]) -> Any:
-    """One image, or why it is missing."""
-    file, frame = pictures.place(name)
-    return next(iter(pictures.decode(file, [frame], size)))
 
 
 def _plan(options: IngestOptions, raw: Raw, selection: Selection) -> Plan:
@@ -308,6 +277,6 @@ def _missing_images(store: Store, selection: Selection, pictures: ImageSource) -
     named = {name: reason for (name, _), reason in zip(store.rows, reasons, strict=True) if reason}
     counted = Counter(reason for reason in reasons if reason)
     first = selection.records[0]
-    cause = "" if "" in reasons else str(_image(pictures, first.image_name, first.image_size))
+    cause = "" if "" in reasons else str(one_image(pictures, first.image_name, first.image_size))
     counts = {reason: counted[reason] for reason in REASONS if counted[reason]}
     return MissingImages(counts=counts, pictures=named, cause=cause)

@@ -16,30 +16,13 @@ from pydantic import Field
 
 from pymaf_data.config import StrictModel
 from pymaf_data.errors import UsageError
-from pymaf_data.paths import DataRoot, UserPath
+from pymaf_data.paths import DataRoot
 from pymaf_data.progress import Progress
-from pymaf_data.render import MAP_SIZE
 from pymaf_data.render.backends import resolve_backend
-from pymaf_data.render.stored import UV_BLOCK
-from pymaf_data.stages.executors import ExecutorOptions
-from pymaf_data.stages.ingest import available_cores
 from pymaf_data.stages.iuv_plan import MapJob, prepare
+from pymaf_data.stages.options import RenderOptions
 from pymaf_data.stages.shards import Executor, run_shards
 from pymaf_data.storage import open_store
-
-
-class RenderOptions(ExecutorOptions):
-    """What to render and how."""
-
-    stores: tuple[UserPath, ...] = Field(default=(), description="by default every store below the data root")
-    shard: str = Field(default="all", description="all, missing, 0-3 (both ends), 7,9")
-    renderer: str = Field(default="auto", description="auto, or a backend of pymaf_data.render")
-    size: int = Field(
-        default=MAP_SIZE, ge=16, le=1024, description=f"side Z of the maps in px, a multiple of {UV_BLOCK}"
-    )
-    workers: int = Field(default_factory=available_cores, ge=1, description="threads; their number leaves no trace")
-    assets: UserPath | None = Field(default=None, description="licensed files; by default assets/ of the data root")
-    break_lock: bool = False
 
 
 class StoreMaps(StrictModel):
@@ -78,19 +61,13 @@ def render_iuv_stage(options: RenderOptions, progress: Progress | None = None) -
         UsageError: no such shard, renderer or size.
         StoreIncomplete, StoreLocked, StoreDamaged, DiskFull: see :mod:`pymaf_data.storage`.
     """
-    executor = options.executor(options.workers)
+    executor = options.executor()
     backend = resolve_backend(options.renderer, on_gpu=torch.cuda.is_available())
     if options.elsewhere and backend == "warp":
         raise UsageError(
             "renderer warp draws on the GPU, which several processes would only fight for",
             expected="a renderer of the CPU, with --processes or --cluster",
             action="take --renderer numba, or leave --processes and --cluster out.",
-        )
-    if options.size % UV_BLOCK:
-        raise UsageError(
-            f"maps of {options.size} px",
-            expected=f"a multiple of {UV_BLOCK} px: U and V are kept for blocks of {UV_BLOCK} × {UV_BLOCK} pixels",
-            action=f"take --size {options.size // UV_BLOCK * UV_BLOCK}.",
         )
     paths = DataRoot.default().require_stores(options.stores)
     # All stores are prepared before the first is rendered, so that what is wrong with the last is told at once.

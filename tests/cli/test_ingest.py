@@ -9,8 +9,8 @@ from types import ModuleType
 import pytest
 
 from pymaf_data.cli.app import run
-from pymaf_data.cli.ingest import lines
 from pymaf_data.stages.ingest import IngestReport, MissingImages
+from pymaf_data.stages.told import ingest_lines
 from pymaf_data.storage import open_store
 
 
@@ -29,7 +29,7 @@ def call(*arguments: object) -> int:
 def test_the_account_is_printed(
     coco: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pymaf_data.cli.ingest._NAMED", 2)
+    monkeypatch.setattr("pymaf_data.stages.told._NAMED", 2)
     made = coco.small_set(tmp_path / "raw", pictures=6, persons=2)
     coco.unlabel(made.annotations[0], range(17))
     coco.unlabel(made.annotations[1], [16])
@@ -162,4 +162,4 @@ def test_the_count_is_compared_only_with_the_whole_split(kept: int, whole: bool,
         shards_written=56,
         licences={},
     )
-    assert message in "\n".join(lines(report))
+    assert message in "\n".join(ingest_lines(report))

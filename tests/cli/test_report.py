@@ -7,11 +7,10 @@ import json
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from pymaf_data.body import load_body
-from pymaf_data.cli import report as report_command
+from pymaf_data.cli.app import app
 from pymaf_data.errors import NotAStore, UsageError
 from pymaf_data.paths import VARIABLE
 
@@ -36,9 +35,7 @@ def at_root(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def call(*arguments: str) -> str:
-    app = typer.Typer()
-    app.command()(report_command.command)
-    result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    result = CliRunner().invoke(app, ["report", *arguments], catch_exceptions=False)
     assert result.exit_code == 0
     return result.stdout
 

@@ -6,17 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from pymaf_data.cli.sample import command
+from pymaf_data.cli.app import app
 from pymaf_data.errors import UsageError
 
 
 def called(*arguments: object) -> str:
-    app = typer.Typer()
-    app.command()(command)
-    run = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    run = CliRunner().invoke(app, ["sample", *map(str, arguments)])
     if run.exception is not None and not isinstance(run.exception, SystemExit):
         raise run.exception
     assert run.exit_code == 0, run.output
@@ -57,6 +54,6 @@ def test_sizes_that_are_none_are_refused(tmp_path: Path, size: str) -> None:
 
 @pytest.mark.parametrize(("option", "value"), [("--masks", "bitmap"), ("--split", "test")])
 def test_values_that_are_none_are_refused(tmp_path: Path, option: str, value: str) -> None:
-    with pytest.raises(Exception, match=option.strip("-")):
-        called(tmp_path / "out", option, value, "--direct")
+    run = CliRunner().invoke(app, ["sample", str(tmp_path / "out"), option, value, "--direct"])
+    assert run.exit_code == 2 and option in run.output and value in run.output
     assert not (tmp_path / "out").exists()

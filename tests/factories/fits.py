@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from pymaf_data.body import BodyModel
-from pymaf_data.fits.fitter import KeypointFitter
+from pymaf_data.fits.fitter.fit import KeypointFitter
 from pymaf_data.fits.fitter.limits import ANGLES, HIGH, LOW
 from pymaf_data.fits.fitter.objective import State
 from pymaf_data.fits.fitter.prior import ARM, LEGS, NECK, SPINE

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from pymaf_data.body import BodyModel, load_body
-from pymaf_data.fits.fitter import KeypointFitter, KeypointOptions
+from pymaf_data.fits.fitter.fit import KeypointFitter
+from pymaf_data.fits.fitter.options import KeypointOptions
 
 
 @pytest.fixture(scope="session", autouse=True)

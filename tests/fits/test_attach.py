@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from pymaf_data.body import BodyModel
-from pymaf_data.cli import attach_fits as cli
+from pymaf_data.cli.app import app
 from pymaf_data.errors import FitError, StoreIncomplete, UsageError
-from pymaf_data.fits.fitter import KeypointOptions, SearchOptions
+from pymaf_data.fits.fitter.options import KeypointOptions, SearchOptions
 from pymaf_data.fits.persons import Persons
 from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
 from pymaf_data.storage import StageWriter, Store, open_store, verify
@@ -246,21 +245,16 @@ def test_what_a_store_gives_is_what_was_put_in(store: Store, known: Any) -> None
 def test_the_command_prints_and_exits(
     store: Store, truth: Path, tmp_path: Path, factory: ModuleType, known: Any, body: BodyModel
 ) -> None:
-    app = typer.Typer()
-    app.command()(cli.command)
-    runner = CliRunner()
-    done = runner.invoke(app, [str(store.path), "--direct", "--fits", f"truth:{truth}"])
+    runner, command = CliRunner(), ["attach-fits", str(store.path), "--direct", "--fits"]
+    done = runner.invoke(app, [*command, f"truth:{truth}"])
     assert done.exit_code == 0, done.output
     assert "10 of 10 persons" in done.output
     assert "median" in done.output
     assert "10 from truth" in done.output
     other = factory.write_truth(tmp_path / "o.npz", known, body, body_fingerprint=np.array("0" * 64))
-    unproved = runner.invoke(app, [str(store.path), "--direct", "--fits", f"x=truth:{other}", "--json"])
+    unproved = runner.invoke(app, [*command, f"x=truth:{other}", "--json"])
     assert unproved.exit_code == 1
     report = json.loads(unproved.stdout)[0]
     assert report["failed"] is True
     assert report["choice"]["persons"] == {"truth": 10}
-    assert (
-        runner.invoke(app, [str(store.path), "--direct", "--fits", f"x=truth:{other}", "--allow-unproved"]).exit_code
-        == 0
-    )
+    assert runner.invoke(app, [*command, f"x=truth:{other}", "--allow-unproved"]).exit_code == 0

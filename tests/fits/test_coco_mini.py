@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from pymaf_data.body import BodyModel
-from pymaf_data.fits.fitter import KeypointFitter, worst_violation
+from pymaf_data.fits.fitter.fit import KeypointFitter
+from pymaf_data.fits.fitter.limits import worst_violation
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.reprojection import joints49, measure
 from pymaf_data.geometry.joints import COCO17, J49

@@ -10,7 +10,9 @@ import numpy as np
 import torch
 
 from pymaf_data.body import BodyModel
-from pymaf_data.fits.fitter import KeypointFitter, KeypointOptions, worst_violation
+from pymaf_data.fits.fitter.fit import KeypointFitter
+from pymaf_data.fits.fitter.limits import worst_violation
+from pymaf_data.fits.fitter.options import KeypointOptions
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.reprojection import joints49, measure
 from pymaf_data.fits.table import REASONS, Fits

@@ -6,8 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from pymaf_data.fits.fitter import KeypointFitter, limit_violation, worst_violation
-from pymaf_data.fits.fitter.limits import ANGLES, FLIP_ORDER, FLIP_SIGNS, GROUPS, HIGH, LOW, swing_twist
+from pymaf_data.fits.fitter.fit import KeypointFitter
+from pymaf_data.fits.fitter.limits import (
+    ANGLES,
+    FLIP_ORDER,
+    FLIP_SIGNS,
+    GROUPS,
+    HIGH,
+    LOW,
+    limit_violation,
+    swing_twist,
+    worst_violation,
+)
 from pymaf_data.fits.fitter.objective import State
 from pymaf_data.geometry.joints import SMPL24
 from pymaf_data.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle

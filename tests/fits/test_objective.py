@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from pymaf_data.body import BodyModel
-from pymaf_data.fits.fitter import KeypointFitter
+from pymaf_data.fits.fitter.fit import KeypointFitter
 from pymaf_data.fits.fitter.flips import LIMBS, flip_limb
 from pymaf_data.fits.fitter.limits import ANGLES, FLIP_ORDER, FLIP_SIGNS
 from pymaf_data.fits.fitter.objective import Objective, Observation, State

@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as arrays
 from pymaf_data.body import BodyModel
 from pymaf_data.errors import FitError, UsageError
 from pymaf_data.fits.choice import Rule, choose
-from pymaf_data.fits.fitter import KeypointOptions
+from pymaf_data.fits.fitter.options import KeypointOptions
 from pymaf_data.fits.opening import open_sources
 from pymaf_data.fits.proof import Tolerance, prove_join
 from pymaf_data.fits.request import FitRequest

@@ -76,6 +76,56 @@ def single_flow(environment: dict[str, str]) -> str:
     return result.stdout.strip()
 
 
+SHOUT = """
+from typing import Annotated
+from pymaf_data.config import Flag, StrictModel
+from pymaf_data.stages.registry import STAGES, Stage
+
+class Options(StrictModel):
+    word: Annotated[str, Flag("What to shout.", argument=True)]
+    marks: Annotated[int, Flag("How loudly.")] = 1
+
+class Report(StrictModel):
+    said: str
+    def lines(self): return [self.said]
+
+def shout(options, progress=None):
+    from prefect.context import TaskRunContext
+    assert TaskRunContext.get() is not None
+    progress(1, 1, "")
+    return Report(said=options.word.upper() + "!" * options.marks)
+
+places = [f"__main__:{name}" for name in ("Options", "shout", "Report.lines")]
+STAGES["shout"] = Stage("shout", "Shout a word.", *places)
+"""
+
+
+@pytest.mark.slow
+def test_an_entry_is_a_flow_and_its_command_goes_through_it(tmp_path: Path, environment: Any) -> None:
+    for code in (
+        "from pymaf_data.cli.app import run\nrun(['shout', 'hey', '--marks', '2'])",
+        "from pymaf_data.flows import shout_flow\nprint(shout_flow({'word': 'hey', 'marks': 2}).said)",
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", SHOUT + code], capture_output=True, text=True, env=environment(tmp_path), check=False
+        )
+        assert (done.returncode, done.stdout) == (0, "HEY!!\n"), done.stderr
+
+
+def test_every_stage_has_a_flow() -> None:
+    from pymaf_data import flows
+    from pymaf_data.stages.registry import STAGES
+
+    for stage in STAGES.values():
+        flow = getattr(flows, stage.flow)
+        assert (flow.name, flow.description) == (stage.name, stage.summary)
+        assert flow is getattr(flows, stage.flow) and list(flow.parameters.properties) == ["options"]
+        named = flow.parameters.definitions[stage.model().__name__]["properties"]
+        assert set(named) == set(stage.model().model_fields)
+    with pytest.raises(AttributeError, match="nonesuch_flow"):
+        flows.nonesuch_flow
+
+
 def test_only_transient_errors_are_tried_again() -> None:
     from pymaf_data.errors import DiskFull, StoreLocked
     from pymaf_data.flows import sample_flow  # puts Prefect's settings in place

@@ -127,6 +127,8 @@ def test_dense_maps_are_refused_where_there_are_none(free_body: Any) -> None:
         ({"model": {"network": "hmr"}, "loss": {"part": 10}}, r"leave out loss\.part"),
         ({"model": {"network": "hmr"}, "loss": {"uv_reduction": "mean"}}, r"leave out loss\.uv_reduction"),
         ({"model": {"network": "hmr"}, "targets": "rendered"}, "leave out targets: rendered"),
+        ({"model": {"auxiliary": "none"}, "loss": {"part": 10, "uv": 9}}, r"pymaf .* leave out loss\.part, loss\.uv"),
+        ({"model": {"auxiliary": "none"}, "targets": "rendered"}, "leave out targets: rendered"),
         ({"model": {"network": "hmmr"}}, "no network 'hmmr', there are pymaf, hmr"),
         ({"model": {"network": ["hmr"]}}, "no network"),
     ):

@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import typer
 from typer.testing import CliRunner
 
-from pymaf_data.cli import train as train_command
+from pymaf_data.cli.app import app
 from pymaf_data.errors import ConfigError, NotAStore, PymafDataError, StoreIncomplete, TrainingError
 from pymaf_data.model import TrainOptions, load_checkpoint, train
 from pymaf_data.model.training import training_paths
@@ -87,9 +86,8 @@ def test_what_is_missing_is_said_with_the_command_that_makes_it(refusals: list[P
 
 
 def test_the_command_trains_goes_on_and_stops_when_done(root: Path, refusals: list[PymafDataError]) -> None:
-    app = typer.Typer()
-    app.command()(train_command.command)
-    arguments = ["--batch-size", "2", "--device", "cpu", "--precision", "fp32", "--workers", "0", "--name", "cli"]
+    run = ["--batch-size", "2", "--device", "cpu", "--precision", "fp32", "--workers", "0", "--name", "cli"]
+    arguments = ["train", *run]
     first = CliRunner().invoke(app, [*arguments, "--steps", "1", "--json"], catch_exceptions=False)
     assert first.exit_code == 0
     report = json.loads(first.stdout)

@@ -10,8 +10,8 @@ import pytest
 
 from pymaf_data.geometry.affines import apply
 from pymaf_data.geometry.joints import J49
-from pymaf_data.report import SheetRow, compose_sheet, save_sheet
 from pymaf_data.report.panels import PANEL, draw_box, draw_keypoints, fit_into_panel
+from pymaf_data.report.sheet import SheetRow, compose_sheet, save_sheet
 
 
 @pytest.mark.parametrize("shape", [(480, 640), (640, 480), (50, 30), (256, 256)])

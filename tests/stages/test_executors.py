@@ -19,7 +19,7 @@ import pytest
 
 from pymaf_data.body import load_body
 from pymaf_data.errors import AssetMismatch, RawDataCorrupt, UsageError, WorkerError
-from pymaf_data.fits.fitter import KeypointOptions, SearchOptions
+from pymaf_data.fits.fitter.options import KeypointOptions, SearchOptions
 from pymaf_data.render import atlas_of_body
 from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
 from pymaf_data.stages.executors import ExecutorOptions, Order, make_shard, orders_of
@@ -224,16 +224,15 @@ def test_a_worker_writes_nothing_when_the_lock_is_gone(raw: Path, tmp_path: Path
     ],
 )
 def test_executors_that_are_none_are_refused(who: dict[str, Any], told: str) -> None:
-    with pytest.raises(UsageError, match=told):
-        ExecutorOptions(**who).executor()
+    with pytest.raises(UsageError, match=told):  # at once, before a recipe or a flow begins with something else
+        ExecutorOptions(**who)
 
 
 @pytest.mark.parametrize("who", [{"processes": 2}, {"cluster": "local:2"}])
 def test_threads_are_not_asked_for_beside_other_makers(who: dict[str, Any]) -> None:
-    options = IngestOptions(workers=3, **who)
     with pytest.raises(UsageError, match=r"--workers 3 beside --(processes|cluster)"):
-        options.executor(options.workers)
-    IngestOptions(**who).executor(1)
+        IngestOptions(workers=3, **who)
+    IngestOptions(**who)
 
 
 def test_a_renderer_of_the_gpu_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

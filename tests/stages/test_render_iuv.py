@@ -16,12 +16,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
-import typer
 from typer.testing import CliRunner
 
 from pymaf_data.body import load_body
-from pymaf_data.cli.render_iuv import command
-from pymaf_data.cli.verify import command as verify_command
+from pymaf_data.cli.app import app
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import AssetMismatch, FitError, NotAStore, StoreIncomplete, StoreLocked, UsageError
 from pymaf_data.geometry import affines
@@ -260,9 +258,7 @@ def test_maps_of_what_has_since_changed_are_stale_until_rendered_anew(
     assert (found.kind, found.is_damage) == ("stale", False)
     assert "choice of fits, fits" in found.problem
     assert verify(fitted) == []
-    app = typer.Typer()
-    app.command()(verify_command)
-    said = CliRunner().invoke(app, [str(fitted)])
+    said = CliRunner().invoke(app, ["verify", str(fitted)])
     assert said.exit_code == 0
     assert "stale" in said.output
     render(fitted, shard="missing")
@@ -366,12 +362,11 @@ def test_killed_at_random_moments_and_run_again(tmp_path: Path) -> None:
 
 
 def test_the_command(fitted: Path, bare: Path) -> None:
-    app = typer.Typer()
-    app.command()(command)
-    run = CliRunner().invoke(app, [str(fitted), "--direct", "--size", "63", "--shard", "0"])
+    command = ["render-iuv", str(fitted), "--direct", "--size", "63"]
+    run = CliRunner().invoke(app, [*command, "--shard", "0"])
     assert run.exit_code == 0, run.output
     assert "7 maps of 63 px for 8 persons" in run.output
     assert "2 shards are still missing" in run.output
-    run = CliRunner().invoke(app, [str(fitted), "--direct", "--size", "63", "--json"])
+    run = CliRunner().invoke(app, [*command, "--json"])
     assert json.loads(run.stdout)["stores"][0]["rendered"] == N - 3
-    assert "nothing to do" in CliRunner().invoke(app, [str(fitted), "--direct", "--size", "63"]).output
+    assert "nothing to do" in CliRunner().invoke(app, command).output

@@ -4,9 +4,3 @@
 ``objective`` and ``solver`` fit them, ``initial``, ``flips`` and ``cues`` settle what one image leaves open,
 ``search`` puts these together, ``fit`` turns labels into fits.
 """
-
-from pymaf_data.fits.fitter.fit import KeypointFitter
-from pymaf_data.fits.fitter.limits import limit_violation, worst_violation
-from pymaf_data.fits.fitter.options import KeypointOptions, SearchOptions
-
-__all__ = ["KeypointFitter", "KeypointOptions", "SearchOptions", "limit_violation", "worst_violation"]

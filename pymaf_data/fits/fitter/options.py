@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 from pydantic import Field
 
-from pymaf_data.config import StrictModel
+from pymaf_data.config import Flag, StrictModel
 
 
 class SearchOptions(StrictModel):
@@ -31,7 +32,7 @@ class SearchOptions(StrictModel):
 class KeypointOptions(StrictModel):
     """Options of the ``keypoints`` source."""
 
-    body: str = "free"
+    body: Annotated[str, Flag("The body that `keypoints` fits.")] = "free"
     search: SearchOptions = SearchOptions()
     body_deviation: float = Field(default=4.0, gt=0, description="σ of limbs and shoulders in view px")
     hip_deviation: float = Field(default=6.0, gt=0, description="σ of hips: clothes hide them")

@@ -1,0 +1,107 @@
+"""What the stages of a store can be told. No torch, no NumPy: the command line reads it."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from pymaf_data.config import Flag
+from pymaf_data.errors import UsageError
+from pymaf_data.fits.fitter.options import KeypointOptions
+from pymaf_data.paths import UserPath
+from pymaf_data.stages.executors import ExecutorOptions
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _whole_blocks(size: int) -> int:
+    if size % BLOCK:
+        raise UsageError(
+            f"maps of {size} px",
+            expected=f"a multiple of {BLOCK} px: U and V are kept for blocks of {BLOCK} × {BLOCK} pixels",
+            action=f"take --size {size // BLOCK * BLOCK}.",
+        )
+    return size
+
+
+BLOCK = 3  # render.stored.UV_BLOCK, which needs NumPy
+MapSize = Annotated[int, Field(ge=16, le=1024, json_schema_extra={"multipleOf": BLOCK}), AfterValidator(_whole_blocks)]
+_THREADS = Flag("Threads; the result does not depend on them.", shown="all cores")
+_BREAK_LOCK = Flag("Take over the lock of another run.")
+
+
+class IngestOptions(ExecutorOptions):
+    """What to ingest, from where, to where and how."""
+
+    dataset: Annotated[
+        str,
+        Flag(
+            "Data set, as `pymaf-data datasets` lists them, or the path of a manifest (*.yaml).",
+            argument=True,
+            default=...,
+        ),
+    ] = "coco"
+    root: Annotated[UserPath | None, Flag("Folder of the raw data set.", shown="raw/DATASET of the data root")] = None
+    split: Annotated[str, Flag("Split of the data set, as its manifest names it.")] = "train"
+    out: Annotated[UserPath | None, Flag("The store to write.", shown="stores/DATASET-SPLIT.zarr of the data root")] = (
+        None
+    )
+    select: Annotated[
+        str | None,
+        Flag(
+            "Persons to keep: a selection of the data set, such as any (at least one keypoint labelled).",
+            shown="the data set's own, SPIN's rule",
+        ),
+    ] = None
+    crop_size: Annotated[int, Field(ge=32, le=2048), Flag("Side of the stored crop in pixels.")] = 400
+    workers: Annotated[int, _THREADS] = Field(default_factory=available_cores, ge=1)
+    on_error: Annotated[
+        Literal["skip", "stop"], Flag("Count and name damaged persons and images, or stop at the first.")
+    ] = "skip"
+    overwrite: Annotated[bool, Flag("Build the store anew beside the old, then swap.")] = False
+    break_lock: Annotated[bool, _BREAK_LOCK] = False
+    follow_links: Annotated[
+        bool, Flag("Take images that are links out of the raw data's folder (DVC, git-annex, Hugging Face).")
+    ] = False
+    shard: int = Field(default=512, ge=1, description="persons per shard; smaller only for tests")
+
+
+class AttachOptions(ExecutorOptions):
+    """What to attach, and how to choose."""
+
+    store: Annotated[UserPath, Flag("Stores.", each=True)]
+    fits: Annotated[
+        tuple[str, ...],
+        Flag(
+            "A source, [NAME=]FORMAT[:PATH[:COMPANION]]: keypoints fits the body here; `pymaf-data fits` lists the "
+            "formats of files. May be given several times. Without it, only the choice is made again."
+        ),
+    ] = ()
+    prefer: Annotated[str | None, Flag("The source that wins wherever it is valid; else the lowest reprojection.")] = (
+        None
+    )
+    keypoints: KeypointOptions = KeypointOptions()
+    assets: UserPath | None = Field(default=None, description="bodies that the user brings; by default the data root's")
+    allow_unproved: Annotated[bool, Flag("Accept fits of a body that is not on this machine (exit 0).")] = False
+    break_lock: Annotated[bool, _BREAK_LOCK] = False
+
+
+class RenderOptions(ExecutorOptions):
+    """What to render and how."""
+
+    stores: Annotated[
+        tuple[UserPath, ...], Flag("Stores; by default all of the data root.", argument=True, metavar="[STORE]...")
+    ] = ()
+    shard: Annotated[str, Flag("Shards to render: all, missing, 0-3 (both ends included), 7,9 or 0-3,7.")] = "all"
+    renderer: Annotated[
+        str, Flag("Renderer: auto (the fastest that is there), numba, warp or pytorch3d; see doctor.")
+    ] = "auto"
+    size: Annotated[MapSize, Flag("Side of the maps in pixels, a multiple of 3.")] = 576
+    workers: Annotated[int, _THREADS] = Field(default_factory=available_cores, ge=1)
+    assets: Annotated[UserPath | None, Flag("Folder of licensed files.", shown="assets of the data root")] = None
+    break_lock: Annotated[bool, _BREAK_LOCK] = False

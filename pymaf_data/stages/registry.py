@@ -1,0 +1,181 @@
+"""Every stage by name: an entry of strings, so that listing what there is imports nothing.
+
+A stage is a function of its options and of a function that it reports its progress to; it gives a report. From its
+entry and its options follow its command (:mod:`pymaf_data.cli.stage`), its Prefect flow (:mod:`pymaf_data.flows`) and
+the steps of a recipe. Options live in modules without torch; fields that are a :class:`~pymaf_data.config.Flag` are the
+command's. A string ``module:name`` is imported when it is wanted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pymaf_data.config import StrictModel
+    from pymaf_data.progress import Progress
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage.
+
+    Attributes:
+        name: of the stage and its command.
+        help: what ``--help`` says; the first paragraph stands in lists.
+        options: the model of its options.
+        run: ``run(options, progress)`` → report, whose ``failed``, where it has one, is the command's exit code.
+        lines: ``lines(report)``, for a reader.
+        title: over a command's bar, from the options.
+        check: ``check(options, …)``, of every step, refuses, cheaply, before a command starts anything.
+        refuse: ``refuse(report)`` raises where what was made is of no use.
+        recipe: ``recipe(recipe, data root)`` → options that its command may begin with.
+        direct: its command never needs Prefect.
+        command: whether it has a command; some stages only end a recipe.
+    """
+
+    name: str
+    help: str
+    options: str
+    run: str
+    lines: str
+    title: str = ""
+    check: str = ""
+    refuse: str = ""
+    recipe: str = ""
+    direct: bool = False
+    command: bool = True
+
+    @property
+    def summary(self) -> str:
+        """What it does, in a line."""
+        return self.help.partition("\n\n")[0]
+
+    @property
+    def flow(self) -> str:
+        """The name of its flow."""
+        return f"{self.name.replace('-', '_')}_flow"
+
+    def model(self) -> type[StrictModel]:
+        """The model of its options."""
+        model: type[StrictModel] = resolve_name(self.options)
+        return model
+
+    def told(self, report: Any) -> list[str]:
+        """The report for a reader."""
+        return list(resolve_name(self.lines)(report))
+
+    def require(self, report: Any) -> None:
+        """Refuse a report of what is of no use.
+
+        Raises:
+            PymafDataError: naming what is wrong with it.
+        """
+        if self.refuse:
+            resolve_name(self.refuse)(report)
+
+
+# In the order of the pipeline.
+_STAGES = (
+    Stage(
+        "sample",
+        "Write a generated raw data set: free bodies in COCO's layout, exact truth beside it.\n\n"
+        "Splits differ in poses, shapes and places: what `val` shows, `train` never did.\n\n"
+        "Stopped halfway, the same command completes it.\n\n"
+        "Example: pymaf-data sample data/raw/sample --persons 200 --seed 1",
+        options="pymaf_data.world.options:SampleOptions",
+        run="pymaf_data.world.sample:write_sample",
+        lines="pymaf_data.world.sample:SampleReport.lines",
+    ),
+    Stage(
+        "ingest",
+        "Cut every selected person of a raw data set into a store.\n\n"
+        "Run again after an interruption, the same command does only what is missing.\n\n"
+        "Example: pymaf-data ingest coco --root /data/coco",
+        options="pymaf_data.stages.options:IngestOptions",
+        run="pymaf_data.stages.ingest:ingest",
+        lines="pymaf_data.stages.told:ingest_lines",
+        title="ingest {dataset}",
+        check="pymaf_data.stages.ingest:require_raw_data",
+        refuse="pymaf_data.stages.ingest:IngestReport.require_images",
+    ),
+    Stage(
+        "attach-fits",
+        "Attach fits to the persons of a store, prove them, and choose one per person.\n\n"
+        "Sources stand side by side; nothing is rewritten. Run again, the same command does only what is missing.\n\n"
+        "Example: pymaf-data attach-fits data/stores/coco-train.zarr --fits keypoints",
+        options="pymaf_data.stages.options:AttachOptions",
+        run="pymaf_data.stages.attach_fits:attach_fits",
+        lines="pymaf_data.stages.told:attach_lines",
+        title="attach fits to {store.name}",
+    ),
+    Stage(
+        "render-iuv",
+        "Render body part and U, V of every chosen fit, in the frame of the stored crop.\n\n"
+        "Run again after an interruption, the same command does only what is missing. Maps whose fit, body or atlas "
+        "changed are another generation and are rendered anew.\n\n"
+        "Example: pymaf-data render-iuv --shard all",
+        options="pymaf_data.stages.options:RenderOptions",
+        run="pymaf_data.stages.render_iuv:render_iuv_stage",
+        lines="pymaf_data.stages.told:render_lines",
+    ),
+    Stage(
+        "train",
+        "Train PyMAF (or the network that a recipe names) from the stores, on a GPU when there is one.\n\n"
+        "The same command goes on where the run stopped. Its course: pymaf-data report data/runs/NAME, or "
+        "tensorboard --logdir data/runs.\n\n"
+        "Example: pymaf-data train --steps 1000 --batch-size 16 --validate data/stores/sample-val.zarr",
+        options="pymaf_data.model.options:TrainOptions",
+        run="pymaf_data.model.training:train",
+        lines="pymaf_data.model.trainer:TrainReport.lines",
+        title="train {name}",
+        recipe="pymaf_data.recipe:train_values",
+        direct=True,
+    ),
+    Stage(
+        "contact-sheet",
+        "Draw some persons of a store, from image to prediction, as one image.",
+        options="pymaf_data.report.options:SheetOptions",
+        run="pymaf_data.model.preview:contact_sheet",
+        lines="pymaf_data.model.preview:SheetReport.lines",
+        command=False,
+    ),
+    Stage(
+        "report",
+        "Write one HTML file that shows a store or a run; it needs no network, and any browser opens it.\n\n"
+        "Of a store: where it came from, counts by reason, distributions, a gallery to filter, the worst and the best "
+        "fits, missing images. Of a run: curves, errors of every iteration, the same persons over time.\n\n"
+        "Example: pymaf-data report data/stores/sample-train.zarr",
+        options="pymaf_data.report.options:ReportOptions",
+        run="pymaf_data.report.make:report",
+        lines="pymaf_data.report.make:ReportReport.lines",
+        title="report on {path.name}",
+        check="pymaf_data.report.options:require_one_page",
+        direct=True,
+    ),
+)
+STAGES = {stage.name: stage for stage in _STAGES}
+
+
+def stage_of_flow(name: str) -> Stage | None:
+    """The stage whose flow has this name."""
+    return next((stage for stage in STAGES.values() if stage.flow == name), None)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call into a stage, by its name, with its options; the title is the progress bar's."""
+
+    stage: str
+    title: str
+    options: StrictModel
+
+
+def run_step(step: Step, progress: Progress | None = None) -> Any:
+    """Call the stage of a step; returns its report.
+
+    Raises:
+        PymafDataError: as the stage does.
+    """
+    return resolve_name(STAGES[step.stage].run)(step.options, progress)

@@ -9,7 +9,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 # Pages are tested in a browser. A build machine gets one, if it can; elsewhere those tests say that they are skipped.
 CAN_INSTALL := [ -n "$$CI" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! command -v chromium >/dev/null
 
-.PHONY: demo test test-all test-minimum lint bench fuzz clean help browser
+.PHONY: demo test test-all test-minimum lint bench fuzz clean help browser kernels
 
 help:
 	@echo "make demo   the whole pipeline on the free body and a generated sample, with a contact sheet and reports at its end"
@@ -33,10 +33,14 @@ browser:
 	  { apt-get update -qq && apt-get install -y -qq chromium chromium-driver; } >/dev/null 2>&1 \
 	  || echo "chromium cannot be installed here; the tests of pages are skipped"; fi
 
-test: $(STAMP) browser
+# Else both workers of pytest would compile them.
+kernels: $(STAMP)
+	@$(ONE_THREAD) $(BIN)/pymaf-data sample $$(mktemp -d)/sample --persons 1 --workers 2 --direct >/dev/null
+
+test: $(STAMP) browser kernels
 	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile -q -m "not long"
 
-test-all: $(STAMP) browser
+test-all: $(STAMP) browser kernels
 	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile -q
 
 # The lowest versions that pyproject.toml allows, in a second environment.

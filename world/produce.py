@@ -23,10 +23,13 @@ from pymaf_data.geometry.joints import J49
 from pymaf_data.world.annotate import Annotator, box_of
 from pymaf_data.world.dense import dense_truth, encode_dense
 from pymaf_data.world.develop import encode
+from pymaf_data.world.engine.film import Film
+from pymaf_data.world.engine.shadow import cast_shadows
 from pymaf_data.world.layout import SPLITS
 from pymaf_data.world.picture import Shown, Studio
 from pymaf_data.world.scene import Person, Scene, draw_scene, only
-from pymaf_data.world.scenery import Photographs, open_backgrounds
+from pymaf_data.world.scenery import Photographs, draw_place, open_backgrounds, paint
+from pymaf_data.world.view import View
 
 _J24 = slice(len(J49) - 24, len(J49))
 _ANNOTATING, _PAINTING = 1, 0  # streams of chance: how it is annotated does not change what is painted
@@ -111,6 +114,17 @@ def single_thread() -> Iterator[None]:
     finally:
         torch.set_num_threads(before[0])
         cv2.setNumThreads(before[1])
+
+
+def paint_nobody() -> None:
+    """A small empty place: milliseconds, or what a process compiles while another compiles what draws people."""
+    view = View(np.diag([160.0, 160.0, 1.0]), np.diag([1.0, -1.0, -1.0]), np.array([0.0, 1.5, 0.0]), (160, 120))
+    with single_thread():
+        place = draw_place(np.random.default_rng(0), view, np.empty((0, 3)), "train")
+        film = Film(view)
+        for thing in place.things:
+            film.add_thing(thing)
+        film.expose(paint(place, view), cast_shadows(place.light, [], np.zeros(3)))
 
 
 def produce(job: Job) -> Product:

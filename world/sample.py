@@ -26,7 +26,7 @@ from pymaf_data.stages.workers import spawned_pool, starting
 from pymaf_data.world.annotate import Annotator
 from pymaf_data.world.layout import MARK, SPLITS, WORK, SplitLayout
 from pymaf_data.world.options import SampleOptions
-from pymaf_data.world.produce import Job, Product, produce, studio
+from pymaf_data.world.produce import Job, Product, paint_nobody, produce, studio
 from pymaf_data.world.sample_files import SplitFiles
 from pymaf_data.world.scenery import open_backgrounds
 from pymaf_data.world.statistics import Statistics, statistics_of
@@ -177,6 +177,8 @@ def _write_split(options: SampleOptions, split: str, progress: Progress | None) 
         counts = {"pictures": pictures, "persons": persons, "complete": options.persons, "resumed": pictures}
         return SplitReport(split=split, **counts, statistics=statistics_of(files.statistics_columns()))
     pictures = persons = complete = resumed = 0
+    if progress is not None:
+        progress(0, options.persons, f"{split}: the first picture (kernels are compiled once: about a minute)")
     try:
         for number, product in _products(options, files):
             left = options.persons - complete
@@ -221,6 +223,7 @@ def _products(options: SampleOptions, files: SplitFiles) -> Iterator[tuple[int, 
         waiting: list[tuple[int, Future[Product]]] = []
         ahead = range(number, number + 3 * options.workers)
         with starting():
+            pool.submit(paint_nobody)
             waiting = [(n, pool.submit(produce, _job(options, split, n))) for n in ahead]
         for number in count(ahead.stop):
             done, future = waiting.pop(0)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ..state_dicts import fitted
 
 STAGES = (3, 4, 6, 3)
+WIDTH = 64
 CHANNELS = 2048
 _EXPANSION = 4
 
@@ -56,13 +57,13 @@ class ResNet50(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv1 = convolution(3, 64, 7, 2)
-        self.bn1 = nn.BatchNorm2d(64)
+        self.conv1 = convolution(3, WIDTH, 7, 2)
+        self.bn1 = nn.BatchNorm2d(WIDTH)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-        inputs = 64
+        inputs = WIDTH
         for stage, blocks in enumerate(STAGES):
-            width = 64 << stage
+            width = WIDTH << stage
             layer = [Bottleneck(inputs, width, 1 if stage == 0 else 2)]
             inputs = width * _EXPANSION
             layer += [Bottleneck(inputs, width) for _ in range(blocks - 1)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Callable
@@ -15,18 +16,22 @@ ProcessesOf = Callable[[Path], list[str]]
 
 @pytest.fixture(scope="session")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home of Prefect that the server has made, which takes longer than what is tested; empty without Prefect."""
+    """A home of Prefect that the server has made, which takes longer than what is tested: once for all workers of
+    pytest; empty without Prefect."""
     from pymaf_data.flows import available
     from pymaf_data.flows.api import Server
 
-    home = tmp_path_factory.mktemp("prefect") / "data root" / ".prefect"
-    if not available():
-        home.mkdir(parents=True)
-        return home
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFECT_HOME", str(home))
-        with Server().running() as server:
-            server.wait()
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    home = shared / "data root" / ".prefect"
+    with (shared / "prefect.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if available() and not home.exists():
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("PREFECT_HOME", str(home))
+                with Server().running() as server:
+                    server.wait()
+        home.mkdir(parents=True, exist_ok=True)
     return home
 
 

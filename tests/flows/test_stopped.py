@@ -30,8 +30,8 @@ import pymaf_data.world.sample as stage
 begun = Path(sys.argv.pop())
 
 def endless(options, progress=None):
-    begun.touch()
     try:
+        begun.touch()
         time.sleep(600)
     finally:
         print("cleaned up", file=sys.stderr, flush=True)

@@ -142,3 +142,13 @@ def shallow() -> Iterator[None]:
         patch.setattr("pymaf_data.model.networks.resnet.STAGES", (1, 1, 1, 1))
         patch.setitem(state_dicts._RESNETS, ("conv3", (1, 1, 1, 1)), "ResNet-50")  # what the released one is told by
         yield
+
+
+@pytest.fixture(scope="module")
+def small(shallow: None) -> Iterator[None]:
+    """A sixth of the parameters besides: where a run is tested, most of the work is to keep and to read its state."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pymaf_data.model.networks.resnet.WIDTH", 8)
+        patch.setattr("pymaf_data.model.networks.pyramid.CHANNELS", 256)
+        patch.setattr("pymaf_data.model.networks.regressor._HIDDEN", 64)
+        yield

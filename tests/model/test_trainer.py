@@ -27,7 +27,7 @@ from pymaf_data.runs.folder import CHECKPOINT, HISTORY
 from pymaf_data.runs.history import HistoryLine, read_history
 from pymaf_data.runs.snapshots import SnapshotFolder
 
-pytestmark = pytest.mark.usefixtures("shallow")
+pytestmark = pytest.mark.usefixtures("small")
 OPTIONS = TrainOptions(batch_size=2, log_every=2, device="cpu", precision="fp32")
 
 
@@ -65,7 +65,7 @@ def state_of(trainer: Trainer) -> dict[str, torch.Tensor]:
 
 
 @pytest.fixture(scope="module")
-def four_steps(shallow: None, trainer_for: Callable[..., Trainer], tmp_path_factory: pytest.TempPathFactory) -> Trainer:
+def four_steps(small: None, trainer_for: Callable[..., Trainer], tmp_path_factory: pytest.TempPathFactory) -> Trainer:
     trainer = trainer_for(tmp_path_factory.mktemp("run"), 4)
     trainer.run()
     return trainer
@@ -215,10 +215,10 @@ def test_fixed_statistics_make_training_and_evaluation_one_function(
     with torch.no_grad():
         trainer.model.eval()
         x = trainer.model.feature_extractor.bn1(trainer.model.feature_extractor.conv1(image))
-    # The statistics are those of the images: what leaves the first BatchNorm is standardised.
-    torch.testing.assert_close(x.mean(dim=(0, 2, 3)), torch.zeros(64), atol=1e-3, rtol=0)
-    torch.testing.assert_close(x.std(dim=(0, 2, 3)), torch.ones(64), atol=2e-2, rtol=0)
     kept = trainer.model.feature_extractor.bn1.running_mean.clone()
+    # The statistics are those of the images: what leaves the first BatchNorm is standardised.
+    torch.testing.assert_close(x.mean(dim=(0, 2, 3)), torch.zeros_like(kept), atol=1e-3, rtol=0)
+    torch.testing.assert_close(x.std(dim=(0, 2, 3)), torch.ones_like(kept), atol=2e-2, rtol=0)
     trainer.run()
     assert torch.equal(trainer.model.feature_extractor.bn1.running_mean, kept)
 
@@ -257,7 +257,8 @@ def test_an_optimizer_or_random_state_that_does_not_fit_is_refused(
     for change in broken:
         with pytest.raises(CheckpointError, match="do not fit"):
             trainer.restore(replace(saved, **change))
-    weights = saved.model | {"feature_extractor.bn1.bias": torch.full((64,), float("nan"))}
+    bias = torch.full_like(saved.model["feature_extractor.bn1.bias"], float("nan"))
+    weights = saved.model | {"feature_extractor.bn1.bias": bias}
     with pytest.raises(CheckpointError, match=r"not finite \(feature_extractor\.bn1\.bias\)"):
         trainer.restore(replace(saved, model=weights))
 

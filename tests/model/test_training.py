@@ -25,7 +25,7 @@ from pymaf_data.runs.folder import CHECKPOINT, OPTIONS, PROVENANCE
 from pymaf_data.runs.history import read_history
 from pymaf_data.runs.snapshots import SnapshotFolder
 
-pytestmark = pytest.mark.usefixtures("shallow")
+pytestmark = pytest.mark.usefixtures("small")
 QUICK = {"steps": 2, "batch_size": 2, "device": "cpu", "precision": "fp32", "workers": 0}
 
 
@@ -193,11 +193,15 @@ def test_a_begun_run_keeps_its_precision_unless_another_is_named(root: Path, ref
         assert checkpoints.read(path).precision == used
 
 
-def test_imagenet_weights_are_where_training_starts(root: Path, refusals: list[PymafDataError], tmp_path: Path) -> None:
-    from pymaf_data.model.networks.resnet import ResNet50
+def test_imagenet_weights_are_where_training_starts(
+    root: Path, refusals: list[PymafDataError], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pymaf_data.model.networks import pyramid, resnet
 
+    monkeypatch.setattr(resnet, "WIDTH", 64)  # torchvision's
+    monkeypatch.setattr(pyramid, "CHANNELS", resnet.CHANNELS)
     torch.manual_seed(3)
-    weights = ResNet50().state_dict() | {"fc.weight": torch.zeros(1000, 2048), "fc.bias": torch.zeros(1000)}
+    weights = resnet.ResNet50().state_dict() | {"fc.weight": torch.zeros(1000, 2048), "fc.bias": torch.zeros(1000)}
     torch.save(weights, tmp_path / "resnet50.pt")
     rate = {"optimizer": {"learning_rate": 1e-12}}
     options = QUICK | rate | {"name": "imagenet", "steps": 1, "backbone": tmp_path / "resnet50.pt"}
@@ -221,15 +225,15 @@ def test_two_commands_never_share_a_run(root: Path, refusals: list[PymafDataErro
 
 KILLED = """
 import os, signal, sys
-import pymaf_data.model.networks.resnet as resnet
 from pymaf_data.model import TrainOptions, train
+from pymaf_data.model.networks import pyramid, regressor, resnet
 
 def deadly(number, whole=os.fsync):  # what is called when the bytes of a file are written, before it has its name
     if os.fstat(number).st_size > 1_000_000:
         os.kill(os.getpid(), signal.SIGKILL)
     whole(number)
 
-resnet.STAGES, os.fsync = (1, 1, 1, 1), deadly
+resnet.STAGES, resnet.WIDTH, pyramid.CHANNELS, regressor._HIDDEN, os.fsync = (1, 1, 1, 1), 8, 256, 64, deadly
 train(TrainOptions.parse(eval(sys.argv[1]), "test"))
 """
 

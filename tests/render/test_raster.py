@@ -86,7 +86,7 @@ def rays() -> Callable[..., tuple[np.ndarray, ...]]:
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_agrees_with_ray_casting(name: str, mirrored: bool, backend: str, bodies: np.ndarray, body, rays) -> None:
     camera, faces = CAMERAS[name], body.faces.numpy()
-    meshes = bodies[:2] * ([-1, 1, 1] if mirrored else [1, 1, 1])
+    meshes = bodies[1:2] * [-1, 1, 1] if mirrored else bodies[:1]
     found = rasterize(meshes, faces, camera, 28, backend)
     agreeing = foreground = 0
     for b, vertices in enumerate(meshes):
@@ -98,7 +98,7 @@ def test_agrees_with_ray_casting(name: str, mirrored: bool, backend: str, bodies
         shown = same & (face >= 0)
         np.testing.assert_allclose(found.depth[b][shown], depth[shown], rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(found.bary[b][shown], bary[shown], atol=2e-3 if backend == "pytorch3d" else 2e-5)
-    assert foreground > 80, "the camera must show the body"
+    assert foreground > 40, "the camera must show the body"
     assert agreeing >= 0.9999 * foreground
 
 

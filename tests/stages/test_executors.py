@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -54,24 +55,40 @@ def pipeline(raw: Path, out: Path, told: Told | None = None, **who: Any) -> dict
     return content(out)
 
 
+@pytest.fixture(scope="module")
+def made(coco: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Raw data, and the store that threads make of it."""
+    folder = tmp_path_factory.mktemp("made")
+    coco.small_set(folder / "raw", pictures=12, persons=2)
+    pipeline(folder / "raw", folder / "threads.zarr", lambda *report: told_by_threads.append(report))
+    return folder
+
+
 @pytest.fixture
-def raw(coco: ModuleType, tmp_path: Path) -> Path:
-    coco.small_set(tmp_path / "raw", pictures=12, persons=2)
-    return tmp_path / "raw"
+def raw(made: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(made / "raw", tmp_path / "raw")
+
+
+@pytest.fixture
+def whole(made: Path) -> dict[str, bytes]:
+    return content(made / "threads.zarr")
+
+
+told_by_threads: list[tuple[int, int, str]] = []
 
 
 @pytest.mark.slow
-def test_processes_leave_no_trace(raw: Path, tmp_path: Path) -> None:
+def test_processes_leave_no_trace(raw: Path, whole: dict[str, bytes], tmp_path: Path) -> None:
     told: list[tuple[int, int, str]] = []
-    whole = pipeline(raw, tmp_path / "threads.zarr")
     assert pipeline(raw, tmp_path / "processes.zarr", lambda *report: told.append(report), processes=2) == whole
     assert [report[:2] for report in told] == [(done, 24) for done in range(0, 25, 4)] * 3
 
 
 @pytest.mark.slow
-def test_a_cluster_that_loses_workers_in_the_middle_leaves_no_trace(raw: Path, tmp_path: Path) -> None:
+def test_a_cluster_that_loses_workers_in_the_middle_leaves_no_trace(
+    raw: Path, whole: dict[str, bytes], tmp_path: Path
+) -> None:
     distributed = pytest.importorskip("distributed")
-    whole = pipeline(raw, tmp_path / "threads.zarr")
     started: dict[str, Any] = {"threads_per_worker": 1, "memory_limit": 0, "dashboard_address": None}
     killed: list[str] = []
 
@@ -126,10 +143,9 @@ def test_what_stops_a_worker_is_told_here(raw: Path, tmp_path: Path) -> None:
         ingest(IngestOptions(root=raw, out=tmp_path / "s.zarr", crop_size=64, shard=4, on_error="stop", processes=2))
 
 
-def test_tasks_carry_their_shard_and_no_body(raw: Path, tmp_path: Path) -> None:
+def test_tasks_carry_their_shard_and_no_body(made: Path) -> None:
     """What travels to a worker does not grow with the store, the body or the atlas."""
-    pipeline(raw, tmp_path / "s.zarr")
-    (job := prepare(open_store(tmp_path / "s.zarr"), 48, "numba")).draw_one()
+    (job := prepare(open_store(made / "threads.zarr"), 48, "numba")).draw_one()
     body, task = job.sources[0].body.get(), job.task(1, slice(4, 8))
     data = pickle.dumps(task)
     assert len(data) < 20_000 < body.v_template.numpy().nbytes
@@ -159,11 +175,11 @@ class Elsewhere:
             yield made
 
 
-def test_orders_are_whole_in_themselves(raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[tuple[int, int, str]] = []
-    whole = pipeline(raw, tmp_path / "threads.zarr", lambda *report: told.append(report))
-    done = [report[0] for report in told]
-    assert {report[1] for report in told} == {24}
+def test_orders_are_whole_in_themselves(
+    raw: Path, whole: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = [report[0] for report in told_by_threads]
+    assert {report[1] for report in told_by_threads} == {24}
     assert (done.count(0), done[0], done[-1]) == (3, 0, 24), "three stages, each told from nothing to all"
     assert all(later >= sooner or (sooner, later) == (24, 0) for sooner, later in pairwise(done))
     monkeypatch.chdir(tmp_path)

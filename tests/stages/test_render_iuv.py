@@ -140,7 +140,8 @@ def render(path: Path, **options: object) -> StoreMaps:
 
 
 def render_all(progress: Callable | None = None, **options: object) -> RenderReport:
-    return render_iuv_stage(RenderOptions(**{"size": SIZE, "workers": 2, **options}), progress)
+    threads = {} if "processes" in options else {"workers": 2}
+    return render_iuv_stage(RenderOptions(**{"size": SIZE, **threads, **options}), progress)
 
 
 def content(store: Path) -> dict[str, bytes]:

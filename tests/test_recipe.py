@@ -131,6 +131,7 @@ def test_every_path_lies_below_the_data_root(tmp_path: Path) -> None:
     assert by_stage["ingest"].out == store == by_stage["attach-fits"].store == by_stage["contact-sheet"].store
     assert by_stage["render-iuv"].stores == (store,) == by_stage["train"].stores
     assert by_stage["attach-fits"].fits == ("keypoints", f"truth:{root.raw('sample')}/truth/train.npz")
+    assert (by_stage["contact-sheet"].raw, by_stage["contact-sheet"].dataset) == (root.raw("sample"), "sample")
     assert by_stage["contact-sheet"].checkpoint.parent == root.runs / "demo" == by_stage["contact-sheet"].out.parent
 
 

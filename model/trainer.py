@@ -13,7 +13,6 @@ on a CPU. On a GPU torch's own kernels (sampling backward) do not promise that.
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -43,8 +42,6 @@ from .optimisation import freeze_statistics, learning_rate, make_optimizer, meas
 from .options import TrainOptions
 from .precision import autocast_dtype, channels_last
 from .watchers import Watcher
-
-logger = logging.getLogger(__name__)
 
 _NO_LOSS = ("gradient_norm", "learning_rate")
 

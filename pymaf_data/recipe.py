@@ -174,8 +174,7 @@ def _placed(source: str, places: dict[str, str]) -> str:
 
 def _learning_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
     if recipe.train is not None:
-        values = train_values(recipe, root)
-        options = TrainOptions.parse(values, recipe.name)
+        options = TrainOptions.parse(train_values(recipe, root), recipe.name)
         network = NETWORKS[options.model.network].place.partition(":")[2]
         yield Step("train", f"train {network}", options)
 

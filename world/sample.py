@@ -8,7 +8,6 @@ command, and a split that is whole is not made again. Memory does not grow with 
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator
 from concurrent.futures import Future
 from itertools import count
@@ -30,8 +29,6 @@ from pymaf_data.world.produce import Job, Product, paint_nobody, produce, studio
 from pymaf_data.world.sample_files import SplitFiles
 from pymaf_data.world.scenery import open_backgrounds
 from pymaf_data.world.statistics import Statistics, statistics_of
-
-logger = logging.getLogger(__name__)
 
 VERSION = 2
 """Changes with anything that changes the bytes of a sample."""

@@ -1,4 +1,4 @@
-"""The command line: one file per command, one Typer application, one boundary where errors become messages."""
+"""The command line: commands of stages (``stage``), written ones by their names, one boundary where errors are told."""
 
 from __future__ import annotations
 

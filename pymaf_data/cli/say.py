@@ -1,5 +1,4 @@
-"""What commands share: the stores that they are given, and what they print, clean of control characters, in any
-encoding."""
+"""What commands share: the stores that they take, and printing, clean of control characters, in any encoding."""
 
 from __future__ import annotations
 

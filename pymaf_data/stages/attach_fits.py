@@ -8,7 +8,6 @@ from every proved source of the store, those of earlier runs included.
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 from pymaf_data.config import StrictModel
@@ -21,8 +20,6 @@ from pymaf_data.stages.attach_source import SourceJob, SourceReport, find_body, 
 from pymaf_data.stages.options import AttachOptions
 from pymaf_data.stages.shards import run_shards
 from pymaf_data.storage import open_store
-
-logger = logging.getLogger(__name__)
 
 
 class AttachReport(StrictModel):

@@ -9,7 +9,6 @@ the images of finished shards are still what they were. Memory holds the records
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -30,8 +29,6 @@ from pymaf_data.stages.ingest_shard import IngestTask, array_specs, input_digest
 from pymaf_data.stages.options import IngestOptions
 from pymaf_data.stages.shards import run_shards
 from pymaf_data.storage import Plan, Provenance, StageWriter, Store, create_store, open_store
-
-logger = logging.getLogger(__name__)
 
 STAGE = "ingest"
 _NAMED = 100  # damaged annotations named in a store; the report names all

@@ -59,8 +59,7 @@ class Stage:
 
     def model(self) -> type[StrictModel]:
         """The model of its options."""
-        model: type[StrictModel] = resolve_name(self.options)
-        return model
+        return resolve_name(self.options)
 
     def told(self, report: Any) -> list[str]:
         """The report for a reader."""

@@ -241,8 +241,9 @@ def find_reader(name: str) -> DatasetReader:
     Raises:
         ConfigError: there is none, or it cannot be imported.
     """
-    others = {entry.name: entry.value for entry in entry_points(group=GROUP)}
-    known = {**others, **READERS}
+    known = dict(READERS)
+    if name not in known:  # to ask takes the metadata of every package that is installed
+        known |= {entry.name: entry.value for entry in entry_points(group=GROUP)}
     if name not in known:
         raise ConfigError(
             f"no reader {name!r} of raw data sets",

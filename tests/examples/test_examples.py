@@ -88,6 +88,7 @@ def test_an_example_is_a_page(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 100
 
 
+@pytest.mark.slow
 def test_read_store(run: Run, tmp_path: Path, body: BodyModel) -> None:
     store = factory("stores").invented_store(tmp_path / "s.zarr", load_body("free"), 60, shard=32)
     said = run(EXAMPLES / "read_store.py", store.path)
@@ -112,6 +113,7 @@ def test_a_person_of_read_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert np.allclose(person["keypoints"][joint, :2], expected, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_render_body(run: Run, tmp_path: Path) -> None:
     assert "show 24 parts" in run(EXAMPLES / "render_body.py", "body.png")
     image = cv2.imread(str(tmp_path / "body.png"))
@@ -145,6 +147,7 @@ def test_add_data_set(run: Run, tmp_path: Path) -> None:
     check_sticks(tmp_path / "made" / "sticks.zarr")
 
 
+@pytest.mark.slow
 def test_a_data_set_of_a_package(run: Run, tmp_path: Path) -> None:
     run("-c", "import pathlib, add_data_set; add_data_set.draw(pathlib.Path('raw'))")
     with (tmp_path / "raw" / "people.csv").open("a") as lines:
@@ -155,6 +158,7 @@ def test_a_data_set_of_a_package(run: Run, tmp_path: Path) -> None:
     check_sticks(tmp_path / "s.zarr")
 
 
+@pytest.mark.slow
 def test_add_fit_format(run: Run, tmp_path: Path, body: BodyModel) -> None:
     made = factory("fits")
     known = made.make_known(KeypointFitter(body, KeypointOptions()), body, 12, seed=5)
@@ -188,6 +192,7 @@ def direct(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     del NETWORKS["direct"], sys.modules["add_network"]
 
 
+@pytest.mark.slow
 def test_add_network(direct: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     monkeypatch.setattr("pymaf_data.model.networks.resnet.STAGES", (1, 1, 1, 1))

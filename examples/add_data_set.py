@@ -43,13 +43,13 @@ class Sticks(ReaderOfStills):
         """Every line: a person, or why there is none."""
         margin, names = raw.options(SticksOptions).margin, raw.manifest.keypoints.listed.joints
         with raw.file("annotations").open(encoding="utf-8", newline="") as lines:
-            for number, (image, *cells) in enumerate(csv.reader(lines)):
+            for number, line in enumerate(csv.reader(lines)):
                 try:
+                    image, *cells = line
                     points = np.array([float(cell or "nan") for cell in cells]).reshape(len(names), 2)
                     points += raw.manifest.keypoints.offset  # continuous pixels from here on
-                    found = {
-                        name: (x, y, 2) for name, (x, y) in zip(names, points.tolist(), strict=True) if not isnan(x)
-                    }
+                    places = zip(names, points.tolist(), strict=True)
+                    found = {name: (x, y, 2) for name, (x, y) in places if name and not isnan(x)}
                     refusal = raw.refusal(found)
                     if refusal:
                         yield Dropped(refusal, f"line {number + 1}")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pymaf_data.body import BodyModel
     from pymaf_data.model.options import ModelOptions
 
-SIZES = (144, 10, 3)  # pose in 6D, betas, camera
+SIZES = [144, 10, 3]  # pose in 6D, betas, camera
 
 
 class Direct(Network):

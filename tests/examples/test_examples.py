@@ -151,10 +151,10 @@ def test_add_data_set(run: Run, tmp_path: Path) -> None:
 def test_a_data_set_of_a_package(run: Run, tmp_path: Path) -> None:
     run("-c", "import pathlib, add_data_set; add_data_set.draw(pathlib.Path('raw'))")
     with (tmp_path / "raw" / "people.csv").open("a") as lines:
-        lines.write("2.png,1,2,what\n" + "2.png" + 28 * "," + "\n")
+        lines.write("2.png,1,2,what\n" + "2.png" + 28 * "," + "\n\n")
     options = ("--root", "raw", "--out", "s.zarr", "--processes", "2", "--direct", "--json")
     said = json.loads(run("-m", "pymaf_data", "ingest", EXAMPLES / "add_data_set.yaml", *options))
-    assert said["counts"] == {"total": 5, "kept": 3, "dropped": 2, "no_keypoints": 1, "malformed": 1}
+    assert said["counts"] == {"total": 6, "kept": 3, "dropped": 3, "no_keypoints": 1, "malformed": 2}
     check_sticks(tmp_path / "s.zarr")
 
 

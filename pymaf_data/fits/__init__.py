@@ -17,6 +17,7 @@ from pymaf_data.fits.request import FitRequest, describe_formats
 
 if TYPE_CHECKING:
     from pymaf_data.fits.choice import Rule, choose
+    from pymaf_data.fits.chosen import ChosenFits, ChosenReader
     from pymaf_data.fits.fitter import KeypointFitter, KeypointOptions
     from pymaf_data.fits.opening import open_sources
     from pymaf_data.fits.persons import Persons
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from pymaf_data.fits.table import Fits
 
 _LAZY = {
+    "ChosenFits": "chosen",
+    "ChosenReader": "chosen",
     "Fits": "table",
     "KeypointFitter": "fitter",
     "KeypointOptions": "fitter",
@@ -38,6 +41,8 @@ _LAZY = {
 }
 
 __all__ = [
+    "ChosenFits",
+    "ChosenReader",
     "FitRequest",
     "Fits",
     "KeypointFitter",
@@ -61,3 +66,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -9,7 +9,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 # Pages are tested in a browser. A build machine gets one, if it can; elsewhere those tests say that they are skipped.
 CAN_INSTALL := [ -n "$$CI" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! command -v chromium >/dev/null
 
-.PHONY: demo test test-all test-minimum lint bench fuzz clean help browser kernels
+.PHONY: demo test test-all test-minimum lint docs bench fuzz clean help browser kernels
 
 help:
 	@echo "make demo   the whole pipeline on the free body and a generated sample, with a contact sheet and reports at its end"
@@ -17,6 +17,7 @@ help:
 	@echo "make test-all  and the tests that take over a minute each"
 	@echo "make test-minimum  the suite with the lowest versions that pyproject.toml allows"
 	@echo "make lint   ruff and mypy"
+	@echo "make docs   guides and reference as a site, into build/site"
 	@echo "make fuzz   10,000 mutated files for every reader of files; FUZZ='--only mat --count 100' for some"
 	@echo "make bench  every benchmark, into benchmarks/results/ (learning 16 persons by heart takes half an hour)"
 
@@ -59,6 +60,9 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python tools/typecheck.py
+
+docs: $(STAMP)
+	$(BIN)/python tools/pages.py
 
 bench: $(STAMP)
 	@for script in $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done

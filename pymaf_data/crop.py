@@ -29,21 +29,21 @@ Picture = NDArray[np.uint8]
 _MARGIN = 3
 
 
-def make_crop(picture: Picture, box: ArrayLike, size: int = CROP_SIZE) -> Picture:
+def make_crop(image: Picture, box: ArrayLike, size: int = CROP_SIZE) -> Picture:
     """The stored crop (S, S, 3) uint8 of one person; black where it reaches past the image.
 
     Args:
         image: (H, W, 3) uint8.
-        box: (cx, cy, b) in continuous pixels of ``picture``.
+        box: (cx, cy, b) in continuous pixels of ``image``.
         size: S, in pixels.
 
     Raises:
         ShapeError: the image is not (H, W, 3) uint8, or the box is not finite with a side above 0.
     """
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-        raise ShapeError(f"image {picture.dtype} {picture.shape}", expected="(H, W, 3) uint8")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ShapeError(f"image {image.dtype} {image.shape}", expected="(H, W, 3) uint8")
     affine = crop_affine(box, size)
-    window, corner = _window(picture, affine, size)
+    window, corner = _window(image, affine, size)
     if window.size == 0:
         return np.zeros((size, size, 3), np.uint8)
     reduction = 1.0 / affine[0, 0]
@@ -56,16 +56,16 @@ def make_crop(picture: Picture, box: ArrayLike, size: int = CROP_SIZE) -> Pictur
     return np.asarray(crop, np.uint8)
 
 
-def _window(picture: Picture, affine: NDArray[np.float64], size: int) -> tuple[Picture, NDArray[np.float64]]:
+def _window(image: Picture, affine: NDArray[np.float64], size: int) -> tuple[Picture, NDArray[np.float64]]:
     """The part of the image that the crop can see, and its top-left corner (x, y) in the image."""
     per_pixel = 1.0 / float(affine[0, 0])
     margin = _MARGIN * max(1.0, per_pixel)
     spans = []
-    for offset, extent in zip(affine[:, 2].tolist(), (picture.shape[1], picture.shape[0]), strict=True):
+    for offset, extent in zip(affine[:, 2].tolist(), (image.shape[1], image.shape[0]), strict=True):
         low, high = -offset * per_pixel - margin, (size - offset) * per_pixel + margin
         spans.append((min(max(math.floor(low), 0), extent), min(max(math.ceil(high), 0), extent)))
     (x0, x1), (y0, y1) = spans
-    return picture[y0:y1, x0:x1], np.array([x0, y0], np.float64)
+    return image[y0:y1, x0:x1], np.array([x0, y0], np.float64)
 
 
 def _cell_means(window: Picture, cell: int) -> Picture:

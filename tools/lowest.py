@@ -19,7 +19,7 @@ def main() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"].values()
     for requirement in (*project["dependencies"], *(one for extra in extras for one in extra)):
-        floor = re.match(r"([\w.-]+)>=([\w.]+)", requirement)
+        floor = re.match(r"([\w.-]+)(?:\[\w+\])?>=([\w.]+)", requirement)
         if floor and floor[1] not in UNTESTED:
             print(f"{floor[1]}=={floor[2]}")
     pinned = (REPOSITORY / "constraints.txt").read_text(encoding="utf-8").splitlines()

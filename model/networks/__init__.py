@@ -18,7 +18,8 @@ class Entry(NamedTuple):
     """Options of :class:`~pymaf_data.model.options.ModelOptions` that it has not, with the one value that says so."""
 
 
-NETWORKS: Mapping[str, Entry] = {
+#: Networks of this package; a script adds its own before it names it in options or loads a checkpoint of it.
+NETWORKS: dict[str, Entry] = {
     "pymaf": Entry("pymaf_data.model.networks.pymaf:PyMAF"),
     "hmr": Entry("pymaf_data.model.networks.hmr:HMR", lacks={"auxiliary": "none"}),
 }

@@ -95,7 +95,9 @@ class BodyArrays:
         h36m: (17, V) Human3.6M's joints.
         landmarks: (21,) vertices in the order of :data:`~pymaf_data.body.names.LANDMARKS`.
         downsample: (431,) vertices that PyMAF's regressors look at.
-        mean_pose6d, mean_betas, mean_camera: (144,), (10,), (3,): where PyMAF's iterations start.
+        mean_pose6d: (144,) where PyMAF's iterations start.
+        mean_betas: (10,) likewise.
+        mean_camera: (3,) likewise.
         mirror: (V,) the left-right partner of each vertex, where the mesh is symmetric.
     """
 

@@ -31,7 +31,7 @@ from pymaf_data.errors import ShapeError
 class BodyOutput(NamedTuple):
     """A posed batch, metres.
 
-    Args:
+    Attributes:
         vertices: (B, V, 3).
         skeleton: (B, 24, 3) the kinematic joints.
         joints: (B, 49, 3) J49.

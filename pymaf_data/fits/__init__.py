@@ -17,6 +17,7 @@ from pymaf_data.fits.request import FitRequest, describe_formats
 
 if TYPE_CHECKING:
     from pymaf_data.fits.choice import Rule, choose
+    from pymaf_data.fits.chosen import ChosenFits, ChosenReader
     from pymaf_data.fits.fitter.fit import KeypointFitter
     from pymaf_data.fits.fitter.options import KeypointOptions
     from pymaf_data.fits.opening import open_sources
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from pymaf_data.fits.table import Fits
 
 _LAZY = {
+    "ChosenFits": "chosen",
+    "ChosenReader": "chosen",
     "Fits": "table",
     "KeypointFitter": "fitter.fit",
     "KeypointOptions": "fitter.options",
@@ -39,6 +42,8 @@ _LAZY = {
 }
 
 __all__ = [
+    "ChosenFits",
+    "ChosenReader",
     "FitRequest",
     "Fits",
     "KeypointFitter",
@@ -62,3 +67,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

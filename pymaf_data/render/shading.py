@@ -84,13 +84,13 @@ def shade(
     normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-12)
     lambert = 0.5 + 0.5 * normal @ (_LIGHT / np.linalg.norm(_LIGHT))
     intensity = _AMBIENT + (1 - _AMBIENT) * lambert**1.5
-    picture = np.zeros((*mask.shape, 3), np.uint8)
-    picture[mask] = np.clip(albedo * intensity[:, None] + 0.5, 0, 255)
-    return picture, mask
+    image = np.zeros((*mask.shape, 3), np.uint8)
+    image[mask] = np.clip(albedo * intensity[:, None] + 0.5, 0, 255)
+    return image, mask
 
 
 def overlay(
-    picture: np.ndarray,
+    image: np.ndarray,
     vertices: torch.Tensor | np.ndarray,
     faces: torch.Tensor | np.ndarray,
     camera: Camera,
@@ -104,7 +104,7 @@ def overlay(
         image: (H, W, 3) uint8; it is not changed.
         vertices: (V, 3) metres in camera space.
         faces: (F, 3) vertex indices.
-        camera: a camera of batch 1 in pixels of ``picture``.
+        camera: a camera of batch 1 in pixels of ``image``.
         colours: as for :func:`shade`.
         alpha: opacity of the mesh, 0 … 1.
         supersample: samples per pixel and axis.
@@ -112,7 +112,7 @@ def overlay(
     Returns:
         The composed image (H, W, 3) uint8.
     """
-    height, width = as_size(picture.shape[:2])
+    height, width = as_size(image.shape[:2])
     fine = camera.warped(np.array([[supersample, 0.0, 0.0], [0.0, supersample, 0.0]]))
     points = as_numpy(vertices)
     raster = rasterize(points[None], faces, fine, (height * supersample, width * supersample))[0]
@@ -121,7 +121,7 @@ def overlay(
     size = (width, height)
     cover = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)[..., None]
     colour = cv2.resize(drawn.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    return np.clip(picture * (1 - alpha * cover) + alpha * colour + 0.5, 0, 255).astype(np.uint8)
+    return np.clip(image * (1 - alpha * cover) + alpha * colour + 0.5, 0, 255).astype(np.uint8)
 
 
 def part_image(part: np.ndarray, uv: np.ndarray | None = None) -> np.ndarray:

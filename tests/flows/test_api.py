@@ -132,6 +132,7 @@ def test_a_proxy_in_the_environment_is_no_way_to_loopback(raw: Path, call: Call)
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.long
 def test_a_home_that_cannot_hold_a_database_is_named(raw: Path, tmp_path: Path, call: Call) -> None:
     (tmp_path / "prefect.db").mkdir()
     done = call(raw, "ingest", "coco", "--overwrite", PREFECT_HOME=str(tmp_path))

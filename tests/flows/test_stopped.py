@@ -81,8 +81,15 @@ def start(tmp_path: Path, environment: Environment) -> Iterator[Start]:
         process.communicate()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("direct", [["--direct"], []], ids=["direct", "prefect"])
+@pytest.mark.parametrize(
+    ("number", "direct"),
+    [
+        (signal.SIGTERM, ["--direct"]),
+        (signal.SIGINT, ["--direct"]),
+        (signal.SIGTERM, []),
+        pytest.param(signal.SIGINT, [], marks=pytest.mark.long),
+    ],
+)
 def test_a_stage_is_stopped(start: Start, tmp_path: Path, number: int, direct: list[str], gone: Gone) -> None:
     begun = tmp_path / "begun"
     words = ["sample", str(tmp_path / "raw"), *direct, str(begun)]

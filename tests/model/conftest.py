@@ -149,6 +149,7 @@ def small(shallow: None) -> Iterator[None]:
     """A sixth of the parameters besides: where a run is tested, most of the work is to keep and to read its state."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pymaf_data.model.networks.resnet.WIDTH", 8)
-        patch.setattr("pymaf_data.model.networks.pyramid.CHANNELS", 256)
+        for user in ("pyramid", "hmr"):
+            patch.setattr(f"pymaf_data.model.networks.{user}.CHANNELS", 256)
         patch.setattr("pymaf_data.model.networks.regressor._HIDDEN", 64)
         yield

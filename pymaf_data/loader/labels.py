@@ -266,7 +266,7 @@ def _stored(store: Store, info: StageInfo, allow_partial: bool) -> Flags:
 
 def _read(store: Store, info: StageInfo, name: str, rows: Flags) -> np.ndarray:
     """All rows of an array of a generation, zeros where ``rows`` (N,) is false."""
-    array = store.array(info.record.key.array(name))
+    array = store.array(info.record.key.below(name))
     values = np.zeros(array.shape, array.dtype)
     values[rows] = array.rows(np.flatnonzero(rows))
     return values

@@ -46,7 +46,7 @@ def array_specs(crop_size: int, name_bytes: int, shard: int) -> tuple[ArraySpec,
     inner = math.gcd(_INNER_CHUNK, shard)
     persons = {column.name: (column.shape, column.dtype) for column in PERSON_COLUMNS}
     rows = {"crop_affine": ((2, 3), "f8"), **persons, "image_name": ((name_bytes,), "u1")}
-    pictures = ArraySpec("image", (crop_size, crop_size, 3), "u1", inner_chunk=1, codecs="jpeg")
+    pictures = ArraySpec("image", (crop_size, crop_size, 3), "u1", inner_chunk=1, codecs="jpeg", group="crops")
     return pictures, *(ArraySpec(name, shape, dtype, inner) for name, (shape, dtype) in rows.items())
 
 

@@ -15,7 +15,7 @@ from pymaf_data.digest import digest_json
 from pymaf_data.storage import ArraySpec, Plan, Provenance, Store, create_store, open_store
 
 INGEST = (
-    ArraySpec("image", (16, 16, 3), "u1", 1, "jpeg"),
+    ArraySpec("image", (16, 16, 3), "u1", 1, "jpeg", "crops"),
     ArraySpec("box", (3,), "f8", 2),
     ArraySpec("annotation_id", (), "i8", 4),
     ArraySpec("present", (), "bool", 4),
@@ -126,6 +126,7 @@ class Kit:
     write = staticmethod(write)
     tree = staticmethod(tree)
     replace = staticmethod(replace)
+    digest = staticmethod(digest_json)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -197,6 +198,7 @@ def new_record(
     persons, shard = int(head["persons"]), int(head["shard"])
     for spec in specs:
         spec.grid(persons, shard)
+    attributes = json.loads(json.dumps(attributes, sort_keys=True))  # in the order in which the sealed record has them
     own = plan.root_attributes(head) if key.stage == records.INGEST else attributes
     metadata = {f"{group}/zarr.json": group_metadata({}) for group in records.parent_groups(key)}
     metadata[key.below("zarr.json")] = group_metadata(own)

@@ -102,7 +102,7 @@ def everything(path: Path, recipe: Recipe, overwrite: bool = False) -> Path:
     stages = (
         ("fits/truth", FITS, {"licences": {"fits": "MIT"}}),
         ("choice", CHOICE, {}),
-        ("iuv", IUV, {"body": "free"}),
+        ("iuv", IUV, {"body": "free", "atlas": {"name": "free", "digest": "0"}}),
     )
     for stage, specs, attributes in stages:
         write(open_store(path), stage, digest_json([stage, recipe.seed]), recipe, specs, **attributes)

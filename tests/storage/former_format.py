@@ -21,6 +21,11 @@ def change_sealed(path: Path, change: Any) -> None:
     path.write_text(json.dumps(sealed, sort_keys=True, indent=1) + "\n", "ascii")
 
 
+def _turned_round(value: Any) -> Any:
+    """Keys in another order than sorted: then they stood as the writer came by them."""
+    return {key: _turned_round(value[key]) for key in reversed(value)} if isinstance(value, dict) else value
+
+
 def former(root: Path) -> Path:
     """Turn a store of 2.0, complete or half-made, into what 1.2 was: in place, locks and all."""
     (root / "crops/image").rename(root / "image")
@@ -33,6 +38,8 @@ def former(root: Path) -> Path:
             document["dimension_names"] = ["person", *[None] * (len(document["shape"]) - 1)]
         elif path.parent == root:
             document["attributes"]["format_version"] = "1.2"
+        else:
+            document["attributes"] = _turned_round(document["attributes"])
         path.write_text(json.dumps(document, indent=1) + "\n")
 
     def record(content: dict[str, Any]) -> None:

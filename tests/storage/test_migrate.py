@@ -18,7 +18,7 @@ from pymaf_data.errors import NotAStore, StoreDamaged, StoreLocked, StoreVersion
 from pymaf_data.storage import create_store, migrate, open_store, verify
 
 # Of the documents of `kit.everything`, as the code that wrote format 1.2 left them.
-_DOCUMENTS = "43de0ddfa9b0836d3e23433f017f757024216b7a6a469adf34bfea191c48411b"
+_DOCUMENTS = "62d1219cb0178a3836d2dc957d3e34b3fd6d296da9a18c1201ac6f347adae2cd"
 
 
 @pytest.fixture

@@ -169,7 +169,7 @@ def _block(records: list[PersonRecord]) -> dict[str, NDArray[Any]]:
     """The columns of some records, without those that none of them brings."""
     known = np.array([record.intrinsics is not None for record in records])
     unknown = ((0.0,) * 3,) * 3
-    made = {
+    made: dict[str, Any] = {
         **dict(zip(("keypoints", "visibility"), keypoint_arrays(records), strict=True)),
         "joints3d": joint3d_array(records) if any(record.joints3d for record in records) else None,
         "intrinsics": [record.intrinsics or unknown for record in records] if known.any() else None,

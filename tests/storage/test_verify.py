@@ -66,7 +66,7 @@ def test_what_a_finding_says_to_do_mends_it(kit: Any, store: Path) -> None:
 def test_a_flipped_bit_in_a_shard_is_not_read(store: Path, name: str) -> None:
     if name == "iuv":
         name = next(str(p.relative_to(store)) for p in sorted(store.glob("iuv/*/uv/c/0/0/0/0")))
-    arrays = {"box": "box", "image": "crops/image", "iuv": "iuv/uv"}
+    arrays = {"box": "box", "crops": "image", "iuv": "iuv/uv"}
     rng, good = random.Random(2), (store / name).read_bytes()
     for _ in range(20):
         flip(store / name, rng)

@@ -79,6 +79,11 @@ def test_a_half_made_one_goes_on(kit: Any, half: Path, memory: Path) -> None:
     assert kit.tree(half) == kit.tree(kit.ingest(memory / "b.zarr", kit.recipe))
 
 
+def test_a_half_made_one_is_built_anew_where_asked(kit: Any, half: Path, memory: Path) -> None:
+    assert kit.ingest(half, kit.recipe, overwrite=True) == half and beside(half) == []
+    assert kit.tree(half) == kit.tree(kit.ingest(memory / "b.zarr", kit.recipe))
+
+
 def test_nothing_else_is_written_to_it(kit: Any, old: Path) -> None:
     before = kit.tree(old)
     with pytest.raises(StoreVersionError, match="pymaf-data migrate"):

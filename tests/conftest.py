@@ -68,6 +68,12 @@ def scenes() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def former() -> ModuleType:
+    """The writer of stores of format 1.2, ``tests/storage/former_format.py``."""
+    return load_module(REPOSITORY / "tests" / "storage" / "former_format.py")
+
+
+@pytest.fixture(scope="session")
 def independent() -> ModuleType:
     """The reader that knows stores from ``schemas/store.md`` alone, ``tests/storage/independent_reader.py``."""
     return load_module(REPOSITORY / "tests" / "storage" / "independent_reader.py")

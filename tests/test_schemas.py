@@ -8,8 +8,10 @@ from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
+from pymaf_data.datasets.columns import PERSON_COLUMNS
 from pymaf_data.fits.choice import choice_specs
 from pymaf_data.fits.table import fit_specs
 from pymaf_data.stages.ingest_shard import array_specs
@@ -58,6 +60,7 @@ def test_every_key_of_a_shipped_manifest_is_described() -> None:
 
 
 S, L, Z = 48, 20, 18
+ALL_HAVE = ("box", "image_name", "annotation_id", "present")
 WRITTEN: dict[str, tuple[ArraySpec, ...]] = {
     "ingest": array_specs(S, L, 8),
     "fits/<name>": fit_specs(8),
@@ -69,7 +72,7 @@ WRITTEN: dict[str, tuple[ArraySpec, ...]] = {
 def specified() -> dict[str, dict[str, tuple[tuple[int, ...], str, str]]]:
     """The table of ``store.md``, section 3: stage → array → (shape per row, type, codec)."""
     text = (REPOSITORY / "schemas" / "store.md").read_text(encoding="utf-8")
-    section = text.split("## 3. Arrays")[1].split("\n## ")[0]
+    section = text.split("## 3. Arrays")[1].split("### Person columns")[0]
     tables: dict[str, dict[str, tuple[tuple[int, ...], str, str]]] = {}
     stage = ""
     for line in (line for line in section.splitlines() if line.startswith("| ") and not line.startswith("| Stage")):
@@ -86,6 +89,18 @@ def specified() -> dict[str, dict[str, tuple[tuple[int, ...], str, str]]]:
     return tables
 
 
+def person_columns() -> list[tuple[str, tuple[int, ...], str, str, bool, str]]:
+    """The table of person columns: name, shape per row, type, missing value, whether always there, meaning."""
+    text = (REPOSITORY / "schemas" / "store.md").read_text(encoding="utf-8")
+    section = text.split("### Person columns")[1].split("\n#")[0]
+    found = []
+    for line in (line for line in section.splitlines() if line.startswith("| `")):
+        name, shape, dtype, missing, there, meaning = (cell.strip() for cell in line[1:-1].split("|"))
+        sizes = tuple(_size(item) for item in re.findall(r"\w+", shape))
+        found.append((name.strip("`"), sizes, dtype, missing, {"always": True, "where brought": False}[there], meaning))
+    return found
+
+
 def _size(text: str) -> int:
     return int({"S": S, "L": L, "Z": Z, "Z/3": Z // 3}.get(text, text))
 
@@ -93,7 +108,29 @@ def _size(text: str) -> int:
 @pytest.mark.parametrize("stage", WRITTEN)
 def test_the_specification_names_the_arrays_that_stages_write(stage: str) -> None:
     written = {spec.name: (spec.shape_per_row, spec.dtype, spec.codecs) for spec in WRITTEN[stage]}
-    assert specified()[stage] == written
+    columns = [column for column in person_columns() if stage == "ingest" and column[4]]
+    assert specified()[stage] | {name: (shape, dtype, "zstd") for name, shape, dtype, *_ in columns} == written
+
+
+def test_the_specification_has_the_schema_of_person_columns() -> None:
+    """One by one and in order: shape, type, missing value, whether it is always there, what its codes mean."""
+    table = person_columns()
+    assert [name for name, *_ in table] == [column.name for column in PERSON_COLUMNS]
+    for column, (name, shape, dtype, missing, always, meaning) in zip(PERSON_COLUMNS, table, strict=True):
+        assert (column.shape, np.dtype(column.dtype).name) == ((0,) if name == "image_name" else shape, dtype)
+        assert always == column.always
+        # A dash: every person has it.
+        assert missing == "–" if name in ALL_HAVE else int(missing) == int(column.missing)
+        codes = re.findall(r"(\d) (\w+)(?:,|$)", meaning) if column.words else []
+        assert codes == [(str(code), word) for code, word in enumerate(column.words)]
+
+
+def test_a_store_has_the_columns_that_are_brought_and_no_others() -> None:
+    optional = [column.name for column in PERSON_COLUMNS if not column.always]
+    assert optional == ["camera", "gender", "box_source"]
+    names = [spec.name for spec in array_specs(S, L, 8, brought=("gender",))]
+    assert [name for name in names if name in optional] == ["gender"]
+    assert set(names) - {"gender"} == {spec.name for spec in WRITTEN["ingest"]}
 
 
 def test_the_specification_names_every_stage() -> None:

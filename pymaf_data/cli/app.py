@@ -41,6 +41,7 @@ _SUMMARIES = {
     "licences.",
     "verify": "Compare every byte of a store with what was committed, and every file with what belongs there.",
     "gc": "Remove the generations of fits, choices and maps that a newer, complete one has replaced.",
+    "migrate": "Bring stores of format 1.x to the present one, complete or half-made, in moments.",
     "fits": "List the formats of fits that attach-fits takes: what each needs, its licence, where it is had.",
     "doctor": "Say what this machine has and lacks: why it matters, where to get it, where to put it.",
 }

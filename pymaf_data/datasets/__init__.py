@@ -6,6 +6,7 @@ selection.records[0].box                                      # (cx, cy, b) in c
 find_reader("coco").images(raw)                               # an ImageSource
 """
 
+from pymaf_data.datasets.columns import PERSON_COLUMNS, stored_column
 from pymaf_data.datasets.dataset import DatasetReader, ImageSource, Raw, ReaderOfStills, find_reader, one_image
 from pymaf_data.datasets.images import ImageRef, Images, MissingImage
 from pymaf_data.datasets.manifest import Manifest, is_held_out, known_manifests, load_manifest
@@ -13,6 +14,7 @@ from pymaf_data.datasets.records import Licence, PersonRecord
 from pymaf_data.datasets.select import Dropped, Selection, Told, select
 
 __all__ = [
+    "PERSON_COLUMNS",
     "DatasetReader",
     "Dropped",
     "ImageRef",
@@ -32,4 +34,5 @@ __all__ = [
     "load_manifest",
     "one_image",
     "select",
+    "stored_column",
 ]

@@ -1,8 +1,9 @@
 """The columns of N persons: what a store keeps of each beside its crop, in one list; and records turned into columns.
 
-A record is an object while it is read; :class:`PersonColumns` holds arrays, 0.7 kB a person with COCO's columns and
-1.1 kB with all, and each image name once. A column that no record brings is absent; a store, whose format has them all,
-is given its missing value.
+:data:`PERSON_COLUMNS` is the one schema: a store's arrays, what is read from them and the table in ``schemas/store.md``
+follow from it. A record is an object while it is read; :class:`PersonColumns` holds arrays, 0.7 kB a person with COCO's
+columns and 1.1 kB with all, and each image name once. A column that no record brings is absent there. In a store those
+are absent that came with format 2.0; the older ones are always there, with the missing value.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from pymaf_data.datasets.records import PersonRecord, joint3d_array, keypoint_arrays
+from pymaf_data.datasets.records import BOX_SOURCES, GENDERS, PersonRecord, joint3d_array, keypoint_arrays
 from pymaf_data.geometry.joints import J24, J49
+from pymaf_data.storage import Array, Store
 
 _BLOCK = 4096  # records that are objects at a time
 
@@ -27,7 +29,13 @@ class Column(NamedTuple):
     name: str
     shape: tuple[int, ...]  # per row
     dtype: str
-    missing: Any = 0  # what a store holds where a data set does not say
+    missing: Any = 0  # where a data set does not say
+    words: tuple[str, ...] = ()  # what its codes mean
+    always: bool = True  # in a store also where a data set does not bring it
+
+    def absent(self, rows: int) -> NDArray[Any]:
+        """(rows, …) of the missing value."""
+        return np.full((rows, *self.shape), self.missing, self.dtype)
 
 
 #: In the order of ``schemas/store.md``. ``image_name`` is as long as the longest, and comes from names; ``present`` and
@@ -47,7 +55,34 @@ PERSON_COLUMNS = (
     Column("frame", (), "i8", -1),
     Column("intrinsics", (3, 3), "f8"),
     Column("has_intrinsics", (), "bool"),
+    Column("camera", (), "i4", -1, always=False),
+    Column("gender", (), "u1", 0, GENDERS, always=False),
+    Column("box_source", (), "u1", 0, BOX_SOURCES, always=False),
 )
+#: The same by name.
+COLUMN = {column.name: column for column in PERSON_COLUMNS}
+#: What a record says itself, in the same order.
+STATED = tuple(column for column in PERSON_COLUMNS if column.name not in ("image_name", "present", "reason"))
+_NEEDED = ("image_size", "box", "keypoints", "visibility", "annotation_id")
+
+
+class Absent(NamedTuple):
+    """Stands for the array of a column that a store does not have."""
+
+    column: Column
+
+    def rows(self, indices: NDArray[Any]) -> NDArray[Any]:
+        """(len(indices), …) of the missing value."""
+        return self.column.absent(len(indices))
+
+
+def stored_column(store: Store, name: str) -> Array | Absent:
+    """One of :data:`PERSON_COLUMNS` of a store; where that has none, what gives the missing value for any rows.
+
+    Raises:
+        StoreIncomplete: nothing was ingested.
+    """
+    return store.array(name) if name in store.current("ingest").record.specs else Absent(COLUMN[name])
 
 
 @dataclass(frozen=True)
@@ -80,7 +115,7 @@ class PersonColumns:
             if any(column.name in block for block in blocks):
                 parts = [block.pop(column.name, None) for block in blocks]
                 sizes = [min(_BLOCK, len(listed) - start) for start in range(0, len(listed), _BLOCK)]
-                filled = [_missing(column, n) if part is None else part for part, n in zip(parts, sizes, strict=True)]
+                filled = [column.absent(n) if part is None else part for part, n in zip(parts, sizes, strict=True)]
                 columns[column.name] = np.concatenate(filled)[order]
         return cls(names, name[order], columns)
 
@@ -110,9 +145,13 @@ class PersonColumns:
         return [(self.names[image], key) for image, key in zip(self.name.tolist(), ids, strict=True)]
 
     def column(self, name: str) -> NDArray[Any]:
-        """(N, …) one of :data:`PERSON_COLUMNS` but the image's name, with its missing value where it is absent."""
-        column = next(column for column in PERSON_COLUMNS if column.name == name)
-        return self.columns[name] if name in self.columns else _missing(column, len(self))
+        """(N, …) one of :data:`STATED`, with its missing value where it is absent."""
+        return self.columns[name] if name in self.columns else COLUMN[name].absent(len(self))
+
+    @property
+    def brought(self) -> list[str]:
+        """Of the columns that a store does not always have, those that are here."""
+        return [column.name for column in STATED if not column.always and column.name in self.columns]
 
     def image_names(self, length: int) -> NDArray[np.uint8]:
         """(N, length) UTF-8, padded with zero bytes."""
@@ -126,50 +165,45 @@ class PersonColumns:
         return self.name.nbytes + sum(array.nbytes for array in self.columns.values())
 
 
-def _missing(column: Column, rows: int) -> NDArray[Any]:
-    return np.full((rows, *column.shape), column.missing, column.dtype)
-
-
 def _block(records: list[PersonRecord]) -> dict[str, NDArray[Any]]:
     """The columns of some records, without those that none of them brings."""
-    keypoints, visibility = keypoint_arrays(records)
     known = np.array([record.intrinsics is not None for record in records])
     unknown = ((0.0,) * 3,) * 3
-    given = {
-        "image_size": [record.image_size for record in records],
-        "box": [record.box for record in records],
-        "keypoints": keypoints,
+    made: dict[str, Any] = {
+        **dict(zip(("keypoints", "visibility"), keypoint_arrays(records), strict=True)),
         "joints3d": joint3d_array(records) if any(record.joints3d for record in records) else None,
-        "visibility": visibility,
-        "annotation_id": [record.annotation_id for record in records],
-        **{name: [getattr(record, name) for record in records] for name in ("subject", "sequence", "frame")},
         "intrinsics": [record.intrinsics or unknown for record in records] if known.any() else None,
         "has_intrinsics": known,
     }
-    needed = ("image_size", "box", "keypoints", "visibility", "annotation_id")
     found = {}
-    for column in PERSON_COLUMNS:
-        if (values := given.get(column.name)) is not None:
-            array = np.asarray(values, column.dtype)
-            if column.name in needed or (array != column.missing).any():
-                found[column.name] = array
+    for column in STATED:
+        values = made[column.name] if column.name in made else [getattr(record, column.name) for record in records]
+        if values is None:
+            continue
+        array = np.asarray([column.words.index(word) for word in values] if column.words else values, column.dtype)
+        if column.name in _NEEDED or (array != column.missing).any():
+            found[column.name] = array
     return found
 
 
 def _record(image_name: str, row: dict[str, Any]) -> PersonRecord:
     """A record, from one row of its columns."""
-    joints = row["visibility"].nonzero()[0].tolist()
-    places = zip(joints, row["keypoints"][joints].tolist(), row["visibility"][joints].tolist(), strict=True)
+    marked = {joint: J49.joints[joint] for joint in row["visibility"].nonzero()[0].tolist()}
+    places, seen = row["keypoints"][list(marked)].tolist(), row["visibility"][list(marked)].tolist()
     solid = row["joints3d"] if "joints3d" in row else np.zeros((0, 4))
     values: dict[str, Any] = {
         "image_name": image_name,
-        "keypoints": {J49.joints[joint]: (x, y, seen) for joint, (x, y, _), seen in places},
+        "keypoints": {name: (x, y, v) for name, (x, y, _), v in zip(marked.values(), places, seen, strict=True)},
+        "confidence": {name: sure for name, (_, _, sure) in zip(marked.values(), places, strict=True) if sure != 1},
         "joints3d": {
             J24.joints[joint]: tuple(solid[joint, :3].tolist()) for joint in solid[:, 3].nonzero()[0].tolist()
         },
         "image_size": tuple(row["image_size"].tolist()),
         "box": tuple(row["box"].tolist()),
         "intrinsics": tuple(map(tuple, row["intrinsics"].tolist())) if row.get("has_intrinsics") else None,
-        **{name: int(row[name]) for name in ("annotation_id", "subject", "sequence", "frame") if name in row},
     }
+    for column in STATED:
+        if column.name in row and not column.shape and column.dtype != "bool":
+            code = int(row[column.name])
+            values[column.name] = column.words[code] if column.words else code
     return PersonRecord.model_construct(**values)

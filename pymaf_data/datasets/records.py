@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, Self, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets.images import UNKNOWN_SIZE
@@ -27,6 +27,11 @@ Pixel = Annotated[float, Field(ge=-FAR, le=FAR, allow_inf_nan=False)]
 Metre = Annotated[float, Field(ge=-FAR, le=FAR, allow_inf_nan=False)]
 Index = Annotated[int, Field(ge=-1, lt=2**31)]
 Visibility = Annotated[int, Field(ge=1, le=2)]
+Gender = Literal["unknown", "neutral", "male", "female"]
+BoxSource = Literal["unknown", "annotated", "keypoints", "silhouette", "detector"]
+#: In the order of their codes in a store.
+GENDERS: tuple[str, ...] = get_args(Gender)
+BOX_SOURCES: tuple[str, ...] = get_args(BoxSource)
 Coordinates = TypeVar("Coordinates")
 
 
@@ -75,6 +80,13 @@ class PersonRecord(StrictModel):
     intrinsics: tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]] | None = (
         Field(default=None, description="3 × 3 camera matrix of the image, in continuous px")
     )
+    confidence: dict[str, Annotated[float, Field(gt=0, le=1)]] = Field(
+        default_factory=dict,
+        description="labelled joint → confidence where it was detected; the others have 1",
+    )
+    camera: Index = Field(default=-1, description="the data set's own number of the camera; −1: none")
+    gender: Gender = Field(default="unknown", description="of the body of the person's fits, as the data set says")
+    box_source: BoxSource = Field(default="unknown", description="what the box was taken from, as the data set says")
 
     @field_validator("image_name")
     @classmethod
@@ -101,6 +113,12 @@ class PersonRecord(StrictModel):
     def _in_j24(cls, joints: dict[str, tuple[float, float, float]]) -> dict[str, tuple[float, float, float]]:
         return _known(joints, _J24)
 
+    @model_validator(mode="after")
+    def _of_labelled_joints(self) -> Self:
+        if unknown := sorted(self.confidence.keys() - self.keypoints.keys()):
+            raise ValueError(f"confidence of {', '.join(unknown[:5])}, which are not labelled")
+        return self
+
     @property
     def key(self) -> tuple[str, int]:
         """What rows are ordered by: image name, then annotation id."""
@@ -108,11 +126,11 @@ class PersonRecord(StrictModel):
 
 
 def keypoint_arrays(records: Sequence[PersonRecord]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """J49 keypoints (N, 49, 3) in image px with confidence 1 where labelled, and visibility (N, 49) as annotated."""
+    """J49 keypoints (N, 49, 3) in px with confidence, 1 where labelled and not stated, and visibility (N, 49)."""
     keypoints = np.zeros((len(records), len(J49), 3), np.float32)
     visibility = np.zeros((len(records), len(J49)), np.uint8)
     at = (
-        (row, _J49[joint], x, y, 1.0, seen)
+        (row, _J49[joint], x, y, record.confidence.get(joint, 1.0), seen)
         for row, record in enumerate(records)
         for joint, (x, y, seen) in record.keypoints.items()
     )

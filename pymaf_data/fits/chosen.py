@@ -219,7 +219,7 @@ class ChosenReader:
 
     def _array(self, info: StageInfo, name: str) -> Array:
         # Shards are read one after the other, and an array maps all of its own when it is made: made once.
-        key = info.record.key.array(name)
+        key = info.record.key.below(name)
         if key not in self._arrays:
             self._arrays[key] = self._store.array(key)
         return self._arrays[key]

@@ -6,21 +6,15 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from pymaf_data.datasets.columns import Absent, stored_column
 from pymaf_data.storage import Array, Store
 
 
 @dataclass(frozen=True)
 class Persons:
-    """N rows of a store (NumPy). Coordinates are continuous pixels of the original image.
+    """N rows of a store (NumPy): those of its columns (:data:`PERSON_COLUMNS`) that fits are made from.
 
     Attributes:
-        keypoints: (N, 49, 3) J49 with confidence, 0 where not labelled.
-        visibility: (N, 49) 0 not labelled, 1 labelled but hidden, 2 seen.
-        box: (N, 3) centre and side.
-        image_size: (N, 2) width and height.
-        intrinsics, has_intrinsics: (N, 3, 3) and (N,).
-        annotation_id: (N,).
-        present: (N,) whether the image could be read.
         names: (N,) image names, for messages.
     """
 
@@ -51,12 +45,12 @@ class Persons:
         return cls.at(store, cls.arrays(store), np.arange(len(store))[rows or slice(None)])
 
     @classmethod
-    def arrays(cls, store: Store) -> dict[str, Array]:
+    def arrays(cls, store: Store) -> dict[str, Array | Absent]:
         """What :meth:`at` reads from: opened once, for an array maps every shard when it is made."""
-        return {field.name: store.array(field.name) for field in fields(cls) if field.name != "names"}
+        return {field.name: stored_column(store, field.name) for field in fields(cls) if field.name != "names"}
 
     @classmethod
-    def at(cls, store: Store, arrays: dict[str, Array], rows: np.ndarray) -> Persons:
+    def at(cls, store: Store, arrays: dict[str, Array | Absent], rows: np.ndarray) -> Persons:
         """Read the rows of these numbers (K,), in their order.
 
         Raises:

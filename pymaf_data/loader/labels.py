@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from pymaf_data.body import BodyModel
+from pymaf_data.datasets.columns import COLUMN, stored_column
 from pymaf_data.errors import AssetMismatch, StoreChanged, StoreIncomplete
 from pymaf_data.fits.chosen import ChosenReader
 from pymaf_data.geometry.affines import view_affine
@@ -111,17 +112,17 @@ def read_labels(store: Store, body: BodyModel, atlas: Atlas, maps: bool, allow_p
         AssetMismatch: a chosen fit belongs to another body, or the maps to another atlas.
         StoreChanged: the maps show fits that are no longer the chosen ones.
     """
-    ingest = store.current("ingest")
-    stored = _stored(store, ingest, allow_partial)
-    present = _read(store, ingest, "present", stored).astype(bool)
-    box = _read(store, ingest, "box", stored)
-    fits = _read_fits(store, body, box, present, _measured_rays(store, ingest, box, stored), allow_partial)
+    stored = _stored(store, store.current("ingest"), allow_partial)
+    present, box, keypoints, joints3d = (
+        _column(store, name, stored) for name in ("present", "box", "keypoints", "joints3d")
+    )
+    fits = _read_fits(store, body, box, present, _measured_rays(store, box, stored), allow_partial)
     pose = axis_angle_to_matrix(torch.from_numpy(fits.axis_angle)).numpy()
     joints, root = _pose_bodies(body, pose, fits.betas, fits.usable)
     labels = Labels(
         box=box,
-        keypoints=_cleared(_read(store, ingest, "keypoints", stored)),
-        joints3d=_cleared(_read(store, ingest, "joints3d", stored)),
+        keypoints=_cleared(keypoints),
+        joints3d=_cleared(joints3d),
         joints_fitted=np.zeros(len(store), bool),
         image_ray=fits.image_ray,
         present=present,
@@ -189,12 +190,11 @@ def _read_fits(
     return found
 
 
-def _measured_rays(store: Store, ingest: StageInfo, box: NDArray[np.float64], stored: Flags) -> NDArray[np.float64]:
+def _measured_rays(store: Store, box: NDArray[np.float64], stored: Flags) -> NDArray[np.float64]:
     """(N, 3) rays through the boxes by the K that the data set states, NaN where it states none."""
     rays = np.full((len(store), 3), np.nan)
-    if "has_intrinsics" in ingest.record.specs:
-        known = _read(store, ingest, "has_intrinsics", stored).astype(bool)
-        rays[known] = box_ray(_read(store, ingest, "intrinsics", known)[known], box[known])
+    known = _column(store, "has_intrinsics", stored)
+    rays[known] = box_ray(_column(store, "intrinsics", known)[known], box[known])
     return rays
 
 
@@ -238,7 +238,9 @@ def _has_map(store: Store, atlas: Atlas, allow_partial: bool) -> Flags:
             expected="maps of the present choice",
             action="run `pymaf-data render-iuv` on it.",
         )
-    return _read(store, maps, "rendered", _stored(store, maps, allow_partial)).astype(bool)
+    rendered, stored = np.zeros(len(store), bool), _stored(store, maps, allow_partial)
+    rendered[stored] = store.array("iuv/rendered").rows(np.flatnonzero(stored))
+    return rendered
 
 
 def _check_body(fit: StageInfo, body: BodyModel) -> None:
@@ -264,11 +266,10 @@ def _stored(store: Store, info: StageInfo, allow_partial: bool) -> Flags:
     return stored
 
 
-def _read(store: Store, info: StageInfo, name: str, rows: Flags) -> np.ndarray:
-    """All rows of an array of a generation, zeros where ``rows`` (N,) is false."""
-    array = store.array(info.record.key.array(name))
-    values = np.zeros(array.shape, array.dtype)
-    values[rows] = array.rows(np.flatnonzero(rows))
+def _column(store: Store, name: str, rows: Flags) -> np.ndarray:
+    """A column of all persons (N, …), of its missing value where ``rows`` (N,) is false or the store has none."""
+    values = COLUMN[name].absent(len(store))
+    values[rows] = stored_column(store, name).rows(np.flatnonzero(rows))
     return values
 
 

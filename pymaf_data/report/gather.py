@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pymaf_data.datasets.columns import Absent
 from pymaf_data.fits.chosen import ChosenFits, ChosenReader
 from pymaf_data.fits.persons import Persons
 from pymaf_data.geometry.joints import J49
@@ -95,7 +96,7 @@ class _Source:
     """The arrays of a store, opened once; None where a stage is absent."""
 
     store: Store
-    persons: dict[str, Array]
+    persons: dict[str, Array | Absent]
     reason: Array
     chosen: ChosenReader | None
     rendered: Array | None

@@ -28,7 +28,7 @@ from pymaf_data.progress import Progress
 from pymaf_data.stages.ingest_shard import IngestTask, array_specs, input_digest, warn
 from pymaf_data.stages.options import IngestOptions
 from pymaf_data.stages.shards import run_shards
-from pymaf_data.storage import Plan, Provenance, StageWriter, Store, create_store, open_store
+from pymaf_data.storage import ArraySpec, Plan, Provenance, StageWriter, Store, create_store, open_store
 
 STAGE = "ingest"
 _NAMED = 100  # damaged annotations named in a store; the report names all
@@ -103,11 +103,10 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
         _require_some_image(selection, pictures, raw.root / raw.folder)
         plan = _plan(options, raw, selection)
         name_bytes = max(len(row.encode()) for row, _ in plan.rows)
-        specs = array_specs(options.crop_size, name_bytes, options.shard)
+        job = IngestJob(raw, selection, pictures, options, plan, name_bytes)
         provenance = _provenance(raw, selection)
         path = options.out or DataRoot.default().store(manifest.name, options.split)
-        store = create_store(path, plan, specs, provenance, options.overwrite)
-        job = IngestJob(raw, selection, pictures, options, plan, name_bytes)
+        store = create_store(path, plan, job.specs, provenance, options.overwrite)
         done = run_shards(store, job, executor, progress, break_lock=options.break_lock)
         warn(done.notes)
         missing = _missing_images(open_store(done.path), selection, pictures)
@@ -172,13 +171,15 @@ def _require_some_image(selection: Selection, pictures: ImageSource, folder: Pat
 
 
 def _plan(options: IngestOptions, raw: Raw, selection: Selection) -> Plan:
+    made = {"select": raw.manifest.selection(raw.select)[0], "crop_size": options.crop_size}
+    brought = selection.records.brought
     return Plan(
         dataset=raw.manifest.name,
         split=raw.split,
         rows=tuple(selection.records.row_keys()),
         manifest_digest=raw.manifest.rules_digest(raw.split),
         inputs={name: digest_file(path) for name, path in raw.inputs().items()},
-        options={"select": raw.manifest.selection(raw.select)[0], "crop_size": options.crop_size},
+        options=made | ({"columns": brought} if brought else {}),
         shard=options.shard,
     )
 
@@ -225,6 +226,12 @@ class IngestJob:
     remark: str = ""
 
     @property
+    def specs(self) -> tuple[ArraySpec, ...]:
+        """The arrays of the store."""
+        options = self.options
+        return array_specs(options.crop_size, self.name_bytes, options.shard, self.selection.records.brought)
+
+    @property
     def files(self) -> list[Path]:
         """See :class:`ShardJob`: the first image that is there."""
         files = (self.pictures.place(name).file for name, _ in self.plan.rows)
@@ -232,8 +239,7 @@ class IngestJob:
 
     def begin(self, store: Store) -> StageWriter:
         """See :class:`ShardJob`; refuses to go on with other images."""
-        specs = array_specs(self.options.crop_size, self.name_bytes, self.options.shard)
-        writer = store.stage(STAGE, self.plan.digest, specs)
+        writer = store.stage(STAGE, self.plan.digest, self.specs)
         _require_same_images(writer, self.selection, self.pictures)
         return writer
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import chain, groupby
 from typing import Any, NamedTuple, TypeAlias
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pymaf_data.crop import make_crop
-from pymaf_data.datasets.columns import PERSON_COLUMNS, PersonColumns
+from pymaf_data.datasets.columns import PERSON_COLUMNS, STATED, PersonColumns
 from pymaf_data.datasets.dataset import ImageSource
 from pymaf_data.datasets.images import REASONS, MissingImage
 from pymaf_data.datasets.records import PersonRecord
@@ -35,18 +35,20 @@ Missing: TypeAlias = dict[str, tuple[int, int, str]]
 _INNER_CHUNK = 64
 
 
-def array_specs(crop_size: int, name_bytes: int, shard: int) -> tuple[ArraySpec, ...]:
+def array_specs(crop_size: int, name_bytes: int, shard: int, brought: Collection[str] = ()) -> tuple[ArraySpec, ...]:
     """The arrays of the stage (``schemas/store.md``, section 3).
 
     Args:
         crop_size: S in pixels.
         name_bytes: L, bytes of the longest image name.
         shard: rows per shard; inner chunks divide it.
+        brought: columns that the data set brings of those that are not always there.
     """
     inner = math.gcd(_INNER_CHUNK, shard)
-    persons = {column.name: (column.shape, column.dtype) for column in PERSON_COLUMNS}
-    rows = {"crop_affine": ((2, 3), "f8"), **persons, "image_name": ((name_bytes,), "u1")}
-    pictures = ArraySpec("image", (crop_size, crop_size, 3), "u1", inner_chunk=1, codecs="jpeg")
+    persons = [column for column in PERSON_COLUMNS if column.always or column.name in brought]
+    rows = {"crop_affine": ((2, 3), "f8"), **{column.name: (column.shape, column.dtype) for column in persons}}
+    rows["image_name"] = (name_bytes,), "u1"
+    pictures = ArraySpec("image", (crop_size, crop_size, 3), "u1", inner_chunk=1, codecs="jpeg", group="crops")
     return pictures, *(ArraySpec(name, shape, dtype, inner) for name, (shape, dtype) in rows.items())
 
 
@@ -58,7 +60,7 @@ def input_digest(records: PersonColumns, pictures: ImageSource) -> str:
 
 def row_arrays(records: PersonColumns, crop_size: int, name_bytes: int) -> dict[str, NDArray[Any]]:
     """The arrays that follow from the persons alone, (rows, …) each."""
-    stated = [column.name for column in PERSON_COLUMNS if column.name not in ("image_name", "present", "reason")]
+    stated = [column.name for column in STATED if column.always or column.name in records.columns]
     return {
         "crop_affine": crop_affine(records.column("box"), crop_size),
         **{name: records.column(name).copy() for name in stated},

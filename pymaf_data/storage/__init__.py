@@ -11,13 +11,14 @@
 The normative text is ``schemas/store.md``. Rooms, lowest first: ``shard`` (bytes and index arithmetic),
 ``chunks`` (JPEG and Zstandard), ``specs`` (arrays and their encoding), ``files`` (durable input and output),
 ``records`` (names, and sealed records under them), ``plan``, ``lock``, ``swap``, ``writer``, ``reader``, ``store``,
-``create``; on these stand ``verify``, ``inspect`` and ``gc``. ``codec`` is for zarr-python alone.
+``create``; on these stand ``verify``, ``inspect``, ``gc`` and ``migrate``. ``codec`` is for zarr-python alone.
 """
 
 from pymaf_data.storage.chunks import encode_jpeg
 from pymaf_data.storage.create import create_store
 from pymaf_data.storage.gc import collect_garbage
 from pymaf_data.storage.inspect import inspect
+from pymaf_data.storage.migrate import migrate
 from pymaf_data.storage.plan import Plan, Provenance
 from pymaf_data.storage.reader import Array
 from pymaf_data.storage.specs import ArraySpec
@@ -38,6 +39,7 @@ __all__ = [
     "create_store",
     "encode_jpeg",
     "inspect",
+    "migrate",
     "open_store",
     "verify",
 ]

@@ -2,7 +2,7 @@
 
 It turns one inner chunk (1, H, W, 3) uint8 into a JPEG stream and back. Our own reader does not pass through it
 (:mod:`pymaf_data.storage.reader`) and imports no zarr, which takes a second;
-it is there so that ``zarr.open_group(store)["image"]`` simply works.
+it is there so that ``zarr.open_group(store)["crops/image"]`` simply works.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def create_store(
     Raises:
         NotAStore: something else is at ``path``; it is never touched.
         StoreChanged: the store there was planned from other data or options, or begun with other versions (says which).
-        StoreVersionError: a store of another major version.
+        StoreVersionError: a store of another major version; an older one is migrated, or overwritten.
         StoreLocked: a store to be overwritten is being written.
     """
     root = Path(path)
@@ -71,6 +71,7 @@ def _continued(root: Path, plan: Plan, provenance: Provenance) -> Store:
         require_store(root)
     except NotAStore as error:
         raise NotAStore(error.found, expected="a store, or nothing", action="give another path with --out.") from None
+    records.require_present(plans.read_head(LocalFiles(root)), str(root))
     plans.require_same(LocalFiles(root), plan, str(root))
     store = open_store(root)
     if not _ingested(store):

@@ -76,7 +76,7 @@ def _array_bytes(info: StageInfo) -> Counter[str]:
     sizes: Counter[str] = Counter()
     for name, spec in info.record.specs.items():
         for shard, commit in info.commits.items():
-            sizes[name] += commit.files[info.record.key.shard_file(name, shard, spec.axes)].size
+            sizes[name] += commit.files[info.record.key.shard_file(spec, shard)].size
     return sizes
 
 

@@ -38,7 +38,7 @@ class Array:
     """
 
     def __init__(self, files: Files, record: StageRecord, committed: Mapping[int, Commit], spec: ArraySpec) -> None:
-        self.spec, self.name = spec, record.key.array(spec.name)
+        self.spec, self.name = spec, record.key.below(spec.path)
         self.grid: Grid = spec.grid(record.persons, record.shard)
         self.shape = (record.persons, *spec.shape_per_row)
         self.dtype = np.dtype(spec.dtype)
@@ -146,7 +146,7 @@ class Array:
         return spans
 
     def _file(self, shard: int) -> str:
-        return self._record.key.shard_file(self.spec.name, shard, self.spec.axes)
+        return self._record.key.shard_file(self.spec, shard)
 
     def _where(self, shard: int, chunk: int) -> str:
         first = shard * self.grid.shard + chunk * self.grid.inner

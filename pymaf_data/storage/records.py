@@ -20,7 +20,8 @@ from pymaf_data.storage.files import Files, Unread, raise_unread
 from pymaf_data.storage.specs import ArraySpec
 
 FORMAT = "pymaf-data store"
-FORMAT_VERSION = "1.2"
+FORMAT_VERSION = "2.0"
+MAJOR = int(FORMAT_VERSION.partition(".")[0])
 DEFAULT_SHARD = 512
 
 RECORDS = "_pymaf"
@@ -88,13 +89,13 @@ class Generation:
         """The commit of one shard."""
         return f"{self.commits}/{shard:05d}.json"
 
-    def array(self, name: str) -> str:
-        """The folder of one array."""
-        return f"{self.group}/{name}" if self.group else name
+    def below(self, path: str) -> str:
+        """A path below the generation's group; with an array's name, what :meth:`Store.array` takes."""
+        return f"{self.group}/{path}" if self.group else path
 
-    def shard_file(self, name: str, shard: int, axes: int) -> str:
-        """The file of one shard of an array with ``axes`` axes: only the first axis is divided."""
-        return "/".join([self.array(name), "c", str(shard), *["0"] * (axes - 1)])
+    def shard_file(self, spec: ArraySpec, shard: int) -> str:
+        """The file of one shard of an array: only the first axis is divided."""
+        return "/".join([self.below(spec.path), "c", str(shard), *["0"] * (spec.axes - 1)])
 
 
 def check_stage(stage: str) -> str:
@@ -147,22 +148,38 @@ def parent_groups(generation: Generation) -> list[str]:
 
 
 def check_version(found: object, where: str) -> None:
-    """Refuse a store whose major version is not ours.
+    """Refuse a store of a major version that is not read here.
 
     Raises:
-        StoreVersionError: another major, or no version at all.
+        StoreVersionError: a newer major, or no version at all.
     """
-    ours = FORMAT_VERSION.split(".")[0]
-    theirs = re.fullmatch(r"(\d+)\.(\d+)", str(found))
-    if theirs and theirs[1] == ours:
+    theirs = re.fullmatch(r"([1-9]\d*)\.(\d+)", str(found))
+    if theirs and int(theirs[1]) <= MAJOR:
         return
     raise StoreVersionError(
         f"{where} is a store of format version {found!r}",
-        expected=f"version {ours}.x",
-        action="install the pymaf-data that wrote it, or a newer one."
-        if theirs and int(theirs[1]) > int(ours)
-        else "make the store again with this version.",
+        expected=f"version 1.x to {MAJOR}.x",
+        action="install the pymaf-data that wrote it, or a newer one." if theirs else "make the store again.",
     )
+
+
+def is_present(head: dict[str, Any]) -> bool:
+    """Whether a store, ``head`` being its plan's, has the major version that is written here."""
+    return str(head["format_version"]).startswith(f"{MAJOR}.")
+
+
+def require_present(head: dict[str, Any], store: str) -> None:
+    """Refuse to write to a store of an older major version.
+
+    Raises:
+        StoreVersionError: saying which command brings it to the present one.
+    """
+    if not is_present(head):
+        raise StoreVersionError(
+            f"{store} is a store of format version {head['format_version']}, which is read but no longer written",
+            expected=f"version {MAJOR}.x",
+            action=f"run `pymaf-data migrate {store}`, which moves files and reads none, then the same command again.",
+        )
 
 
 Model = TypeVar("Model", bound=StrictModel)
@@ -317,7 +334,7 @@ def agrees(key: str, commit: Commit, record: StageRecord) -> bool:
         return False
     first = commit.shard * record.shard
     rows = (first, min(first + record.shard, record.persons))
-    files = {record.key.shard_file(name, commit.shard, spec.axes) for name, spec in record.specs.items()}
+    files = {record.key.shard_file(spec, commit.shard) for spec in record.specs.values()}
     return key == record.key.commit(commit.shard) and commit.rows == rows and commit.files.keys() == files
 
 

@@ -31,6 +31,7 @@ class ArraySpec:
         dtype: anything NumPy reads as a fixed-size number, e.g. ``"f4"``.
         inner_chunk: rows decoded at a time; divides the store's shard size.
         codecs: ``zstd`` (lossless, any type) or ``jpeg`` ((H, W, 3) uint8, one row per inner chunk).
+        group: child group of its stage's group in which it lies, named as arrays are; "": the stage's group itself.
 
     Raises:
         ShapeError: the above does not hold.
@@ -41,13 +42,15 @@ class ArraySpec:
     dtype: str
     inner_chunk: int = 64
     codecs: Codec = "zstd"
+    group: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape_per_row", tuple(int(n) for n in self.shape_per_row))
         object.__setattr__(self, "dtype", np.dtype(self.dtype).name)
-        if not _NAME.fullmatch(self.name) or self.dtype not in _TYPES or min(self.shape_per_row, default=1) < 1:
+        named = _NAME.fullmatch(self.name) and _NAME.fullmatch(self.group or self.name)
+        if not named or self.dtype not in _TYPES or min(self.shape_per_row, default=1) < 1:
             raise ShapeError(
-                f"array {self.name!r} of {self.dtype} {self.shape_per_row}",
+                f"array {self.path!r} of {self.dtype} {self.shape_per_row}",
                 expected=f"a name like 'crop_affine', sizes of at least 1, a type among {', '.join(_TYPES)}",
             )
         if self.codecs == "jpeg" and not self._is_image:
@@ -65,6 +68,11 @@ class ArraySpec:
     def stored_dtype(self) -> np.dtype[Any]:
         """Little-endian, as the bytes lie on disk."""
         return np.dtype(self.dtype).newbyteorder("<")
+
+    @property
+    def path(self) -> str:
+        """Its folder below the stage's group."""
+        return f"{self.group}/{self.name}" if self.group else self.name
 
     @property
     def axes(self) -> int:
@@ -86,7 +94,8 @@ class ArraySpec:
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in the stage record."""
-        return {**asdict(self), "shape_per_row": list(self.shape_per_row)}
+        entry = {**asdict(self), "shape_per_row": list(self.shape_per_row)}
+        return {key: value for key, value in entry.items() if key != "group" or value}
 
 
 def array_metadata(spec: ArraySpec, rows: int, shard: int) -> bytes:
@@ -109,7 +118,7 @@ def array_metadata(spec: ArraySpec, rows: int, shard: int) -> bytes:
             "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
             "fill_value": False if spec.dtype == "bool" else (0.0 if spec.dtype.startswith("float") else 0),
             "codecs": [{"name": "sharding_indexed", "configuration": sharding}],
-            "dimension_names": ["person", *[None] * len(spec.shape_per_row)],
+            "dimension_names": ["person", *(f"{spec.name}_{axis}" for axis in range(1, spec.axes))],
             "attributes": {},
             "storage_transformers": [],
         }
@@ -119,6 +128,28 @@ def array_metadata(spec: ArraySpec, rows: int, shard: int) -> bytes:
 def group_metadata(attributes: dict[str, Any]) -> bytes:
     """A group's ``zarr.json``."""
     return _text({"zarr_format": 3, "node_type": "group", "attributes": attributes})
+
+
+def records_metadata(major: int) -> bytes:
+    """The ``zarr.json`` that lets a listing pass by the folder of records: an array, below which nobody looks.
+
+    It has no axes; its value is the major version of the store's format.
+    """
+    return _text(
+        {
+            "zarr_format": 3,
+            "node_type": "array",
+            "shape": [],
+            "data_type": "uint8",
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": []}},
+            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+            "fill_value": major,
+            "codecs": [{"name": "bytes"}],
+            "dimension_names": [],
+            "attributes": {"description": "major version of the pymaf-data store, whose records lie in this folder"},
+            "storage_transformers": [],
+        }
+    )
 
 
 def _inner_codecs(spec: ArraySpec, little: dict[str, Any]) -> list[dict[str, Any]]:

@@ -163,6 +163,7 @@ class Store:
         Raises:
             StoreLocked: the lock is not held.
             StoreChanged: the generation was begun with other arrays or attributes.
+            StoreVersionError: the store has an older format: ``pymaf-data migrate``.
             DiskFull: what is missing is estimated not to fit.
         """
         token = self._held[stage].token if stage in self._held else ""
@@ -175,7 +176,7 @@ def open_store(path: str | os.PathLike[str]) -> Store:
 
     Raises:
         NotAStore: something else is there, or nothing.
-        StoreVersionError: a format of another major version.
+        StoreVersionError: a format of a newer major version.
         StoreDamaged: a record does not match its seal, or a file its committed size.
     """
     root = Path(path)
@@ -231,7 +232,7 @@ def _absence(root: Path) -> str:
     if root.exists():
         return f"{root} is a file, not a store"
     if previous_of(root).is_dir():
-        return f"{root} is not there: an --overwrite was interrupted while swapping; the same command ends it"
+        return f"{root} is not there: an --overwrite or `migrate` was killed while swapping; the same command ends it"
     return f"{root} is not there"
 
 

@@ -47,13 +47,19 @@ def settle(root: Path, token: str) -> Path:
         return root
     if final.exists():
         require_unlocked(final)
-        final.rename(previous_of(final))
-    root.rename(final)
-    sync(final.parent)
+    replace(final, root)
     lock.release(final, records.INGEST, token)
     shutil.rmtree(previous_of(final), ignore_errors=True)
-    _log.info("swapped the new store in at %s", final)
     return final
+
+
+def replace(final: Path, newer: Path) -> None:
+    """Put a whole store where another lies or none; the old one stays as :func:`previous_of` until it is removed."""
+    if final.exists():
+        final.rename(previous_of(final))
+    newer.rename(final)
+    sync(final.parent)
+    _log.info("swapped the new store in at %s", final)
 
 
 def end_interrupted(root: Path) -> None:

@@ -171,8 +171,8 @@ class _Check:
     def _commits(self, record: StageRecord, done: int, total: int) -> Generator[Finding, None, set[int]]:
         """Check every commit and its shards; returns the shards that are committed, whole or not."""
         shards = set()
-        for name, spec in record.specs.items():
-            self.planned |= {record.key.shard_file(name, k, spec.axes) for k in range(record.shards)}
+        for spec in record.specs.values():
+            self.planned |= {record.key.shard_file(spec, k) for k in range(record.shards)}
         for key, _ in self._named(records.COMMITS, record.key.commits):
             commit, found = self._sealed(key, Commit, record.stage, records.commit_action)
             yield from found
@@ -189,7 +189,7 @@ class _Check:
             yield Finding(kind="damaged", where=key, problem=records.DISAGREES, action=action)
             return
         for spec in specs.values():
-            name = record.key.shard_file(spec.name, commit.shard, spec.axes)
+            name = record.key.shard_file(spec, commit.shard)
             self.known.add(name)
             try:
                 self._shard(name, commit.files[name], spec.grid(record.persons, record.shard), commit.shard)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from pymaf_data.storage import chunks, lock, plan, records, swap
 from pymaf_data.storage.files import LocalFiles, require_space
 from pymaf_data.storage.records import Commit, Current, FileSum, Generation, StageRecord
 from pymaf_data.storage.shard import encode_shard
-from pymaf_data.storage.specs import ArraySpec, array_metadata, encode_rows, group_metadata
+from pymaf_data.storage.specs import ArraySpec, array_metadata, encode_rows, group_metadata, records_metadata
 
 ShardData = Mapping[str, "np.ndarray | Sequence[bytes]"]
 # Room beyond the estimate, for folders, records and everybody else on the machine.
@@ -130,7 +131,7 @@ class StageWriter:
         for name, spec in specs.items():
             grid = spec.grid(self.record.persons, self.record.shard)
             chunks = _chunks(spec, data[name], span.stop - span.start, grid.chunks(shard))
-            parts[self.record.key.shard_file(name, shard, spec.axes)] = encode_shard(chunks, grid.slots)
+            parts[self.record.key.shard_file(spec, shard)] = encode_shard(chunks, grid.slots)
         return parts
 
 
@@ -157,6 +158,7 @@ def begin_stage(
     token: str,
 ) -> StageWriter:
     """See :meth:`Store.stage`; ``head`` is the plan's."""
+    records.require_present(head, str(root))
     if key.stage == records.INGEST and key.digest != records.plan_digest(head):
         raise StoreChanged(
             f"stage ingest of generation {key.short}",
@@ -196,11 +198,16 @@ def new_record(
     persons, shard = int(head["persons"]), int(head["shard"])
     for spec in specs:
         spec.grid(persons, shard)
+    attributes = json.loads(json.dumps(attributes, sort_keys=True))  # in the order in which the sealed record has them
     own = plan.root_attributes(head) if key.stage == records.INGEST else attributes
     metadata = {f"{group}/zarr.json": group_metadata({}) for group in records.parent_groups(key)}
-    metadata[f"{key.group}/zarr.json".lstrip("/")] = group_metadata(own)
+    metadata[key.below("zarr.json")] = group_metadata(own)
+    if key.stage == records.INGEST:
+        metadata[f"{records.RECORDS}/zarr.json"] = records_metadata(records.MAJOR)
     for spec in specs:
-        metadata[f"{key.array(spec.name)}/zarr.json"] = array_metadata(spec, persons, shard)
+        if spec.group:
+            metadata[key.below(f"{spec.group}/zarr.json")] = group_metadata({})
+        metadata[key.below(f"{spec.path}/zarr.json")] = array_metadata(spec, persons, shard)
     record = StageRecord(
         stage=key.stage,
         generation=key.digest,

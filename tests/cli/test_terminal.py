@@ -32,6 +32,7 @@ COMMANDS = (
     "inspect",
     "verify",
     "gc",
+    "migrate",
 )
 
 

@@ -47,6 +47,12 @@ def test_arrays_go_by_name() -> None:
         {"image_name": ""},
         {"annotation_id": -1},
         {"mood": "cheerful"},
+        {"gender": "f"},
+        {"box_source": "guess"},
+        {"camera": -2},
+        {"confidence": {"left_wrist": 0.0}},
+        {"confidence": {"left_wrist": 1.5}},
+        {"confidence": {"nose": 0.5}},
     ],
     ids=lambda change: str(change),
 )

@@ -13,9 +13,21 @@ import pytest
 import yaml
 
 from pymaf_data.config import StrictModel
-from pymaf_data.datasets import Dropped, ImageRef, Manifest, PersonRecord, Raw, Told, dataset, load_manifest, select
+from pymaf_data.datasets import (
+    Dropped,
+    ImageRef,
+    Manifest,
+    PersonRecord,
+    Raw,
+    Told,
+    dataset,
+    load_manifest,
+    select,
+    stored_column,
+)
 from pymaf_data.datasets.images import MissingImage
-from pymaf_data.errors import ConfigError, RawDataMissing
+from pymaf_data.errors import ConfigError, RawDataMissing, StoreChanged
+from pymaf_data.geometry.joints import J49
 from pymaf_data.stages.ingest import IngestOptions, ingest
 from pymaf_data.storage import open_store
 
@@ -108,6 +120,39 @@ def test_a_reader_of_another_package_is_ingested(clips: Path, tmp_path: Path) ->
     assert store.array("present")[:].tolist() == [True, True, False, True, True]
     assert store.array("image_size")[:].tolist() == [[40, 32], [40, 32], [0, 0], [40, 32], [40, 32]]
     assert abs(int(store.array("image")[1][16, 16, 0]) - 20) < 3
+
+
+def test_a_column_that_is_not_always_there_is_there_where_it_is_brought(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(self: Clips, raw: Raw, told: Told) -> Iterator[PersonRecord]:
+        for record in plain(self, raw, told):
+            if isinstance(record, PersonRecord):
+                more = {"gender": "male", "box_source": "detector", "confidence": {"nose": 0.25}}
+                yield record.model_copy(update=more if record.image_name == "b_001.jpg" else {})
+
+    plain, path = Clips.read, str(manifest(tmp_path / "mine.yaml"))
+    options = IngestOptions(dataset=path, root=clips, out=tmp_path / "s.zarr", crop_size=32, shard=4, workers=2)
+    without = open_store(ingest(options.model_copy(update={"out": tmp_path / "t.zarr"})).store)
+    monkeypatch.setattr(Clips, "read", read)
+    store, row = open_store(ingest(options).store), 6
+    assert store.rows[row][0] == "b_001.jpg"
+    arrays, others = (set(each.current("ingest").record.specs) for each in (store, without))
+    assert arrays - others == {"gender", "box_source"} and others < arrays
+    assert store.head["options"]["columns"] == ["gender", "box_source"] and "columns" not in without.head["options"]
+    assert store.array("gender")[:].tolist() == [0] * 6 + [2, 0]
+    assert store.array("box_source")[:].tolist() == [0] * 6 + [4, 0]
+    assert store.array("keypoints")[row][J49.index("nose")].tolist() == [20, 16, 0.25]
+    rows = np.array([row, 0])
+    assert stored_column(store, "gender").rows(rows).tolist() == [2, 0]
+    assert stored_column(store, "camera").rows(rows).tolist() == [-1, -1]
+    for name in others - {"image", "keypoints"}:
+        files = [each.path / name / "c" / "1" for each in (store, without)]
+        shards = [next(path for path in (file, *file.rglob("0")) if path.is_file()).read_bytes() for file in files]
+        assert shards[0] == shards[1], "what others bring changes nothing here"
+    monkeypatch.setattr(Clips, "read", plain)
+    with pytest.raises(StoreChanged, match=r'options\.columns: the store has \["gender", "box_source"\], .* nothing'):
+        ingest(options)
 
 
 def test_a_split_says_by_whom_and_how_it_is_read(clips: Path, tmp_path: Path) -> None:

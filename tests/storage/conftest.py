@@ -15,7 +15,7 @@ from pymaf_data.digest import digest_json
 from pymaf_data.storage import ArraySpec, Plan, Provenance, Store, create_store, open_store
 
 INGEST = (
-    ArraySpec("image", (16, 16, 3), "u1", 1, "jpeg"),
+    ArraySpec("image", (16, 16, 3), "u1", 1, "jpeg", "crops"),
     ArraySpec("box", (3,), "f8", 2),
     ArraySpec("annotation_id", (), "i8", 4),
     ArraySpec("present", (), "bool", 4),
@@ -102,7 +102,7 @@ def everything(path: Path, recipe: Recipe, overwrite: bool = False) -> Path:
     stages = (
         ("fits/truth", FITS, {"licences": {"fits": "MIT"}}),
         ("choice", CHOICE, {}),
-        ("iuv", IUV, {"body": "free"}),
+        ("iuv", IUV, {"body": "free", "atlas": {"name": "free", "digest": "0"}}),
     )
     for stage, specs, attributes in stages:
         write(open_store(path), stage, digest_json([stage, recipe.seed]), recipe, specs, **attributes)
@@ -126,6 +126,7 @@ class Kit:
     write = staticmethod(write)
     tree = staticmethod(tree)
     replace = staticmethod(replace)
+    digest = staticmethod(digest_json)
 
 
 @pytest.fixture(scope="session")

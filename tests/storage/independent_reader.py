@@ -61,7 +61,7 @@ class Reader:
     def __init__(self, root: Path) -> None:
         self.root, self.records = root, root / "_pymaf"
         self.plan = sealed(self.records / "plan.json")
-        assert self.plan["format_version"].split(".")[0] == "1"
+        assert self.plan["format_version"].split(".")[0] in ("1", "2")
         attributes = json.loads((root / "zarr.json").read_text())["attributes"]
         assert attributes["format"] == "pymaf-data store" and attributes["persons"] == self.plan["persons"]
         text = (self.records / "rows.jsonl").read_bytes()
@@ -74,7 +74,11 @@ class Reader:
         stage, _, leaf = name.rpartition("/")
         stage = stage or "ingest"
         digest = sealed(self.records / "current" / f"{stage}.json")["generation"][:16]
-        folder = self.root / leaf if stage == "ingest" else self.root / stage / digest / leaf
+        (entry,) = (
+            e for e in sealed(self.records / "stages" / stage / f"{digest}.json")["arrays"] if e["name"] == leaf
+        )
+        group = self.root if stage == "ingest" else self.root / stage / digest
+        folder = group / entry.get("group", "") / leaf
         commits = self.records / "commits" / stage / digest
         return self._array(folder, {entry["shard"]: entry for entry in map(sealed, sorted(commits.glob("*.json")))})
 

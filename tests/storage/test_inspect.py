@@ -35,7 +35,7 @@ def test_inspect_tells_where_a_store_comes_from(whole: Path) -> None:
     assert [stage["stage"] for stage in said["stages"]] == ["choice", "fits/truth", "ingest", "iuv"]
     assert all(stage["complete"] and stage["current"] for stage in said["stages"])
     arrays = {f"{s['stage']}/{name}": array for s in said["stages"] for name, array in s["arrays"].items()}
-    files = sum(path.stat().st_size for path in whole.glob("image/c/**/0") if path.is_file())
+    files = sum(path.stat().st_size for path in whole.glob("crops/image/c/**/0") if path.is_file())
     assert arrays["ingest/image"] == {"shape": [11, 16, 16, 3], "dtype": "uint8", "codec": "jpeg", "bytes": files}
 
 

@@ -52,10 +52,42 @@ def test_tensorstore_reads_core_codecs(whole: Path) -> None:
 
 
 def test_zarr_python_walks_the_hierarchy(whole: Path) -> None:
-    group = zarr.open_group(whole, mode="r")
-    assert group["image"].shape == (11, 16, 16, 3)
-    assert group.attrs["provenance"]["licences"] == {"COCO annotations": "CC BY 4.0"}
-    assert group["fits/truth"].attrs.asdict() == {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        group = zarr.open_group(whole, mode="r")
+        assert group["crops/image"].shape == (11, 16, 16, 3)
+        assert group.attrs["provenance"]["licences"] == {"COCO annotations": "CC BY 4.0"}
+        assert group["fits/truth"].attrs.asdict() == {}
+        assert set(group.array_keys()) == {"_pymaf", "box", "annotation_id", "present", "reason"}
+        assert set(group.group_keys()) == {"crops", "fits", "choice", "iuv"}
+        walked = dict(group.members(max_depth=None))
+        assert "crops/image" in walked and not [name for name in walked if name.startswith("_pymaf/")]
+        assert int(group["_pymaf"][()]) == 2
+
+
+def test_readers_that_lack_the_codec_list_the_root(whole: Path, tmp_path: Path) -> None:
+    store = Path(shutil.copytree(whole, tmp_path / "a.zarr"))
+    document = store / "crops/image/zarr.json"
+    document.write_text(document.read_text().replace("pymaf_data.jpeg", "nobody.jpeg"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        group = zarr.open_group(store, mode="r")
+        assert "crops" in group.keys() and "box" in group.array_keys()  # noqa: SIM118
+        assert len(group.members()) == 9 and group["box"][:].any()
+    with pytest.raises((KeyError, ValueError), match=r"nobody\.jpeg"):
+        group["crops/image"]
+
+
+def test_axes_have_names_as_xarray_wants_them(whole: Path) -> None:
+    """Every axis has one, and one name has one length in a group."""
+    groups = [path.parent for path in whole.rglob("zarr.json") if json.loads(path.read_text())["node_type"] == "group"]
+    assert len(groups) > 5
+    for folder in groups:
+        sizes: dict[str, int] = {}
+        for _, array in zarr.open_group(folder, mode="r").arrays():
+            assert len(array.metadata.dimension_names) == array.ndim
+            for name, size in zip(array.metadata.dimension_names, array.shape, strict=True):
+                assert name and sizes.setdefault(name, size) == size
 
 
 def test_rows_in_any_order(kit: Any, whole: Path) -> None:
@@ -172,28 +204,29 @@ def test_a_newer_major_is_refused(tmp_path: Path, sealed: bool) -> None:
     """Also where the newer format has another layout, so that only the root group can be read."""
     from pymaf_data.storage.records import seal
 
-    attributes = {"format": "pymaf-data store", "format_version": "2.0"}
+    attributes = {"format": "pymaf-data store", "format_version": "3.0"}
     (tmp_path / "_pymaf").mkdir()
     (tmp_path / "zarr.json").write_text(json.dumps({"zarr_format": 3, "node_type": "group", "attributes": attributes}))
     if sealed:
-        (tmp_path / "_pymaf/plan.json").write_bytes(seal({"format_version": "2.0"}))
-    with pytest.raises(StoreVersionError, match=r"(?s)version '2.0'.*1\.x.*newer"):
+        (tmp_path / "_pymaf/plan.json").write_bytes(seal({"format_version": "3.0"}))
+    with pytest.raises(StoreVersionError, match=r"(?s)version '3.0'.*1\.x to 2\.x.*newer"):
         open_store(tmp_path)
 
 
 def test_a_newer_minor_is_read(kit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("pymaf_data.storage.records.FORMAT_VERSION", "1.7")
+        patch.setattr("pymaf_data.storage.records.FORMAT_VERSION", "2.7")
         path = kit.ingest(tmp_path / "a.zarr", kit.recipe)
-    assert open_store(path).attrs["format_version"] == "1.7"
+    assert open_store(path).attrs["format_version"] == "2.7"
 
 
 def test_unknown_names_are_refused(whole: Path) -> None:
     store = open_store(whole)
     with pytest.raises(UsageError, match="pose, valid"):
         store.array("fits/truth/betas")
-    with pytest.raises(UsageError):
-        store.array("iuv/../image")
+    for name in ("iuv/../image", "crops/image"):  # the array is `image`, wherever it lies
+        with pytest.raises(UsageError):
+            store.array(name)
     with pytest.raises(StoreIncomplete, match="attach-fits"):
         store.array("fits/eft/pose")
 

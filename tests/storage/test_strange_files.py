@@ -51,7 +51,7 @@ PLACES = (
     "zarr.json",
     "box/zarr.json",
     "box/c/1/0",
-    "image/c/0/0/0/0",
+    "crops/image/c/0/0/0/0",
     "_pymaf/plan.json",
     "_pymaf/rows.jsonl",
     "_pymaf/stages/ingest/*.json",
@@ -177,7 +177,7 @@ def test_the_command_prints_what_it_found_and_ends_with_1(store: Path) -> None:
 def test_a_whole_store_behind_a_link_is_a_store(whole: Path, tmp_path: Path) -> None:
     """People keep large arrays on another disk."""
     moved = Path(shutil.copytree(whole, tmp_path / "a.zarr"))
-    (moved / "image").rename(tmp_path / "image")
-    (moved / "image").symlink_to(tmp_path / "image")
+    (moved / "crops/image").rename(tmp_path / "image")
+    (moved / "crops/image").symlink_to(tmp_path / "image")
     assert verify(moved) == []
     assert open_store(moved).array("image")[:].any()

@@ -62,11 +62,11 @@ def test_what_a_finding_says_to_do_mends_it(kit: Any, store: Path) -> None:
         assert verify(store) == [], name
 
 
-@pytest.mark.parametrize("name", ["box/c/1/0", "image/c/2/0/0/0", "iuv"])
+@pytest.mark.parametrize("name", ["box/c/1/0", "crops/image/c/2/0/0/0", "iuv"])
 def test_a_flipped_bit_in_a_shard_is_not_read(store: Path, name: str) -> None:
     if name == "iuv":
         name = next(str(p.relative_to(store)) for p in sorted(store.glob("iuv/*/uv/c/0/0/0/0")))
-    arrays = {"box": "box", "image": "image", "iuv": "iuv/uv"}
+    arrays = {"box": "box", "crops": "image", "iuv": "iuv/uv"}
     rng, good = random.Random(2), (store / name).read_bytes()
     for _ in range(20):
         flip(store / name, rng)
@@ -118,11 +118,11 @@ def test_foreign_files_are_named(store: Path) -> None:
 
 def test_a_swapped_shard_is_found(store: Path) -> None:
     """Two files of equal size, each whole by itself, in each other's place."""
-    first, second = store / "image/c/0/0/0/0", store / "image/c/1/0/0/0"
+    first, second = store / "crops/image/c/0/0/0/0", store / "crops/image/c/1/0/0/0"
     first_bytes, second_bytes = first.read_bytes(), second.read_bytes()
     first.write_bytes(second_bytes)
     second.write_bytes(first_bytes)
-    assert {finding.where for finding in damage(store)} == {"image/c/0/0/0/0", "image/c/1/0/0/0"}
+    assert {finding.where for finding in damage(store)} == {"crops/image/c/0/0/0/0", "crops/image/c/1/0/0/0"}
 
 
 def test_a_commit_of_another_generation_is_found(store: Path) -> None:

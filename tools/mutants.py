@@ -39,6 +39,8 @@ ROOMS = {"model": "model"} | {
 }
 MEMORY = 16 << 30  # bytes of address space that a mutant may take
 KILLED, SURVIVED, TIMEOUT, UNREACHED = "killed", "survived", "timeout", "unreached"
+# What takes longer to import than most tests do: a fork inherits it.
+DEAR = ("torch", "numpy", "scipy", "numba", "cv2", "zarr", "h5py", "pydantic", "pytest", "smplx", "hypothesis", "anyio")
 SIGN = {KILLED: ".", SURVIVED: "S", TIMEOUT: "t", UNREACHED: "U"}
 
 
@@ -132,6 +134,8 @@ def forked(work: Callable[[Path], int], folder: Path, seconds: int) -> int:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         folder.mkdir()
+        # What pytest rewrites is kept for the next process, but not in the tree.
+        sys.dont_write_bytecode, sys.pycache_prefix = False, str(folder.parent / "bytecode")
         out = os.open(folder / "output", os.O_CREAT | os.O_WRONLY)
         for stream in (1, 2):
             os.dup2(out, stream)
@@ -142,7 +146,7 @@ def forked(work: Callable[[Path], int], folder: Path, seconds: int) -> int:
 
 def run_tests(paths: list[str], plugin: Any, folder: Path) -> int:
     """pytest in this process."""
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", f"--basetemp={folder / 'pytest'}"]
+    options = ["-x", "-q", "-m", "not long", "-p", "no:cacheprovider", "-p", "no:randomly", f"--basetemp={folder / 'pytest'}"]
     return int(pytest.main([*options, *paths], plugins=[plugin]))
 
 
@@ -233,12 +237,13 @@ def main() -> int:
     os.chdir(REPOSITORY)
     os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     folder, chosen, fates = Path(tempfile.mkdtemp(prefix="mutants-")), [], []
+    for name in DEAR:
+        importlib.import_module(name)
     for room in wanted.rooms:
         files = sorted(str(path) for path in (REPOSITORY / ROOMS[room]).rglob("*.py"))
         known = baseline(room, files, folder)
         for name in known["modules"]:
-            # A fork inherits what is imported: torch takes longer than most tests do.
-            if name.split(".")[0] in ("torch", "numpy", "scipy", "numba", "cv2", "zarr", "pydantic", "pytest", "smplx"):
+            if name.startswith(tuple(f"{dear}." for dear in DEAR)):
                 importlib.import_module(name)
         every = [mutant for file in files for mutant in mutants_of(room, file)]
         share = wanted.count // len(wanted.rooms)

@@ -31,7 +31,9 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from mutations import Mutant, mutants_of, mutated
+from test_layers import FLOOR_OF
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ROOMS = {"model": "model"} | {
@@ -80,7 +82,8 @@ class Recorder:
         yield from self._within(item.nodeid)
 
     def summary(self) -> dict[str, Any]:
-        """Test → seconds and lines, its fixtures' among them; and the modules that are worth importing beforehand."""
+        """Test → seconds and lines, its fixtures' among them; lines run on import; modules that could be imported
+        beforehand."""
         tests = {}
         for test, names in self.fixtures.items():
             known = [name for name in names if name in self.lines]
@@ -88,8 +91,8 @@ class Recorder:
             own = self.seconds[test] - sum(self.seconds[name] for name in known if self.first(name) == test)
             seconds = max(own, 0.0) + sum(self.seconds[name] for name in known)
             tests[test] = {"seconds": seconds, "lines": sorted(reached)}
-        foreign = [name for name in sys.modules if not name.startswith(("pymaf_data", "test", "conftest", "__"))]
-        return {"tests": tests, "modules": foreign}
+        modules = [name for name in sys.modules if not name.startswith(("test", "conftest", "__"))]
+        return {"tests": tests, "modules": modules, "imported": sorted(self.lines[""])}
 
     def first(self, name: str) -> str:
         """The test within which a fixture was set up."""
@@ -146,7 +149,7 @@ def forked(work: Callable[[Path], int], folder: Path, seconds: int) -> int:
 
 def run_tests(paths: list[str], plugin: Any, folder: Path) -> int:
     """pytest in this process."""
-    options = ["-x", "-q", "-m", "not long", "-p", "no:cacheprovider", "-p", "no:randomly", f"--basetemp={folder / 'pytest'}"]
+    options = ["-x", "-q", "-mnot long", "-pno:cacheprovider", "-pno:randomly", f"--basetemp={folder / 'pytest'}"]
     return int(pytest.main([*options, *paths], plugins=[plugin]))
 
 
@@ -170,14 +173,23 @@ def baseline(room: str, files: list[str], folder: Path) -> dict[str, Any]:
     return json.loads((own / "summary.json").read_text())  # type: ignore[no-any-return]
 
 
-def tests_for(mutant: Mutant, tests: dict[str, dict[str, Any]]) -> list[str]:
+def stands_below(module: str, room: str) -> bool:
+    """Whether a module of ours knows nothing of the room, as tests/test_layers.py has it."""
+    package, _, rest = module.partition(".")
+    return package == "pymaf_data" and FLOOR_OF.get(rest.partition(".")[0], FLOOR_OF[room]) < FLOOR_OF[room]
+
+
+def tests_for(mutant: Mutant, known: dict[str, Any]) -> list[str]:
     """The tests that reach its line, quickest first. What runs on import is reached by whoever uses the file."""
-    of_file = {test: {line for file, line in known["lines"] if file == mutant.file} for test, known in tests.items()}
-    if mutant.on_import:
-        found = [test for test, lines in of_file.items() if lines] or list(tests)
-    else:
-        found = [test for test, lines in of_file.items() if lines & set(mutant.lines)]
-    return sorted(found, key=lambda test: tests[test]["seconds"])
+    tests, lines = known["tests"], set(mutant.lines)
+    of_file = {test: {line for file, line in one["lines"] if file == mutant.file} for test, one in tests.items()}
+    found = [test for test, reached in of_file.items() if reached & lines]
+    if mutant.on_import or any(file == mutant.file and line in lines for file, line in known["imported"]):
+        found = [test for test, reached in of_file.items() if reached] or list(tests)
+    found.sort(key=lambda test: tests[test]["seconds"])
+    # One case of each function first: the others mostly notice the same.
+    firsts = {test.partition("[")[0]: test for test in reversed(found)}
+    return sorted(found, key=lambda test: firsts[test.partition("[")[0]] != test)
 
 
 def trial(mutant: Mutant, order: list[str]) -> Callable[[Path], int]:
@@ -196,7 +208,7 @@ def try_all(mutants: list[tuple[Mutant, dict[str, Any]]], jobs: int, folder: Pat
     while waiting or running:
         while waiting and len(running) < jobs:
             number, (mutant, known) = waiting.pop(0)
-            order = tests_for(mutant, known["tests"])
+            order = tests_for(mutant, known)
             if not order:
                 yield mutant, UNREACHED
                 continue
@@ -243,7 +255,7 @@ def main() -> int:
         files = sorted(str(path) for path in (REPOSITORY / ROOMS[room]).rglob("*.py"))
         known = baseline(room, files, folder)
         for name in known["modules"]:
-            if name.startswith(tuple(f"{dear}." for dear in DEAR)):
+            if name.split(".")[0] in DEAR or stands_below(name, room):
                 importlib.import_module(name)
         every = [mutant for file in files for mutant in mutants_of(room, file)]
         share = wanted.count // len(wanted.rooms)

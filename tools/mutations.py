@@ -22,6 +22,7 @@ _BINARY = {
 }  # fmt: skip
 _LOOSE = (ast.If, ast.While, ast.For, ast.With, ast.Try, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_SHOWN = 150  # characters
 
 
 @dataclass(frozen=True)
@@ -132,11 +133,13 @@ def _exchange(old: ast.AST, new: ast.AST, parent: ast.AST) -> None:
 
 
 def _texts(shown: ast.AST, node: ast.AST, new: ast.AST) -> tuple[str, str]:
-    if shown is node:
-        return _line(node), _line(new)
+    """Before and after, about the place where they differ."""
     trail = copy.deepcopy({"shown": shown, "node": node})
     _replaced(trail["shown"], trail["node"], new)
-    return _line(shown), _line(trail["shown"])
+    before, after = (_line(node), _line(new)) if shown is node else (_line(shown), _line(trail["shown"]))
+    common = next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), 0)
+    first = max(common - _SHOWN // 2, 0)
+    return before[first : first + _SHOWN], after[first : first + _SHOWN]
 
 
 def _replaced(within: ast.AST, old: ast.AST, new: ast.AST) -> None:
@@ -147,7 +150,7 @@ def _replaced(within: ast.AST, old: ast.AST, new: ast.AST) -> None:
 
 
 def _line(node: ast.AST) -> str:
-    return " ".join(ast.unparse(ast.fix_missing_locations(node)).split())[:150]
+    return " ".join(ast.unparse(ast.fix_missing_locations(node)).split())
 
 
 def _swaps(first: ast.expr, second: ast.expr) -> bool:

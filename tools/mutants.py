@@ -24,6 +24,7 @@ import sys
 import tempfile
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -64,16 +65,21 @@ class Recorder:
         return self.trace
 
     def _within(self, bucket: str) -> Iterator[None]:
-        before, self.bucket, start = self.bucket, bucket, time.process_time()
+        """Count lines and seconds to a bucket, the seconds to it alone."""
+        before, start = self.bucket, time.process_time()
+        self.bucket = bucket
         self.lines.setdefault(bucket, set())
         yield
+        spent = time.process_time() - start
         self.bucket = before
-        self.seconds[bucket] = self.seconds.get(bucket, 0.0) + time.process_time() - start
+        for name, share in ((bucket, spent), (before, -spent)):
+            self.seconds[name] = self.seconds.get(name, 0.0) + share
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Iterator[None]:
-        """A fixture of a session is set up once: its lines belong to all who use it."""
-        yield from self._within(f"fixture {fixturedef.argname}")
+        """A fixture that tests share is set up once: its lines belong to all who use it, its cost to the first."""
+        shared = fixturedef.scope != "function"
+        yield from self._within(f"fixture {fixturedef.argname}" if shared else self.bucket)
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: Any) -> Iterator[None]:
@@ -82,21 +88,14 @@ class Recorder:
         yield from self._within(item.nodeid)
 
     def summary(self) -> dict[str, Any]:
-        """Test → seconds and lines, its fixtures' among them; lines run on import; modules that could be imported
-        beforehand."""
+        """Tests, what they and shared fixtures cost, lines run on import, modules that could be imported beforehand."""
         tests = {}
         for test, names in self.fixtures.items():
-            known = [name for name in names if name in self.lines]
-            reached = set().union(self.lines[test], *(self.lines[name] for name in known))
-            own = self.seconds[test] - sum(self.seconds[name] for name in known if self.first(name) == test)
-            seconds = max(own, 0.0) + sum(self.seconds[name] for name in known)
-            tests[test] = {"seconds": seconds, "lines": sorted(reached)}
+            shared = [name for name in names if name in self.lines]
+            lines = set().union(self.lines[test], *(self.lines[name] for name in shared))
+            tests[test] = {"seconds": self.seconds[test], "fixtures": shared, "lines": sorted(lines)}
         modules = [name for name in sys.modules if not name.startswith(("test", "conftest", "__"))]
-        return {"tests": tests, "modules": modules, "imported": sorted(self.lines[""])}
-
-    def first(self, name: str) -> str:
-        """The test within which a fixture was set up."""
-        return next(test for test, names in self.fixtures.items() if name in names)
+        return {"tests": tests, "seconds": self.seconds, "modules": modules, "imported": sorted(self.lines[""])}
 
 
 class Chosen:
@@ -186,10 +185,21 @@ def tests_for(mutant: Mutant, known: dict[str, Any]) -> list[str]:
     found = [test for test, reached in of_file.items() if reached & lines]
     if mutant.on_import or any(file == mutant.file and line in lines for file, line in known["imported"]):
         found = [test for test, reached in of_file.items() if reached] or list(tests)
-    found.sort(key=lambda test: tests[test]["seconds"])
+    found.sort(key=lambda test: cost([test], known))
     # One case of each function first: the others mostly notice the same.
     firsts = {test.partition("[")[0]: test for test in reversed(found)}
     return sorted(found, key=lambda test: firsts[test.partition("[")[0]] != test)
+
+
+def cost(order: list[str], known: dict[str, Any]) -> float:
+    """Seconds of the processor that tests took when they were traced, with their fixtures."""
+    fixtures = {name for test in order for name in known["tests"][test]["fixtures"]}
+    return sum(known["seconds"][name] for name in (*order, *fixtures))
+
+
+def affordable(order: list[str], known: dict[str, Any], seconds: float) -> list[str]:
+    """The first of the tests, as many as cost no more."""
+    return order[: max(1, bisect_right(range(1, len(order) + 1), seconds, key=lambda n: cost(order[:n], known)))]
 
 
 def trial(mutant: Mutant, order: list[str]) -> Callable[[Path], int]:
@@ -202,18 +212,22 @@ def trial(mutant: Mutant, order: list[str]) -> Callable[[Path], int]:
     return work
 
 
-def try_all(mutants: list[tuple[Mutant, dict[str, Any]]], jobs: int, folder: Path) -> Iterator[tuple[Mutant, str]]:
+def try_all(
+    mutants: list[tuple[Mutant, dict[str, Any]]], wanted: argparse.Namespace, folder: Path
+) -> Iterator[tuple[Mutant, str]]:
     """Each mutant with its fate, as they end."""
-    waiting, running = list(enumerate(mutants)), {}
+    waiting, running, last = list(enumerate(mutants)), {}, time.monotonic() + 60 * wanted.minutes
     while waiting or running:
-        while waiting and len(running) < jobs:
+        while waiting and len(running) < wanted.jobs:
             number, (mutant, known) = waiting.pop(0)
-            order = tests_for(mutant, known)
+            if time.monotonic() > last:
+                continue
+            order = affordable(tests_for(mutant, known), known, wanted.seconds)
             if not order:
                 yield mutant, UNREACHED
                 continue
             # Of the processor, since a busy machine takes its time; by the clock only for what waits for ever.
-            limit = 30 + 5 * sum(known["tests"][test]["seconds"] for test in order)
+            limit = 30 + 5 * cost(order, known)
             own = folder / f"{number}"
             running[forked(trial(mutant, order), own, int(limit))] = (mutant, own, time.monotonic() + 5 * limit)
         for child, (mutant, own, end) in list(running.items()):
@@ -245,6 +259,10 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=400, help="mutants in all, evenly by room")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument(
+        "--seconds", type=float, default=60, help="of tests, quickest first; who outlives them survived"
+    )
+    parser.add_argument("--minutes", type=float, default=600, help="after which no further mutant is tried")
     wanted = parser.parse_args()
     os.chdir(REPOSITORY)
     os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
@@ -261,7 +279,7 @@ def main() -> int:
         share = wanted.count // len(wanted.rooms)
         chosen += [(m, known) for m in random.Random(f"{wanted.seed} {room}").sample(every, min(share, len(every)))]
         print(f"{room}: {len(every)} possible, {len(known['tests'])} tests", flush=True)
-    for mutant, fate in try_all(chosen, wanted.jobs, folder):
+    for mutant, fate in try_all(chosen, wanted, folder):
         fates.append((mutant, fate))
         print(SIGN[fate] if fate in (KILLED, TIMEOUT) else f"\n{fate} {mutant}", end="", flush=True)
     print()

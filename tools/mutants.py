@@ -25,6 +25,7 @@ import tempfile
 import threading
 import time
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -185,7 +186,8 @@ def tests_for(mutant: Mutant, known: dict[str, Any]) -> list[str]:
     found = [test for test, reached in of_file.items() if reached & lines]
     if mutant.on_import or any(file == mutant.file and line in lines for file, line in known["imported"]):
         found = [test for test, reached in of_file.items() if reached] or list(tests)
-    found.sort(key=lambda test: cost([test], known))
+    seconds, users = known["seconds"], Counter(name for test in found for name in tests[test]["fixtures"])
+    found.sort(key=lambda test: seconds[test] + sum(seconds[name] / users[name] for name in tests[test]["fixtures"]))
     # One case of each function first: the others mostly notice the same.
     firsts = {test.partition("[")[0]: test for test in reversed(found)}
     return sorted(found, key=lambda test: firsts[test.partition("[")[0]] != test)

@@ -180,12 +180,12 @@ def stands_below(module: str, room: str) -> bool:
 
 
 def tests_for(mutant: Mutant, known: dict[str, Any]) -> list[str]:
-    """The tests that reach its line, quickest first. What runs on import is reached by whoever uses the file."""
+    """The tests that reach its line, quickest first: all tests where it runs on import (defaults) or compiled."""
     tests, lines = known["tests"], set(mutant.lines)
     of_file = {test: {line for file, line in one["lines"] if file == mutant.file} for test, one in tests.items()}
     found = [test for test, reached in of_file.items() if reached & lines]
-    if mutant.on_import or any(file == mutant.file and line in lines for file, line in known["imported"]):
-        found = [test for test, reached in of_file.items() if reached] or list(tests)
+    if mutant.unseen or any(file == mutant.file and line in lines for file, line in known["imported"]):
+        found = list(tests)
     seconds, users = known["seconds"], Counter(name for test in found for name in tests[test]["fixtures"])
     found.sort(key=lambda test: seconds[test] + sum(seconds[name] / users[name] for name in tests[test]["fixtures"]))
     # One case of each function first: the others mostly notice the same.

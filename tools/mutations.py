@@ -34,7 +34,7 @@ class Mutant:
     place: int
     change: int
     lines: tuple[int, ...]
-    on_import: bool
+    unseen: bool
     before: str
     after: str
 
@@ -54,8 +54,9 @@ def mutants_of(room: str, file: str) -> Iterator[Mutant]:
                 isinstance(parent, _FUNCTIONS) and child in parent.body
                 for child, parent in zip((node, *parents), parents, strict=False)
             )
+            unseen = not inside or any(map(_is_compiled, parents))  # no trace tells of a kernel's lines
             before, after = _texts(shown, node, new)
-            yield Mutant(room, file, place, change, tuple(lines), not inside, before, after)
+            yield Mutant(room, file, place, change, tuple(lines), unseen, before, after)
 
 
 def mutated(mutant: Mutant) -> ast.Module:
@@ -174,6 +175,10 @@ def _is_condition(node: ast.AST, parent: ast.AST) -> bool:
 def _is_log(node: ast.AST) -> bool:
     call = node.value if isinstance(node, ast.Expr) else None
     return isinstance(call, ast.Call) and ast.unparse(call.func).startswith("logger.")
+
+
+def _is_compiled(node: ast.AST) -> bool:
+    return isinstance(node, _FUNCTIONS) and any("njit" in ast.unparse(each) for each in node.decorator_list)
 
 
 def _is_names(node: ast.AST) -> bool:

@@ -24,6 +24,8 @@ import sys
 import tempfile
 import threading
 import time
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,9 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from mutations import Mutant, mutants_of, mutated
+from test_layers import FLOOR_OF
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ROOMS = {"model": "model"} | {
@@ -39,6 +43,8 @@ ROOMS = {"model": "model"} | {
 }
 MEMORY = 16 << 30  # bytes of address space that a mutant may take
 KILLED, SURVIVED, TIMEOUT, UNREACHED = "killed", "survived", "timeout", "unreached"
+# What takes longer to import than most tests do: a fork inherits it.
+DEAR = ("torch", "numpy", "scipy", "numba", "cv2", "zarr", "h5py", "pydantic", "pytest", "smplx", "hypothesis", "anyio")
 SIGN = {KILLED: ".", SURVIVED: "S", TIMEOUT: "t", UNREACHED: "U"}
 
 
@@ -60,16 +66,21 @@ class Recorder:
         return self.trace
 
     def _within(self, bucket: str) -> Iterator[None]:
-        before, self.bucket, start = self.bucket, bucket, time.process_time()
+        """Count lines and seconds to a bucket, the seconds to it alone."""
+        before, start = self.bucket, time.process_time()
+        self.bucket = bucket
         self.lines.setdefault(bucket, set())
         yield
+        spent = time.process_time() - start
         self.bucket = before
-        self.seconds[bucket] = self.seconds.get(bucket, 0.0) + time.process_time() - start
+        for name, share in ((bucket, spent), (before, -spent)):
+            self.seconds[name] = self.seconds.get(name, 0.0) + share
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Iterator[None]:
-        """A fixture of a session is set up once: its lines belong to all who use it."""
-        yield from self._within(f"fixture {fixturedef.argname}")
+        """A fixture that tests share is set up once: its lines belong to all who use it, its cost to the first."""
+        shared = fixturedef.scope != "function"
+        yield from self._within(f"fixture {fixturedef.argname}" if shared else self.bucket)
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: Any) -> Iterator[None]:
@@ -78,20 +89,14 @@ class Recorder:
         yield from self._within(item.nodeid)
 
     def summary(self) -> dict[str, Any]:
-        """Test → seconds and lines, its fixtures' among them; and the modules that are worth importing beforehand."""
+        """Tests, what they and shared fixtures cost, lines run on import, modules that could be imported beforehand."""
         tests = {}
         for test, names in self.fixtures.items():
-            known = [name for name in names if name in self.lines]
-            reached = set().union(self.lines[test], *(self.lines[name] for name in known))
-            own = self.seconds[test] - sum(self.seconds[name] for name in known if self.first(name) == test)
-            seconds = max(own, 0.0) + sum(self.seconds[name] for name in known)
-            tests[test] = {"seconds": seconds, "lines": sorted(reached)}
-        foreign = [name for name in sys.modules if not name.startswith(("pymaf_data", "test", "conftest", "__"))]
-        return {"tests": tests, "modules": foreign}
-
-    def first(self, name: str) -> str:
-        """The test within which a fixture was set up."""
-        return next(test for test, names in self.fixtures.items() if name in names)
+            shared = [name for name in names if name in self.lines]
+            lines = set().union(self.lines[test], *(self.lines[name] for name in shared))
+            tests[test] = {"seconds": self.seconds[test], "fixtures": shared, "lines": sorted(lines)}
+        modules = [name for name in sys.modules if not name.startswith(("test", "conftest", "__"))]
+        return {"tests": tests, "seconds": self.seconds, "modules": modules, "imported": sorted(self.lines[""])}
 
 
 class Chosen:
@@ -132,6 +137,8 @@ def forked(work: Callable[[Path], int], folder: Path, seconds: int) -> int:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         folder.mkdir()
+        # What pytest rewrites is kept for the next process, but not in the tree.
+        sys.dont_write_bytecode, sys.pycache_prefix = False, str(folder.parent / "bytecode")
         out = os.open(folder / "output", os.O_CREAT | os.O_WRONLY)
         for stream in (1, 2):
             os.dup2(out, stream)
@@ -142,7 +149,7 @@ def forked(work: Callable[[Path], int], folder: Path, seconds: int) -> int:
 
 def run_tests(paths: list[str], plugin: Any, folder: Path) -> int:
     """pytest in this process."""
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", f"--basetemp={folder / 'pytest'}"]
+    options = ["-x", "-q", "-mnot long", "-pno:cacheprovider", "-pno:randomly", f"--basetemp={folder / 'pytest'}"]
     return int(pytest.main([*options, *paths], plugins=[plugin]))
 
 
@@ -166,14 +173,35 @@ def baseline(room: str, files: list[str], folder: Path) -> dict[str, Any]:
     return json.loads((own / "summary.json").read_text())  # type: ignore[no-any-return]
 
 
-def tests_for(mutant: Mutant, tests: dict[str, dict[str, Any]]) -> list[str]:
-    """The tests that reach its line, quickest first. What runs on import is reached by whoever uses the file."""
-    of_file = {test: {line for file, line in known["lines"] if file == mutant.file} for test, known in tests.items()}
-    if mutant.on_import:
-        found = [test for test, lines in of_file.items() if lines] or list(tests)
-    else:
-        found = [test for test, lines in of_file.items() if lines & set(mutant.lines)]
-    return sorted(found, key=lambda test: tests[test]["seconds"])
+def stands_below(module: str, room: str) -> bool:
+    """Whether a module of ours knows nothing of the room, as tests/test_layers.py has it."""
+    package, _, rest = module.partition(".")
+    return package == "pymaf_data" and FLOOR_OF.get(rest.partition(".")[0], FLOOR_OF[room]) < FLOOR_OF[room]
+
+
+def tests_for(mutant: Mutant, known: dict[str, Any]) -> list[str]:
+    """The tests that reach its line, quickest first: all tests where it runs on import (defaults) or compiled."""
+    tests, lines = known["tests"], set(mutant.lines)
+    of_file = {test: {line for file, line in one["lines"] if file == mutant.file} for test, one in tests.items()}
+    found = [test for test, reached in of_file.items() if reached & lines]
+    if mutant.unseen or any(file == mutant.file and line in lines for file, line in known["imported"]):
+        found = list(tests)
+    seconds, users = known["seconds"], Counter(name for test in found for name in tests[test]["fixtures"])
+    found.sort(key=lambda test: seconds[test] + sum(seconds[name] / users[name] for name in tests[test]["fixtures"]))
+    # One case of each function first: the others mostly notice the same.
+    firsts = {test.partition("[")[0]: test for test in reversed(found)}
+    return sorted(found, key=lambda test: firsts[test.partition("[")[0]] != test)
+
+
+def cost(order: list[str], known: dict[str, Any]) -> float:
+    """Seconds of the processor that tests took when they were traced, with their fixtures."""
+    fixtures = {name for test in order for name in known["tests"][test]["fixtures"]}
+    return sum(known["seconds"][name] for name in (*order, *fixtures))
+
+
+def affordable(order: list[str], known: dict[str, Any], seconds: float) -> list[str]:
+    """The first of the tests, as many as cost no more."""
+    return order[: max(1, bisect_right(range(1, len(order) + 1), seconds, key=lambda n: cost(order[:n], known)))]
 
 
 def trial(mutant: Mutant, order: list[str]) -> Callable[[Path], int]:
@@ -186,18 +214,22 @@ def trial(mutant: Mutant, order: list[str]) -> Callable[[Path], int]:
     return work
 
 
-def try_all(mutants: list[tuple[Mutant, dict[str, Any]]], jobs: int, folder: Path) -> Iterator[tuple[Mutant, str]]:
+def try_all(
+    mutants: list[tuple[Mutant, dict[str, Any]]], wanted: argparse.Namespace, folder: Path
+) -> Iterator[tuple[Mutant, str]]:
     """Each mutant with its fate, as they end."""
-    waiting, running = list(enumerate(mutants)), {}
+    waiting, running, last = list(enumerate(mutants)), {}, time.monotonic() + 60 * wanted.minutes
     while waiting or running:
-        while waiting and len(running) < jobs:
+        while waiting and len(running) < wanted.jobs:
             number, (mutant, known) = waiting.pop(0)
-            order = tests_for(mutant, known["tests"])
+            if time.monotonic() > last:
+                continue
+            order = affordable(tests_for(mutant, known), known, wanted.seconds)
             if not order:
                 yield mutant, UNREACHED
                 continue
             # Of the processor, since a busy machine takes its time; by the clock only for what waits for ever.
-            limit = 30 + 5 * sum(known["tests"][test]["seconds"] for test in order)
+            limit = 30 + 5 * cost(order, known)
             own = folder / f"{number}"
             running[forked(trial(mutant, order), own, int(limit))] = (mutant, own, time.monotonic() + 5 * limit)
         for child, (mutant, own, end) in list(running.items()):
@@ -229,22 +261,27 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=400, help="mutants in all, evenly by room")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument(
+        "--seconds", type=float, default=60, help="of tests, quickest first; who outlives them survived"
+    )
+    parser.add_argument("--minutes", type=float, default=600, help="after which no further mutant is tried")
     wanted = parser.parse_args()
     os.chdir(REPOSITORY)
     os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     folder, chosen, fates = Path(tempfile.mkdtemp(prefix="mutants-")), [], []
+    for name in DEAR:
+        importlib.import_module(name)
     for room in wanted.rooms:
         files = sorted(str(path) for path in (REPOSITORY / ROOMS[room]).rglob("*.py"))
         known = baseline(room, files, folder)
         for name in known["modules"]:
-            # A fork inherits what is imported: torch takes longer than most tests do.
-            if name.split(".")[0] in ("torch", "numpy", "scipy", "numba", "cv2", "zarr", "pydantic", "pytest", "smplx"):
+            if name.split(".")[0] in DEAR or stands_below(name, room):
                 importlib.import_module(name)
         every = [mutant for file in files for mutant in mutants_of(room, file)]
         share = wanted.count // len(wanted.rooms)
         chosen += [(m, known) for m in random.Random(f"{wanted.seed} {room}").sample(every, min(share, len(every)))]
         print(f"{room}: {len(every)} possible, {len(known['tests'])} tests", flush=True)
-    for mutant, fate in try_all(chosen, wanted.jobs, folder):
+    for mutant, fate in try_all(chosen, wanted, folder):
         fates.append((mutant, fate))
         print(SIGN[fate] if fate in (KILLED, TIMEOUT) else f"\n{fate} {mutant}", end="", flush=True)
     print()

@@ -22,6 +22,7 @@ _BINARY = {
 }  # fmt: skip
 _LOOSE = (ast.If, ast.While, ast.For, ast.With, ast.Try, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_SHOWN = 150  # characters
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Mutant:
     place: int
     change: int
     lines: tuple[int, ...]
-    on_import: bool
+    unseen: bool
     before: str
     after: str
 
@@ -53,8 +54,9 @@ def mutants_of(room: str, file: str) -> Iterator[Mutant]:
                 isinstance(parent, _FUNCTIONS) and child in parent.body
                 for child, parent in zip((node, *parents), parents, strict=False)
             )
+            unseen = not inside or any(map(_is_compiled, parents))  # no trace tells of a kernel's lines
             before, after = _texts(shown, node, new)
-            yield Mutant(room, file, place, change, tuple(lines), not inside, before, after)
+            yield Mutant(room, file, place, change, tuple(lines), unseen, before, after)
 
 
 def mutated(mutant: Mutant) -> ast.Module:
@@ -132,11 +134,13 @@ def _exchange(old: ast.AST, new: ast.AST, parent: ast.AST) -> None:
 
 
 def _texts(shown: ast.AST, node: ast.AST, new: ast.AST) -> tuple[str, str]:
-    if shown is node:
-        return _line(node), _line(new)
+    """Before and after, about the place where they differ."""
     trail = copy.deepcopy({"shown": shown, "node": node})
     _replaced(trail["shown"], trail["node"], new)
-    return _line(shown), _line(trail["shown"])
+    before, after = (_line(node), _line(new)) if shown is node else (_line(shown), _line(trail["shown"]))
+    common = next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), 0)
+    first = max(common - _SHOWN // 2, 0)
+    return before[first : first + _SHOWN], after[first : first + _SHOWN]
 
 
 def _replaced(within: ast.AST, old: ast.AST, new: ast.AST) -> None:
@@ -147,7 +151,7 @@ def _replaced(within: ast.AST, old: ast.AST, new: ast.AST) -> None:
 
 
 def _line(node: ast.AST) -> str:
-    return " ".join(ast.unparse(ast.fix_missing_locations(node)).split())[:150]
+    return " ".join(ast.unparse(ast.fix_missing_locations(node)).split())
 
 
 def _swaps(first: ast.expr, second: ast.expr) -> bool:
@@ -171,6 +175,10 @@ def _is_condition(node: ast.AST, parent: ast.AST) -> bool:
 def _is_log(node: ast.AST) -> bool:
     call = node.value if isinstance(node, ast.Expr) else None
     return isinstance(call, ast.Call) and ast.unparse(call.func).startswith("logger.")
+
+
+def _is_compiled(node: ast.AST) -> bool:
+    return isinstance(node, _FUNCTIONS) and any("njit" in ast.unparse(each) for each in node.decorator_list)
 
 
 def _is_names(node: ast.AST) -> bool:

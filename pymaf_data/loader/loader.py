@@ -87,7 +87,6 @@ class Loader:
     def plain(self) -> Loader:
         """The same rows as evaluation sees them: in order and not augmented. Labels are shared."""
         other = copy.copy(self)
-        other.__dict__.pop("_workers", None)
         changes = {"augmentation": AugmentationOptions.none(), "shuffle": False, "workers": 0}
         other.options = self.options.model_copy(update=changes)
         sources = [Source(store, other.options.maps) for store in self.stores]

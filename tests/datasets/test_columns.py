@@ -28,7 +28,7 @@ def person(name: str, key: int, **more: Any) -> PersonRecord:
 def mixed() -> list[PersonRecord]:
     """Records of all kinds, not in row order; names sort by code points."""
     return [
-        person("b.jpg", 3, intrinsics=K, joints3d={"head_top_lsp": (0.25, -0.5, 2.0)}),
+        person("b.jpg", 3, intrinsics=K, joints3d={"head_top_lsp": (0.25, -0.5, 2.0), "pelvis_mpii": (0.0, 0.0, 0.0)}),
         person("é.jpg", 2, frame=2**40, keypoints={}),
         person("b.jpg", 1, subject=5, image_size=(0, 0)),
         person("B.jpg", 2**62, sequence=0, gender="female", confidence={"left_wrist": 0.5}),

@@ -36,6 +36,12 @@ GOOD: dict[str, Any] = {
         ("box", (0.0, 0.0, 1.0), (0.0, 0.0, 1.1e6)),
         ("keypoints", {"nose": (0.0, 0.0, 1)}, {"nose": (0.0, 0.0, 3)}),
         ("keypoints", {"nose": (-1e6, 1e6, 2)}, {"nose": (1.1e6, 0.0, 2)}),
+        ("joints3d", {"jaw_h36m": (-1e6, 1e6, 0.0)}, {"jaw_h36m": (0.0, 0.0, -1.1e6)}),
+        ("joints3d", {"jaw_h36m": (0.0, 0.0, 0.0)}, {"jaw_h36m": (0.0, float("nan"), 0.0)}),
+        ("keypoints", {"nose": (0.0, 0.0, 1)}, {"nose": (0.0, float("nan"), 1)}),
+        ("box", (0.0, 0.0, 1.0), (float("nan"), 0.0, 1.0)),
+        ("box", (0.0, 0.0, 1.0), (0.0, 0.0, float("nan"))),
+        ("box", (0.0, 0.0, 1e-9), (0.0, 0.0, 0.0)),
     ],
 )
 def test_a_column_holds_what_it_can_and_no_more(column: str, held: Any, refused: Any) -> None:

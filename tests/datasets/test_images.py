@@ -173,9 +173,11 @@ def chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
-def png(rows: np.ndarray, depth: int, colour: int, *more: bytes, interlaced: int = 0) -> bytes:
+def png(
+    rows: np.ndarray, depth: int, colour: int, *more: bytes, interlaced: int = 0, size: tuple[int, int] = SIZE
+) -> bytes:
     """A PNG written here: rows of bytes as the specification packs them, each behind a filter byte of 0."""
-    head = struct.pack(">IIBBBBB", SIZE[0], SIZE[1], depth, colour, 0, 0, interlaced)
+    head = struct.pack(">IIBBBBB", *size, depth, colour, 0, 0, interlaced)
     packed = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + b"".join(more) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
 
@@ -210,13 +212,26 @@ def test_png_is_read_by_content(kind: str, pictures: Images) -> None:
     assert np.array_equal(pictures.load("train2014/a.jpg", SIZE), expected)
 
 
-def test_an_interlaced_png_is_read() -> None:
+@pytest.mark.parametrize("size", [SIZE, (1, 1), (3, 2), (5, 9), (9, 5)])
+def test_an_interlaced_png_is_read(size: tuple[int, int]) -> None:
+    """Of a small one, some passes have a single row or column, and some have none."""
     passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
-    grey = smooth()[..., 0]
-    rows = [row.copy() for x, y, across, down in passes for row in grey[y::down, x::across]]
-    data = png(rows, 8, 0, interlaced=1)
-    assert np.array_equal(decode(data, SIZE)[..., 0], grey)
-    assert reason(decode(png(rows[:-1], 8, 0, interlaced=1), SIZE)) == "truncated_picture"
+    grey = smooth()[: size[1], : size[0], 0]
+    rows = [row.copy() for x, y, across, down in passes for row in grey[y::down, x::across] if row.size]
+    data = png(rows, 8, 0, interlaced=1, size=size)
+    assert np.array_equal(decode(data, size)[..., 0], grey)
+    assert reason(decode(png(rows[:-1], 8, 0, interlaced=1, size=size), size)) == "truncated_picture"
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+@pytest.mark.parametrize("width", [1, 8, 9, 15])
+def test_rows_of_bits_end_with_a_whole_byte(depth: int, width: int) -> None:
+    levels = np.random.default_rng(width).integers(0, 1 << depth, (3, width))
+    bits = (levels[..., None] >> np.arange(depth)[::-1]) & 1
+    rows = np.packbits(bits.reshape(3, -1).astype(np.uint8), axis=1)
+    picture = decode(png(rows, depth, 0, size=(width, 3)), (width, 3))
+    assert np.array_equal(picture[..., 0], levels * (255 // ((1 << depth) - 1)))
+    assert reason(decode(png(rows[:-1], depth, 0, size=(width, 3)), (width, 3))) == "truncated_picture"
 
 
 def test_a_png_is_turned_and_named_as_a_jpeg_is() -> None:
@@ -284,6 +299,7 @@ def test_an_extended_webp_is_turned_by_its_exif_and_an_animation_is_refused() ->
     ("data", "told"),
     [
         (b"GIF89a" + bytes(50), "GIF"),
+        (b"RIFF\x24\0\0\0WAVEfmt " + bytes(40), "AVI or WAV"),
         (b"<!DOCTYPE html><html>Sign in</html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 24\n", "git lfs pull"),
         (b"/annex/objects/SHA256E-s2--00.jpg\n", "git annex get"),

@@ -130,6 +130,17 @@ def test_a_file_that_is_not_the_release_is_refused(content: str, mpii: ModuleTyp
         read(tmp_path)
 
 
+def test_the_memory_that_its_structs_take_is_granted(
+    mpii: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred bytes for each of its own: what every file is granted is too little for one of the release's size."""
+    rng, names = np.random.default_rng(0), [f"{number:09d}.jpg" for number in range(30)]
+    rects = [mpii.rect(mpii.points(rng.integers(1, 1900, (16, 2))), *rng.uniform(1, 9, (1, 1))) for _ in names]
+    mpii.save(tmp_path, [mpii.image(*one) for one in zip(names, map(mpii.struct, rects), strict=True)], [1] * 30)
+    monkeypatch.setattr("pymaf_data.untrusted.bounds._GROUND", 0)
+    assert read(tmp_path).kept == 30
+
+
 def test_the_manifest_is_spins() -> None:
     shipped = load_manifest("mpii")
     name, rule = shipped.selection(None)

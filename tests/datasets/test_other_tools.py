@@ -44,6 +44,7 @@ HARMLESS: dict[str, dict[str, Any]] = {
     "iscrowd empty": {"iscrowd": ""},
     "iscrowd 0.0": {"iscrowd": 0.0},
     "iscrowd text": {"iscrowd": "0"},
+    "iscrowd a word": {"iscrowd": " False"},
     "id as a float": {"id": 101.0},
     "id as text": {"id": "101"},
     "image id as a float": {"image_id": 2.0},

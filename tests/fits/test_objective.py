@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from pymaf_data.body import BodyModel
+from pymaf_data.fits.fitter.cues import _FACE
 from pymaf_data.fits.fitter.fit import KeypointFitter
 from pymaf_data.fits.fitter.flips import LIMBS, flip_limb
 from pymaf_data.fits.fitter.limits import ANGLES, FLIP_ORDER, FLIP_SIGNS
@@ -105,6 +106,13 @@ def test_the_prior_does_not_know_left_from_right(factory: ModuleType) -> None:
     prior, angles = PosePrior(), torch.from_numpy(factory.usual_angles(np.random.default_rng(3), 50))
     mirrored = angles[:, FLIP_ORDER] * torch.from_numpy(FLIP_SIGNS)
     assert torch.allclose(prior.energy(angles), prior.energy(mirrored))
+
+
+def test_a_face_looks_alike_to_both_sides() -> None:
+    for name, (x, y, z) in _FACE.items():
+        other = name.replace("left", "?").replace("right", "left").replace("?", "right")
+        assert _FACE[other] == (-x, y, z)
+        assert np.hypot(x, z) == pytest.approx(1, abs=0.01), name
 
 
 def test_the_prior_prefers_its_mean_to_a_contortion() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -54,6 +55,18 @@ def test_a_half_turn_comes_back_up_to_the_sign_of_its_axis() -> None:
 def test_angles_beyond_pi_come_back_as_the_shorter_way() -> None:
     axis = unit(3)
     assert (matrix_to_axis_angle(axis_angle_to_matrix(4.0 * axis)) + (2 * math.pi - 4.0) * axis).abs().max() < 1e-13
+
+
+@pytest.mark.parametrize("angle", [1e-9, 1e-4, 3.1e-3, 3.2e-3, 6.2e-3, 6.4e-3])
+def test_small_angles_keep_the_precision_of_their_own_size(angle: float) -> None:
+    """On both sides of where the series end; the axis lies between x and y, so each entry is one function of θ."""
+    axis_angle = torch.tensor([angle, angle, 0.0], dtype=torch.float64) / math.sqrt(2)
+    R = axis_angle_to_matrix(axis_angle)
+    assert R[2, 1].item() == pytest.approx(math.sin(angle) / math.sqrt(2), rel=2e-15, abs=0)
+    assert R[0, 1].item() == pytest.approx(math.sin(angle / 2) ** 2, rel=2e-15, abs=0)
+    exact = [math.cos(angle / 2), math.sin(angle / 2) / math.sqrt(2)]
+    np.testing.assert_allclose(matrix_to_quaternion(R)[:2], exact, rtol=1e-14)
+    np.testing.assert_allclose(matrix_to_axis_angle(R), axis_angle, rtol=1e-14)
 
 
 @settings(max_examples=50, deadline=None)

@@ -141,7 +141,7 @@ def test_fitted_joints_are_those_of_the_augmented_body(make_store, body, atlas) 
 def test_measured_joints_stay_beside_fitted_ones(store, body, atlas) -> None:
     labels = Loader([store], body, atlas, LoaderOptions(workers=0)).labels
     joints = labels.joints3d.copy()
-    joints[4, 7] = (0.1, 0.2, 0.3, 1)  # one joint of one person was measured: the fit adds none
+    joints[4, 7] = (-0.1, -0.2, -0.3, 1)  # one joint of one person was measured: the fit adds none
     found = replace(labels, joints3d=joints).with_fitted_joints().joints3d
     assert np.array_equal(found[4], joints[4])
     assert np.array_equal(found[3, :, :3], labels.fit_joints[3, 25:])

@@ -33,11 +33,11 @@ def test_the_defaults_are_spins_distributions() -> None:
     assert np.mean(degrees == 0) == pytest.approx(0.6, abs=0.015)
     turned = degrees[degrees != 0]
     # Of a normal distribution 4.55 % lie beyond two deviations, 31.7 % beyond one.
-    assert np.mean(np.isclose(np.abs(turned), 60)) == pytest.approx(0.0455, abs=0.01)
-    assert np.mean(np.abs(turned) > 30) == pytest.approx(0.317, abs=0.02)
+    assert np.mean(np.isclose(np.abs(turned), 60)) == pytest.approx(0.0455, abs=0.006)
+    assert np.mean(np.abs(turned) > 30) == pytest.approx(0.317, abs=0.01)
     assert np.abs(degrees).max() == pytest.approx(60)
     assert (scale.min(), scale.max()) == (0.75, 1.25)
-    assert np.mean(scale == 1.25) == pytest.approx(0.1587, abs=0.01)
+    assert np.mean(scale == 1.25) == pytest.approx(0.1587, abs=0.006)
     assert np.median(scale) == pytest.approx(1, abs=0.01)
     assert drawn.gain.min() == pytest.approx(0.6, abs=0.001)
     assert drawn.gain.max() == pytest.approx(1.4, abs=0.001)

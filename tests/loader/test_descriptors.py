@@ -68,11 +68,32 @@ def test_more_workers_than_files_are_refused_before_they_start(store, body, atla
         loader.epoch(0)
 
 
-def test_the_soft_limit_rises_only_where_batches_under_way_need_it(store, body, atlas, monkeypatch) -> None:
-    raised: list[tuple[int, int]] = []
-    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: raised.append(limits))
-    for workers, soft, expected in ((2, 256, []), (32, 1024, [(66 * len(fields(Batch)) + 64, 4096)])):
-        monkeypatch.setattr(resource, "getrlimit", lambda _, soft=soft: (soft, 4096))
-        options = LoaderOptions(batch_size=6, workers=workers, worker_kind="process")
-        _ = Loader([store], body, atlas, options)._workers
-        assert raised == expected
+NEEDED = (32 * 2 + 2) * len(fields(Batch)) + 64  # 32 workers, two batches ahead each, one made and one used
+ENDLESS = resource.RLIM_INFINITY
+
+
+@pytest.mark.parametrize(
+    ("workers", "limits", "raised"),
+    [
+        (2, (256, 4096), []),
+        (32, (1024, 4096), [(NEEDED, 4096)]),
+        (32, (NEEDED - 1, NEEDED), [(NEEDED, NEEDED)]),
+        (32, (NEEDED, NEEDED), []),
+        (32, (1024, ENDLESS), [(NEEDED, ENDLESS)]),
+        (32, (ENDLESS, ENDLESS), []),
+        (32, (1024, NEEDED - 1), None),
+    ],
+)
+def test_the_soft_limit_rises_only_where_batches_under_way_need_it(
+    store, body, atlas, monkeypatch, workers: int, limits: tuple[int, int], raised: list[tuple[int, int]] | None
+) -> None:
+    found: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: found.append(limits))
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits)
+    loader = Loader([store], body, atlas, LoaderOptions(batch_size=6, workers=workers, worker_kind="process"))
+    if raised is None:
+        with pytest.raises(TooManyFiles, match=f"need {NEEDED} open files"):
+            _ = loader._workers
+    else:
+        _ = loader._workers
+    assert found == (raised or [])

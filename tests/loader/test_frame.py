@@ -261,13 +261,3 @@ def test_a_prediction_turns_back_into_camera_space(perspective, persons, body, a
     assert heading_errors(in_camera_space(batch.pose[:, 0], batch), root).max() < 1e-3
     unknown = replace(batch, has_turn=torch.arange(20) > 0)
     assert in_camera_space(batch.pose[:, 0], unknown).isnan().flatten(1).any(1).tolist() == [True] + [False] * 19
-
-
-def test_headings_differ_by_the_angle_on_the_ground() -> None:
-    from pymaf_data.model.measures import heading_errors
-
-    angles = torch.tensor([0.0, 30.0, 179.0, -179.0])
-    spin = axis_angle_to_matrix(torch.deg2rad(angles)[:, None] * torch.tensor([0.0, 1.0, 0.0]))
-    torch.testing.assert_close(
-        heading_errors(spin, spin[[1, 0, 3, 2]]), torch.tensor([30.0, 30.0, 2.0, 2.0]), rtol=0, atol=1e-3
-    )

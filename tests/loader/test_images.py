@@ -22,6 +22,10 @@ def test_channels_are_scaled_rounded_and_cut_at_white() -> None:
     # Gains are taken in steps of 1/128: at most half a step of 255, and the rounding.
     assert np.abs(picture - expected).max() <= 255 / 256 + 0.5
     assert (picture[..., 1] == expected[..., 1]).all()
+    levels = np.tile(np.arange(256, dtype=np.uint8)[:, None, None], (1, 2, 3))
+    exact, whole = levels * np.array([77, 128, 179]) / 128, levels.copy()
+    scale_channels(whole, gain_rows(np.array([[77, 128, 179]]) / 128, 2)[0])
+    assert (np.abs(whole - np.minimum(exact, 255)) <= 0.5).all(), "rounded, not cut off"
 
 
 def test_the_largest_gain_does_not_overflow() -> None:

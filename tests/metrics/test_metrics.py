@@ -110,3 +110,16 @@ def test_shapes_must_agree(name: str) -> None:
     axes = 2 if name == "keypoint_error" else 3
     with pytest.raises(ShapeError):
         getattr(metrics, name)(torch.zeros(14, axes), torch.zeros(14, axes))
+
+
+@pytest.mark.parametrize(("name", "axes"), [("mpjpe", 3), ("keypoint_error", 2)])
+def test_weights_that_would_only_broadcast_are_refused(name: str, axes: int) -> None:
+    both = torch.zeros(2, 14, axes), torch.zeros(2, 14, axes)
+    with pytest.raises(ShapeError, match="weights"):
+        getattr(metrics, name)(*both, torch.ones(2, 1))
+
+
+@pytest.mark.parametrize("shapes", [((2, 25, 7, 7), (2, 7, 1)), ((25, 7, 7), (7, 7)), ((1, 25, 7, 7), (2, 7, 7))])
+def test_a_part_map_of_another_size_is_refused(shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+    with pytest.raises(ShapeError, match="parts"):
+        metrics.part_accuracy(torch.zeros(shapes[0]), torch.zeros(shapes[1], dtype=torch.long))

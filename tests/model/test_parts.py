@@ -183,11 +183,11 @@ def test_learning_rates() -> None:
     assert [learning_rate(step, 10, constant) for step in (0, 5, 9)] == [1.0, 1.0, 1.0]
     cosine = OptimizerOptions(learning_rate=1.0, schedule="cosine", warmup_steps=4)
     rates = [learning_rate(step, 100, cosine) for step in range(101)]
-    assert rates[0] == pytest.approx(0.25)
+    assert rates[:3] == pytest.approx([0.25, 0.5, 0.75], rel=2e-3), "the warm-up times what the cosine is by then"
+    assert max(rates) == rates[3] == pytest.approx(1, rel=3e-3)
     assert rates[50] == pytest.approx(0.505)
     assert rates[100] == pytest.approx(0.01)
-    assert max(rates) == rates[4] or max(rates) == rates[3]
-    assert rates[4:] == sorted(rates[4:], reverse=True)
+    assert rates[3:] == sorted(rates[3:], reverse=True)
 
 
 def test_devices_and_precisions_are_found_or_refused() -> None:

@@ -104,8 +104,10 @@ def test_nothing_is_done_twice(four_steps: Trainer, feed: Memory, tmp_path: Path
 
 def test_a_checkpoint_loads_without_the_trainer_and_holds_no_body(four_steps: Trainer, feed: Memory) -> None:
     path = four_steps.folder / CHECKPOINT
-    model = load_checkpoint(path)
+    model = load_checkpoint(path, network="pymaf")
     assert not model.training
+    with pytest.raises(CheckpointError, match="holds a checkpoint of network pymaf"):
+        load_checkpoint(path, network="hmr")
     assert not any("smpl" in name or name.startswith("body") for name in checkpoints.read(path).model)
     image = normalise(feed.batches[0].image)
     with torch.no_grad():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from pymaf_data.loader import Batch
-from pymaf_data.model import LossOptions, OptimizerOptions, TrainOptions
+from pymaf_data.model import LossOptions, OptimizerOptions, TrainOptions, normalise
 from pymaf_data.model.measures import iteration_errors
 from pymaf_data.model.networks.network import Output, Parameters, Prediction
 from pymaf_data.model.predict import predict_rows
@@ -117,6 +117,20 @@ def test_whoever_shows_the_network_an_image_normalises_it(tmp_path: Path) -> Non
 def test_watchers_see_the_network_as_it_is_used(tmp_path: Path) -> None:
     model = trained(tmp_path, [HeldOut([batch_of()], 4)], steps=2).model
     assert model.modes == [False, True, True, False]
+
+
+def test_held_out_persons_count_alike_in_batches_of_any_size() -> None:
+    """The mean is over persons, not over batches; who has no fit is nobody."""
+    model, batches = Tiny().eval(), [batch_of(seed) for seed in range(3)]
+    fitted = [torch.tensor(flags) for flags in ([True, True], [True, False], [False, False])]
+    batches = [replace(batch, has_fit=flags) for batch, flags in zip(batches, fitted, strict=True)]
+    line = HeldOut(batches, 4).look(7, model)  # type: ignore[arg-type]
+    assert line is not None
+    assert (line.step, line.kind, line.persons) == (7, "held_out", 3)
+    two, one = (iteration_errors(model(normalise(b.image)), b, model.body) for b in batches[:2])
+    assert two["M0"]["mpjpe"] != pytest.approx(one["M0"]["mpjpe"], rel=1e-2)
+    for name, value in line.errors["M0"].items():
+        assert value == pytest.approx((2 * two["M0"][name] + one["M0"][name]) / 3, rel=1e-4)
 
 
 def test_the_length_of_a_run_is_its_steps_else_its_epochs(tmp_path: Path) -> None:

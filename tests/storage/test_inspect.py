@@ -80,10 +80,14 @@ def test_stores_are_found_below_the_data_root(
     assert "coco-train.zarr" in run("inspect").stdout and run("verify").exit_code == 0
 
 
-def test_the_data_root_has_a_fixed_layout(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_data_root_has_a_fixed_layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYMAF_DATA_ROOT", raising=False)
+    monkeypatch.chdir(tmp_path)
     root = DataRoot.default()
     assert root.path == Path("data") and root.raw("coco") == Path("data/raw/coco")
     assert root.store("coco", "val") == Path("data/stores/coco-val.zarr")
     assert (root.assets, root.runs) == (Path("data/assets"), Path("data/runs"))
-    assert root.stores() == [] or all(path.suffix == ".zarr" for path in root.stores())
+    assert root.stores() == [], "nothing is there yet, and that is no error"
+    for name in ("b.zarr", "a.zarr", "notes.txt"):
+        (root.path / "stores" / name).mkdir(parents=True)
+    assert root.stores() == [root.path / "stores" / name for name in ("a.zarr", "b.zarr")]

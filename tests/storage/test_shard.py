@@ -50,9 +50,10 @@ def test_impossible_grids_are_refused(rows: int, shard: int, inner: int) -> None
         Grid(rows, shard, inner)
 
 
-def test_shards_outside_are_refused() -> None:
-    with pytest.raises(ShapeError):
-        Grid(5, 4, 1).span(2)
+@pytest.mark.parametrize("shard", [-1, 2])
+def test_shards_outside_are_refused(shard: int) -> None:
+    with pytest.raises(ShapeError, match="0 to 1"):
+        Grid(5, 4, 1).span(shard)
 
 
 def test_checksum_is_castagnoli() -> None:

@@ -54,6 +54,7 @@ def migrate(path: str | os.PathLike[str]) -> bool:
             f"{root} is being overwritten, or was when a run was killed: {swap.next_of(root)} is there",
             action="end that by the same command: it makes a store of the present format; or remove that folder.",
         )
+    swap.require_unlocked(root)
     aside = root.with_name(f".{root.name}.migrated")
     with writing_to(root.parent), ExitStack() as locks:
         for stage in sorted({records.INGEST, *(info.stage for info in store.stages())}):
@@ -83,9 +84,8 @@ def _writers(root: Path) -> Any:
 
 
 def _write_anew(old: Store, files: LocalFiles) -> None:
-    """Move what lies elsewhere, and write every document of the store; the plan last, without which it is none."""
+    """Move what lies elsewhere, and write every document of the store."""
     head = {**old.head, "format_version": records.FORMAT_VERSION}
-    files.remove(records.PLAN)
     for info in old.stages():
         record, documents = new_record(head, info.record.key, _moved(info.record), info.attributes)
         for before, after in _pairs(info.record, record):

@@ -117,14 +117,15 @@ def test_killed_at_every_step(
 
 
 def test_it_waits_for_nobody(old: Path) -> None:
-    with open_store(old).lock("iuv"), pytest.raises(StoreLocked, match=r"stage iuv .* is being written"):
-        migrate(old)
+    for stage in ("iuv", "fits/late"):
+        with open_store(old).lock(stage), pytest.raises(StoreLocked, match=rf"stage {stage} is being written"):
+            migrate(old)
     aside = old.with_name(f".{old.name}.next")
     aside.mkdir()
     with pytest.raises(StoreLocked, match="overwritten"):
         migrate(old)
     aside.rmdir()
-    assert migrate(old)
+    assert migrate(old) and not (old / "_pymaf/locks").exists()
 
 
 def test_where_there_are_no_hard_links_files_are_copied(

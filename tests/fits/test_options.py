@@ -9,7 +9,7 @@ import pytest
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import ConfigError
 from pymaf_data.fits.fitted import KeypointSource
-from pymaf_data.fits.fitter import KeypointOptions
+from pymaf_data.fits.fitter.options import KeypointOptions
 
 BOUNDS: dict[str, tuple[Any, Any]] = {
     **dict.fromkeys(("body_deviation", "hip_deviation", "face_deviation", "worst_reprojection"), (1e-3, 0)),

@@ -172,4 +172,4 @@ def _record(image_name: str, row: dict[str, Any]) -> PersonRecord:
         "intrinsics": tuple(map(tuple, row["intrinsics"].tolist())) if row.get("has_intrinsics") else None,
         **{name: int(row[name]) for name in ("annotation_id", "subject", "sequence", "frame") if name in row},
     }
-    return PersonRecord.model_construct(**values)
+    return PersonRecord.sound(**values)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,6 +101,11 @@ class PersonRecord(StrictModel):
     def _in_j24(cls, joints: dict[str, tuple[float, float, float]]) -> dict[str, tuple[float, float, float]]:
         return _known(joints, _J24)
 
+    @classmethod
+    def sound(cls, **values: Any) -> Self:
+        """A record of values that need no validating. Defaults are given: pydantic asks each how it is made."""
+        return cls.model_construct(**{"joints3d": {}} | _UNSAID | values)
+
     @property
     def key(self) -> tuple[str, int]:
         """What rows are ordered by: image name, then annotation id."""
@@ -111,14 +116,12 @@ def keypoint_arrays(records: Sequence[PersonRecord]) -> tuple[NDArray[np.float32
     """J49 keypoints (N, 49, 3) in image px with confidence 1 where labelled, and visibility (N, 49) as annotated."""
     keypoints = np.zeros((len(records), len(J49), 3), np.float32)
     visibility = np.zeros((len(records), len(J49)), np.uint8)
-    at = (
-        (row, _J49[joint], x, y, 1.0, seen)
-        for row, record in enumerate(records)
-        for joint, (x, y, seen) in record.keypoints.items()
-    )
-    rows, joints, *place, seen = np.fromiter(chain.from_iterable(at), np.float64).reshape(-1, 6).T
-    where = rows.astype(np.intp), joints.astype(np.intp)
-    keypoints[where], visibility[where] = np.stack(place, -1), seen
+    listed = [record.keypoints for record in records]
+    rows = np.repeat(np.arange(len(records)), [*map(len, listed)])
+    joints = np.fromiter(map(_J49.__getitem__, chain.from_iterable(listed)), np.intp)
+    places = chain.from_iterable(chain.from_iterable(each.values() for each in listed))
+    x, y, seen = np.fromiter(places, np.float64).reshape(-1, 3).T
+    keypoints[rows, joints], visibility[rows, joints] = np.stack([x, y, np.ones_like(x)], -1), seen
     return keypoints, visibility
 
 
@@ -131,6 +134,7 @@ def joint3d_array(records: Sequence[PersonRecord]) -> NDArray[np.float32]:
     return joints
 
 
+_UNSAID = {"image_size": UNKNOWN_SIZE, "subject": -1, "sequence": -1, "frame": -1, "intrinsics": None}
 _J49 = {joint: position for position, joint in enumerate(J49.joints)}
 _J24 = {joint: position for position, joint in enumerate(J24.joints)}
 

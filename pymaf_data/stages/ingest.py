@@ -30,6 +30,7 @@ from pymaf_data.geometry.affines import CROP_SIZE
 from pymaf_data.paths import DataRoot, UserPath
 from pymaf_data.progress import Progress
 from pymaf_data.stages.executors import ExecutorOptions
+from pymaf_data.stages.held import Opened
 from pymaf_data.stages.ingest_shard import IngestTask, array_specs, input_digest, warn
 from pymaf_data.stages.shards import run_shards
 from pymaf_data.storage import Plan, Provenance, StageWriter, Store, create_store, open_store
@@ -135,7 +136,7 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
         provenance = _provenance(raw, selection)
         path = options.out or DataRoot.default().store(manifest.name, options.split)
         store = create_store(path, plan, specs, provenance, options.overwrite)
-        job = IngestJob(raw, selection, pictures, options, plan, name_bytes)
+        job = IngestJob(raw, selection, Opened(pictures), options, plan, name_bytes)
         done = run_shards(store, job, executor, progress, break_lock=options.break_lock)
         warn(done.notes)
         missing = _missing_images(open_store(done.path), selection, pictures)
@@ -251,7 +252,7 @@ class IngestJob:
 
     raw: Raw
     selection: Selection
-    pictures: ImageSource
+    pictures: Opened[ImageSource]
     options: IngestOptions
     plan: Plan
     name_bytes: int
@@ -261,20 +262,20 @@ class IngestJob:
     @property
     def files(self) -> list[Path]:
         """See :class:`ShardJob`: the first image that is there."""
-        files = (self.pictures.place(name).file for name, _ in self.plan.rows)
-        return [self.raw.root / next(file for file in files if self.pictures.stamp(file) >= 0)]
+        files = (self.pictures.get().place(name).file for name, _ in self.plan.rows)
+        return [self.raw.root / next(file for file in files if self.pictures.get().stamp(file) >= 0)]
 
     def begin(self, store: Store) -> StageWriter:
         """See :class:`ShardJob`; refuses to go on with other images."""
         specs = array_specs(self.options.crop_size, self.name_bytes, self.options.shard)
         writer = store.stage(STAGE, self.plan.digest, specs)
-        _require_same_images(writer, self.selection, self.pictures)
+        _require_same_images(writer, self.selection, self.pictures.get())
         return writer
 
     def task(self, shard: int, rows: slice) -> IngestTask:
         """See :class:`ShardJob`."""
         records = self.selection.records[rows]
-        digest, stop = input_digest(records, self.pictures), self.options.on_error == "stop"
+        digest, stop = input_digest(records, self.pictures.get()), self.options.on_error == "stop"
         return IngestTask(records, digest, self.pictures, self.options.crop_size, self.name_bytes, stop)
 
 

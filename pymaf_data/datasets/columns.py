@@ -75,13 +75,14 @@ class PersonColumns:
         place = {name: index for index, name in enumerate(names)}
         name = np.array([place[image] for image in listed], np.int32)
         order = np.lexsort((np.concatenate([block["annotation_id"] for block in blocks]), name)) if blocks else name
-        columns = {}
+        rank, columns = np.argsort(order), dict[str, NDArray[Any]]()
         for column in PERSON_COLUMNS:
             if any(column.name in block for block in blocks):
-                parts = [block.pop(column.name, None) for block in blocks]
-                sizes = [min(_BLOCK, len(listed) - start) for start in range(0, len(listed), _BLOCK)]
-                filled = [_missing(column, n) if part is None else part for part, n in zip(parts, sizes, strict=True)]
-                columns[column.name] = np.concatenate(filled)[order]
+                columns[column.name] = _missing(column, len(listed))
+                for number, block in enumerate(blocks):
+                    rows = rank[number * _BLOCK : (number + 1) * _BLOCK]
+                    if column.name in block:
+                        columns[column.name][rows] = block.pop(column.name)
         return cls(names, name[order], columns)
 
     def __len__(self) -> int:

@@ -44,8 +44,8 @@ class ImageSource(Protocol):
 
     It is a context, open while shards are made: files and cursors that only move forward are closed after.
     Rows are asked for in their order, the frames of one file by one thread. Whoever makes shards is given ranges of
-    neighbours: where one shard ends, a cursor stands at the next. Pickled, a source leaves its cursors behind; each
-    thread of a worker opens its own.
+    neighbours, so that a cursor mostly stands where the next shard begins; before a frame behind it, it starts again.
+    Pickled, a source leaves its cursors behind: each thread of a worker opens its own.
     """
 
     def __enter__(self) -> Self: ...

@@ -104,7 +104,7 @@ class PersonRecord(StrictModel):
     @classmethod
     def sound(cls, **values: Any) -> Self:
         """A record of values that need no validating. Defaults are given: pydantic asks each how it is made."""
-        return cls.model_construct(**{"joints3d": {}} | _UNSAID | values)
+        return cls.model_construct(**{**_UNSAID, "joints3d": {}, **values})
 
     @property
     def key(self) -> tuple[str, int]:
@@ -134,7 +134,7 @@ def joint3d_array(records: Sequence[PersonRecord]) -> NDArray[np.float32]:
     return joints
 
 
-_UNSAID = {"image_size": UNKNOWN_SIZE, "subject": -1, "sequence": -1, "frame": -1, "intrinsics": None}
+_UNSAID: dict[str, Any] = {"image_size": UNKNOWN_SIZE, "subject": -1, "sequence": -1, "frame": -1, "intrinsics": None}
 _J49 = {joint: position for position, joint in enumerate(J49.joints)}
 _J24 = {joint: position for position, joint in enumerate(J24.joints)}
 

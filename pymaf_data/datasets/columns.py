@@ -79,10 +79,10 @@ class PersonColumns:
         for column in PERSON_COLUMNS:
             if any(column.name in block for block in blocks):
                 columns[column.name] = _missing(column, len(listed))
-                for number, block in enumerate(blocks):
+                for number, held in enumerate(blocks):
                     rows = rank[number * _BLOCK : (number + 1) * _BLOCK]
-                    if column.name in block:
-                        columns[column.name][rows] = block.pop(column.name)
+                    if column.name in held:
+                        columns[column.name][rows] = held.pop(column.name)
         return cls(names, name[order], columns)
 
     def __len__(self) -> int:

@@ -21,7 +21,7 @@ from typing import Any
 
 from pymaf_data import __version__
 from pymaf_data.errors import UsageError, WorkerError
-from pymaf_data.stages.executors import Order, lanes_of, make_shard
+from pymaf_data.stages.executors import make_shard, orders_of
 from pymaf_data.stages.shards import Advance, Committed, ShardJob
 from pymaf_data.stages.workers import starting
 from pymaf_data.storage import StageWriter
@@ -62,20 +62,11 @@ class Cluster:
 
         with self._client() as client:
             _require_alike(client, job, writer)
-            workers = [worker for worker, threads in client.nthreads().items() for _ in range(threads)]
-            lane_of: dict[Any, tuple[str, Iterator[Order]]] = {}
-
-            def submitted(worker: str, orders: Iterator[Order], count: int) -> list[Any]:
-                where = {"workers": worker, "allow_other_workers": True}  # should it be lost
-                some = [client.submit(make_shard, order, pure=False, **where) for order in islice(orders, count)]
-                lane_of.update(dict.fromkeys(some, (worker, orders)))
-                return some
-
-            lanes = zip(workers, lanes_of(job, writer, shards, len(workers)), strict=True)
-            running = as_completed([future for lane in lanes for future in submitted(*lane, 2)])
+            orders = (client.submit(make_shard, order, pure=False) for order in orders_of(job, writer, shards))
+            running = as_completed(list(islice(orders, 2 * sum(client.nthreads().values()))))
             for future in running:
                 shard, notes = future.result()
-                running.update(submitted(*lane_of.pop(future), 1))
+                running.update(list(islice(orders, 1)))
                 advance(writer.rows(shard).stop - writer.rows(shard).start)
                 yield shard, notes
 

@@ -35,6 +35,8 @@ _SHOWN = 30
 
 def entry_key(value: Any) -> Key:
     """What an id that only has to be found again is compared by: 3, 3.0 and "3" are one; None for what is no id."""
+    if type(value) is int and abs(value) < 2**63:
+        return value
     if isinstance(value, str):
         text = value.strip()
         return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else text.casefold() or None

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 from pydantic import ValidationError
@@ -132,7 +133,7 @@ class _People:
         }
         try:
             sound = _surely_sound(values["image_name"], image, box)
-            record = PersonRecord.model_construct(**values) if sound else PersonRecord.model_validate(values)
+            record = PersonRecord.sound(**values) if sound else PersonRecord.model_validate(values)
         except ValidationError as error:
             return damage(name, error)
         self.told.licence_of[record.image_name] = entry_key(image.license)
@@ -145,9 +146,11 @@ class _People:
         joints, shift = self.categories.joints, self.raw.manifest.keypoints.offset
         if len(values) % 3 or len(values) // 3 not in counts:
             return Dropped("malformed", name, _count(len(values), counts, joints.name))
+        triples = zip(joints.joints, values[0::3], values[1::3], values[2::3], strict=False)
+        if _ordinary(values):
+            return {joint: (x + shift, y + shift, int(seen)) for joint, x, y, seen in triples if seen and joint}
         found: dict[str, Keypoint | None] = {}
-        ordinary = _ordinary(values)
-        for joint, x, y, seen in zip(joints.joints, values[0::3], values[1::3], values[2::3], strict=False):
+        for joint, x, y, seen in triples:
             if joint is None or (x, y, seen) == (None, None, None):
                 continue
             if seen not in (0, 1, 2):
@@ -155,8 +158,6 @@ class _People:
             if seen and (x, y) in _NO_JOINT:
                 self.told.adjusted.add("joint_at_origin", f"{name}: {joint} at ({x:g}, {y:g})")
                 found[joint] = None
-            elif seen and ordinary:
-                found[joint] = (x + shift, y + shift, int(seen))
             elif seen and (wrong := _wrong(x) or _wrong(y)):
                 return Dropped(wrong, name, f"keypoints: {joint} is at ({str(x)[:40]}, {str(y)[:40]})")
             elif seen:
@@ -181,11 +182,13 @@ class _People:
             return Dropped("bad_box", name, f"bbox: {_size(bbox)}")
         if x >= image.width or y >= image.height or x + width <= 0 or y + height <= 0:
             return Dropped("box_outside", name, f"bbox: {bbox} on an image of {image.width} × {image.height} px")
-        centre_x, centre_y, side = square(x, y, width, height, rule.factor)
-        return centre_x, centre_y, float(side)
+        return square(x, y, width, height, rule.factor)
 
     def _near(self, name: str, keypoints: dict[str, Keypoint], box: Square, image: Image) -> dict[str, Keypoint]:
         """Those of the joints that lie in the image or in the stored crop; no other can be meant, or seen."""
+        xs, ys, _ = zip(*keypoints.values(), strict=True) if keypoints else ((0,),) * 3
+        if min(*xs, *ys) >= 0 and max(xs) <= image.width and max(ys) <= image.height:
+            return keypoints
         cx, cy, reach = box[0], box[1], crop_side(box[2]) / 2
         near: dict[str, Keypoint] = {}
         for joint, (x, y, seen) in keypoints.items():
@@ -239,12 +242,14 @@ def _surely_sound(name: str, image: Image, box: Square) -> bool:
 
 
 def _ordinary(values: list[Any]) -> bool:
-    """Whether all are numbers that can be places, which is nearly always and soon told of all at once."""
-    return (
-        {type(value) for value in values} <= {int, float}
-        and -_HUGE < min(values) <= max(values) < _HUGE
-        and not (math.isnan(sum(values)))
-    )
+    """Whether all are numbers, marks are marks, and what is labelled lies right of and below the origin.
+
+    It nearly always does, which is soon told of all joints at once.
+    """
+    if not {*map(type, values)} <= {int, float} or not {*(marks := values[2::3])} <= {0, 1, 2}:
+        return False
+    places = [*compress(values[0::3], marks), *compress(values[1::3], marks)]
+    return bool(places) and 0 < min(places) <= max(places) < _HUGE and not math.isnan(sum(places))
 
 
 def _size(bbox: list[float]) -> str:

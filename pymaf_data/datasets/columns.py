@@ -110,13 +110,14 @@ class PersonColumns:
         place = {name: index for index, name in enumerate(names)}
         name = np.array([place[image] for image in listed], np.int32)
         order = np.lexsort((np.concatenate([block["annotation_id"] for block in blocks]), name)) if blocks else name
-        columns = {}
+        rank, columns = np.argsort(order), dict[str, NDArray[Any]]()
         for column in PERSON_COLUMNS:
             if any(column.name in block for block in blocks):
-                parts = [block.pop(column.name, None) for block in blocks]
-                sizes = [min(_BLOCK, len(listed) - start) for start in range(0, len(listed), _BLOCK)]
-                filled = [column.absent(n) if part is None else part for part, n in zip(parts, sizes, strict=True)]
-                columns[column.name] = np.concatenate(filled)[order]
+                columns[column.name] = column.absent(len(listed))
+                for number, held in enumerate(blocks):
+                    rows = rank[number * _BLOCK : (number + 1) * _BLOCK]
+                    if column.name in held:
+                        columns[column.name][rows] = held.pop(column.name)
         return cls(names, name[order], columns)
 
     def __len__(self) -> int:
@@ -206,4 +207,4 @@ def _record(image_name: str, row: dict[str, Any]) -> PersonRecord:
         if column.name in row and not column.shape and column.dtype != "bool":
             code = int(row[column.name])
             values[column.name] = column.words[code] if column.words else code
-    return PersonRecord.model_construct(**values)
+    return PersonRecord.sound(**values)

@@ -43,7 +43,9 @@ class ImageSource(Protocol):
     """Images of a raw data set: stills now; frames of a video or members of an archive are another class.
 
     It is a context, open while shards are made: files and cursors that only move forward are closed after.
-    Rows are asked for in their order, the frames of one file by one thread.
+    Rows are asked for in their order, the frames of one file by one thread. Whoever makes shards is given ranges of
+    neighbours, so that a cursor mostly stands where the next shard begins; before a frame behind it, it starts again.
+    Pickled, a source leaves its cursors behind: each thread of a worker opens its own.
     """
 
     def __enter__(self) -> Self: ...

@@ -6,12 +6,10 @@ is not looked at. Nothing else that decides over a person is guessed: "640" is n
 
 from __future__ import annotations
 
-import gc
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -69,8 +67,7 @@ class Annotation(_Raw):
 def load(path: Path) -> dict[str, Any]:
     """Parse the file and check that it has COCO's lists."""
     try:
-        with _uncollected():
-            content = json.loads(path.read_bytes(), object_hook=_without_outlines)
+        content = json.loads(path.read_bytes(), object_hook=_without_outlines)
     except OSError as error:
         raise RawDataCorrupt(
             f"cannot read {path}: {error.strerror}", action="check the file and its permissions."
@@ -84,18 +81,6 @@ def load(path: Path) -> dict[str, Any]:
             )
     checked: dict[str, Any] = content
     return checked
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without the collector of cycles: JSON has none, and it would look at every list again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _without_outlines(entry: dict[str, Any]) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def image_name(folder: str, file_name: str, root: Path | None = None) -> str:
         inside = below(root, file_name)
         if inside:
             return inside
-    elif not is_address(file_name):
+    elif "//" in file_name and not is_address(file_name):
         file_name = re.sub("//+", "/", file_name)
     return f"{folder}/{file_name}" if folder else file_name
 

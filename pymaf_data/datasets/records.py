@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Annotated, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,6 +119,11 @@ class PersonRecord(StrictModel):
             raise ValueError(f"confidence of {', '.join(unknown[:5])}, which are not labelled")
         return self
 
+    @classmethod
+    def sound(cls, **values: Any) -> Self:
+        """A record of values that need no validating. Defaults are given: pydantic asks each how it is made."""
+        return cls.model_construct(**{**_UNSAID, "joints3d": {}, "confidence": {}, **values})
+
     @property
     def key(self) -> tuple[str, int]:
         """What rows are ordered by: image name, then annotation id."""
@@ -129,14 +134,15 @@ def keypoint_arrays(records: Sequence[PersonRecord]) -> tuple[NDArray[np.float32
     """J49 keypoints (N, 49, 3) in px with confidence, 1 where labelled and not stated, and visibility (N, 49)."""
     keypoints = np.zeros((len(records), len(J49), 3), np.float32)
     visibility = np.zeros((len(records), len(J49)), np.uint8)
-    at = (
-        (row, _J49[joint], x, y, record.confidence.get(joint, 1.0), seen)
-        for row, record in enumerate(records)
-        for joint, (x, y, seen) in record.keypoints.items()
-    )
-    rows, joints, *place, seen = np.fromiter(chain.from_iterable(at), np.float64).reshape(-1, 6).T
-    where = rows.astype(np.intp), joints.astype(np.intp)
-    keypoints[where], visibility[where] = np.stack(place, -1), seen
+    listed = [record.keypoints for record in records]
+    rows = np.repeat(np.arange(len(records)), [*map(len, listed)])
+    joints = np.fromiter(map(_J49.__getitem__, chain.from_iterable(listed)), np.intp)
+    places = chain.from_iterable(chain.from_iterable(each.values() for each in listed))
+    x, y, seen = np.fromiter(places, np.float64).reshape(-1, 3).T
+    sure = np.ones_like(x)
+    if any(record.confidence for record in records):
+        sure[:] = [record.confidence.get(joint, 1.0) for record in records for joint in record.keypoints]
+    keypoints[rows, joints], visibility[rows, joints] = np.stack([x, y, sure], -1), seen
     return keypoints, visibility
 
 
@@ -149,6 +155,11 @@ def joint3d_array(records: Sequence[PersonRecord]) -> NDArray[np.float32]:
     return joints
 
 
+_UNSAID: dict[str, Any] = {
+    name: field.default
+    for name, field in PersonRecord.model_fields.items()
+    if not field.is_required() and field.default_factory is None
+}
 _J49 = {joint: position for position, joint in enumerate(J49.joints)}
 _J24 = {joint: position for position, joint in enumerate(J24.joints)}
 

@@ -7,9 +7,11 @@ person, and stops the run when the user said so.
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
@@ -178,7 +180,8 @@ def select(raw: Raw, stop: bool = False) -> Selection:
     """
     raw.require()
     told, origin = Told(), raw.origin.name
-    records, counts, damaged = sort_out(find_reader(raw.manifest.reader).read(raw, told), origin, stop)
+    with _uncollected():
+        records, counts, damaged = sort_out(find_reader(raw.manifest.reader).read(raw, told), origin, stop)
     told.adjusted.warn(ADJUSTED, origin)
     whole = raw.manifest.split(raw.split).whole
     return Selection(
@@ -190,6 +193,18 @@ def select(raw: Raw, stop: bool = False) -> Selection:
         whole=whole is not None and told.listed == (whole.images, whole.annotations),
         listed=told.listed,
     )
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the collector of cycles: annotations have none, and it would look at all of them again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def sort_out(

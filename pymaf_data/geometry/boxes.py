@@ -39,7 +39,7 @@ def box_from_xywh(xywh: ArrayLike, factor: float = BOX_FACTOR) -> Floats:
 
 def square(x: Any, y: Any, w: Any, h: Any, factor: float = BOX_FACTOR) -> tuple[Any, Any, Any]:
     """Centre and side of the box about a bounding box, each a number or an array."""
-    return x + w / 2, y + h / 2, factor * np.maximum(w, h)
+    return x + w / 2, y + h / 2, factor * (np.maximum(w, h) if isinstance(w, np.ndarray) else max(w, h))
 
 
 def crop_side(side: Any) -> Any:

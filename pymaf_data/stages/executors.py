@@ -8,13 +8,13 @@ exist; a shard that is made twice is the same shard.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
-from itertools import islice
+from itertools import chain, islice
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -113,7 +113,7 @@ class Threads:
 
 @dataclass(frozen=True)
 class Processes:
-    """Spawned processes, each with a shard of its own; a few tasks wait, so that none of them does."""
+    """Spawned processes, each with a shard of its own; one more order waits at each, so that it need not."""
 
     count: int
 
@@ -123,17 +123,22 @@ class Processes:
         Raises:
             WorkerError: a process was killed.
         """
-        orders = orders_of(job, writer, shards)
-        first = list(islice(orders, 2 * self.count))
-        with ended_pool(self.count) as pool, _alive():
+        waiting: dict[Future[tuple[int, Any]], tuple[ProcessPoolExecutor, Iterator[Order]]] = {}
+
+        def submit(pool: ProcessPoolExecutor, orders: Iterator[Order], count: int) -> None:
+            waiting.update({pool.submit(make_shard, order): (pool, orders) for order in islice(orders, count)})
+
+        with ExitStack() as stack, _alive():
+            lanes = lanes_of(job, writer, shards, self.count)
+            pools = [stack.enter_context(ended_pool(1)) for _ in lanes]
             with starting():
-                waiting = {pool.submit(make_shard, order) for order in first}
+                for lane in zip(pools, lanes, strict=True):
+                    submit(*lane, 2)
             while waiting:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                waiting |= {pool.submit(make_shard, order) for order in islice(orders, len(done))}
-                for shard, notes in (future.result() for future in done):
-                    span = writer.rows(shard)
-                    advance(span.stop - span.start)
+                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                    submit(*waiting.pop(future), 1)
+                    shard, notes = future.result()
+                    advance(writer.rows(shard).stop - writer.rows(shard).start)
                     yield shard, notes
 
 
@@ -157,7 +162,25 @@ class Order:
     task: ShardTask
 
 
-def orders_of(job: ShardJob, writer: StageWriter, shards: Sequence[int]) -> Iterator[Order]:
+def ranges_of(shards: Sequence[int], workers: int) -> Iterator[Sequence[int]]:
+    """Ranges of neighbours among ascending shards, in order: each at most half of a worker's part of those left.
+
+    The last ones are single shards, so that no worker waits long for another.
+    """
+    while shards:
+        most = -(-len(shards) // (2 * workers))
+        size = next((i for i in range(1, most) if shards[i] != shards[i - 1] + 1), most)
+        yield shards[:size]
+        shards = shards[size:]
+
+
+def lanes_of(job: ShardJob, writer: StageWriter, shards: Sequence[int], workers: int) -> list[Iterator[Order]]:
+    """For each worker its orders, range by range. It has the next range when it asks for more than its last."""
+    ranges = ranges_of(shards, workers)
+    return [orders_of(job, writer, chain.from_iterable(ranges)) for _ in range(workers)]
+
+
+def orders_of(job: ShardJob, writer: StageWriter, shards: Iterable[int]) -> Iterator[Order]:
     """Each shard's order, for :func:`make_shard` in another process, whose working directory may be another."""
     away = replace(writer, root=writer.root.absolute())
     for shard in shards:

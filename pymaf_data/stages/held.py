@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar, cast
+from uuid import uuid4
 
 from pymaf_data.errors import AssetMismatch
 from pymaf_data.paths import DataRoot
@@ -18,6 +21,7 @@ class _Digested(Protocol):
 
 
 T = TypeVar("T", bound=_Digested)
+C = TypeVar("C", bound=AbstractContextManager[Any])
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,39 @@ class Held(Generic[T]):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "value": None}
+
+
+@dataclass(frozen=True)
+class Opened(Generic[C]):
+    """A context that is open while a job's shards are made; a worker's thread opens one of its own, for all its shards.
+
+    Args:
+        value: open in the process of the command.
+    """
+
+    value: C
+    key: str = field(default_factory=lambda: uuid4().hex)
+    here: bool = True
+
+    def get(self) -> C:
+        """The one of this process, or of this worker's thread, which leaves it when it is given that of another job."""
+        if self.here:
+            return self.value
+        if _opened.key != self.key:
+            _opened.stack.close()
+            _opened.value, _opened.key = _opened.stack.enter_context(self.value), self.key
+        return cast(C, _opened.value)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, here=False)
+
+
+class _Own(threading.local):
+    def __init__(self) -> None:
+        self.key, self.value, self.stack = "", None, ExitStack()
+
+
+_opened = _Own()
 
 
 def assets_folder(assets: Path | None) -> Path:

@@ -25,6 +25,7 @@ from pymaf_data.digest import digest_file
 from pymaf_data.errors import RawDataCorrupt, RawDataMissing, StoreChanged
 from pymaf_data.paths import DataRoot
 from pymaf_data.progress import Progress
+from pymaf_data.stages.held import Opened
 from pymaf_data.stages.ingest_shard import IngestTask, array_specs, input_digest, warn
 from pymaf_data.stages.options import IngestOptions
 from pymaf_data.stages.shards import run_shards
@@ -103,7 +104,7 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
         _require_some_image(selection, pictures, raw.root / raw.folder)
         plan = _plan(options, raw, selection)
         name_bytes = max(len(row.encode()) for row, _ in plan.rows)
-        job = IngestJob(raw, selection, pictures, options, plan, name_bytes)
+        job = IngestJob(raw, selection, Opened(pictures), options, plan, name_bytes)
         provenance = _provenance(raw, selection)
         path = options.out or DataRoot.default().store(manifest.name, options.split)
         store = create_store(path, plan, job.specs, provenance, options.overwrite)
@@ -218,7 +219,7 @@ class IngestJob:
 
     raw: Raw
     selection: Selection
-    pictures: ImageSource
+    pictures: Opened[ImageSource]
     options: IngestOptions
     plan: Plan
     name_bytes: int
@@ -234,19 +235,19 @@ class IngestJob:
     @property
     def files(self) -> list[Path]:
         """See :class:`ShardJob`: the first image that is there."""
-        files = (self.pictures.place(name).file for name, _ in self.plan.rows)
-        return [self.raw.root / next(file for file in files if self.pictures.stamp(file) >= 0)]
+        files = (self.pictures.get().place(name).file for name, _ in self.plan.rows)
+        return [self.raw.root / next(file for file in files if self.pictures.get().stamp(file) >= 0)]
 
     def begin(self, store: Store) -> StageWriter:
         """See :class:`ShardJob`; refuses to go on with other images."""
         writer = store.stage(STAGE, self.plan.digest, self.specs)
-        _require_same_images(writer, self.selection, self.pictures)
+        _require_same_images(writer, self.selection, self.pictures.get())
         return writer
 
     def task(self, shard: int, rows: slice) -> IngestTask:
         """See :class:`ShardJob`."""
         records = self.selection.records[rows]
-        digest, stop = input_digest(records, self.pictures), self.options.on_error == "stop"
+        digest, stop = input_digest(records, self.pictures.get()), self.options.on_error == "stop"
         return IngestTask(records, digest, self.pictures, self.options.crop_size, self.name_bytes, stop)
 
 

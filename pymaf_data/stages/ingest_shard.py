@@ -24,6 +24,7 @@ from pymaf_data.datasets.records import PersonRecord
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.geometry.affines import crop_affine
+from pymaf_data.stages.held import Opened
 from pymaf_data.stages.shards import Advance, Made, Mapper
 from pymaf_data.storage import ArraySpec, encode_jpeg
 
@@ -88,7 +89,7 @@ class IngestTask:
 
     records: PersonColumns
     digest: str
-    pictures: ImageSource
+    pictures: Opened[ImageSource]
     crop_size: int
     name_bytes: int
     stop: bool
@@ -104,9 +105,8 @@ class IngestTask:
         reason = np.zeros(len(self.records), np.uint8)
         black = encode_jpeg(np.zeros((self.crop_size, self.crop_size, 3), np.uint8))
         rows = row_arrays(self.records, self.crop_size, self.name_bytes)
-        files = [
-            list(group) for _, group in groupby(self.records, key=lambda row: self.pictures.place(row.image_name).file)
-        ]
+        place = self.pictures.get().place
+        files = [list(group) for _, group in groupby(self.records, key=lambda row: place(row.image_name).file)]
         for persons, outcome in chain.from_iterable(each(self._of_file, files)):
             here = slice(len(crops), len(crops) + len(persons))
             if isinstance(outcome, MissingImage):
@@ -122,8 +122,9 @@ class IngestTask:
     def _of_file(self, records: list[PersonRecord]) -> list[tuple[list[PersonRecord], _Crops | MissingImage]]:
         """The encoded crops of all persons of one file, image by image."""
         images = [list(group) for _, group in groupby(records, key=lambda record: record.image_name)]
-        places = [self.pictures.place(persons[0].image_name) for persons in images]
-        frames = self.pictures.decode(places[0].file, [place.frame for place in places], records[0].image_size)
+        pictures = self.pictures.get()
+        places = [pictures.place(persons[0].image_name) for persons in images]
+        frames = pictures.decode(places[0].file, [place.frame for place in places], records[0].image_size)
         return [(persons, self._crops(image, persons)) for persons, image in zip(images, frames, strict=True)]
 
     def _crops(self, image: NDArray[np.uint8] | MissingImage, records: list[PersonRecord]) -> _Crops | MissingImage:

@@ -94,13 +94,13 @@ def test_joints_of_fits_teach_only_where_asked(made: Callable[..., SimpleNamespa
 
 
 def test_sizes_and_workers_are_the_runs(made: Callable[..., SimpleNamespace]) -> None:
-    found = made(batch_size=5, workers=3, model={"view_size": 96, "dropout": 0.25, "auxiliary": "none"})
+    found = made(batch_size=5, workers=3, model={"view_size": 96, "dropout": 0.25})
     assert [len(batch) for batch in found.feed.epoch(0)] == [5, 5, 2]
     batch = found.feed.batch(ROWS)
     assert batch.image.shape[2:] == (96, 96)
     assert batch.part.shape[1:] == (24, 24), "a quarter of the view"
     assert found.feed.options.workers == 3
-    assert found.model.options == ModelOptions(view_size=96, dropout=0.25, auxiliary="none")
+    assert found.model.options == ModelOptions(view_size=96, dropout=0.25)
     assert made().model.options == ModelOptions()
 
 
@@ -110,7 +110,7 @@ def test_targets_are_rendered_where_asked_and_learned(made: Callable[..., Simple
     drawn = found.prepare(found.feed.batch(ROWS))
     assert torch.equal(drawn.has_iuv, drawn.has_fit)
     assert bool(drawn.part.any())
-    assert made(model={"auxiliary": "none"}).prepare is None
+    assert made(model={"auxiliary": "none"}, targets="stored").prepare is None
 
 
 def test_names_precision_and_watchers_are_the_runs(

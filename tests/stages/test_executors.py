@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import pickle
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pymaf_data.body import load_body
 from pymaf_data.errors import AssetMismatch, RawDataCorrupt, UsageError, WorkerError
 from pymaf_data.fits.fitter.options import KeypointOptions, SearchOptions
 from pymaf_data.render import atlas_of_body
+from pymaf_data.stages import executors
 from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
-from pymaf_data.stages.executors import ExecutorOptions, Order, make_shard, orders_of
-from pymaf_data.stages.held import Held
+from pymaf_data.stages.executors import ExecutorOptions, Order, Processes, lanes_of, make_shard, orders_of, ranges_of
+from pymaf_data.stages.held import Held, Opened
 from pymaf_data.stages.ingest import IngestOptions, ingest
 from pymaf_data.stages.iuv_plan import prepare
 from pymaf_data.stages.render_iuv import RenderOptions, render_iuv_stage
@@ -185,6 +191,103 @@ def test_orders_are_whole_in_themselves(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(ExecutorOptions, "executor", lambda *_: Elsewhere())
     assert pipeline(Path("raw"), Path("elsewhere.zarr")) == whole
+
+
+@given(st.sets(st.integers(0, 200)).map(sorted), st.integers(1, 9), st.randoms(use_true_random=False))
+def test_every_worker_gets_ranges_of_neighbours(shards: list[int], workers: int, chance: Any) -> None:
+    """Each shard once, whoever asks when; a worker's only go up; a range has no gap, and at the end one shard."""
+    ranges = list(ranges_of(shards, workers))
+    assert list(chain.from_iterable(ranges)) == shards
+    left = len(shards)
+    for each in ranges:
+        assert list(each) == list(range(each[0], each[-1] + 1)) and len(each) <= left / (2 * workers) + 1
+        left -= len(each)
+    whole = shards == list(range(len(shards)))
+    assert not whole or len(ranges) <= 2 * workers * (1 + math.log2(len(shards) + 1)), "ranges, not shards one by one"
+    lanes = lanes_of(Counting(), cast(StageWriter, Rows(Path("s.zarr"))), shards, workers)
+    given_to: list[list[int]] = [[] for _ in lanes]
+    asking = list(range(workers))
+    while asking:
+        who = chance.choice(asking)
+        given_to[who] += [order.shard for order in islice(lanes[who], 1)] or (asking.remove(who) or [])
+    assert sorted(chain.from_iterable(given_to)) == shards
+    for mine in given_to:
+        assert mine == sorted(mine)
+        parts = [each for each in ranges if each[0] in mine]
+        assert list(chain.from_iterable(parts)) == mine, "whole ranges"
+
+
+@dataclass(frozen=True)
+class Rows:
+    root: Path
+
+    def rows(self, shard: int) -> slice:
+        return slice(shard, shard + 1)
+
+
+def test_each_process_makes_its_own_ranges(raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(ingest(IngestOptions(root=raw, out=tmp_path / "s.zarr", crop_size=64, shard=1)).store)
+    made: list[list[int]] = []
+
+    @contextlib.contextmanager
+    def thread(workers: int) -> Iterator[ThreadPoolExecutor]:
+        assert workers == 1
+        made.append(mine := [])
+        with ThreadPoolExecutor(1) as pool:
+            submit = pool.submit
+            monkeypatch.setattr(pool, "submit", lambda call, order: (mine.append(order.shard), submit(call, order))[1])
+            yield pool
+
+    monkeypatch.setattr(executors, "ended_pool", thread)
+    run_shards(store, Counting(), Processes(3), shards="2-12,15-20")
+    assert run_shards(store, Counting(), Processes(2)).writer.missing() == []
+    first, second = made[:3], made[3:]
+    assert sorted(chain(*first)) == [*range(2, 13), *range(15, 21)] and sorted(chain(*second)) == [
+        *(0, 1, 13, 14),
+        *range(21, 24),
+    ]
+    assert all(mine == sorted(mine) for mine in made)
+    assert [mine[:2] for mine in first] == [[2, 3], [5, 6], [8, 9]]
+    assert first[0][:3] == [2, 3, 4], "its range to the end"
+
+
+class Cursor:
+    """A source whose frames only move forward; what it did is in ``told``."""
+
+    told: ClassVar[list[tuple[str, int]]] = []
+
+    def __init__(self) -> None:
+        self.at = -1
+
+    def __getstate__(self) -> dict[str, int]:
+        return {"at": -1}
+
+    def __enter__(self) -> Cursor:
+        Cursor.told.append(("open", self.at))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        Cursor.told.append(("close", self.at))
+
+    def go(self, frame: int) -> None:
+        assert frame > self.at, "backwards"
+        self.at = frame
+
+
+def test_a_worker_opens_a_source_once_and_goes_on_where_the_last_shard_ended() -> None:
+    with Cursor() as here:
+        here.go(70)
+        job = Opened(here)
+        assert job.get() is here
+        for frame in (1, 5, 9):
+            pickle.loads(pickle.dumps(job)).get().go(frame)
+        assert here.at == 70, "the command's own stands where it stood"
+        with ThreadPoolExecutor(1) as other:
+            other.submit(lambda: pickle.loads(pickle.dumps(job)).get().go(3)).result()
+        with Cursor() as later:
+            pickle.loads(pickle.dumps(Opened(later))).get().go(2)
+    opened = [("open", -1), ("open", -1), ("open", -1), ("open", -1), ("close", 9), ("open", -1)]
+    assert Cursor.told == [*opened, ("close", -1), ("close", 70)]
 
 
 class Counting:

@@ -20,7 +20,7 @@ from pymaf_data.report.posture import posture
 from pymaf_data.storage import Array, Store
 
 NOT_INGESTED, NOT_CHOSEN = "not ingested yet", "no fit: nothing was chosen"
-NO_PICTURE, NO_FIT, FIT = "no picture: ", "no fit: ", "fit of "
+NO_PICTURE, NO_FIT, FIT = "no image: ", "no fit: ", "fit of "
 _CHUNK = 4096  # rows at a time: 3 MB of labels, 40 MB of rotations
 
 

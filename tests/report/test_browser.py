@@ -140,7 +140,7 @@ def test_text_and_ranges_filter(opened: Any) -> None:
 
 
 def test_missing_images_are_a_filter(opened: Any) -> None:
-    opened.evaluate("[...document.querySelectorAll('.presets button')].find(b => b.textContent === 'Holes').click()")
+    opened.evaluate("[...document.querySelectorAll('.presets button')].find(b => b.textContent === 'Missing').click()")
     opened.until(f"{FOUND}.startsWith('400 of 10,000')")
     assert opened.evaluate("document.querySelectorAll('#persons .card:not(.hole)').length") == 0
 

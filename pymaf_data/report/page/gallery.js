@@ -16,7 +16,7 @@ function card(people, i, open) {
       people.isHole(i) ? el('span', { class: 'chip warn' }, state) : el('span', { class: 'chip' }, withUnit(error, 'px')),
       Number.isNaN(people.value('heading', i)) ? null : el('span', { class: 'chip' }, 'faces ' + number(Math.round(people.value('heading', i))) + '°'),
       Number.isNaN(people.value('seen', i)) ? null : el('span', { class: 'chip' }, whole(people.value('seen', i)) + ' seen'),
-      pictures ? null : el('span', { class: 'chip' }, 'picture not in this page')));
+      pictures ? null : el('span', { class: 'chip' }, 'image not in this page')));
 }
 
 class Gallery {
@@ -106,7 +106,7 @@ class PersonView {
     const i = this.order[this.at];
     const pictures = people.pictures(i);
     const name = people.table.names[i];
-    const bodies = pictures ? PANELS.filter(([key]) => pictures[key]).map(([key, title]) => el('figure', {}, el('img', { src: pictures[key], alt: title, width: 256, height: 256 }), el('figcaption', {}, title))) : [el('p', { class: 'muted' }, 'The pictures of this person are not in this page: `pymaf-data report --persons` raises how many are.')];
+    const bodies = pictures ? PANELS.filter(([key]) => pictures[key]).map(([key, title]) => el('figure', {}, el('img', { src: pictures[key], alt: title, width: 256, height: 256 }), el('figcaption', {}, title))) : [el('p', { class: 'muted' }, 'The images of this person are not in this page: `pymaf-data report --persons` raises how many are.')];
     this.node.replaceChildren(
       el('header', {}, el('div', {}, el('h2', { id: 'person-title' }, name), el('p', { class: 'muted' }, `annotation ${people.table.annotations[i]} · row ${people.table.rows ? people.table.rows[i] : i} · ${people.table.states[people.state[i]]}`)),
         el('div', { class: 'steps' },

@@ -75,17 +75,17 @@ function overTime(persons) {
   } }, 'From the side');
   const picture = (k, name, label) => el('figure', {}, el('img', { src: pictures[k][side && name !== 'view' ? name + '-side' : name], alt: `${label}, row ${persons.rows[k]}`, width: 256, height: 256, decoding: 'async' }));
   const head = (names) => el('thead', {}, el('tr', {}, names.map((name) => el('th', { scope: 'col' }, name))));
-  const draw = () => grid.replaceChildren(el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'The same persons over time; scrolls sideways' }, el('table', { class: 'times' }, head(['picture', 'target', ...persons.steps.map((step) => 'step ' + whole(step))]),
-    el('tbody', {}, persons.rows.map((row, k) => el('tr', {}, el('td', {}, picture(k, 'view', 'picture')), el('td', {}, picture(k, 'truth', 'target')),
+  const draw = () => grid.replaceChildren(el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'The same persons over time; scrolls sideways' }, el('table', { class: 'times' }, head(['image', 'target', ...persons.steps.map((step) => 'step ' + whole(step))]),
+    el('tbody', {}, persons.rows.map((row, k) => el('tr', {}, el('td', {}, picture(k, 'view', 'image')), el('td', {}, picture(k, 'truth', 'target')),
       persons.steps.map((step, s) => el('td', {}, picture(k, String(step), `step ${step}`), el('p', { class: 'muted' }, withUnit(persons.mpjpe[k][s], 'mm'))))))))));
   draw();
   const last = lastOf(persons.steps);
-  const loop = el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'The feedback loop at the last step' }, el('table', { class: 'times' }, head(['picture', ...ITERATIONS.map((name) => (name === 'M0' ? M0_NAME : name)), 'target']),
-    el('tbody', {}, persons.rows.map((row, k) => el('tr', {}, el('td', {}, el('img', { src: pictures[k].view, alt: `picture, row ${row}`, width: 256, height: 256 })),
+  const loop = el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'The feedback loop at the last step' }, el('table', { class: 'times' }, head(['image', ...ITERATIONS.map((name) => (name === 'M0' ? M0_NAME : name)), 'target']),
+    el('tbody', {}, persons.rows.map((row, k) => el('tr', {}, el('td', {}, el('img', { src: pictures[k].view, alt: `image, row ${row}`, width: 256, height: 256 })),
       ITERATIONS.map((name, t) => el('td', {}, el('img', { src: pictures[k]['m' + t], alt: `${name}, row ${row}`, width: 256, height: 256 }), el('p', { class: 'muted' }, withUnit(persons.iterations[k][t], 'mm')))),
       el('td', {}, el('img', { src: pictures[k].truth, alt: `target, row ${row}`, width: 256, height: 256 })))))));
   const kind = persons.held_out ? 'Held-out persons, which are never trained on' : 'Persons of the training data';
-  section('persons', 'The same persons over time', `${kind}: the result of the last iteration over the picture, beside the fit that is the target. Below each, its MPJPE.`, scrubber(persons, pictures), el('div', { class: 'row' }, toggle), grid,
+  section('persons', 'The same persons over time', `${kind}: the result of the last iteration over the image, beside the fit that is the target. Below each, its MPJPE.`, scrubber(persons, pictures), el('div', { class: 'row' }, toggle), grid,
     block(`The feedback loop at step ${whole(last)}: from the mean body to the result`, loop));
 }
 

@@ -1,6 +1,6 @@
 // The page of a store.
 
-const GROUPS = { Picture: 'Picture and keypoints', Fit: 'Fit', Posture: 'Posture', Shape: 'Shape' };
+const GROUPS = { Picture: 'Image and keypoints', Fit: 'Fit', Posture: 'Posture', Shape: 'Shape' };
 const QUICK = ['box', 'seen', 'reprojection', 'heading'];
 
 function storePage() {
@@ -44,10 +44,10 @@ function overview(people) {
   const errors = sortedOf(Array.from(people.series.reprojection[0]));
   $('#lead').textContent = `${store.attributes.title || store.dataset}, split ${store.split}: ${plural(store.persons, 'person')} in ${size(store.bytes)}.` +
     (people.count < store.persons ? ` Columns of ${whole(people.count)} of them, evenly spread, are in this page.` : '') +
-    ` ${plural(people.shown.size, 'person')} with pictures.` + (META.notes.length ? ' ' + META.notes.join(' ') : '');
+    ` ${plural(people.shown.size, 'person')} with images.` + (META.notes.length ? ' ' + META.notes.join(' ') : '');
   section('overview', 'Overview', null,
     tiles([
-      [whole(store.persons), 'persons'], [percent(pictures, people.count), 'with a picture', `${whole(pictures)} of ${whole(people.count)}`],
+      [whole(store.persons), 'persons'], [percent(pictures, people.count), 'with an image', `${whole(pictures)} of ${whole(people.count)}`],
       [percent(fits, people.count), 'with a fit', `${whole(fits)} of ${whole(people.count)}`], [percent(maps, people.count), 'with an IUV map', `${whole(maps)} of ${whole(people.count)}`],
       [withUnit(quantile(errors, 0.5), 'px'), 'median reprojection', errors.length ? `95% below ${withUnit(quantile(errors, 0.95), 'px')}` : ''],
     ]),
@@ -113,14 +113,14 @@ function holes(people, filters, open) {
   const list = [];
   for (let i = 0; i < people.count; i++) if (people.isHole(i)) list.push(i);
   if (!list.length) {
-    section('holes', 'Holes', 'None: every person has a picture and a fit.');
+    section('missing', 'Missing', 'None: every person has an image and a fit.');
     return;
   }
   const counts = {};
   for (const i of list) counts[people.table.states[people.state[i]]] = (counts[people.table.states[people.state[i]]] || 0) + 1;
   const shown = list.filter((i) => people.shown.has(i)).slice(0, 6);
   const names = el('ul', { class: 'names' }, list.slice(0, 200).map((i) => el('li', {}, el('button', { type: 'button', class: 'link', onclick: () => open(i, list) }, people.table.names[i]), ` #${people.table.annotations[i]}, ${people.table.states[people.state[i]]}`)));
-  section('holes', 'Holes', `${plural(list.length, 'person lacks', 'persons lack')} a picture or a fit. They keep their row, so that numbers stay what they were.`,
+  section('missing', 'Missing', `${plural(list.length, 'person lacks', 'persons lack')} an image or a fit. They keep their row, so that numbers stay what they were.`,
     countBars(counts, people.count, null, () => 'warn'),
     shown.length ? el('div', { class: 'cards strip' }, shown.map((i) => {
       const one = card(people, i, () => open(i, list));
@@ -137,9 +137,9 @@ function holes(people, filters, open) {
 // ---- filters
 
 function filterPanel(people, filters) {
-  const search = el('input', { type: 'search', id: 'search', placeholder: 'picture name or annotation', oninput: () => filters.set({ text: search.value.trim() }) });
+  const search = el('input', { type: 'search', id: 'search', placeholder: 'image name or annotation', oninput: () => filters.set({ text: search.value.trim() }) });
   const state = el('select', { id: 'state', onchange: () => filters.set({ stateName: state.value }) },
-    [['', 'all persons'], ['*fits', 'with a fit'], ['*holes', 'holes'], ...people.table.states.map((name) => [name, name])].map(([value, name]) => el('option', { value }, name)));
+    [['', 'all persons'], ['*fits', 'with a fit'], ['*holes', 'without a fit'], ...people.table.states.map((name) => [name, name])].map(([value, name]) => el('option', { value }, name)));
   const sorts = people.measures.filter((measure) => measure.group !== 'Shape' && measure.series.length === 1).flatMap((measure) => [[measure.key + ' desc', measure.title + ', largest first'], [measure.key + ' asc', measure.title + ', smallest first']]);
   const sort = el('select', { id: 'sort', onchange: () => filters.set({ sort: sort.value }) }, [...sorts, ['row asc', 'Row of the store']].map(([value, name]) => el('option', { value }, name)));
   const pictured = el('input', { type: 'checkbox', id: 'pictured', onchange: () => filters.set({ pictured: pictured.checked }) });
@@ -151,7 +151,7 @@ function filterPanel(people, filters) {
   const node = el('form', { class: 'filters', 'aria-label': 'Filters', onsubmit: (event) => event.preventDefault() },
     el('div', { class: 'row' }, field('Search', 'search', search), field('Show', 'state', state), field('Order', 'sort', sort), el('label', { class: 'check', for: 'pictured' }, pictured, el('span', {}, 'only persons whose images are in this page'))),
     el('div', { class: 'row' }, inputs.map((one) => one.node)),
-    el('div', { class: 'row presets' }, preset('Worst fits', { sort: 'reprojection desc' }), preset('Best fits', { sort: 'reprojection asc' }), preset('Most hidden', { sort: 'hidden desc' }), preset('Holes', { stateName: '*holes', pictured: false }), el('button', { type: 'button', onclick: () => filters.clear() }, 'Clear filters'), count),
+    el('div', { class: 'row presets' }, preset('Worst fits', { sort: 'reprojection desc' }), preset('Best fits', { sort: 'reprojection asc' }), preset('Most hidden', { sort: 'hidden desc' }), preset('Missing', { stateName: '*holes', pictured: false }), el('button', { type: 'button', onclick: () => filters.clear() }, 'Clear filters'), count),
     chips);
   const update = (matching, shown) => {
     if (document.activeElement !== search) search.value = filters.text;
@@ -159,7 +159,7 @@ function filterPanel(people, filters) {
     sort.value = filters.sort;
     pictured.checked = filters.pictured;
     inputs.forEach((one) => one.update());
-    count.textContent = `${whole(matching)} of ${plural(people.count, 'person')} match` + (filters.pictured ? `; pictures of ${whole(shown)} are in this page` : '');
+    count.textContent = `${whole(matching)} of ${plural(people.count, 'person')} match` + (filters.pictured ? `; images of ${whole(shown)} are in this page` : '');
     chips.replaceChildren(...[...filters.ranges].map(([key, filter]) => chip(people.measure(key), filter, filters)));
   };
   return { node, search, update };

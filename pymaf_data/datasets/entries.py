@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from pymaf_data.datasets.images import LARGEST_SIDE
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.plain import clean
 
@@ -36,7 +37,7 @@ def _given(value: Any) -> Any:
 
 
 Id = Annotated[int, BeforeValidator(_id), Field(ge=0, lt=2**63)]
-Pixels = Annotated[int, BeforeValidator(_whole), Field(gt=0)]
+Pixels = Annotated[int, BeforeValidator(_whole), Field(gt=0, le=LARGEST_SIDE)]
 Box = Annotated[list[float], Field(min_length=4, max_length=4)]
 
 

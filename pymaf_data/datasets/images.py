@@ -40,6 +40,8 @@ WITHOUT_FILE = ("missing_picture", "unsafe_path")
 
 Orientation: TypeAlias = Literal["ignore", "apply"]
 
+#: Of an image, px: what says more is damaged, and fits no column.
+LARGEST_SIDE = 1_000_000
 #: Width and height where a data set does not say them.
 UNKNOWN_SIZE = (0, 0)
 #: A larger file is no photograph of people; the bound keeps one entry from taking all memory.

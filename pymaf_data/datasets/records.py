@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from pymaf_data.config import StrictModel
-from pymaf_data.datasets.images import UNKNOWN_SIZE
+from pymaf_data.datasets.images import LARGEST_SIDE, UNKNOWN_SIZE
 from pymaf_data.geometry.joints import J24, J49
 
 #: No image is this large; beyond it lies a broken annotation, not a person.
 FAR = 1e6
 _NAME_BYTES = 1024
 
+Side = Annotated[int, Field(ge=0, le=LARGEST_SIDE)]
 Pixel = Annotated[float, Field(ge=-FAR, le=FAR, allow_inf_nan=False)]
 Metre = Annotated[float, Field(ge=-FAR, le=FAR, allow_inf_nan=False)]
 Index = Annotated[int, Field(ge=-1, lt=2**31)]
@@ -62,7 +63,7 @@ class PersonRecord(StrictModel):
 
     image_name: str = Field(min_length=1, description="path of the image below the raw data set's root")
     annotation_id: int = Field(ge=0, lt=2**63, description="the data set's own key of the person")
-    image_size: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] = Field(
+    image_size: tuple[Side, Side] = Field(
         default=UNKNOWN_SIZE, description="width, height in px; (0, 0) where the data set does not say: the image's own"
     )
     box: tuple[Pixel, Pixel, Annotated[float, Field(gt=0, le=FAR)]] = Field(

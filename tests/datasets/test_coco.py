@@ -124,7 +124,14 @@ def test_an_annotation_that_is_no_object_is_counted(entry: Any, coco: ModuleType
 
 @pytest.mark.parametrize(
     "changes",
-    [{"width": "96"}, {"height": 0}, {"file_name": None}, {"file_name": ""}, {"width": NAN}],
+    [
+        {"width": "96"},
+        {"height": 0},
+        {"file_name": None},
+        {"file_name": ""},
+        {"width": NAN},
+        {"height": 9_999_999_999_999},
+    ],
     ids=lambda changes: f"{changes}",
 )
 def test_persons_on_a_malformed_image_entry_are_counted(

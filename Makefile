@@ -36,7 +36,8 @@ browser:
 
 # Else both workers of pytest would compile them.
 kernels: $(STAMP)
-	@$(ONE_THREAD) $(BIN)/pymaf-data sample $$(mktemp -d)/sample --persons 1 --workers 2 --direct >/dev/null
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	  $(ONE_THREAD) $(BIN)/pymaf-data sample "$$folder/sample" --persons 1 --workers 2 --direct >/dev/null
 
 test: $(STAMP) browser kernels
 	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile -q -m "not long"

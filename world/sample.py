@@ -175,7 +175,9 @@ def _write_split(options: SampleOptions, split: str, progress: Progress | None) 
         return SplitReport(split=split, **counts, statistics=statistics_of(files.statistics_columns()))
     pictures = persons = complete = resumed = 0
     if progress is not None:
-        progress(0, options.persons, f"{split}: the first picture (kernels are compiled once: about a minute)")
+        progress(
+            0, options.persons, f"{split}: the first image; on a new machine it waits for kernels, a minute"
+        )
     try:
         for number, product in _products(options, files):
             left = options.persons - complete
@@ -220,7 +222,7 @@ def _products(options: SampleOptions, files: SplitFiles) -> Iterator[tuple[int, 
         waiting: list[tuple[int, Future[Product]]] = []
         ahead = range(number, number + 3 * options.workers)
         with starting():
-            pool.submit(paint_nobody)
+            pool.submit(paint_nobody)  # what fails there fails in every image, and is told of that
             waiting = [(n, pool.submit(produce, _job(options, split, n))) for n in ahead]
         for number in count(ahead.stop):
             done, future = waiting.pop(0)

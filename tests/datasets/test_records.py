@@ -44,6 +44,7 @@ def test_arrays_go_by_name() -> None:
         {"keypoints": {"nose": (1.0, 2.0, 0)}},
         {"joints3d": {"openpose:nose": (0.0, 0.0, 0.0)}},
         {"image_size": (0, 480)},
+        {"image_size": (640, 2_000_000)},
         {"image_name": ""},
         {"annotation_id": -1},
         {"mood": "cheerful"},

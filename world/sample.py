@@ -175,9 +175,7 @@ def _write_split(options: SampleOptions, split: str, progress: Progress | None) 
         return SplitReport(split=split, **counts, statistics=statistics_of(files.statistics_columns()))
     pictures = persons = complete = resumed = 0
     if progress is not None:
-        progress(
-            0, options.persons, f"{split}: the first image; on a new machine it waits for kernels, a minute"
-        )
+        progress(0, options.persons, f"{split}: the first image; on a new machine it waits for kernels, a minute")
     try:
         for number, product in _products(options, files):
             left = options.persons - complete

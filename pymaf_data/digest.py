@@ -32,6 +32,14 @@ def digest_arrays(*arrays: np.ndarray) -> str:
     return state.hexdigest()
 
 
+def digest_path(path: Path) -> str:
+    """Of a file its content; of a folder the names and sizes of all files in it, which may be tens of thousands."""
+    if not path.is_dir():
+        return digest_file(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    return digest_json([[file.relative_to(path).as_posix(), file.stat().st_size] for file in files])
+
+
 def digest_file(path: Path) -> str:
     """SHA-256 of a file's bytes, read in blocks."""
     state = hashlib.sha256()

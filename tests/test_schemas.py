@@ -117,7 +117,7 @@ def test_the_specification_has_the_schema_of_person_columns() -> None:
     table = person_columns()
     assert [name for name, *_ in table] == [column.name for column in PERSON_COLUMNS]
     for column, (name, shape, dtype, missing, always, meaning) in zip(PERSON_COLUMNS, table, strict=True):
-        assert (column.shape, np.dtype(column.dtype).name) == ((0,) if name == "image_name" else shape, dtype)
+        assert (column.shape, np.dtype(column.dtype).name) == (tuple(0 if size == L else size for size in shape), dtype)
         assert always == column.always
         # A dash: every person has it.
         assert missing == "–" if name in ALL_HAVE else int(missing) == int(column.missing)
@@ -127,10 +127,10 @@ def test_the_specification_has_the_schema_of_person_columns() -> None:
 
 def test_a_store_has_the_columns_that_are_brought_and_no_others() -> None:
     optional = [column.name for column in PERSON_COLUMNS if not column.always]
-    assert optional == ["camera", "gender", "box_source"]
-    names = [spec.name for spec in array_specs(S, L, 8, brought=("gender",))]
-    assert [name for name in names if name in optional] == ["gender"]
-    assert set(names) - {"gender"} == {spec.name for spec in WRITTEN["ingest"]}
+    assert optional == ["camera", "gender", "box_source", "mask", "parts"]
+    shapes = {spec.name: spec.shape_per_row for spec in array_specs(S, L, 8, brought={"gender": (), "mask": (9,)})}
+    assert {name: shapes[name] for name in shapes if name in optional} == {"gender": (), "mask": (9,)}
+    assert shapes.keys() - {"gender", "mask"} == {spec.name for spec in WRITTEN["ingest"]}
 
 
 def test_the_specification_names_every_stage() -> None:

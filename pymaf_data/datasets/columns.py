@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from pymaf_data.datasets.records import BOX_SOURCES, GENDERS, PersonRecord, joint3d_array, keypoint_arrays
+from pymaf_data.datasets.records import BOX_SOURCES, GENDERS, PARTS, PersonRecord, joint3d_array, keypoint_arrays
 from pymaf_data.geometry.joints import J24, J49
 from pymaf_data.storage import Array, Store
 
@@ -27,7 +27,7 @@ class Column(NamedTuple):
     """One value of every person, as it lies in memory and in a store."""
 
     name: str
-    shape: tuple[int, ...]  # per row
+    shape: tuple[int, ...]  # per row; 0 is as long as the longest
     dtype: str
     missing: Any = 0  # where a data set does not say
     words: tuple[str, ...] = ()  # what its codes mean
@@ -38,8 +38,8 @@ class Column(NamedTuple):
         return np.full((rows, *self.shape), self.missing, self.dtype)
 
 
-#: In the order of ``schemas/store.md``. ``image_name`` is as long as the longest, and comes from names; ``present`` and
-#: ``reason`` are known when the image has been looked for.
+#: In the order of ``schemas/store.md``. ``image_name`` comes from names; ``present`` and ``reason`` are known when the
+#: image has been looked for.
 PERSON_COLUMNS = (
     Column("image_size", (2,), "i4"),
     Column("box", (3,), "f8"),
@@ -58,6 +58,8 @@ PERSON_COLUMNS = (
     Column("camera", (), "i4", -1, always=False),
     Column("gender", (), "u1", 0, GENDERS, always=False),
     Column("box_source", (), "u1", 0, BOX_SOURCES, always=False),
+    Column("mask", (0,), "u1", always=False),
+    Column("parts", (len(PARTS), 0), "u1", always=False),
 )
 #: The same by name.
 COLUMN = {column.name: column for column in PERSON_COLUMNS}
@@ -112,12 +114,15 @@ class PersonColumns:
         order = np.lexsort((np.concatenate([block["annotation_id"] for block in blocks]), name)) if blocks else name
         rank, columns = np.argsort(order), dict[str, NDArray[Any]]()
         for column in PERSON_COLUMNS:
-            if any(column.name in block for block in blocks):
-                columns[column.name] = column.absent(len(listed))
+            shapes = [block[column.name].shape[1:] for block in blocks if column.name in block]
+            if shapes:
+                widest = column._replace(shape=tuple(np.max(shapes, axis=0).astype(int).tolist()))
+                columns[column.name] = widest.absent(len(listed))
                 for number, held in enumerate(blocks):
                     rows = rank[number * _BLOCK : (number + 1) * _BLOCK]
                     if column.name in held:
-                        columns[column.name][rows] = held.pop(column.name)
+                        part = held.pop(column.name)
+                        columns[column.name][(rows, *map(slice, part.shape[1:]))] = part
         return cls(names, name[order], columns)
 
     def __len__(self) -> int:
@@ -150,9 +155,10 @@ class PersonColumns:
         return self.columns[name] if name in self.columns else COLUMN[name].absent(len(self))
 
     @property
-    def brought(self) -> list[str]:
-        """Of the columns that a store does not always have, those that are here."""
-        return [column.name for column in STATED if not column.always and column.name in self.columns]
+    def brought(self) -> dict[str, tuple[int, ...]]:
+        """Of the columns that a store does not always have, those that are here, with their shape per row."""
+        here = (column.name for column in STATED if not column.always and column.name in self.columns)
+        return {name: self.columns[name].shape[1:] for name in here}
 
     def image_names(self, length: int) -> NDArray[np.uint8]:
         """(N, length) UTF-8, padded with zero bytes."""
@@ -175,6 +181,8 @@ def _block(records: list[PersonRecord]) -> dict[str, NDArray[Any]]:
         "joints3d": joint3d_array(records) if any(record.joints3d for record in records) else None,
         "intrinsics": [record.intrinsics or unknown for record in records] if known.any() else None,
         "has_intrinsics": known,
+        "mask": _padded([(record.mask,) for record in records], ()),
+        "parts": _padded([record.parts or (b"",) * len(PARTS) for record in records], (len(PARTS),)),
     }
     found = {}
     for column in STATED:
@@ -185,6 +193,13 @@ def _block(records: list[PersonRecord]) -> dict[str, NDArray[Any]]:
         if column.name in _NEEDED or (array != column.missing).any():
             found[column.name] = array
     return found
+
+
+def _padded(rows: list[tuple[bytes, ...]], shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
+    """(N, *shape, L): texts padded with zero bytes; None where all are empty."""
+    texts = [text for row in rows for text in row]
+    length = max(map(len, texts))
+    return np.array(texts, f"S{length}").view(np.uint8).reshape(len(rows), *shape, length) if length else None
 
 
 def _record(image_name: str, row: dict[str, Any]) -> PersonRecord:
@@ -202,7 +217,10 @@ def _record(image_name: str, row: dict[str, Any]) -> PersonRecord:
         "image_size": tuple(row["image_size"].tolist()),
         "box": tuple(row["box"].tolist()),
         "intrinsics": tuple(map(tuple, row["intrinsics"].tolist())) if row.get("has_intrinsics") else None,
+        "mask": row["mask"].tobytes().rstrip(b"\0") if "mask" in row else b"",
     }
+    if "parts" in row and row["parts"].any():
+        values["parts"] = tuple(part.tobytes().rstrip(b"\0") for part in row["parts"])
     for column in STATED:
         if column.name in row and not column.shape and column.dtype != "bool":
             code = int(row[column.name])

@@ -10,6 +10,7 @@ import difflib
 import os
 import posixpath
 import re
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -251,6 +252,28 @@ class Manifest(StrictModel):
             ConfigError: an absolute image folder outside it.
         """
         return self.model_copy(update={"splits": {name: split.relative(root) for name, split in self.splits.items()}})
+
+    def with_options(self, split: str, given: Sequence[str]) -> Manifest:
+        """The manifest with some of a split's options said otherwise.
+
+        Args:
+            split: name of the split.
+            given: each ``key=value``, the value in YAML.
+
+        Raises:
+            UsageError: no such split, or one that is not of that form.
+            ConfigError: a value is not YAML. Whether it fits is for the reader to say.
+        """
+        if not given:
+            return self
+        changed = dict(self.split(split).options)
+        for text in given:
+            key, equals, value = text.partition("=")
+            if not (key and equals):
+                raise UsageError(f"--option {text!r}", expected="KEY=VALUE, as in --option box=raw")
+            changed[key] = read_yaml(value, f"--option {key}")
+        splits = {**self.splits, split: self.split(split).model_copy(update={"options": changed})}
+        return self.model_copy(update={"splits": splits})
 
     def split(self, name: str) -> Split:
         """A split by name.

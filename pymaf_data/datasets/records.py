@@ -22,6 +22,9 @@ from pymaf_data.geometry.joints import J24, J49
 #: No image is this large; beyond it lies a broken annotation, not a person.
 FAR = 1e6
 _NAME_BYTES = 1024
+_MASK_BYTES = 1 << 16
+#: Of the body as UPi-S1h divides it, with the values of its maps; 255 is what is not to be measured.
+PARTS = (1, 2, 3, 4, 5, 6, 255)
 
 Side = Annotated[int, Field(ge=0, le=LARGEST_SIDE)]
 Pixel = Annotated[float, Field(ge=-FAR, le=FAR, allow_inf_nan=False)]
@@ -29,6 +32,7 @@ Metre = Annotated[float, Field(ge=-FAR, le=FAR, allow_inf_nan=False)]
 Index = Annotated[int, Field(ge=-1, lt=2**31)]
 Visibility = Annotated[int, Field(ge=1, le=2)]
 Gender = Literal["unknown", "neutral", "male", "female"]
+RunLengths = Annotated[bytes, Field(max_length=_MASK_BYTES)]
 BoxSource = Literal["unknown", "annotated", "keypoints", "silhouette", "detector"]
 #: In the order of their codes in a store.
 GENDERS: tuple[str, ...] = get_args(Gender)
@@ -88,6 +92,8 @@ class PersonRecord(StrictModel):
     camera: Index = Field(default=-1, description="the data set's own number of the camera; −1: none")
     gender: Gender = Field(default="unknown", description="of the body of the person's fits, as the data set says")
     box_source: BoxSource = Field(default="unknown", description="what the box was taken from, as the data set says")
+    mask: RunLengths = Field(default=b"", description="run lengths of the person's pixels on the image; empty: unknown")
+    parts: tuple[RunLengths, ...] = Field(default=(), description="the same of each of PARTS; none: unknown")
 
     @field_validator("image_name")
     @classmethod
@@ -113,6 +119,13 @@ class PersonRecord(StrictModel):
     @classmethod
     def _in_j24(cls, joints: dict[str, tuple[float, float, float]]) -> dict[str, tuple[float, float, float]]:
         return _known(joints, _J24)
+
+    @field_validator("parts")
+    @classmethod
+    def _all_parts(cls, parts: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        if len(parts) not in (0, len(PARTS)):
+            raise ValueError(f"{len(parts)} parts, not {len(PARTS)}")
+        return parts
 
     @model_validator(mode="after")
     def _of_labelled_joints(self) -> Self:

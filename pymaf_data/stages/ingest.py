@@ -21,7 +21,7 @@ import pymaf_data
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets import ImageSource, Raw, Selection, find_reader, load_manifest, one_image, select
 from pymaf_data.datasets.images import MISSING, REASONS, WITHOUT_FILE
-from pymaf_data.digest import digest_file
+from pymaf_data.digest import digest_path
 from pymaf_data.errors import RawDataCorrupt, RawDataMissing, StoreChanged
 from pymaf_data.paths import DataRoot
 from pymaf_data.progress import Progress
@@ -135,7 +135,7 @@ def require_raw_data(options: IngestOptions) -> Raw:
     Raises:
         ConfigError, UsageError, RawDataMissing: as :func:`ingest`.
     """
-    manifest = load_manifest(options.dataset)
+    manifest = load_manifest(options.dataset).with_options(options.split, options.option)
     root = options.root or DataRoot.default().raw(manifest.name)
     raw = Raw(root, manifest, options.split, options.select, options.follow_links)
     raw.require()
@@ -179,8 +179,8 @@ def _plan(options: IngestOptions, raw: Raw, selection: Selection) -> Plan:
         split=raw.split,
         rows=tuple(selection.records.row_keys()),
         manifest_digest=raw.manifest.rules_digest(raw.split),
-        inputs={name: digest_file(path) for name, path in raw.inputs().items()},
-        options=made | ({"columns": brought} if brought else {}),
+        inputs={name: digest_path(path) for name, path in raw.inputs().items()},
+        options=made | ({"columns": list(brought)} if brought else {}),
         shard=options.shard,
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain, groupby
 from typing import Any, NamedTuple, TypeAlias
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pymaf_data.crop import make_crop
-from pymaf_data.datasets.columns import PERSON_COLUMNS, STATED, PersonColumns
+from pymaf_data.datasets.columns import COLUMN, PERSON_COLUMNS, STATED, PersonColumns
 from pymaf_data.datasets.dataset import ImageSource
 from pymaf_data.datasets.images import REASONS, MissingImage
 from pymaf_data.datasets.records import PersonRecord
@@ -36,19 +36,22 @@ Missing: TypeAlias = dict[str, tuple[int, int, str]]
 _INNER_CHUNK = 64
 
 
-def array_specs(crop_size: int, name_bytes: int, shard: int, brought: Collection[str] = ()) -> tuple[ArraySpec, ...]:
+def array_specs(
+    crop_size: int, name_bytes: int, shard: int, brought: Mapping[str, tuple[int, ...]] | None = None
+) -> tuple[ArraySpec, ...]:
     """The arrays of the stage (``schemas/store.md``, section 3).
 
     Args:
         crop_size: S in pixels.
         name_bytes: L, bytes of the longest image name.
         shard: rows per shard; inner chunks divide it.
-        brought: columns that the data set brings of those that are not always there.
+        brought: columns that the data set brings of those that are not always there, with their shape per row.
     """
     inner = math.gcd(_INNER_CHUNK, shard)
-    persons = [column for column in PERSON_COLUMNS if column.always or column.name in brought]
-    rows = {"crop_affine": ((2, 3), "f8"), **{column.name: (column.shape, column.dtype) for column in persons}}
-    rows["image_name"] = (name_bytes,), "u1"
+    shapes = {column.name: column.shape for column in PERSON_COLUMNS if column.always}
+    shapes |= {"image_name": (name_bytes,), **(brought or {})}
+    persons = {name: (shape, COLUMN[name].dtype) for name, shape in shapes.items()}
+    rows: dict[str, tuple[tuple[int, ...], str]] = {"crop_affine": ((2, 3), "f8"), **persons}
     pictures = ArraySpec("image", (crop_size, crop_size, 3), "u1", inner_chunk=1, codecs="jpeg", group="crops")
     return pictures, *(ArraySpec(name, shape, dtype, inner) for name, (shape, dtype) in rows.items())
 

@@ -58,6 +58,13 @@ class IngestOptions(ExecutorOptions):
             shown="the data set's own, SPIN's rule",
         ),
     ] = None
+    option: Annotated[
+        tuple[str, ...],
+        Flag(
+            "An option of the data set's reader instead of the manifest's, such as box=raw; several.",
+            metavar="KEY=VALUE",
+        ),
+    ] = ()
     crop_size: Annotated[int, Field(ge=32, le=2048), Flag("Side of the stored crop in pixels.")] = 400
     workers: Annotated[int, _THREADS] = Field(default_factory=available_cores, ge=1)
     on_error: Annotated[

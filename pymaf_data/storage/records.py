@@ -20,7 +20,7 @@ from pymaf_data.storage.files import Files, Unread, raise_unread
 from pymaf_data.storage.specs import ArraySpec
 
 FORMAT = "pymaf-data store"
-FORMAT_VERSION = "2.0"
+FORMAT_VERSION = "2.1"
 MAJOR = int(FORMAT_VERSION.partition(".")[0])
 DEFAULT_SHARD = 512
 

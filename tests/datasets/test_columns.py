@@ -32,8 +32,8 @@ def mixed() -> list[PersonRecord]:
         person("é.jpg", 2, frame=2**40, keypoints={}),
         person("b.jpg", 1, subject=5, image_size=(0, 0)),
         person("B.jpg", 2**62, sequence=0, gender="female", confidence={"left_wrist": 0.5}),
-        person("𝔞.jpg", 0),
-        person("\uffee.jpg", 0, camera=3, box_source="detector"),
+        person("𝔞.jpg", 0, mask=b"0o1", parts=(b"1", b"", b"23", b"", b"", b"", b"456")),
+        person("\uffee.jpg", 0, camera=3, box_source="detector", mask=b"01"),
     ]
 
 
@@ -65,10 +65,12 @@ def test_what_no_record_brings_is_absent_and_what_one_brings_is_filled() -> None
         if column.name not in brought:
             assert plain.column(column.name).tolist() == np.full((2, *column.shape), column.missing).tolist()
             assert plain.column(column.name).dtype == np.dtype(column.dtype)
-    said = {name: PersonColumns.of(mixed()).column(name).tolist() for name in ("camera", "gender", "box_source")}
+    whole = PersonColumns.of(mixed())
+    said = {name: whole.column(name).tolist() for name in ("camera", "gender", "box_source")}
     assert said == {"camera": [-1] * 4 + [3, -1], "gender": [3] + [0] * 5, "box_source": [0] * 4 + [4, 0]}
     assert PersonColumns.of(mixed()).column("keypoints")[0, J49.index("left_wrist"), 2] == 0.5
-    assert PersonColumns.of(mixed()).brought == list(said) and plain.brought == []
+    assert whole.brought == dict.fromkeys(said, ()) | {"mask": (3,), "parts": (7, 3)} and plain.brought == {}
+    assert [row.tobytes() for row in whole.column("mask")[4:]] == [b"01\0", b"0o1"]
     frames = PersonColumns.of(mixed()).column("frame")
     assert sorted(frames.tolist()) == [-1] * 5 + [2**40]
 

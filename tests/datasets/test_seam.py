@@ -26,7 +26,7 @@ from pymaf_data.datasets import (
     stored_column,
 )
 from pymaf_data.datasets.images import MissingImage
-from pymaf_data.errors import ConfigError, RawDataMissing, StoreChanged
+from pymaf_data.errors import ConfigError, RawDataMissing, StoreChanged, UsageError
 from pymaf_data.geometry.joints import J49
 from pymaf_data.stages.ingest import IngestOptions, ingest
 from pymaf_data.storage import open_store
@@ -166,6 +166,37 @@ def test_a_split_says_by_whom_and_how_it_is_read(clips: Path, tmp_path: Path) ->
     strange = load_manifest(manifest(tmp_path / "d.yaml", reader="clops"))
     with pytest.raises(ConfigError, match=r"'clops'[^\0]*clips, coco"):
         Raw(clips, strange, "train").require()
+
+
+def test_an_option_is_said_on_the_command_line(clips: Path, tmp_path: Path) -> None:
+    """It stands in the plan as if the manifest had said it; one that the reader does not know is refused."""
+    path = manifest(tmp_path / "a.yaml", options={"step": 1})
+    more: dict[str, Any] = {"dataset": str(path), "root": clips, "crop_size": 48, "shard": 4}
+    plans = [
+        ingest(IngestOptions(**more, out=tmp_path / f"{number}.zarr", option=given)).store
+        for number, given in enumerate([(), ("step=2",), ("step=3", "step=2")])
+    ]
+    assert [len(open_store(plan)) for plan in plans] == [8, 5, 5]
+    digests = [open_store(plan).head["manifest_digest"] for plan in plans]
+    assert digests[0] != digests[1] == digests[2]
+    assert digests[1] == load_manifest(manifest(tmp_path / "b.yaml", options={"step": 2})).rules_digest("train")
+    for given, error, match in (
+        ("stride=2", ConfigError, "stride"),
+        ("step", UsageError, "KEY=VALUE"),
+        ("step=[", ConfigError, "YAML"),
+    ):
+        with pytest.raises(error, match=match):
+            ingest(IngestOptions(**more, out=tmp_path / "x.zarr", option=(given,)))
+
+
+def test_a_folder_of_files_is_an_input(clips: Path, tmp_path: Path) -> None:
+    """By names and sizes, so that one that goes or comes is seen by the next run."""
+    mine = manifest(tmp_path / "a.yaml", files={"clips": "clips/*.txt", "masks": "clips", "images": "."})
+    options = IngestOptions(dataset=str(mine), root=clips, out=tmp_path / "a.zarr", crop_size=48)
+    ingest(options)
+    (clips / "clips" / "of_masks.png").write_bytes(b"1")
+    with pytest.raises(StoreChanged, match="clips"):
+        ingest(options)
 
 
 def test_files_of_a_role_are_sorted_and_never_none(clips: Path, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_nothing_else_is_written_to_it(kit: Any, old: Path) -> None:
         kit.write(open_store(old), "iuv", "a" * 64, kit.recipe, kit.iuv)
     assert kit.tree(old) == before
     newer = kit.replace(kit.recipe, seed=1)
-    assert kit.ingest(old, newer, overwrite=True) == old and open_store(old).head["format_version"] == "2.0"
+    assert kit.ingest(old, newer, overwrite=True) == old and open_store(old).head["format_version"] == "2.1"
 
 
 @pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.long)])

@@ -95,7 +95,7 @@ def test_imports_go_downward(name: str, path: Path) -> None:
 def test_prefect_and_dask_stay_in_flows(name: str, path: Path) -> None:
     if room(name) == "flows":
         return
-    orchestration = {"prefect", "prefect_dask", "dask", "distributed"}
+    orchestration = {"prefect", "dask", "distributed"}
     assert not orchestration & {target.split(".")[0] for target in imported(name, path)}
 
 

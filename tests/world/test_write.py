@@ -419,6 +419,7 @@ for name, count in (("first", 100), ("few", 100), ("many", 1000)):
 """
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_people(tmp_path):
     """The same process puts 100 pictures together, again 100, then 1,000: the last needs no more."""
     made = [MADE(Job(5, "train", number, SIZE)) for number in range(3)]

@@ -74,6 +74,7 @@ def test_the_measure_sees_a_hand_in_the_chest(body):
     assert penetration(body, np.zeros(10), rotations) > 0.02
 
 
+@pytest.mark.long
 def test_figures_are_not_inside_themselves(body, figures):
     depths = np.array([deepest(body, figure.vertices) for figure in figures[1::2]])
     assert (depths > 0.01).mean() < 0.04, [

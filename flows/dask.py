@@ -21,12 +21,13 @@ from typing import Any
 
 from pymaf_data import __version__
 from pymaf_data.errors import UsageError, WorkerError
-from pymaf_data.stages.executors import make_shard, orders_of
+from pymaf_data.stages.executors import make_shards, orders_of, ranges_of
 from pymaf_data.stages.shards import Advance, Committed, ShardJob
 from pymaf_data.stages.workers import starting
 from pymaf_data.storage import StageWriter
 from pymaf_data.storage.lock import holder_of
 
+_RANGE = 4  # neighbouring shards that one task makes, so that a video is mostly read on; it is told when all are made
 _SECONDS = 60  # until a scheduler answers, and until it has a worker
 _LIBRARIES = ("numpy", "cv2", "torch", "numba", "simplejpeg", "zstandard")
 _START = "start `dask scheduler` and `dask worker`, or take --cluster local:4."
@@ -62,13 +63,16 @@ class Cluster:
 
         with self._client() as client:
             _require_alike(client, job, writer)
-            orders = (client.submit(make_shard, order, pure=False) for order in orders_of(job, writer, shards))
-            running = as_completed(list(islice(orders, 2 * sum(client.nthreads().values()))))
+            workers = sum(client.nthreads().values())
+            ranges = (list(orders_of(job, writer, part)) for part in ranges_of(shards, workers, _RANGE))
+            tasks = (client.submit(make_shards, orders, pure=False) for orders in ranges)
+            running = as_completed(list(islice(tasks, 2 * workers)))
             for future in running:
-                shard, notes = future.result()
-                running.update(list(islice(orders, 1)))
-                advance(writer.rows(shard).stop - writer.rows(shard).start)
-                yield shard, notes
+                made = future.result()
+                running.update(list(islice(tasks, 1)))
+                for shard, notes in made:
+                    advance(writer.rows(shard).stop - writer.rows(shard).start)
+                    yield shard, notes
 
     @contextmanager
     def _client(self) -> Iterator[Any]:

@@ -162,13 +162,14 @@ class Order:
     task: ShardTask
 
 
-def ranges_of(shards: Sequence[int], workers: int) -> Iterator[Sequence[int]]:
+def ranges_of(shards: Sequence[int], workers: int, longest: int | None = None) -> Iterator[Sequence[int]]:
     """Ranges of neighbours among ascending shards, in order: each at most half of a worker's part of those left.
 
     The last ones are single shards, so that no worker waits long for another.
     """
     while shards:
         most = -(-len(shards) // (2 * workers))
+        most = min(most, longest or most)
         size = next((i for i in range(1, most) if shards[i] != shards[i - 1] + 1), most)
         yield shards[:size]
         shards = shards[size:]
@@ -191,6 +192,11 @@ def make_shard(order: Order) -> tuple[int, Any]:
     """Make and commit a shard in a worker; returns its number and its notes."""
     _single_threaded(*_THREADED)
     return _write(order.writer, order.shard, order.task.make(map, lambda _: None))
+
+
+def make_shards(orders: Iterable[Order]) -> list[tuple[int, Any]]:
+    """The same of several, one after the other."""
+    return [make_shard(order) for order in orders]
 
 
 def _write(writer: StageWriter, shard: int, made: Made) -> tuple[int, Any]:

@@ -204,6 +204,8 @@ def test_every_worker_gets_ranges_of_neighbours(shards: list[int], workers: int,
         left -= len(each)
     whole = shards == list(range(len(shards)))
     assert not whole or len(ranges) <= 2 * workers * (1 + math.log2(len(shards) + 1)), "ranges, not shards one by one"
+    short = list(ranges_of(shards, workers, 2))
+    assert list(chain.from_iterable(short)) == shards and max(map(len, short), default=0) <= 2
     lanes = lanes_of(Counting(), cast(StageWriter, Rows(Path("s.zarr"))), shards, workers)
     given_to: list[list[int]] = [[] for _ in lanes]
     asking = list(range(workers))

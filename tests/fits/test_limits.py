@@ -33,6 +33,26 @@ def pose_of(fitter: KeypointFitter, angles: torch.Tensor) -> torch.Tensor:
     return fitter.pose_of(State(root, torch.zeros(B, 3), angles, torch.zeros(B, 10)))
 
 
+#: Degrees that a person reaches without help, as goniometry tables (AAOS) give them, told from a T pose: an arm that
+#: hangs has an elevation of -90, one that points forward a `forward` of 90. Trunk and neck are sums of their joints.
+REACHED = {
+    "spine.flexion": (-25, 80), "spine.lateral": (-35, 35), "spine.twist": (-45, 45),
+    "neck.flexion": (-45, 45), "neck.lateral": (-45, 45), "neck.twist": (-80, 80),
+    "hip.flexion": (-30, 120), "hip.abduction": (-30, 45), "hip.external": (-45, 45),
+    "knee.flexion": (0, 135), "elbow.flexion": (0, 150),
+    "collar.elevation": (-10, 40), "collar.protraction": (-15, 15),
+    "shoulder.elevation": (-90, 90), "shoulder.forward": (-60, 130), "shoulder.internal": (-90, 70),
+}  # fmt: skip
+
+
+def test_limits_are_those_of_people() -> None:
+    """Within 20 degrees of what tables say on either side; both sides of the body alike, and never the wrong way."""
+    for name, low, high in zip(ANGLES, np.degrees(LOW), np.degrees(HIGH), strict=True):
+        reached = REACHED[name.removeprefix("left_").removeprefix("right_")]
+        assert (low, high) == pytest.approx(reached, abs=20.5), name
+        assert low <= 0 < high
+
+
 def test_swing_and_twist_come_back(fitter: KeypointFitter) -> None:
     angles = random_angles(200)
     local, _, shares = fitter.rig.local_rotations(angles)

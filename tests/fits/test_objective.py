@@ -13,9 +13,9 @@ from pymaf_data.body import BodyModel
 from pymaf_data.fits.fitter.cues import _FACE
 from pymaf_data.fits.fitter.fit import KeypointFitter
 from pymaf_data.fits.fitter.flips import LIMBS, flip_limb
-from pymaf_data.fits.fitter.limits import ANGLES, FLIP_ORDER, FLIP_SIGNS
+from pymaf_data.fits.fitter.limits import ANGLES, FLIP_ORDER, FLIP_SIGNS, HIGH, LOW
 from pymaf_data.fits.fitter.objective import Objective, Observation, State
-from pymaf_data.fits.fitter.prior import PosePrior
+from pymaf_data.fits.fitter.prior import ARM, LEGS, NECK, SPINE, PosePrior
 from pymaf_data.fits.fitter.solver import solve
 from pymaf_data.geometry.joints import J24
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
@@ -113,6 +113,17 @@ def test_a_face_looks_alike_to_both_sides() -> None:
         other = name.replace("left", "?").replace("right", "left").replace("?", "right")
         assert _FACE[other] == (-x, y, z)
         assert np.hypot(x, z) == pytest.approx(1, abs=0.01), name
+
+
+def test_habits_are_shares_of_a_whole_and_lie_within_the_limits() -> None:
+    """What is usual can be done: no habit's middle is beyond a limit, and nothing turns that cannot."""
+    for habits in (SPINE, NECK, LEGS, ARM):
+        assert sum(habit.share for habit in habits) == pytest.approx(1.0)
+    for prefix, habits in (("spine.", SPINE), ("neck.", NECK), ("", LEGS), ("left_", ARM), ("right_", ARM)):
+        for habit in habits:
+            for name, (middle, spread) in habit.angles.items():
+                angle = ANGLES.index(prefix + name)
+                assert np.degrees(LOW)[angle] <= middle <= np.degrees(HIGH)[angle] and 3 <= spread <= 40, (name, middle)
 
 
 def test_the_prior_prefers_its_mean_to_a_contortion() -> None:

@@ -126,6 +126,18 @@ def test_habits_are_shares_of_a_whole_and_lie_within_the_limits() -> None:
                 assert np.degrees(LOW)[angle] <= middle <= np.degrees(HIGH)[angle] and 3 <= spread <= 40, (name, middle)
 
 
+def test_a_slight_bend_is_a_step_and_not_a_stiff_stand() -> None:
+    """A narrow habit is dense; taken at its whole density it would explain bent knees by leaning."""
+    angles = PosePrior().mean()[None].clone()
+    for side in ("left", "right"):
+        angles[0, ANGLES.index(f"{side}_hip.flexion")] = np.radians(15)
+        angles[0, ANGLES.index(f"{side}_knee.flexion")] = np.radians(19)
+    _, slope, _ = PosePrior().residuals(angles)
+    step = next(habit for habit in LEGS if habit.name == "walk")
+    knee = "left_knee.flexion"
+    assert slope[0, ANGLES.index(knee)] == pytest.approx(1 / np.radians(step.angles[knee][1]))
+
+
 def test_the_prior_prefers_its_mean_to_a_contortion() -> None:
     prior = PosePrior()
     mean = prior.mean()[None]

@@ -47,14 +47,11 @@ def test_a_flipped_bit_in_any_file_is_found(kit: Any, store: Path) -> None:
     assert verify(store) == []
 
 
-def test_any_file_that_is_gone_is_named_where_it_was(kit: Any, store: Path) -> None:
-    """But for a commit: a shard without one is not there yet."""
-    for name in (name for name in kit.tree(store) if "/commits/" not in name):
+def test_metadata_that_is_gone_is_named_where_it_was(kit: Any, store: Path) -> None:
+    for name in (name for name in kit.tree(store) if name.endswith("zarr.json")):
         good = (store / name).read_bytes()
         (store / name).unlink()
-        found = damage(store)
-        assert any(name in (f.where, *re.findall(r"[\w./-]+", f.problem)) for f in found), name
-        assert all(" " not in f.where for f in found), "a place"
+        assert name in {finding.where for finding in damage(store)}
         (store / name).write_bytes(good)
     assert verify(store) == []
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
+import time
 import warnings
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +17,15 @@ import pytest
 import zarr
 
 from pymaf_data.digest import digest_json
-from pymaf_data.errors import NotAStore, ShapeError, StoreChanged, StoreIncomplete, StoreVersionError, UsageError
+from pymaf_data.errors import (
+    NotAStore,
+    ShapeError,
+    StoreChanged,
+    StoreDamaged,
+    StoreIncomplete,
+    StoreVersionError,
+    UsageError,
+)
 from pymaf_data.storage import ArraySpec, create_store, encode_jpeg, open_store
 
 INGEST = ("image", "box", "annotation_id", "present", "reason")
@@ -325,3 +335,28 @@ def test_nothing_of_this_machine_enters_a_store(kit: Any, tmp_path: Path, monkey
     assert str(tmp_path).encode() not in text and b"a-telling-host-name" not in text
     again = kit.everything(tmp_path / "elsewhere" / "b.zarr", kit.recipe)
     assert kit.tree(path) == kit.tree(again)
+
+
+def test_one_person_is_a_store(kit: Any, memory: Path) -> None:
+    alone = kit.replace(kit.recipe, persons=1)
+    assert len(open_store(kit.ingest(memory / "one.zarr", alone))) == 1
+
+
+def test_a_shard_that_is_missing_is_told_from_one_that_is_short(kit: Any, whole: Path, memory: Path) -> None:
+    store = shutil.copytree(whole, memory / "s.zarr")
+    shard = store / "box" / "c" / "1" / "0"
+    shard.write_bytes(shard.read_bytes()[:-1])
+    with pytest.raises(StoreDamaged, match=r"box/c/1/0 holds \d+ bytes"):
+        open_store(store).array("box")[:]
+    shard.unlink()
+    with pytest.raises(StoreDamaged, match="box/c/1/0 is missing"):
+        open_store(store).array("box")[:]
+
+
+def test_what_a_killed_run_left_beside_goes_what_a_living_one_makes_stays(kit: Any, memory: Path) -> None:
+    left = [memory / f".s.zarr.{name}" for name in ("new-" + "0" * 16, "new-" + "1" * 16)]
+    for folder in left:
+        (folder / "box").mkdir(parents=True)
+    os.utime(left[0], (time.time() - 7200,) * 2)
+    kit.ingest(memory / "s.zarr", kit.recipe)
+    assert [folder.exists() for folder in left] == [False, True]

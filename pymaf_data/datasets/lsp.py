@@ -63,12 +63,13 @@ class Lsp(ReaderOfStills):
         names = _names(raw, options, len(joints))
         first, last = options.persons or (1, len(joints))
         folders = raw.files("masks") if "masks" in raw.manifest.split(raw.split).files else []
+        masks = [Images(folder.absolute(), "") for folder in folders[:1]]
         told.listed = len(joints), len(names[first - 1 : last])
         with self.images(raw) as images:
             for name, person in zip(names[first - 1 : last], joints[first - 1 : last].tolist(), strict=True):
                 outcome = _outcome(raw, told, options, name, person)
-                if folders and isinstance(outcome, PersonRecord):
-                    outcome = _with_masks(told, outcome, Images(folders[0].absolute(), ""), images)
+                if masks and isinstance(outcome, PersonRecord):
+                    outcome = _with_masks(told, outcome, masks[0], images)
                 yield outcome
 
 

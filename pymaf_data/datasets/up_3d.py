@@ -120,7 +120,8 @@ def _rendered(raw: Raw, number: str, images: ImageSource) -> tuple[float, float,
     pixels = one_image(images, name, UNKNOWN_SIZE)
     if isinstance(pixels, MissingImage):
         return pixels
-    body = pixels.min(axis=2) < 255
+    red, green, blue = np.moveaxis(pixels, 2, 0)
+    body = (red & green & blue) < 255  # white alone has every bit in every channel
     columns, rows = np.flatnonzero(body.any(0)), np.flatnonzero(body.any(1))
     if not columns.size:
         return 0.0, 0.0, 0.0, 0.0

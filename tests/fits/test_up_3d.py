@@ -100,7 +100,7 @@ def test_without_a_crop_it_is_the_whole_image(up_3d: ModuleType, tmp_path: Path)
 @pytest.mark.parametrize(
     "change",
     [
-        {"pose": np.zeros(71)},
+        {"pose": np.zeros(71), "betas": np.zeros(11)},
         {"betas": None},
         {"trans": np.full(3, np.nan)},
         {"rt": np.array([0, 0.1, 0])},

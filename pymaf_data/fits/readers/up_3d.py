@@ -37,11 +37,10 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
         raise RawDataCorrupt("it is no folder with fits such as 00022_body.pkl")
     numbers, K = np.full((len(files), sum(_SIZES.values())), np.nan), np.full((len(files), 3, 3), np.nan)
     for row, file in enumerate(files):
-        try:
+        try:  # what fails leaves a camera that is not finite
             numbers[row] = _body(file)
             K[row] = _intrinsics(file, numbers[row, -1])
         except (RawDataCorrupt, OSError, ValueError, TypeError, LookupError, OverflowError) as error:
-            numbers[row] = np.nan
             logger.warning("%s: no fit: %s", file.name, str(error).splitlines()[0])
     pose, betas, trans, _, t, _ = np.split(numbers, np.cumsum([*_SIZES.values()])[:-1], axis=1)
     return FitTable(

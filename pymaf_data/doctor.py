@@ -132,12 +132,12 @@ def _data(root: DataRoot) -> list[Check]:
 
 def _raw(name: str, folder: Path) -> Check:
     """Which splits of a known data set lie in their place."""
-    here = []
+    here, whole = [], False
     for split, entry in load_manifest(name).splits.items():
-        there = entry.here(folder)
+        there, absent = entry.here(folder), entry.absent(folder)
+        whole |= not absent
         if there:
-            here.append(f"{split} ({' and '.join(there)}{'' if len(there) == len(entry.files) else ' alone'})")
-    whole = any("and" in split for split in here)
+            here.append(f"{split} ({' and '.join(there)}{' alone' * bool(absent)})")
     advice = "" if whole else f"`pymaf-data ingest {name}` looks there, or where --root says, and tells what belongs."
     detail = f"{folder}: {', '.join(here) or 'absent'}"
     return Check(group="data", name=f"raw {name}", present=whole, required=False, detail=detail, advice=advice)

@@ -44,6 +44,18 @@ def mpii() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def leeds() -> ModuleType:
+    """The writer of small releases of LSP and its extended set, ``tests/factories/lsp.py``."""
+    return load_module(REPOSITORY / "tests" / "factories" / "lsp.py")
+
+
+@pytest.fixture(scope="session")
+def up_3d() -> ModuleType:
+    """The writer of small releases of UP-3D, ``tests/factories/up_3d.py``."""
+    return load_module(REPOSITORY / "tests" / "factories" / "up_3d.py")
+
+
+@pytest.fixture(scope="session")
 def coco() -> ModuleType:
     """The factory of small data sets in COCO's layout, ``tests/factories/coco.py``."""
     return load_module(REPOSITORY / "tests" / "factories" / "coco.py")

@@ -38,7 +38,8 @@ def _described(manifest: Manifest, root: DataRoot) -> dict[str, Any]:
         name: {
             "held_out": split.held_out,
             "files": {
-                role: {"path": pattern, "here": role in split.here(raw)} for role, pattern in split.files.items()
+                role: {"path": pattern, "here": role in split.here(raw), "optional": role in split.optional}
+                for role, pattern in split.files.items()
             },
             "expected": split.expected,
             "store": _store(root, manifest.name, name),
@@ -83,16 +84,20 @@ def _print(dataset: dict[str, Any]) -> None:
         echo(f"  {'--select':<10}{name}: {title}{' (default)' * (name == dataset['default_selection'])}")
     for part, licence in dataset["licences"].items():
         echo(f"  {'licence':<10}{part}: {licence}")
-    if not all(file["here"] for split in dataset["splits"].values() for file in split["files"].values()):
+    if any(_absent(split) for split in dataset["splits"].values()):
         for item in dataset["get"]:
             echo(
                 f"  {'get':<10}{item['what']}{': ' * bool(item['url'])}{item['url']} → {dataset['root']}/{item['into']}"
             )
 
 
+def _absent(split: dict[str, Any]) -> list[str]:
+    return [role for role, file in split["files"].items() if not (file["here"] or file["optional"])]
+
+
 def _of_split(root: str, split: dict[str, Any]) -> list[str]:
     here = [role for role, file in split["files"].items() if file["here"]]
-    absent = [role for role, file in split["files"].items() if not file["here"]]
+    absent = _absent(split)
     state = f"in {root}" if not absent else f"not in {root}"
     said = [f"{state} ({' and '.join(here)} alone)" if here and absent else state]
     said += [f"{count:,} persons expected ({name})" for name, count in split["expected"].items()]

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 #: Readers of this package. A script adds its own before it asks for them, a package by an entry point of the group.
 READERS: dict[str, str] = {
     "coco": "pymaf_data.datasets.coco:Coco",
+    "lsp": "pymaf_data.datasets.lsp:Lsp",
     "mpii": "pymaf_data.datasets.mpii:Mpii",
+    "up-3d": "pymaf_data.datasets.up_3d:Up3d",
 }
 GROUP = "pymaf_data.datasets"
 
@@ -118,19 +120,20 @@ class Raw:
         return kind.parse(self.manifest.split(self.split).options, f"options of {self.manifest.name} {self.split}")
 
     def files(self, role: str) -> list[Path]:
-        """The files of a role, sorted, one at least.
+        """The files of a role, sorted, one at least unless it is optional.
 
         Raises:
             ConfigError: the manifest names no such role.
             RawDataMissing: there is none; the message says where it was looked for, what belongs there, what helps.
         """
-        patterns = self.manifest.split(self.split).files
+        split = self.manifest.split(self.split)
+        patterns = split.files
         if role not in patterns:
             raise ConfigError(
                 f"the manifest of {self.manifest.name} names no files for {role!r} of split {self.split}",
                 expected=f"`files: {{{role}: a path or pattern below the root, …}}` (it has {', '.join(patterns)})",
             )
-        return found(self.root, patterns[role]) or self._missing([role])
+        return found(self.root, patterns[role]) or ([] if role in split.optional else self._missing([role]))
 
     def file(self, role: str) -> Path:
         """The one file of a role.
@@ -177,14 +180,14 @@ class Raw:
             RawDataMissing: as :meth:`files`.
         """
         self.options(find_reader(self.manifest.reader).options)
-        split = self.manifest.split(self.split)
-        absent = [role for role in split.files if role not in split.here(self.root)]
+        absent = self.manifest.split(self.split).absent(self.root)
         if absent:
             self._missing(absent)
 
     def _missing(self, roles: Sequence[str]) -> list[Path]:
-        patterns = self.manifest.split(self.split).files
-        others = [pattern for role, pattern in patterns.items() if role != IMAGES]
+        split = self.manifest.split(self.split)
+        patterns = split.files
+        others = [pattern for role, pattern in patterns.items() if role not in (IMAGES, *split.optional)]
         raise RawDataMissing(
             f"no raw data of {self.manifest.title}, split {self.split}: "
             f"looked for {' and '.join(str(self.root / patterns[role]) for role in roles)}",

@@ -63,6 +63,7 @@ class Split(StrictModel):
         description="role → path or pattern (*) below the root; `images` is the folder that image names begin with, "
         ". the root itself; the other roles are the reader's, such as `annotations`"
     )
+    optional: tuple[str, ...] = Field(default=(), description="roles whose files need not be there")
     options: dict[str, Any] = Field(default_factory=dict, description="the reader's own")
     held_out: bool = Field(default=False, description="to measure on: never learned from unless named")
     whole: Whole | None = None
@@ -84,9 +85,21 @@ class Split(StrictModel):
             raise ValueError(f"needs the role {IMAGES}, and one of what is annotated (annotations); has {list(files)}")
         return {role: _plain_path(path) for role, path in files.items()}
 
+    @model_validator(mode="after")
+    def _optional_roles(self) -> Split:
+        unknown = sorted(set(self.optional) - (set(self.files) - {IMAGES}))
+        if unknown:
+            raise ValueError(f"optional: no such role but {IMAGES} can be: {', '.join(unknown)}")
+        return self
+
     def here(self, root: Path) -> list[str]:
         """The roles of which something lies below a folder."""
         return [role for role, pattern in self.files.items() if found(root, pattern)]
+
+    def absent(self, root: Path) -> list[str]:
+        """The roles of which nothing lies below a folder, though something must."""
+        here = {*self.here(root), *self.optional}
+        return [role for role in self.files if role not in here]
 
     def relative(self, root: Path) -> Split:
         """The same with absolute paths inside ``root`` made relative to it; stores hold no path of a machine.

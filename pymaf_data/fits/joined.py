@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pymaf_data.body import BodyModel
-from pymaf_data.digest import digest_file
+from pymaf_data.digest import digest_arrays, digest_file
 from pymaf_data.errors import FitError, RawDataCorrupt
 from pymaf_data.fits.join import join
 from pymaf_data.fits.persons import Persons
@@ -55,8 +55,14 @@ def read_fits(request: FitRequest) -> tuple[FitTable, dict[str, Any]]:
         table = reader.read(given["sha256"], request.companion)
         if not len(table):
             raise RawDataCorrupt("it holds no fits")
-        identity |= {key: digest_file(path) for key, path in given.items()}
+        identity |= {key: digest_file(path) if path.is_file() else _content(table) for key, path in given.items()}
     except RawDataCorrupt as error:
         found = error.found if str(request.path) in error.found else f"{request.path}: {error.found}"
         raise FitError(found, expected=error.expected or reader.file, action=action) from None
     return table, identity if reader.version == 1 else {**identity, "version": reader.version}
+
+
+def _content(table: FitTable) -> str:
+    """Of fits that are many files: what was read from them."""
+    arrays = (table.keys.labels(), table.pose, table.betas, table.camera)
+    return digest_arrays(*(array for array in arrays if array is not None))

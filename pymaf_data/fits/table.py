@@ -82,9 +82,9 @@ class Fits:
         drop = rows & self.valid
         keep = ~drop
         return Fits(
-            self.pose * keep[:, None],
-            self.betas * keep[:, None],
-            self.native * keep[:, None, None],
+            np.where(keep[:, None], self.pose, 0.0),  # NaN · 0 is no zero
+            np.where(keep[:, None], self.betas, 0.0),
+            np.where(keep[:, None, None], self.native, 0.0),
             self.frame,
             np.where(drop, np.uint8(reason(why)), self.reason),
         )

@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 
 from pymaf_data.cli.app import run
+from pymaf_data.datasets import known_manifests
 from pymaf_data.stages.ingest import IngestOptions, ingest
 
 
@@ -31,7 +32,7 @@ def test_what_there_is_and_what_is_here(coco: ModuleType, root: Path, capsys: py
     (root / "raw" / "mpii" / "images").mkdir(parents=True)
     (root / "stores" / "mpii-train.zarr").mkdir()
     said = {entry["name"]: entry for entry in json.loads(listed(capsys, "--json"))}
-    assert list(said) == ["coco", "mpii", "sample"]
+    assert list(said) == known_manifests()
     train, val = said["coco"]["splits"]["train"], said["coco"]["splits"]["val"]
     assert {role: file["here"] for role, file in train["files"].items()} == {"annotations": True, "images": True}
     assert train["store"] == {"path": str(root / "stores" / "coco-train.zarr"), "persons": 4}
@@ -49,3 +50,15 @@ def test_the_list_is_read_by_people(coco: ModuleType, root: Path, capsys: pytest
     assert f"  train:    not in {root}/raw/mpii (images alone); 14,810 persons expected (spin)" in lines
     assert any(line.startswith("  get ") and "train2014.zip" in line for line in lines), "val is still to be had"
     assert any("all 12 body keypoints labelled, as SPIN selects (default)" in line for line in lines)
+
+
+def test_what_need_not_be_there_is_not_missing(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder in ("lsp_dataset/images", "lsp_dataset_original/images"):
+        (root / "raw" / "lsp" / folder).mkdir(parents=True)
+        (root / "raw" / "lsp" / folder).with_name("joints.mat").touch()
+    lines = listed(capsys).splitlines()
+    assert any(line.startswith(f"  test:     in {root}/raw/lsp; 1,000 persons expected (any)") for line in lines)
+    assert not any(line.startswith("  get ") and "raw/lsp/" in line for line in lines), "nothing is lacking"
+    said = {entry["name"]: entry for entry in json.loads(listed(capsys, "--json"))}
+    masks = said["lsp"]["splits"]["test"]["files"]["masks"]
+    assert masks == {"here": False, "optional": True, "path": "upi-s1h/data/lsp"}

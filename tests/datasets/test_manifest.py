@@ -18,7 +18,7 @@ def content(name: str = "coco") -> dict[str, Any]:
 
 
 def test_the_known_data_sets_load() -> None:
-    assert known_manifests() == ["coco", "mpii", "sample"]
+    assert {"coco", "lsp", "lspet", "mpii", "sample", "up-3d"} <= set(known_manifests())
     for name in known_manifests():
         assert load_manifest(name).name == name
 
@@ -58,7 +58,7 @@ def test_a_wrong_manifest_is_named(change: dict[str, Any], message: str, tmp_pat
 
 
 def test_an_unknown_name_lists_the_known() -> None:
-    with pytest.raises(ConfigError, match="coco, mpii, sample"):
+    with pytest.raises(ConfigError, match=r"coco, .*mpii, .*sample"):
         load_manifest("koko")
 
 
@@ -149,3 +149,25 @@ def test_rules_of_stores_made_before_are_the_same_rules() -> None:
     assert manifest.rules_digest("train") == digest_json(rules)
     turned = Manifest.model_validate(content() | {"images": {"orientation": "apply"}})
     assert turned.rules_digest("train") != manifest.rules_digest("train")
+
+
+def test_optional_roles_need_not_be_there(tmp_path: Path) -> None:
+    """Absent they are no input, and of no role are files that the manifest does not name."""
+    split = {"files": {"annotations": "a.json", "images": "images", "masks": "masks"}, "optional": ["masks"]}
+    manifest = Manifest.model_validate(content() | {"splits": {"train": split}})
+    raw = Raw(tmp_path, manifest, "train")
+    (tmp_path / "images").mkdir()
+    with pytest.raises(RawDataMissing) as error:
+        raw.require()
+    assert "masks" not in str(error.value)
+    (tmp_path / "a.json").touch()
+    raw.require()
+    assert raw.files("masks") == [] and list(raw.inputs()) == ["a.json"]
+    (tmp_path / "masks").mkdir()
+    assert raw.files("masks") == [tmp_path / "masks"] and list(raw.inputs()) == ["a.json", "masks"]
+    assert manifest.rules_digest("train") == Manifest.model_validate(
+        content() | {"splits": {"train": split | {"optional": []}}}
+    ).rules_digest("train")
+    for wrong in ("images", "hats"):
+        with pytest.raises(ValueError, match="optional"):
+            Manifest.model_validate(content() | {"splits": {"train": split | {"optional": [wrong]}}})

@@ -246,6 +246,41 @@ def _read_mpii(folder: Path) -> Any:
     return select(Raw(folder / "raw", load_manifest("mpii"), "train"))
 
 
+def _write_lsp(folder: Path) -> Iterator[Path]:
+    leeds = factory("lsp")
+    yield leeds.lsp(folder / "raw", leeds.people(1002), np.zeros((1002, 14), bool), "lsp_dataset")
+    leeds.save_image(folder / "raw" / "lsp_dataset" / "images" / "im1001.jpg")
+    leeds.upi_s1h(folder / "raw", 1001, *leeds.outlines())
+    yield from (folder / "raw").glob("upi-s1h/**/*.png")
+    yield leeds.hr_lspet(folder / "raw", leeds.people(3), np.ones((3, 14), bool), [1, 3, 4])
+
+
+def _read_lsp(folder: Path) -> Any:
+    return _selection(folder, "lsp", "test"), _selection(folder, "lspet", "train")
+
+
+def _write_up_3d(folder: Path) -> Iterator[Path]:
+    up_3d = factory("up_3d")
+    for number in (1, 2):
+        up_3d.save_person(folder / "raw", number, np.ones((3, 14)) * [[5], [9], [1]], (2, 3, 20, 30), (24, 32))
+        up_3d.save_body(folder / "raw", number, np.zeros(72), np.zeros(10), np.ones(3))
+        up_3d.save_crop(folder / "raw", number, 32, 24, (0, 32), (0, 24))
+    up_3d.save_list(folder / "raw", "train.txt", [1, 2])
+    yield folder / "raw" / "train.txt"
+    yield from sorted((folder / "raw").glob("00001_[!i]*"))  # all but the image
+
+
+def _read_up_3d(folder: Path) -> Any:
+    fits = _read_fits("up-3d:{}/raw")
+    return _selection(folder, "up-3d", "train"), fits(folder)
+
+
+def _selection(folder: Path, name: str, split: str) -> Any:
+    from pymaf_data.datasets import Raw, load_manifest, select
+
+    return select(Raw(folder / "raw", load_manifest(name), split))
+
+
 def _write_yaml(package: str, name: str) -> Callable[[Path], Iterator[Path]]:
     def write(folder: Path) -> Iterator[Path]:
         from importlib.resources import files
@@ -340,6 +375,8 @@ READERS: dict[str, Reader] = {
     "checkpoint": Reader(_write_checkpoint, _read_checkpoint),
     "annotations": Reader(_write_annotations, _read_annotations),
     "mpii": Reader(_write_mpii, _read_mpii),
+    "LSP": Reader(_write_lsp, _read_lsp),
+    "UP-3D": Reader(_write_up_3d, _read_up_3d),
     "manifest": Reader(_write_yaml("pymaf_data.manifests", "coco.yaml"), _read_manifest),
     "recipe": Reader(_write_yaml("pymaf_data.manifests.recipes", "demo.yaml"), _read_recipe),
     "images": Reader(_write_images, _read_images),

@@ -1,5 +1,7 @@
 """Formats of published fits: every module beside this one but ``reader``, and what other packages register.
 
+A name's hyphens are underscores in the module's.
+
 A package registers a format by an entry point of the group ``pymaf_data.fits`` that names a
 :class:`~pymaf_data.fits.readers.reader.FitReader`. A module is imported when its format is asked for.
 """
@@ -29,11 +31,11 @@ def find_reader(name: str) -> FitReader:
         KeyError: there is no such format.
     """
     if name in _own():
-        own: FitReader = import_module(f"{__name__}.{name}").READER
+        own: FitReader = import_module(f"{__name__}.{name.replace('-', '_')}").READER
         return own
     registered: FitReader = entry_points(group=GROUP)[name].load()
     return registered
 
 
 def _own() -> set[str]:
-    return {module.name for module in iter_modules(__path__)} - {"reader"}
+    return {module.name.replace("_", "-") for module in iter_modules(__path__)} - {"reader"}

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 READERS: dict[str, str] = {
     "coco": "pymaf_data.datasets.coco:Coco",
     "mpii": "pymaf_data.datasets.mpii:Mpii",
+    "3dpw": "pymaf_data.datasets.threedpw:ThreeDpw",
+    "3doh50k": "pymaf_data.datasets.threedoh50k:ThreeDoh50k",
+    "ssp-3d": "pymaf_data.datasets.ssp3d:Ssp3d",
 }
 GROUP = "pymaf_data.datasets"
 

@@ -34,6 +34,7 @@ UNWANTED = {
     "other_category": "not a person",
     "no_box": "without a box",
     "held_out": "on an image that is held out to measure on",
+    "no_camera": "on a frame whose camera is not known",
 }
 DAMAGED = {
     "malformed": "malformed: a value of the wrong type, length or range",
@@ -50,6 +51,7 @@ ADJUSTED = {
     "joint_outside": "joints labelled outside the image: taken as not labelled",
     "joint_far_outside": "joints labelled outside the image and the person's crop: taken as not labelled",
     "box_from_keypoints": "persons without a box: the box of their labelled joints taken",
+    "no_mask": "masks that are no intact image: the person taken without one",
 }
 _NAMED = 3  # in a warning; the report names all that is damaged
 

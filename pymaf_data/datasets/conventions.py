@@ -20,7 +20,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 
 from pymaf_data.geometry.joints import COCO17, H36M17, J24, J49, LSP14, MPII16, OPENPOSE, OPENPOSE25, Convention
 
@@ -162,6 +162,7 @@ CONVENTIONS = (
 )
 
 
+@cache  # readers ask for each person
 def find(name: str) -> JointList | None:
     """The convention of a name; case and hyphens do not matter, a number of joints at its end may be left out."""
     bare = re.sub(r"\d+$", "", key(name))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pymaf_data.datasets.dataset import Raw, ReaderOfStills
 from pymaf_data.datasets.images import Images, image_name
 from pymaf_data.datasets.manifest import OFFSETS
-from pymaf_data.datasets.masks import read_mask
+from pymaf_data.datasets.masks import Mask, read_masks
 from pymaf_data.datasets.records import Gender, PersonRecord
 from pymaf_data.datasets.select import Dropped, Told, damage
 from pymaf_data.errors import RawDataCorrupt
@@ -70,17 +70,20 @@ class Ssp3d(ReaderOfStills):
         """Every row."""
         labels, folder = read_labels(raw.file("annotations")), raw.manifest.split(raw.split).files["silhouettes"]
         masks = Images(raw.root.absolute(), folder, follow_links=raw.follow_links)
+        names = (image_name(folder, str(name), raw.root) for name in labels["fnames"])
         told.listed = len(labels["fnames"]), len(labels["fnames"])
-        for row in range(len(labels["fnames"])):
+        for row, mask in enumerate(read_masks(masks, names)):
             try:
-                yield _outcome(raw, told, {key: values[row] for key, values in labels.items()}, row, masks, folder)
+                outcome = _outcome(raw, row, {key: values[row] for key, values in labels.items()}, mask)
             except ValueError as error:
                 yield damage(f"row {row}", error)
+                continue
+            if mask.fault and isinstance(outcome, PersonRecord):
+                told.adjusted.add("no_mask", mask.fault)
+            yield outcome
 
 
-def _outcome(
-    raw: Raw, told: Told, person: dict[str, Any], row: int, masks: Images, folder: str
-) -> PersonRecord | Dropped:
+def _outcome(raw: Raw, row: int, person: dict[str, Any], mask: Mask) -> PersonRecord | Dropped:
     name, keypoints = str(person["fnames"]), raw.manifest.keypoints
     points = np.column_stack([person["joints2D"], np.ones(17)])[:, :3]  # confidence, where it is stated
     points[:, :2] += keypoints.offset
@@ -90,16 +93,15 @@ def _outcome(
     if reason:
         return Dropped(reason, f"row {row}")
     down, right = (person["bbox_centres"] + OFFSETS[raw.manifest.box.origin]).tolist()
-    mask, size = read_mask(masks, image_name(folder, name, raw.root), told)
     return PersonRecord(
         image_name=image_name(raw.folder, name, raw.root),
         annotation_id=row,
-        image_size=size,
+        image_size=mask.size,
         box=(right, down, float(person["bbox_whs"]) * raw.manifest.box.factor),
         keypoints={joint: (x, y, 2) for joint, (x, y, _) in found.items()},
         confidence={joint: c for joint, (_, _, c) in found.items()},
         intrinsics=INTRINSICS,
         gender=str(person["genders"]),
         box_source="silhouette",
-        mask=mask,
+        mask=mask.counts,
     )

@@ -9,7 +9,7 @@ each person, is a metre of SMPL's. ``lsp_joints_3d`` is seen by the camera, ``po
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,9 +19,9 @@ from pydantic import Field
 
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets.dataset import Raw, ReaderOfStills
-from pymaf_data.datasets.images import UNKNOWN_SIZE, Images, image_name
+from pymaf_data.datasets.images import Images, image_name
 from pymaf_data.datasets.manifest import OFFSETS
-from pymaf_data.datasets.masks import read_mask
+from pymaf_data.datasets.masks import Mask, read_masks
 from pymaf_data.datasets.records import PersonRecord
 from pymaf_data.datasets.select import Dropped, Told, damage
 from pymaf_data.errors import RawDataCorrupt
@@ -94,19 +94,28 @@ class ThreeDoh50k(ReaderOfStills):
     def read(self, raw: Raw, told: Told) -> Iterator[PersonRecord | Dropped]:
         """Every entry."""
         entries, height = read_entries(raw.file("annotations")), raw.options(ThreeDohOptions).box == "height"
-        folder = raw.manifest.split(raw.split).files.get(_MASKS)
-        masks = None if folder is None else Images(raw.root.absolute(), folder, follow_links=raw.follow_links)
         told.listed = len(entries), len(entries)
-        for key, entry in entries.items():
+        for (key, entry), mask in zip(entries.items(), _masks(raw, entries), strict=True):
             try:
-                yield _outcome(raw, told, key_of(key), entry, height, masks)
+                outcome = _outcome(raw, key_of(key), entry, height, mask)
             except (ValueError, TypeError, LookupError) as error:
                 yield damage(f"person {key[:20]}", error)
+                continue
+            if mask.fault and isinstance(outcome, PersonRecord):
+                told.adjusted.add("no_mask", mask.fault)
+            yield outcome
 
 
-def _outcome(
-    raw: Raw, told: Told, key: int, entry: dict[str, Any], height: bool, masks: Images | None
-) -> PersonRecord | Dropped:
+def _masks(raw: Raw, entries: dict[str, Any]) -> Iterable[Mask]:
+    folder = raw.manifest.split(raw.split).files.get(_MASKS)
+    if folder is None:
+        return [Mask()] * len(entries)
+    images = Images(raw.root.absolute(), folder, follow_links=raw.follow_links)
+    paths = (entry.get("mask_path", "") if isinstance(entry, Entry) else "" for entry in entries.values())
+    return read_masks(images, (_name(raw, path) for path in paths))
+
+
+def _outcome(raw: Raw, key: int, entry: dict[str, Any], height: bool, mask: Mask) -> PersonRecord | Dropped:
     scale, joints = float(entry["scale"]), raw.manifest.keypoints.listed.joints
     if not scale > 0 or not np.isfinite(entry["intri"]).all():
         raise ValueError(f"scale {scale}, intri {entry['intri'].tolist()}")
@@ -117,18 +126,17 @@ def _outcome(
     reason = raw.refusal(keypoints) or ("bad_box" if min(w, h) <= 0 else None)
     if reason:
         return Dropped(reason, f"person {key:05d}")
-    mask, size = read_mask(masks, _name(raw, entry["mask_path"]), told) if masks else (b"", UNKNOWN_SIZE)
     return PersonRecord(
         image_name=_name(raw, entry["img_path"]),
         annotation_id=key,
-        image_size=size,
+        image_size=mask.size,
         box=(x, y, raw.manifest.box.factor * float(h if height else max(w, h))),
         keypoints=keypoints,
         joints3d={joint: place for joint, place in solid if joint},
         intrinsics=tuple(map(tuple, entry["intri"].tolist())),
         gender="neutral",
         box_source="annotated",
-        mask=mask,
+        mask=mask.counts,
     )
 
 

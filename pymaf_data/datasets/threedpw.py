@@ -45,7 +45,7 @@ class Actor:
         pose: (N, 72) axis-angle, the root in the world. betas: (10,). trans: (N, 3) metres, as smplx's ``transl``.
         joints: (N, 24, 3) SMPL's joints in the world, metres.
         keypoints: (N, 18, 3) px and confidence.
-        valid: (N,) whether the camera is, and turns by a rotation.
+        valid: (N,) whether the camera is, and is none of zeros.
     """
 
     gender: Gender
@@ -101,8 +101,8 @@ def read_sequence(path: Path) -> Sequence:
         if frames > _FRAMES or not np.isfinite(intrinsics).all() or np.linalg.det(intrinsics) <= 0:
             raise ValueError(f"{frames} frames, cam_intrinsics {intrinsics.tolist()}")
         R = extrinsics[:, :, :3]
-        rotates = (np.abs(R @ R.transpose(0, 2, 1) - np.eye(3)) < 0.01).all((1, 2)) & (np.linalg.det(R) > 0)
-        actors = tuple(_actor(record, k, genders[k], rotates) for k in range(len(genders)))
+        turns = np.isfinite(extrinsics).all((1, 2)) & (np.abs(R).sum((1, 2)) > 0)
+        actors = tuple(_actor(record, k, genders[k], turns) for k in range(len(genders)))
     except (ValueError, TypeError, LookupError, np.linalg.LinAlgError) as error:
         raise RawDataCorrupt(
             f"{path} is no sequence of 3DPW: {type(error).__name__}: {str(error)[:200]}",
@@ -112,8 +112,8 @@ def read_sequence(path: Path) -> Sequence:
     return Sequence(name, intrinsics, extrinsics, actors)
 
 
-def _actor(record: Any, k: int, gender: Any, rotates: NDArray[np.bool_]) -> Actor:
-    frames = len(rotates)
+def _actor(record: Any, k: int, gender: Any, turns: NDArray[np.bool_]) -> Actor:
+    frames = len(turns)
     betas = _numbers("betas", record["betas"][k])
     if betas.size < 10:
         raise ValueError(f"betas of shape {betas.shape}")
@@ -125,7 +125,7 @@ def _actor(record: Any, k: int, gender: Any, rotates: NDArray[np.bool_]) -> Acto
         _numbers("trans", record["trans"][k], (frames, 3)),
         _numbers("jointPositions", record["jointPositions"][k], (frames, 72)).reshape(frames, 24, 3),
         points.transpose(0, 2, 1),
-        (_numbers("campose_valid", record["campose_valid"][k], (frames,)) > 0) & rotates,
+        (_numbers("campose_valid", record["campose_valid"][k], (frames,)) > 0) & turns,
     )
 
 

@@ -101,7 +101,7 @@ def _outcome(raw: Raw, row: int, person: dict[str, Any], mask: Mask) -> PersonRe
         keypoints={joint: (x, y, 2) for joint, (x, y, _) in found.items()},
         confidence={joint: c for joint, (_, _, c) in found.items()},
         intrinsics=INTRINSICS,
-        gender=str(person["genders"]),
+        gender=person["genders"].item(),
         box_source="silhouette",
         mask=mask.counts,
     )

@@ -123,6 +123,7 @@ def _outcome(raw: Raw, key: int, entry: dict[str, Any], height: bool, mask: Mask
     solid = zip(joints, (entry["lsp_joints_3d"] / scale).tolist(), strict=True)
     keypoints = {joint: (x, y, 2) for joint, (x, y) in places if joint}
     (x, y), (w, h) = (entry["bbox"].mean(0) + OFFSETS[raw.manifest.box.origin]).tolist(), np.diff(entry["bbox"].T).T[0]
+    K: Any = tuple(map(tuple, entry["intri"].tolist()))
     reason = raw.refusal(keypoints) or ("bad_box" if min(w, h) <= 0 else None)
     if reason:
         return Dropped(reason, f"person {key:05d}")
@@ -133,7 +134,7 @@ def _outcome(raw: Raw, key: int, entry: dict[str, Any], height: bool, mask: Mask
         box=(x, y, raw.manifest.box.factor * float(h if height else max(w, h))),
         keypoints=keypoints,
         joints3d={joint: place for joint, place in solid if joint},
-        intrinsics=tuple(map(tuple, entry["intri"].tolist())),
+        intrinsics=K,
         gender="neutral",
         box_source="annotated",
         mask=mask.counts,

@@ -157,7 +157,7 @@ class ThreeDpw(ReaderOfStills):
 def _persons(raw: Raw, sequence: Sequence, k: int) -> Iterator[PersonRecord | Dropped]:
     actor, R = sequence.actors[k], sequence.extrinsics[:, :, :3]
     measured = actor.joints[:, list(_SHARED.values())] @ R.transpose(0, 2, 1) + sequence.extrinsics[:, None, :, 3]
-    same = {
+    same: dict[str, Any] = {
         "subject": k,
         "sequence": sequence.number,
         "intrinsics": tuple(map(tuple, sequence.intrinsics.tolist())),

@@ -21,7 +21,11 @@ def read(root: Path) -> Selection:
     return select(Raw(root, load_manifest("ssp-3d"), "test"))
 
 
-def test_rows_say_what_was_written(ssp3d: ModuleType, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ahead", [0, 8])
+def test_rows_say_what_was_written(
+    ahead: int, ssp3d: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pymaf_data.datasets.masks._AHEAD", ahead)
     written = ssp3d.labels(3)
     written["joints2D"][1, 4, 2] = 0
     written["joints2D"][1, 5, 2] = 0.5

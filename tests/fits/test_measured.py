@@ -220,8 +220,14 @@ def test_files_are_named_one_by_one_or_by_their_folder(
 
 
 def test_3doh50k_with_its_scale(
-    threedoh50k: ModuleType, known: Any, here: dict[str, BodyModel], tmp_path: Path
+    threedoh50k: ModuleType,
+    known: Any,
+    here: dict[str, BodyModel],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("PYMAF_DATA_ROOT", str(tmp_path / "data"))
+    tmp_path /= "data/raw/3doh50k"
     random = np.random.default_rng(3)
     entries: dict[str, Any] = {f"{number:05d}": threedoh50k.entry(number, random) for number in range(6)}
     R = np.array([entry["extri"] for entry in entries.values()])[:, :3, :3]
@@ -236,8 +242,10 @@ def test_3doh50k_with_its_scale(
         entry |= {"trans": [trans.tolist()], "intri": one.K.tolist(), "lsp_joints_3d": solid[joints].tolist()}
         entry |= {"lsp_joints_2d": points[joints].tolist(), "bbox": [points.min(0).tolist(), points.max(0).tolist()]}
     threedoh50k.save(tmp_path, "test", entries)
+    others = {key: threedoh50k.entry(int(key), random, bbox=entry["bbox"]) for key, entry in entries.items()}
+    threedoh50k.save(tmp_path, "train", others)  # of the same names, below another folder
     store = made(tmp_path, "3doh50k")
-    (source,) = attach(store, f"3doh50k:{tmp_path / 'testset'}").sources
+    (source,) = attach(store, "3doh50k").sources
     assert source.valid == 6 and source.body == "smpl-neutral" and source.reprojection.maximum <= 0.1
     assert np.allclose(open_store(store.path).array("fits/3doh50k/native")[:], one.native, atol=1e-6)
     measured = store.array("joints3d")[:][:, :14, :3]
@@ -246,8 +254,12 @@ def test_3doh50k_with_its_scale(
     entries["00002"]["scale"] = None
     del entries["00003"]["extri"]
     threedoh50k.save(tmp_path, "test", entries)
-    (source,) = attach(store, f"3doh50k:{tmp_path / 'testset' / 'annots.json'}").sources
+    with pytest.raises(FitError, match="do not reproject"):
+        attach(store, f"3doh50k:{tmp_path / 'trainset'}")
+    (source,) = attach(store, f"3doh50k:{tmp_path / 'testset'}").sources
     assert (source.valid, source.without) == (4, {"no fit in the source": 1, "coordinates not finite": 1})
+    moved = (tmp_path / "testset" / "annots.json").rename(tmp_path / "mine.json")
+    assert attach(store, f"3doh50k:{moved}").sources[0].valid == 4
 
 
 def test_ssp3d_of_two_genders(ssp3d: ModuleType, known: Any, here: dict[str, BodyModel], tmp_path: Path) -> None:

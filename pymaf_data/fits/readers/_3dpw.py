@@ -63,4 +63,5 @@ READER = FitReader(
     licence="3DPW licence: non-commercial research",
     get="https://virtualhumans.mpi-inf.mpg.de/3DPW/",
     files=_files,
+    raw="3dpw",
 )

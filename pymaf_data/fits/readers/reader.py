@@ -156,6 +156,7 @@ class FitReader:
         get: where they are had.
         version: raised when the same file is read otherwise, so that stores take it anew.
         files: the files that are read of a path, which may be a folder; the path itself where this is ``None``.
+        raw: the data set whose own fits these are: its raw folder is read where no path is named.
     """
 
     read: Callable[[Path, Path | None], FitTable]
@@ -165,6 +166,7 @@ class FitReader:
     companion: str = ""
     version: int = 1
     files: Callable[[Path], list[Path]] | None = None
+    raw: str = ""
 
 
 def require_numbers(arrays: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]], rows: int) -> None:

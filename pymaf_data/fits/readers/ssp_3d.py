@@ -43,4 +43,5 @@ READER = FitReader(
     licence="MIT",
     get="https://github.com/akashsengupta1997/SSP-3D, ssp_3d.zip",
     files=_files,
+    raw="ssp-3d",
 )

@@ -15,6 +15,7 @@ from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.reprojection import view_pixels
 
 _NAMED = 5
+_OTHER_BODIES = 0.05
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def prove_join(origin: str, persons: Persons, reprojection: np.ndarray, toleranc
     return failed & (not tolerance.measured)
 
 
-def prove_body(origin: str, body: str, joints: np.ndarray, measured: np.ndarray, tolerance: Tolerance) -> None:
+def prove_body(origin: str, body: str, joints: np.ndarray, measured: np.ndarray, metres: float) -> np.ndarray:
     """Compare bodies with joints that were measured on them: posed with another body, they are centimetres apart.
 
     Args:
@@ -75,21 +76,25 @@ def prove_body(origin: str, body: str, joints: np.ndarray, measured: np.ndarray,
         body: its name.
         joints: (N, J, 3) of the posed bodies, metres, wherever they stand.
         measured: (N, J, 4) metres in the same frame, with a flag where known.
-        tolerance: of the source.
+        metres: mean distance allowed.
+
+    Returns:
+        (N,) bool: who has other joints.
 
     Raises:
-        FitError: too many bodies have other joints.
+        FitError: more than one in twenty has.
     """
     known = (measured[..., 3:] > 0) & np.isfinite(measured).all(-1, keepdims=True)
     count = np.maximum(known.sum(1, keepdims=True), 1)
     apart = np.where(known, joints - measured[..., :3], 0.0)
     apart = np.linalg.norm(np.where(known, apart - apart.sum(1, keepdims=True) / count, 0.0), axis=-1)
     distance = apart.sum(1) / count[:, 0, 0]
-    failed = distance > (np.inf if tolerance.metres is None else tolerance.metres)
-    if failed.sum() > tolerance.share * len(failed):
+    failed: np.ndarray = distance > metres
+    if failed.sum() > _OTHER_BODIES * len(failed):
         raise FitError(
             f"{origin} holds no fits of the body {body} as it is here: {failed.sum()} of {len(failed)} lie "
             f"{1000 * np.median(distance[failed]):.0f} mm from the joints that were measured, in the median",
-            expected=f"a mean distance of at most {1000 * (tolerance.metres or 0):.0f} mm",
+            expected=f"a mean distance of at most {1000 * metres:.0f} mm",
             action="bring the body that the fits were made with: look whether the files of both genders are in place.",
         )
+    return failed

@@ -123,7 +123,7 @@ class SourceJob:
             measured = stored_column(self.store, "joints3d").rows(joined)
             posed = [joints49(self.body, fits, joined[k : k + 512]) for k in range(0, len(joined), 512)]
             joints = np.concatenate([np.empty((0, len(J24), 3)), *(part[:, -len(J24) :].numpy() for part in posed)])
-            prove_body(self.source.origin, self.source.body, joints, measured, tolerance)
+            far[joined] |= prove_body(self.source.origin, self.source.body, joints, measured, tolerance.metres)
         return {k: _without_far(*made[k], far[span]) for k, span in enumerate(spans)}
 
 

@@ -62,6 +62,24 @@ def coco() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def threedpw() -> ModuleType:
+    """The writer of 3DPW's sequences, ``tests/factories/threedpw.py``."""
+    return load_module(REPOSITORY / "tests" / "factories" / "threedpw.py")
+
+
+@pytest.fixture(scope="session")
+def threedoh50k() -> ModuleType:
+    """The writer of small 3DOH50Ks, ``tests/factories/threedoh50k.py``."""
+    return load_module(REPOSITORY / "tests" / "factories" / "threedoh50k.py")
+
+
+@pytest.fixture(scope="session")
+def ssp3d() -> ModuleType:
+    """The writer of small SSP-3Ds, ``tests/factories/ssp3d.py``."""
+    return load_module(REPOSITORY / "tests" / "factories" / "ssp3d.py")
+
+
+@pytest.fixture(scope="session")
 def kill() -> ModuleType:
     """SIGKILL at a chosen file operation, ``tests/measures/kill.py``."""
     return load_module(REPOSITORY / "tests" / "measures" / "kill.py")

@@ -35,6 +35,9 @@ READERS: dict[str, str] = {
     "lsp": "pymaf_data.datasets.lsp:Lsp",
     "mpii": "pymaf_data.datasets.mpii:Mpii",
     "up-3d": "pymaf_data.datasets.up_3d:Up3d",
+    "3dpw": "pymaf_data.datasets.threedpw:ThreeDpw",
+    "3doh50k": "pymaf_data.datasets.threedoh50k:ThreeDoh50k",
+    "ssp-3d": "pymaf_data.datasets.ssp3d:Ssp3d",
 }
 GROUP = "pymaf_data.datasets"
 

@@ -34,6 +34,7 @@ UNWANTED = {
     "other_category": "not a person",
     "no_box": "without a box",
     "held_out": "on an image that is held out to measure on",
+    "no_camera": "on a frame whose camera is not known",
 }
 DAMAGED = {
     "malformed": "malformed: a value of the wrong type, length or range",

@@ -15,6 +15,7 @@ from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.reprojection import view_pixels
 
 _NAMED = 5
+_OTHER_BODIES = 0.05
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,16 @@ class Tolerance:
         view: mean distance allowed in pixels of the 224 view.
         image: and on top of it in pixels of the image, for coordinates that annotators round.
         share: of the joined persons that may lie beyond (their fits are taken out); more refuses the source.
+        measured: whether the fits are measurements, and keypoints detections: then those beyond keep their fits.
+        metres: mean distance allowed from the store's 3D joints, where those are joints of the very bodies; ``None``:
+            they say nothing of them.
     """
 
     view: float
     image: float
     share: float
+    measured: bool = False
+    metres: float | None = None
 
 
 def prove_join(origin: str, persons: Persons, reprojection: np.ndarray, tolerance: Tolerance) -> np.ndarray:
@@ -58,5 +64,37 @@ def prove_join(origin: str, persons: Persons, reprojection: np.ndarray, toleranc
             expected=f"a mean distance of at most {tolerance.view:g} px in the 224 view, and {tolerance.image:g} px "
             "in the image",
             action="give the file that was made for this very data set, split and body.",
+        )
+    return failed & (not tolerance.measured)
+
+
+def prove_body(origin: str, body: str, joints: np.ndarray, measured: np.ndarray, metres: float) -> np.ndarray:
+    """Compare bodies with joints that were measured on them: posed with another body, they are centimetres apart.
+
+    Args:
+        origin: what to call the source in messages.
+        body: its name.
+        joints: (N, J, 3) of the posed bodies, metres, wherever they stand.
+        measured: (N, J, 4) metres in the same frame, with a flag where known.
+        metres: mean distance allowed.
+
+    Returns:
+        (N,) bool: who has other joints.
+
+    Raises:
+        FitError: more than one in twenty has.
+    """
+    known = (measured[..., 3:] > 0) & np.isfinite(measured).all(-1, keepdims=True)
+    count = np.maximum(known.sum(1, keepdims=True), 1)
+    apart = np.where(known, joints - measured[..., :3], 0.0)
+    apart = np.linalg.norm(np.where(known, apart - apart.sum(1, keepdims=True) / count, 0.0), axis=-1)
+    distance = apart.sum(1) / count[:, 0, 0]
+    failed: np.ndarray = distance > metres
+    if failed.sum() > _OTHER_BODIES * len(failed):
+        raise FitError(
+            f"{origin} holds no fits of the body {body} as it is here: {failed.sum()} of {len(failed)} lie "
+            f"{1000 * np.median(distance[failed]):.0f} mm from the joints that were measured, in the median",
+            expected=f"a mean distance of at most {1000 * metres:.0f} mm",
+            action="bring the body that the fits were made with: look whether the files of both genders are in place.",
         )
     return failed

@@ -12,14 +12,16 @@ import torch
 
 from pymaf_data.body import BodyModel, load_body
 from pymaf_data.config import StrictModel
+from pymaf_data.datasets.columns import stored_column
 from pymaf_data.digest import digest_arrays, digest_json
 from pymaf_data.errors import AssetMissing, StoreIncomplete, UsageError
 from pymaf_data.fits.persons import Persons
-from pymaf_data.fits.proof import Tolerance, prove_join
-from pymaf_data.fits.reprojection import Measures, measure, seen_joints
+from pymaf_data.fits.proof import Tolerance, prove_body, prove_join
+from pymaf_data.fits.reprojection import Measures, joints49, measure, seen_joints
 from pymaf_data.fits.source import Source
 from pymaf_data.fits.table import REASONS, Fits, fit_specs, reason
 from pymaf_data.geometry.frames import FRAMES
+from pymaf_data.geometry.joints import J24
 from pymaf_data.stages.held import Held, assets_folder
 from pymaf_data.stages.shards import Advance, Made, Mapper
 from pymaf_data.storage import StageWriter, Store
@@ -117,6 +119,11 @@ class SourceJob:
         reprojection = np.concatenate([measures.reprojection for _, measures in made])[joined]
         far = np.zeros(len(fits), bool)
         far[joined] = prove_join(self.source.origin, persons[joined], reprojection, tolerance)
+        if self.body is not None and tolerance.metres is not None:
+            measured = stored_column(self.store, "joints3d").rows(joined)
+            posed = [joints49(self.body, fits, joined[k : k + 512]) for k in range(0, len(joined), 512)]
+            joints = np.concatenate([np.empty((0, len(J24), 3)), *(part[:, -len(J24) :].numpy() for part in posed)])
+            far[joined] |= prove_body(self.source.origin, self.source.body, joints, measured, tolerance.metres)
         return {k: _without_far(*made[k], far[span]) for k, span in enumerate(spans)}
 
 

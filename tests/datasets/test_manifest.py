@@ -18,7 +18,7 @@ def content(name: str = "coco") -> dict[str, Any]:
 
 
 def test_the_known_data_sets_load() -> None:
-    assert {"coco", "lsp", "lspet", "mpii", "sample", "up-3d"} <= set(known_manifests())
+    assert {"coco", "mpii", "sample"} <= set(known_manifests())
     for name in known_manifests():
         assert load_manifest(name).name == name
 

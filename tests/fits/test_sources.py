@@ -17,7 +17,7 @@ from pymaf_data.errors import FitError, UsageError
 from pymaf_data.fits.choice import Rule, choose
 from pymaf_data.fits.fitter.options import KeypointOptions
 from pymaf_data.fits.opening import open_sources
-from pymaf_data.fits.proof import Tolerance, prove_join
+from pymaf_data.fits.proof import Tolerance, prove_body, prove_join
 from pymaf_data.fits.request import FitRequest
 from pymaf_data.fits.table import REASONS
 
@@ -175,3 +175,19 @@ def test_a_choice_is_named_by_rule_and_sources() -> None:
     }
     assert len(names) == 4
     assert Rule().generation(dict(reversed(sources.items()))) in names
+
+
+def test_bodies_are_compared_with_measured_joints_wherever_they_stand() -> None:
+    random = np.random.default_rng(0)
+    joints, flag = random.normal(size=(40, 24, 3)), np.ones((40, 24, 1))
+    measured = np.concatenate([joints + random.normal(size=(40, 1, 3)), flag], 2)
+    measured[0, 3] = measured[1, 4, 3] = 0  # not known
+    measured[1, 4, :3] = 100.0
+    measured[2, 5, 0] = np.nan
+    measured[3, :, 3] = 0  # nothing is
+    assert not prove_body("file", "free", joints, measured, 1e-9).any()
+    taller = joints * np.where(np.arange(40) < 2, 1.1, 1.0)[:, None, None]
+    assert np.flatnonzero(prove_body("file", "free", taller, measured, 0.01)).tolist() == [0, 1]
+    taller = joints * np.where(np.arange(40) < 3, 1.1, 1.0)[:, None, None]
+    with pytest.raises(FitError, match="as it is here: 3 of 40 lie"):
+        prove_body("file", "free", taller, measured, 0.01)

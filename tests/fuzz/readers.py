@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import pickle
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -279,6 +281,43 @@ def _selection(folder: Path, name: str, split: str) -> Any:
     from pymaf_data.datasets import Raw, load_manifest, select
 
     return select(Raw(folder / "raw", load_manifest(name), split))
+def _write_threedpw(folder: Path) -> Iterator[Path]:
+    threedpw = factory("threedpw")
+    yield threedpw.save(folder / "raw", "test", threedpw.sequence("walk_00", 2, "mf"))
+
+
+def _write_threedoh50k(folder: Path) -> Iterator[Path]:
+    threedoh50k, random = factory("threedoh50k"), np.random.default_rng(0)
+    entries = {f"{number:05d}": threedoh50k.entry(number, random) for number in (1, 0)}
+    yield threedoh50k.save(folder / "raw", "test", entries)
+    yield folder / "raw" / "testset" / "masks" / "00001.png"
+
+
+def _write_ssp3d(folder: Path) -> Iterator[Path]:
+    ssp3d = factory("ssp3d")
+    yield ssp3d.save(folder / "raw", ssp3d.labels(1))
+
+
+def _read_test_split(name: str, fits: str) -> Callable[[Path], Any]:
+    """A data set's own fits, in a file or folder below ``raw``, and the persons of its test split."""
+
+    def read(folder: Path) -> Any:
+        from pymaf_data.datasets import Raw, select
+        from pymaf_data.errors import PymafDataError
+        from pymaf_data.fits.readers import find_reader
+
+        with contextlib.suppress(PymafDataError):  # what one refuses, the other may take
+            find_reader(name).read(folder / "raw" / fits, None)
+        return select(Raw(folder / "raw", _manifest(name), "test"))
+
+    return read
+
+
+@cache
+def _manifest(name: str) -> Any:
+    from pymaf_data.datasets import load_manifest
+
+    return load_manifest(name)
 
 
 def _write_yaml(package: str, name: str) -> Callable[[Path], Iterator[Path]]:
@@ -377,6 +416,9 @@ READERS: dict[str, Reader] = {
     "mpii": Reader(_write_mpii, _read_mpii),
     "LSP": Reader(_write_lsp, _read_lsp),
     "UP-3D": Reader(_write_up_3d, _read_up_3d),
+    "3dpw": Reader(_write_threedpw, _read_test_split("3dpw", ".")),
+    "3doh50k": Reader(_write_threedoh50k, _read_test_split("3doh50k", "testset")),
+    "ssp-3d": Reader(_write_ssp3d, _read_test_split("ssp-3d", ".")),
     "manifest": Reader(_write_yaml("pymaf_data.manifests", "coco.yaml"), _read_manifest),
     "recipe": Reader(_write_yaml("pymaf_data.manifests.recipes", "demo.yaml"), _read_recipe),
     "images": Reader(_write_images, _read_images),

@@ -28,11 +28,12 @@ from pymaf_data.untrusted.unpickle import load_trusted_pickle
 logger = logging.getLogger(__name__)
 
 _SIZES = {"pose": 72, "betas": 10, "trans": 3, "rt": 3, "t": 3, "f": 1}
+_CROP = "_fit_crop_info.txt"
 _NAME = re.compile(r"\d{1,18}_body\.pkl")
 
 
 def _read(path: Path, companion: Path | None = None) -> FitTable:
-    files = sorted(file for file in path.glob("*_body.pkl") if _NAME.fullmatch(file.name))
+    files = _bodies(path)
     if not files:
         raise RawDataCorrupt("it is no folder with fits such as 00022_body.pkl")
     numbers, K = np.full((len(files), sum(_SIZES.values())), np.nan), np.full((len(files), 3, 3), np.nan)
@@ -56,6 +57,15 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
     )
 
 
+def _bodies(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.glob("*_body.pkl") if _NAME.fullmatch(file.name))
+
+
+def _files(folder: Path) -> list[Path]:
+    crops = (body.with_name(body.name.replace("_body.pkl", _CROP)) for body in _bodies(folder))
+    return [*_bodies(folder), *(crop for crop in crops if crop.exists())]
+
+
 def _body(file: Path) -> np.ndarray:
     """(92,) the numbers of a fit, in the order of _SIZES."""
     content = load_trusted_pickle(file)
@@ -71,7 +81,7 @@ def _body(file: Path) -> np.ndarray:
 def _intrinsics(file: Path, focal: float) -> np.ndarray:
     """(3, 3) of the image, from those of the crop that was fitted."""
     stem = file.name.removesuffix("_body.pkl")
-    crop = file.with_name(f"{stem}_fit_crop_info.txt")
+    crop = file.with_name(stem + _CROP)
     if crop.exists():
         h, w, y0, y1, x0, x1 = map(int, read_whole(crop, 1 << 16).split())
     else:
@@ -89,4 +99,6 @@ READER = FitReader(
     file="the folder of UP-3D's release",
     licence="CC BY-NC 4.0",
     get="http://files.is.tuebingen.mpg.de/classner/up/",
+    files=_files,
+    raw="up-3d",
 )

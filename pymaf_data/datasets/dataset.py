@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets.images import ImageRef, Images, MissingImage
-from pymaf_data.datasets.manifest import IMAGES, Manifest, SelectionRule, found
+from pymaf_data.datasets.manifest import IMAGES, OFFSETS, Manifest, SelectionRule, found
 from pymaf_data.errors import ConfigError, RawDataMissing
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 READERS: dict[str, str] = {
     "coco": "pymaf_data.datasets.coco:Coco",
     "mpii": "pymaf_data.datasets.mpii:Mpii",
+    "npz": "pymaf_data.datasets.npz:Npz",
 }
 GROUP = "pymaf_data.datasets"
 
@@ -105,9 +106,22 @@ class Raw:
         return self.manifest.split(self.split).files[IMAGES]
 
     @property
+    def selection(self) -> str:
+        """The name of the selection."""
+        return self.manifest.selection(self.select)[0]
+
+    @property
     def rule(self) -> SelectionRule:
         """Whom to keep."""
         return self.manifest.selection(self.select)[1]
+
+    @property
+    def offsets(self) -> tuple[float, float]:
+        """What leads keypoints and boxes to continuous px: options ``origin`` and ``box_origin``, else the manifest."""
+        own, manifest = self.manifest.split(self.split).options, self.manifest
+        origin = own.get("origin")
+        keypoints, box = origin or manifest.keypoints.origin, own.get("box_origin") or origin or manifest.box.origin
+        return OFFSETS[keypoints], OFFSETS[box]
 
     def options(self, kind: type[Options]) -> Options:
         """The reader's own options of this split.
@@ -149,11 +163,12 @@ class Raw:
         return files[0]
 
     def inputs(self) -> dict[str, Path]:
-        """Every file but the images, by its name below the root."""
+        """Every file but the images, by its name below the root; by its own name where it lies elsewhere."""
         roles = [role for role in self.manifest.split(self.split).files if role != IMAGES]
         files = sorted({path for role in roles for path in self.files(role)})
         return {
-            (path.relative_to(self.root) if path.is_relative_to(self.root) else path).as_posix(): path for path in files
+            path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name: path
+            for path in files
         }
 
     @property

@@ -50,6 +50,7 @@ ADJUSTED = {
     "joint_outside": "joints labelled outside the image: taken as not labelled",
     "joint_far_outside": "joints labelled outside the image and the person's crop: taken as not labelled",
     "box_from_keypoints": "persons without a box: the box of their labelled joints taken",
+    "mask_unusable": "masks that are not there, not intact, or not of the image's size: not taken",
 }
 _NAMED = 3  # in a warning; the report names all that is damaged
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 from pymaf_data.body import BodyModel
@@ -11,7 +13,7 @@ from pymaf_data.fits.join import join
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.proof import Tolerance
 from pymaf_data.fits.readers import find_reader
-from pymaf_data.fits.readers.reader import FitTable
+from pymaf_data.fits.readers.reader import ByAnnotation, FitTable
 from pymaf_data.fits.request import FitRequest
 from pymaf_data.fits.source import Progress
 from pymaf_data.fits.table import Fits
@@ -37,8 +39,12 @@ class JoinedSource:
         return join(self.table, persons, self.origin, self.body)
 
 
-def read_fits(request: FitRequest) -> tuple[FitTable, dict[str, Any]]:
+def read_fits(request: FitRequest, made_from: Collection[str] = ()) -> tuple[FitTable, dict[str, Any]]:
     """What the files of a request say, and what they are: format, digests, version of the reader.
+
+    Args:
+        request: names them.
+        made_from: digests of the files that the persons come from, whose ids are then their rows.
 
     Raises:
         FitError: a file is not there, or not what its format says.
@@ -56,6 +62,8 @@ def read_fits(request: FitRequest) -> tuple[FitTable, dict[str, Any]]:
         if not len(table):
             raise RawDataCorrupt("it holds no fits")
         identity |= {key: digest_file(path) for key, path in given.items()}
+        if table.rows is not None and not {*made_from}.isdisjoint(identity.values()):
+            table = replace(table, keys=ByAnnotation(table.rows))
     except RawDataCorrupt as error:
         found = error.found if str(request.path) in error.found else f"{request.path}: {error.found}"
         raise FitError(found, expected=error.expected or reader.file, action=action) from None

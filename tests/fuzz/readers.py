@@ -246,6 +246,37 @@ def _read_mpii(folder: Path) -> Any:
     return select(Raw(folder / "raw", load_manifest("mpii"), "train"))
 
 
+def _write_npz(folder: Path) -> Iterator[Path]:
+    npz = factory("npz")
+    more = {"S": np.ones((24, 4)), "openpose": np.ones((25, 3)), "gender": "m", "pose": np.zeros(72)}
+    more |= {"shape": np.zeros(10), "has_smpl": 1}
+    rows = [npz.person("a.jpg", (9, 9), 0.1 + i, np.ones((24, 3)), **more) for i in range(3)]
+    names = np.array(["a.jpg", "b", None], object)
+    yield npz.save(folder / "mpii_train.npz", rows)
+    yield npz.save(folder / "bytes.npz", rows, imgname=np.array([b"a.jpg"] * 3), gender=None)
+    yield npz.save(folder / "objects.npz", rows, imgname=names)
+
+
+def _read_npz(folder: Path) -> Any:
+    from pymaf_data.datasets import Raw, load_manifest, select
+    from pymaf_data.errors import PymafDataError
+    from pymaf_data.stages.against import compare
+
+    found, failed = [], None
+    for path in sorted(folder.glob("*.npz")):
+        manifest, split = load_manifest("npz").of_file(path, "train")
+        raw = Raw(folder, manifest, split)
+        try:
+            found.append(select(raw))
+            found.append(compare(path, found[0].records, raw))
+            found.append(_read_fits(f"npz:{path}")(folder))
+        except PymafDataError as error:
+            failed = error
+    if failed:
+        raise failed
+    return found
+
+
 def _write_yaml(package: str, name: str) -> Callable[[Path], Iterator[Path]]:
     def write(folder: Path) -> Iterator[Path]:
         from importlib.resources import files
@@ -340,6 +371,7 @@ READERS: dict[str, Reader] = {
     "checkpoint": Reader(_write_checkpoint, _read_checkpoint),
     "annotations": Reader(_write_annotations, _read_annotations),
     "mpii": Reader(_write_mpii, _read_mpii),
+    "persons' npz": Reader(_write_npz, _read_npz),
     "manifest": Reader(_write_yaml("pymaf_data.manifests", "coco.yaml"), _read_manifest),
     "recipe": Reader(_write_yaml("pymaf_data.manifests.recipes", "demo.yaml"), _read_recipe),
     "images": Reader(_write_images, _read_images),

@@ -35,7 +35,9 @@ class NpzOptions(StrictModel):
 
     origin: Origin | None = Field(None, description="of part, and of center; none: the manifest's")
     box_origin: Origin | None = Field(None, description="of center, where it has another than part")
-    masks: str = Field("", description="folder below the images' root that maskname and partname are in")
+    masks: str = Field(
+        "", description="folder, from the images' root on, that maskname and partname are in: ../upi-s1h"
+    )
 
 
 class Npz(ReaderOfStills):
@@ -54,18 +56,19 @@ class Npz(ReaderOfStills):
         if rows.other:
             logger.warning("%s: keys that are not known and not read: %s", path, ", ".join(rows.other)[:300])
         told.listed = len({*rows.texts["imgname"]}), len(rows)
-        images = Images(raw.root.absolute(), raw.folder, follow_links=raw.follow_links)
+        folders = (raw.root.absolute(), raw.root.absolute() / raw.options(NpzOptions).masks)
+        images, masks = (Images(folder, "", follow_links=raw.follow_links) for folder in folders)
         for first in range(0, len(rows), _BLOCK):
-            people = _People(raw, told, images, first, rows[first : first + _BLOCK])
+            with np.errstate(invalid="ignore", over="ignore"):  # numbers may be anything
+                people = _People(raw, told, images, masks, first, rows[first : first + _BLOCK])
             yield from map(people.outcome, range(len(people.rows)))
 
 
 class _People:
     """Turns rows into records."""
 
-    def __init__(self, raw: Raw, told: Told, images: Images, first: int, rows: NpzRows) -> None:
-        self.raw, self.told, self.images, self.first, self.rows = raw, told, images, first, rows
-        self.folder = raw.options(NpzOptions).masks
+    def __init__(self, raw: Raw, told: Told, images: Images, masks: Images, first: int, rows: NpzRows) -> None:
+        self.raw, self.told, self.images, self.masks, self.first, self.rows = raw, told, images, masks, first, rows
         self.every = raw.selection == "all"
         numbers, (shift, of_box) = rows.numbers, raw.offsets
         self.box = np.column_stack([numbers["center"] + of_box, 200 * numbers["scale"] * raw.manifest.box.factor])
@@ -98,8 +101,8 @@ class _People:
         if side <= 0:
             return Dropped("bad_box", who, f"scale: {side / 200:g}")
         joints = self._joints(row, who)
-        places = [(joint, *place) for joint, place in zip(joints, self.points[row, joints].tolist(), strict=True)]
-        keypoints = {J49.joints[joint]: (x, y, 2) for joint, x, y, _ in places}
+        places = list(zip((J49.joints[joint] for joint in joints), self.points[row, joints].tolist(), strict=True))
+        keypoints = {joint: (*at, 2) for joint, (*at, _) in places}
         reason = None if self.every else self.raw.refusal(keypoints)
         if reason:
             return Dropped(reason, who)
@@ -109,7 +112,7 @@ class _People:
             "annotation_id": self.first + row,
             "box": (x, y, side),
             "keypoints": keypoints,
-            "confidence": {J49.joints[joint]: sure for joint, _, _, sure in places if sure < 1},
+            "confidence": {joint: sure for joint, (_, _, sure) in places if sure < 1},
             "joints3d": {J24.joints[joint]: tuple(self.solid[row, joint, :3].tolist()) for joint in solid},
             "gender": self.rows.gender(row),
         }
@@ -137,15 +140,14 @@ class _People:
             if not name:
                 continue
             size = found.get("image_size") or self.images.size(image)
-            pixels = self.images.load("/".join(filter(None, (self.folder, name))), size)
+            pixels = self.masks.load(name, size)
             labels = None if isinstance(pixels, MissingImage) else pixels[..., 0]
             if labels is None or (key == "partname" and not np.isin(labels, (0, *PARTS)).all()):
                 self.told.adjusted.add("mask_unusable", f"{who}: {pixels if labels is None else 'other labels'}")
                 continue
             found["image_size"] = labels.shape[::-1]
-            found |= (
-                {"mask": encode_mask(labels > 0)}
-                if key == "maskname"
-                else {"parts": tuple(encode_mask(labels == part) for part in PARTS)}
-            )
+            if key == "maskname":
+                found["mask"] = encode_mask(labels > 0)
+            else:
+                found["parts"] = tuple(encode_mask(labels == part) for part in PARTS)
         return found

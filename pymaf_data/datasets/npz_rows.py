@@ -65,9 +65,10 @@ class NpzRows:
                 action="give the file of the persons.",
             )
         read = [key for key in keys if key in wanted or key in _NEEDED]
-        texts = {key: _texts(path, key) for key in read if key in _TEXTS}
-        numbers = {key: _numbers(path, key, len(texts["imgname"])) for key in read if key in _NUMBERS}
-        if len(texts["imgname"]) and np.median(numbers["scale"]) > _LARGEST:
+        names = _texts(path, "imgname")
+        texts = {"imgname": names, **{key: _texts(path, key, len(names)) for key in read if key in _TEXTS[1:]}}
+        numbers = {key: _numbers(path, key, len(names)) for key in read if key in _NUMBERS}
+        if names and np.median(numbers["scale"]) > _LARGEST:
             raise RawDataCorrupt(f"{path}: half of the scales are above {_LARGEST:g}", expected="sides in px / 200")
         return cls(numbers, texts, tuple(key for key in keys if key not in (*_NUMBERS, *_TEXTS, *_FITS)))
 
@@ -85,15 +86,11 @@ def _numbers(path: Path, key: str, rows: int) -> NDArray[Any]:
         return array.astype(np.float64 if key in _NEEDED else np.float32)
 
 
-def _texts(path: Path, key: str) -> list[str | None]:
+def _texts(path: Path, key: str, rows: int | None = None) -> list[str | None]:
     array = load_pickled_npz(path, [key])[key]
-    try:
-        values = array.tolist() if array.ndim == 1 and array.dtype.kind in "SUO" else None
-    except (ValueError, SystemError):  # numbers that are no characters
-        values = None
-    if values is None:
+    if array.ndim != 1 or array.dtype.kind not in "SUO" or rows not in (None, len(array)):
         raise RawDataCorrupt(f"{path}: {key} of {array.dtype} {array.shape}", expected="a text for each person")
-    return [_text(value) for value in values]
+    return [_text(value) for value in array.tolist()]
 
 
 def _text(value: Any) -> str | None:

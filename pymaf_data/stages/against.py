@@ -7,9 +7,9 @@ first rows; where the manifest says why a kind is to be expected (``departures``
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,8 +48,17 @@ class Against(StrictModel):
     departures: tuple[Departure, ...]
 
 
-Difference: TypeAlias = tuple[NDArray[np.bool_], NDArray[np.float64], str]
-"""(n,) who differs, (n, …) by how much, here less there, and the unit."""
+class Difference(NamedTuple):
+    """Of n persons on both sides: who differs in one thing, what is said of one of them, and of nearly all."""
+
+    off: NDArray[np.bool_]
+    said: Callable[[int], str]
+    common: str = ""
+
+    @classmethod
+    def by(cls, off: NDArray[np.bool_], delta: NDArray[np.float64], unit: str) -> Difference:
+        """By (n, …) numbers, here less there."""
+        return cls(off, lambda one: _said(delta[one], unit), _common(delta[off], unit))
 
 
 def compare(path: Path, records: PersonColumns, raw: Raw) -> Against:
@@ -61,29 +70,32 @@ def compare(path: Path, records: PersonColumns, raw: Raw) -> Against:
     release = NpzRows.of(path, ("part", "openpose"))
     row = _matched(release, records)
     here, there = np.flatnonzero(row >= 0), row[row >= 0]
-    found = dict(_unmatched(release, records, row)) | {"order": _moved(release, there)}
     with np.errstate(invalid="ignore", over="ignore"):  # the file's numbers may be anything
-        deltas = _of_boxes(release, there, records.column("box")[here], raw.offsets[1])
-        deltas |= _of_keypoints(release, there, records.column("keypoints")[here], raw.offsets[0])
-        common = {kind: _common(delta[off], unit) for kind, (off, delta, unit) in deltas.items()}
-    for kind, (off, delta, unit) in deltas.items():
-        persons = sorted(np.flatnonzero(off).tolist(), key=there.__getitem__)
-        first = [f"{_called(release, there[one])}: {_said(delta[one], unit)}" for one in persons[:_NAMED]]
+        differ = {"name": _of_names(release, there, [records.names[name] for name in records.name[here]])}
+        differ |= _of_boxes(release, there, records.column("box")[here], raw.offsets[1])
+        differ |= _of_keypoints(release, there, records.column("keypoints")[here], raw.offsets[0])
+    found = dict(_unmatched(release, records, row)) | {"order": _moved(release, there)}
+    for kind, difference in differ.items():
+        persons = sorted(np.flatnonzero(difference.off).tolist(), key=there.__getitem__)
+        first = [f"{_called(release, there[one])}: {difference.said(one)}" for one in persons[:_NAMED]]
         found[kind] = len(persons), first
-    departures = (
-        Departure(kind=kind, persons=count, first=tuple(first), common=common.get(kind, ""), why=why)
-        for kind, (count, first) in ((kind, found[kind]) for kind in KINDS)
-        if count
-        for why in (raw.manifest.departures.get(kind, ""),)
-    )
-    same = ~np.any([off for off, _, _ in deltas.values()], axis=0)
     return Against(
         file=path,
         rows=len(release),
         both=len(here),
-        same=int(same.sum()),
+        same=len(here) - int(np.any([difference.off for difference in differ.values()], axis=0).sum()),
         offsets=raw.offsets,
-        departures=tuple(departures),
+        departures=tuple(
+            Departure(
+                kind=kind,
+                persons=found[kind][0],
+                first=tuple(found[kind][1]),
+                common=differ[kind].common if kind in differ else "",
+                why=raw.manifest.departures.get(kind, ""),
+            )
+            for kind in KINDS
+            if found[kind][0]
+        ),
     )
 
 
@@ -122,6 +134,12 @@ def _moved(release: NpzRows, there: NDArray[np.intp]) -> tuple[int, list[str]]:
     return len(moved), first
 
 
+def _of_names(release: NpzRows, there: NDArray[np.intp], names: list[str]) -> Difference:
+    texts = release.texts["imgname"]
+    off = [texts[row] != name for row, name in zip(there.tolist(), names, strict=True)]
+    return Difference(np.array(off, bool), lambda one: f"here {names[one]}")
+
+
 def _of_boxes(release: NpzRows, there: NDArray[Any], box: NDArray[Any], shift: float) -> dict[str, Difference]:
     centre, side = release.numbers["center"][there], 200 * release.numbers["scale"][there]
     delta, cut = _apart(box[:, :2] - shift, centre)
@@ -129,9 +147,9 @@ def _of_boxes(release: NpzRows, there: NDArray[Any], box: NDArray[Any], shift: f
     cut = off & (cut | (np.abs(delta) <= _SAME)).all(1)
     larger = (box[:, 2] - side)[:, None]
     return {
-        "centre": (off & ~cut, delta, "px"),
-        "centre_truncated": (cut, delta, "px"),
-        "scale": (~(np.abs(larger) <= _SAME)[:, 0], larger, "px of its side"),
+        "centre": Difference.by(off & ~cut, delta, "px"),
+        "centre_truncated": Difference.by(cut, delta, "px"),
+        "scale": Difference.by(~(np.abs(larger) <= _SAME)[:, 0], larger, "px of its side"),
     }
 
 
@@ -150,9 +168,9 @@ def _of_keypoints(release: NpzRows, there: NDArray[Any], ours: NDArray[Any], shi
     off = (apart & ~cut).any(1)
     alone = labelled[0].astype(np.float64) - labelled[1]
     return {
-        "labelled": (alone.any(1), alone, "joints"),
-        "keypoint": (off, _first(delta, apart & ~cut), "px"),
-        "keypoint_truncated": (~off & cut.any(1), _first(delta, cut), "px"),
+        "labelled": Difference.by(alone.any(1), alone, "joints"),
+        "keypoint": Difference.by(off, _first(delta, apart & ~cut), "px"),
+        "keypoint_truncated": Difference.by(~off & cut.any(1), _first(delta, cut), "px"),
     }
 
 

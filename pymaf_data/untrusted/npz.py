@@ -51,6 +51,18 @@ def plain_dtype(code: str) -> np.dtype[Any] | None:
     return dtype
 
 
+def require_characters(array: np.ndarray) -> None:
+    """Refuse text, in one contiguous piece, with a number that is no character: Python would make broken strings of it.
+
+    Raises:
+        ValueError: there is one.
+    """
+    if array.dtype.kind == "U" and array.size:
+        codes = array.reshape(-1).view(np.dtype("u4").newbyteorder(array.dtype.byteorder))
+        if codes.max() > 0x10FFFF:
+            raise ValueError("its text has characters that are none")
+
+
 def read_npy(path: Path) -> np.ndarray:
     """A plain array of its own.
 
@@ -185,6 +197,7 @@ def member_array(data: bytearray, origin: str, objects: Callable[[bytes, str], A
             if count * dtype.itemsize != len(data) - start:
                 raise ValueError(f"{len(data) - start:,} bytes for shape {shape} of {dtype}")
             array = np.frombuffer(data, dtype, count, start) if count else np.empty(0, dtype)
+            require_characters(array)
             array = array.reshape(shape, order=order)  # type: ignore[call-overload]
             return array if array.flags.aligned else array.copy(order=order)
     except ValueError as error:

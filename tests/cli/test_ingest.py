@@ -111,7 +111,7 @@ def test_without_raw_data_it_says_where_what_and_how(
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["koko"], 2, "one of coco, mpii, sample"),
+        (["koko"], 2, "one of coco, mpii, npz, sample"),
         (["coco", "--split", "test"], 2, "one of train, val"),
         (["coco", "--select", "best"], 2, "body12"),
         (["coco", "--crop-size", "7"], 2, "32"),
@@ -154,6 +154,7 @@ def test_the_count_is_compared_only_with_the_whole_split(kept: int, whole: bool,
         selection="body12",
         counts={"total": 185316, "kept": kept, "dropped": 185316 - kept},
         expected=28344,
+        expected_known="inferred: SPIN's file",
         whole=whole,
         listed=(82783, 185316),
         damaged=(),
@@ -162,4 +163,7 @@ def test_the_count_is_compared_only_with_the_whole_split(kept: int, whole: bool,
         shards_written=56,
         licences={},
     )
-    assert message in "\n".join(ingest_lines(report))
+    told = "\n".join(ingest_lines(report))
+    assert message in told and "(inferred: SPIN's file)" in told
+    told = "\n".join(ingest_lines(report.model_copy(update={"whole_stated": False})))
+    assert whole or f"{kept:,} persons kept; the manifest expects 28,344 of the whole split (inferred" in told

@@ -7,6 +7,7 @@ import pickle
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -251,29 +252,33 @@ def _write_npz(folder: Path) -> Iterator[Path]:
     more = {"S": np.ones((24, 4)), "openpose": np.ones((25, 3)), "gender": "m", "pose": np.zeros(72)}
     more |= {"shape": np.zeros(10), "has_smpl": 1}
     rows = [npz.person("a.jpg", (9, 9), 0.1 + i, np.ones((24, 3)), **more) for i in range(3)]
-    names = np.array(["a.jpg", "b", None], object)
     yield npz.save(folder / "mpii_train.npz", rows)
-    yield npz.save(folder / "bytes.npz", rows, imgname=np.array([b"a.jpg"] * 3), gender=None)
-    yield npz.save(folder / "objects.npz", rows, imgname=names)
+    yield npz.save(folder / "objects.npz", rows, imgname=np.array(["a.jpg", b"a.jpg", None], object), gender=None)
+
+
+@cache
+def _manifest_of_npz() -> Any:
+    from pymaf_data.datasets import load_manifest
+
+    return load_manifest("npz")
 
 
 def _read_npz(folder: Path) -> Any:
-    from pymaf_data.datasets import Raw, load_manifest, select
+    """Its persons, compared with themselves, and its fits; the second file also where the first is refused."""
+    from pymaf_data.datasets import Raw, select
     from pymaf_data.errors import PymafDataError
+    from pymaf_data.fits.readers.npz import READER
     from pymaf_data.stages.against import compare
 
-    found, failed = [], None
-    for path in sorted(folder.glob("*.npz")):
-        manifest, split = load_manifest("npz").of_file(path, "train")
-        raw = Raw(folder, manifest, split)
+    found, refused = [], []
+    for path in (folder / "mpii_train.npz", folder / "objects.npz"):
         try:
-            found.append(select(raw))
-            found.append(compare(path, found[0].records, raw))
-            found.append(_read_fits(f"npz:{path}")(folder))
+            raw = Raw(folder, *_manifest_of_npz().of_file(path, "train"))
+            found.append((READER.read(path, None), compare(path, select(raw).records, raw)))
         except PymafDataError as error:
-            failed = error
-    if failed:
-        raise failed
+            refused.append(error)
+    if refused:
+        raise refused[0]
     return found
 
 

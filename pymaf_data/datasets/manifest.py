@@ -318,7 +318,11 @@ class Manifest(StrictModel):
         """
         fitting = [one for one in self.splits.values() if fnmatch(path.name, one.files.get(ANNOTATIONS, ""))]
         if not fitting:
-            raise UsageError(f"{path.name} is none of the files of {self.name}", expected="a file of npz with --npz")
+            raise UsageError(
+                f"{path.name} is none of the files of {self.name}",
+                expected=f"a name such as {next(iter(self.splits.values())).files.get(ANNOTATIONS, '')}",
+                action="`pymaf-data ingest npz --npz FILE --images ROOT` takes an npz of SPIN's or PyMAF's.",
+            )
         rules = self.split(split) if split != "train" else fitting[0]
         name = re.sub(r"[^\w.-]+", "_", path.stem)
         own = rules.model_copy(update={"files": {**rules.files, ANNOTATIONS: str(path.absolute())}})

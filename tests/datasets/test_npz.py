@@ -300,7 +300,7 @@ def test_names_that_are_no_text_and_keys_that_are_not_known(
 def test_whatever_the_arrays_are_the_outcome_is_persons_or_an_error_of_ours(
     rows: list[dict[str, Any]], npz: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pymaf_data.datasets.select.logger.disabled", True)
+    monkeypatch.setattr(logging.getLogger("pymaf_data.datasets.select"), "disabled", True)
     keys, kept = list(rows[0]), 0
     for seed in range(100):
         rng = np.random.default_rng(seed)

@@ -10,6 +10,7 @@ A reader knows its files and nothing else: counting, sorting, what damage does, 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -163,13 +164,16 @@ class Raw:
         return files[0]
 
     def inputs(self) -> dict[str, Path]:
-        """Every file but the images, by its name below the root; by its own name where it lies elsewhere."""
-        roles = [role for role in self.manifest.split(self.split).files if role != IMAGES]
-        files = sorted({path for role in roles for path in self.files(role)})
-        return {
-            path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name: path
-            for path in files
-        }
+        """Every file but the images, by its name below the root; of those elsewhere, by role and name alone."""
+        named: dict[str, Path] = {}
+        for role in (role for role in self.manifest.split(self.split).files if role != IMAGES):
+            files = self.files(role)
+            folder = os.path.commonpath([path.parent for path in files])
+            for path in files:
+                inside = path.is_relative_to(self.root)
+                name = path.relative_to(self.root if inside else folder).as_posix()
+                named[name if inside else f"{role}: {name}"] = path
+        return named
 
     @property
     def origin(self) -> Path:

@@ -85,7 +85,7 @@ class _People:
             "joint_far_outside": self.labelled & ~none & (at < 0).any(2) & beyond,
         }
         self.solid = numbers.get("S", np.zeros((len(rows), 24, 4), np.float32))
-        self.known = (self.solid[..., 3] > 0) & self.solid[..., :3].any((1, 2))[:, None]
+        self.known = (self.solid[..., 3] > 0) & (np.abs(self.solid[..., :3]).max((1, 2)) != 0)[:, None]
         largest = [np.abs(self.box).max(1), np.where(self.labelled, np.abs(at).max(2), 0).max(1)]
         largest += [np.where(self.known, np.abs(self.solid[..., :3]).max(2), 0).max(1)]
         self.finite = np.isfinite(np.stack([*largest, confidence.sum(1), self.solid[..., 3].sum(1)])).all(0)

@@ -1,8 +1,9 @@
 """Compare persons of a raw data set with a release of the same set, such as SPIN's npz: a row there, a person here.
 
-Persons are matched by image and centre, one to one. Coordinates are compared in the file's own pixels: the offset that
-led to continuous ones (``origin`` of the manifest) is taken off again. What differs is counted by kind and named by its
-first rows; where the manifest says why a kind is to be expected (``departures``), that is told with it.
+Persons are matched by image and centre, one to one; of names the ends count, since each side has its own root.
+Coordinates are compared in the file's own pixels: the offset that led to continuous ones (``origin`` of the manifest) is
+taken off again. What differs is counted by kind and named by its first rows; where the manifest says why a kind is to
+be expected (``departures``), that is told with it.
 """
 
 from __future__ import annotations
@@ -71,8 +72,7 @@ def compare(path: Path, records: PersonColumns, raw: Raw) -> Against:
     row = _matched(release, records)
     here, there = np.flatnonzero(row >= 0), row[row >= 0]
     with np.errstate(invalid="ignore", over="ignore"):  # the file's numbers may be anything
-        differ = {"name": _of_names(release, there, [records.names[name] for name in records.name[here]])}
-        differ |= _of_boxes(release, there, records.column("box")[here], raw.offsets[1])
+        differ = _of_boxes(release, there, records.column("box")[here], raw.offsets[1])
         differ |= _of_keypoints(release, there, records.column("keypoints")[here], raw.offsets[0])
     found = dict(_unmatched(release, records, row)) | {"order": _moved(release, there)}
     for kind, difference in differ.items():
@@ -134,12 +134,6 @@ def _moved(release: NpzRows, there: NDArray[np.intp]) -> tuple[int, list[str]]:
     return len(moved), first
 
 
-def _of_names(release: NpzRows, there: NDArray[np.intp], names: list[str]) -> Difference:
-    texts = release.texts["imgname"]
-    off = [texts[row] != name for row, name in zip(there.tolist(), names, strict=True)]
-    return Difference(np.array(off, bool), lambda one: f"here {names[one]}")
-
-
 def _of_boxes(release: NpzRows, there: NDArray[Any], box: NDArray[Any], shift: float) -> dict[str, Difference]:
     centre, side = release.numbers["center"][there], 200 * release.numbers["scale"][there]
     delta, cut = _apart(box[:, :2] - shift, centre)
@@ -162,11 +156,11 @@ def _of_keypoints(release: NpzRows, there: NDArray[Any], ours: NDArray[Any], shi
             ours[:, half] = 0
     offset = np.repeat([OFFSETS["index"], shift], [25, 24])[:, None]
     delta, cut = _apart(ours[..., :2] - offset, theirs[..., :2])
-    labelled = np.stack([ours[..., 2] > 0, theirs[..., 2] > 0])
+    labelled: Any = np.stack([ours[..., 2] > 0, theirs[..., 2] > 0])
     apart = labelled.all(0) & ~(np.abs(delta) <= _SAME).all(2)
     cut = apart & (cut | (np.abs(delta) <= _SAME)).all(2)
     off = (apart & ~cut).any(1)
-    alone = labelled[0].astype(np.float64) - labelled[1]
+    alone: Any = labelled[0].astype(np.float64) - labelled[1]
     return {
         "labelled": Difference.by(alone.any(1), alone, "joints"),
         "keypoint": Difference.by(off, _first(delta, apart & ~cut), "px"),
@@ -174,7 +168,7 @@ def _of_keypoints(release: NpzRows, there: NDArray[Any], ours: NDArray[Any], shi
     }
 
 
-def _apart(ours: NDArray[Any], theirs: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _apart(ours: NDArray[Any], theirs: NDArray[Any]) -> tuple[Any, Any]:
     """Ours less theirs, and whether theirs is ours without its fraction."""
     delta = ours.astype(np.float64) - theirs
     return delta, (theirs == np.trunc(theirs)) & (delta * np.where(ours < 0, -1, 1) > -_SAME) & (np.abs(delta) < 1)

@@ -19,7 +19,6 @@ _NAMED = 10
 KINDS = {
     "missing_here": "rows of the file whose person is not kept here",
     "missing_there": "persons kept here that the file does not have",
-    "name": "with another name of the image",
     "centre": "with the centre of the box elsewhere",
     "centre_truncated": "with the centre cut to whole pixels in the file",
     "scale": "with a box of another size",

@@ -62,7 +62,7 @@ OFFSETS = [
     ("coco_2014_train.npz", 0.5, 0),
     ("coco-full_train_eft.npz", 0.5, 0),
     ("lsp_dataset_original_train.npz", -0.5, -0.5),
-    ("hr-lspet_train.npz", -0.5, -0.5),
+    ("hr-lspet_train.npz", 0, 0),
     ("h36m_mosh_train.npz", 0, 0),
     ("mpi_inf_3dhp_train.npz", 0, 0),
     ("3dpw_train.npz", 0.5, 0.5),
@@ -382,9 +382,10 @@ def test_a_file_is_ingested_beside_the_images_of_its_set(
     assert (report.split, report.expected, report.whole_stated) == ("lsp_dataset_test", 1000, False)
     store = open_store(report.store)
     assert store.rows == [(f"images/{i}.jpg", 2 - i) for i in range(3)]
-    assert list(store.head["inputs"]) == ["lsp_dataset_test.npz"] and str(tmp_path) not in str(store.head)
+    assert list(store.head["inputs"]) == ["annotations: lsp_dataset_test.npz"] and str(tmp_path) not in str(store.head)
     assert store.attrs["held_out"] and store.array("present")[:].tolist() == [True, False, False]
-    moved = path.rename(tmp_path / "set" / path.name)
+    (tmp_path / "elsewhere").mkdir()
+    moved = path.rename(tmp_path / "elsewhere" / path.name)
     assert ingest(options.model_copy(update={"npz": moved})).shards_written == 0
     for wrong in ({"dataset": "coco"}, {"npz": None}):
         with pytest.raises(UsageError):

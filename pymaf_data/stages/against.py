@@ -1,9 +1,9 @@
 """Compare persons of a raw data set with a release of the same set, such as SPIN's npz: a row there, a person here.
 
 Persons are matched by image and centre, one to one; of names the ends count, since each side has its own root.
-Coordinates are compared in the file's own pixels: the offset that led to continuous ones (``origin`` of the manifest) is
-taken off again. What differs is counted by kind and named by its first rows; where the manifest says why a kind is to
-be expected (``departures``), that is told with it.
+Coordinates are compared in the file's own pixels: the offset that led to continuous ones (``origin``) is taken off
+again. What differs is counted by kind and named by its first rows; where the manifest says why a kind is to be expected
+(``departures``), that is told with it.
 """
 
 from __future__ import annotations

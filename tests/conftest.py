@@ -56,6 +56,12 @@ def up_3d() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def npz() -> ModuleType:
+    """The writer of files of SPIN's dataset_extras, ``tests/factories/npz.py``."""
+    return load_module(REPOSITORY / "tests" / "factories" / "npz.py")
+
+
+@pytest.fixture(scope="session")
 def coco() -> ModuleType:
     """The factory of small data sets in COCO's layout, ``tests/factories/coco.py``."""
     return load_module(REPOSITORY / "tests" / "factories" / "coco.py")

@@ -41,7 +41,8 @@ def _described(manifest: Manifest, root: DataRoot) -> dict[str, Any]:
                 role: {"path": pattern, "here": role in split.here(raw), "optional": role in split.optional}
                 for role, pattern in split.files.items()
             },
-            "expected": split.expected,
+            "expected": {selection: number.count for selection, number in split.expected.items()},
+            "expected_known": {selection: number.known for selection, number in split.expected.items()},
             "store": _store(root, manifest.name, name),
         }
         for name, split in manifest.splits.items()
@@ -100,7 +101,10 @@ def _of_split(root: str, split: dict[str, Any]) -> list[str]:
     absent = _absent(split)
     state = f"in {root}" if not absent else f"not in {root}"
     said = [f"{state} ({' and '.join(here)} alone)" if here and absent else state]
-    said += [f"{count:,} persons expected ({name})" for name, count in split["expected"].items()]
+    said += [
+        f"{count:,} persons expected ({name}; {split['expected_known'][name]})"
+        for name, count in split["expected"].items()
+    ]
     store = split["store"]
     if store:
         persons = (

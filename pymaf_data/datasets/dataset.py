@@ -10,6 +10,7 @@ A reader knows its files and nothing else: counting, sorting, what damage does, 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets.images import ImageRef, Images, MissingImage
-from pymaf_data.datasets.manifest import IMAGES, Manifest, SelectionRule, found
+from pymaf_data.datasets.manifest import IMAGES, OFFSETS, Manifest, SelectionRule, found
 from pymaf_data.errors import ConfigError, RawDataMissing
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ READERS: dict[str, str] = {
     "3dpw": "pymaf_data.datasets.threedpw:ThreeDpw",
     "3doh50k": "pymaf_data.datasets.threedoh50k:ThreeDoh50k",
     "ssp-3d": "pymaf_data.datasets.ssp3d:Ssp3d",
+    "npz": "pymaf_data.datasets.npz:Npz",
 }
 GROUP = "pymaf_data.datasets"
 
@@ -110,9 +112,22 @@ class Raw:
         return self.manifest.split(self.split).files[IMAGES]
 
     @property
+    def selection(self) -> str:
+        """The name of the selection."""
+        return self.manifest.selection(self.select)[0]
+
+    @property
     def rule(self) -> SelectionRule:
         """Whom to keep."""
         return self.manifest.selection(self.select)[1]
+
+    @property
+    def offsets(self) -> tuple[float, float]:
+        """What leads keypoints and boxes to continuous px: options ``origin`` and ``box_origin``, else the manifest."""
+        own, manifest = self.manifest.split(self.split).options, self.manifest
+        origin = own.get("origin")
+        keypoints, box = origin or manifest.keypoints.origin, own.get("box_origin") or origin or manifest.box.origin
+        return OFFSETS[keypoints], OFFSETS[box]
 
     def options(self, kind: type[Options]) -> Options:
         """The reader's own options of this split.
@@ -155,12 +170,16 @@ class Raw:
         return files[0]
 
     def inputs(self) -> dict[str, Path]:
-        """Every file but the images, by its name below the root."""
-        roles = [role for role in self.manifest.split(self.split).files if role != IMAGES]
-        files = sorted({path for role in roles for path in self.files(role)})
-        return {
-            (path.relative_to(self.root) if path.is_relative_to(self.root) else path).as_posix(): path for path in files
-        }
+        """Every file but the images, by its name below the root; of those elsewhere, by role and name alone."""
+        named: dict[str, Path] = {}
+        for role in (role for role in self.manifest.split(self.split).files if role != IMAGES):
+            files = self.files(role)
+            folder = os.path.commonpath([path.parent for path in files])
+            for path in files:
+                inside = path.is_relative_to(self.root)
+                name = path.relative_to(self.root if inside else folder).as_posix()
+                named[name if inside else f"{role}: {name}"] = path
+        return named
 
     @property
     def origin(self) -> Path:

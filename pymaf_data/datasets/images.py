@@ -174,6 +174,14 @@ class Images:
             return -1
         return status.st_size if stat.S_ISREG(status.st_mode) else -1
 
+    def size(self, name: str) -> tuple[int, int]:
+        """Width and height that the header of an image says; (0, 0) where it cannot be read."""
+        try:
+            data = _read(self.resolve(name))
+            return UNKNOWN_SIZE if isinstance(data, MissingImage) else ImageFile.of(data).size
+        except (OSError, UntrustedData, Damaged):
+            return UNKNOWN_SIZE
+
     def load(self, name: str, size: tuple[int, int]) -> NDArray[np.uint8] | MissingImage:
         """Read and decode an image to (H, W, 3) uint8 RGB; a :class:`MissingImage` where that cannot be.
 

@@ -11,6 +11,7 @@ import os
 import posixpath
 import re
 from collections.abc import Sequence
+from fnmatch import fnmatch
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -29,10 +30,13 @@ from pymaf_data.paths import as_meant
 _PACKAGE = "pymaf_data.manifests"
 #: The role of the images' folder.
 IMAGES = "images"
-_ROLES_BEFORE = {"annotations": "annotations", "pictures": IMAGES}
+#: The role of what says who is on them, where that is one kind of file.
+ANNOTATIONS = "annotations"
+_ROLES_BEFORE = {"annotations": ANNOTATIONS, "pictures": IMAGES}
 _OTHER = ("assets",)  # manifests of things other than data sets
 
 
+Standing: TypeAlias = Literal["proved", "inferred", "unsure"]
 Origin: TypeAlias = Literal["index", "continuous", "index1"]
 #: What leads from a data set's coordinates to continuous pixels.
 OFFSETS: dict[Origin, float] = {"index": 0.5, "continuous": 0.0, "index1": -0.5}
@@ -53,6 +57,28 @@ class Whole(StrictModel):
     annotations: int = Field(gt=0)
 
 
+class Expected(StrictModel):
+    """How many persons a selection keeps of a whole split, and how that is known. A number alone is unsure."""
+
+    count: int = Field(gt=0)
+    source: str = ""
+    standing: Standing = Field(
+        default="unsure",
+        description="proved: counted on the release by this rule; inferred: published by those whose rule it is; "
+        "unsure: the rule or the file may have been another",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_number(cls, data: Any) -> Any:
+        return {"count": data} if isinstance(data, int) else data
+
+    @property
+    def known(self) -> str:
+        """How, in words."""
+        return f"{self.standing}{': ' * bool(self.source)}{self.source}"
+
+
 class Split(StrictModel):
     """Where one split lies below the root, in files by their role.
 
@@ -67,7 +93,9 @@ class Split(StrictModel):
     options: dict[str, Any] = Field(default_factory=dict, description="the reader's own")
     held_out: bool = Field(default=False, description="to measure on: never learned from unless named")
     whole: Whole | None = None
-    expected: dict[str, int] = Field(default_factory=dict, description="selection → persons kept of the whole split")
+    expected: dict[str, Expected] = Field(
+        default_factory=dict, description="selection → persons kept of the whole split: a number, or with its source"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -231,6 +259,9 @@ class Manifest(StrictModel):
     images: ImageRule = ImageRule()
     selections: dict[str, SelectionRule] = Field(min_length=1)
     default_selection: str
+    departures: dict[str, str] = Field(
+        default_factory=dict, description="kind of difference that `--against` finds → why it is to be expected"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Manifest:
@@ -287,6 +318,28 @@ class Manifest(StrictModel):
             changed[key] = read_yaml(value, f"--option {key}")
         splits = {**self.splits, split: self.split(split).model_copy(update={"options": changed})}
         return self.model_copy(update={"splits": splits})
+
+    def of_file(self, path: Path, split: str) -> tuple[Manifest, str]:
+        """The manifest with a split for one annotation file, wherever that lies, and the split's name: the file's.
+
+        Args:
+            path: the file.
+            split: whose rules hold for it; "train": those of the first split among whose files one could be called so.
+
+        Raises:
+            UsageError: no such split, or none whose annotations are such files.
+        """
+        fitting = [one for one in self.splits.values() if fnmatch(path.name, one.files.get(ANNOTATIONS, ""))]
+        if not fitting:
+            raise UsageError(
+                f"{path.name} is none of the files of {self.name}",
+                expected=f"a name such as {next(iter(self.splits.values())).files.get(ANNOTATIONS, '')}",
+                action="`pymaf-data ingest npz --npz FILE --images ROOT` takes an npz of SPIN's or PyMAF's.",
+            )
+        rules = self.split(split) if split != "train" else fitting[0]
+        name = re.sub(r"[^\w.-]+", "_", path.stem)
+        own = rules.model_copy(update={"files": {**rules.files, ANNOTATIONS: str(path.absolute())}})
+        return self.model_copy(update={"splits": {**self.splits, name: own}}), name
 
     def split(self, name: str) -> Split:
         """A split by name.

@@ -65,7 +65,7 @@ def match(table: FitTable, persons: Persons, origin: str) -> np.ndarray:
     if isinstance(keys, ByAnnotation):
         row = _by_annotation(keys.ids[single], persons)
     else:
-        row = _by_image(ByImage(keys.names[single], keys.centres[single]), persons)
+        row = by_image(ByImage(keys.names[single], keys.centres[single]), persons.names, persons.box)
     found = row != NONE
     if not found.any():
         ours = f"{persons.names[0]} #{persons.annotation_id[0]}" if len(persons) else "nobody"
@@ -109,21 +109,38 @@ def _by_annotation(ids: np.ndarray, persons: Persons) -> np.ndarray:
     return row
 
 
-def _by_image(keys: ByImage, persons: Persons) -> np.ndarray:
-    row = np.full(len(persons), NONE)
-    images, image_of = np.unique(persons.names, return_inverse=True)
+def by_image(
+    keys: ByImage, names: np.ndarray, boxes: np.ndarray, like: tuple[np.ndarray, np.ndarray] | None = None
+) -> np.ndarray:
+    """(N,) the row of M keys that is each person's, one to one: image by image those whose boxes are closest.
+
+    Args:
+        keys: of the rows.
+        names: (N,) image names of the persons.
+        boxes: (N, 3) their boxes.
+        like: px of persons (N, K) and rows (M, K): of boxes in one place, those are one person's that are alike.
+    """
+    row = np.full(len(names), NONE)
+    images, image_of = np.unique(names, return_inverse=True)
     theirs = _grouped(_image_numbers(keys.names.tolist(), images.tolist()))
     ours = _grouped(image_of.tolist())
     for image, fits in theirs.items():
         people = np.array(ours.get(image, []), int)
-        for person, fit in _pairs(persons.box[people], keys.centres[fits]):
+        unlike = _unlike(like[0][people], like[1][fits]) if like else 0.0
+        for person, fit in _pairs(boxes[people], keys.centres[fits], unlike):
             row[people[person]] = fits[fit]
     return row
 
 
-def _pairs(boxes: np.ndarray, centres: np.ndarray) -> Iterator[tuple[int, int]]:
+def _unlike(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """(P, F) from 0 to a hundredth of a box's side: it decides where places do not."""
+    apart = np.nan_to_num(np.abs(ours[:, None] - theirs[None]).mean(-1), nan=np.inf, posinf=np.inf)
+    return 0.01 * (1 - 100 / (100 + apart))
+
+
+def _pairs(boxes: np.ndarray, centres: np.ndarray, unlike: np.ndarray | float = 0.0) -> Iterator[tuple[int, int]]:
     """(person, fit) of boxes (P, 3) and centres (F, 2) on one image: the least sum of distances in box sides."""
-    apart = np.linalg.norm(boxes[:, None, :2] - centres[None], axis=-1) / boxes[:, 2:]
+    apart = np.linalg.norm(boxes[:, None, :2] - centres[None], axis=-1) / boxes[:, 2:] + unlike
     # Beyond the limit all are alike, lest a pair far apart outweigh one that fits.
     cost = np.minimum(np.nan_to_num(apart, nan=np.inf), 2 * _FARTHEST)
     for person, fit in zip(*linear_sum_assignment(cost), strict=True):

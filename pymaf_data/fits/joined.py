@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from pymaf_data.fits.join import join
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.proof import Tolerance
 from pymaf_data.fits.readers import find_reader
-from pymaf_data.fits.readers.reader import FitTable
+from pymaf_data.fits.readers.reader import ByAnnotation, FitTable
 from pymaf_data.fits.request import FitRequest
 from pymaf_data.fits.source import Progress
 from pymaf_data.fits.table import Fits
@@ -65,8 +66,12 @@ def _seen(table: FitTable, body: BodyModel | None) -> FitTable:
     )
 
 
-def read_fits(request: FitRequest) -> tuple[FitTable, dict[str, Any]]:
+def read_fits(request: FitRequest, made_from: Collection[str] = ()) -> tuple[FitTable, dict[str, Any]]:
     """What the files of a request say, and what they are: format, digests, version of the reader.
+
+    Args:
+        request: names them.
+        made_from: digests of the files that the persons come from, whose ids are then their rows.
 
     Raises:
         FitError: a file is not there, or not what its format says.
@@ -86,6 +91,8 @@ def read_fits(request: FitRequest) -> tuple[FitTable, dict[str, Any]]:
         identity |= {key: digest_file(path) for key, path in given.items() if key == "companion" or not reader.files}
         if reader.files:
             identity["sha256"] = digest_json([[path.name, digest_file(path)] for path in reader.files(given["sha256"])])
+        if table.rows is not None and not {*made_from}.isdisjoint(identity.values()):
+            table = replace(table, keys=ByAnnotation(table.rows))
     except RawDataCorrupt as error:
         found = error.found if str(request.path) in error.found else f"{request.path}: {error.found}"
         raise FitError(found, expected=error.expected or reader.file, action=action) from None

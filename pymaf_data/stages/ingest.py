@@ -22,9 +22,10 @@ from pymaf_data.config import StrictModel
 from pymaf_data.datasets import ImageSource, Raw, Selection, find_reader, load_manifest, one_image, select
 from pymaf_data.datasets.images import MISSING, REASONS, WITHOUT_FILE
 from pymaf_data.digest import digest_path
-from pymaf_data.errors import RawDataCorrupt, RawDataMissing, StoreChanged
+from pymaf_data.errors import RawDataCorrupt, RawDataMissing, StoreChanged, UsageError
 from pymaf_data.paths import DataRoot
 from pymaf_data.progress import Progress
+from pymaf_data.stages.against import Against, compare
 from pymaf_data.stages.held import Opened
 from pymaf_data.stages.ingest_shard import IngestTask, array_specs, input_digest, warn
 from pymaf_data.stages.options import IngestOptions
@@ -52,13 +53,16 @@ class IngestReport(StrictModel):
     selection: str
     counts: dict[str, int] = Field(description="annotations: total, kept, dropped, and dropped by reason")
     expected: int | None = Field(description="persons that the manifest expects of the whole split")
+    expected_known: str = Field(default="", description="how that number is known: its standing and source")
     whole: bool = Field(description="whether the annotation file is the whole split, so that counts compare")
+    whole_stated: bool = Field(default=True, description="whether the manifest says what a whole split lists")
     listed: tuple[int, int] = Field(description="images and annotations that the file lists")
     damaged: tuple[str, ...] = Field(description="every damaged annotation, and what is wrong with it")
     adjusted: dict[str, int] = Field(
         default_factory=dict, description="what was taken otherwise than annotated: joints and boxes by reason"
     )
     holes: MissingImages
+    against: Against | None = Field(default=None, description="how the persons differ from those of a release")
     shards: int
     shards_written: int
     licences: dict[str, str]
@@ -97,32 +101,37 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
     """
     executor = options.executor()
     raw = require_raw_data(options)
-    manifest, name = raw.manifest, raw.manifest.selection(options.select)[0]
+    manifest, name = raw.manifest, raw.selection
+    expected = manifest.split(raw.split).expected.get(name)
     selection = select(raw, stop=options.on_error == "stop")
     _require_persons(selection, raw)
+    against = compare(options.against, selection.records, raw) if options.against else None
     with find_reader(manifest.reader).images(raw) as pictures:
         _require_some_image(selection, pictures, raw.root / raw.folder)
         plan = _plan(options, raw, selection)
         name_bytes = max(len(row.encode()) for row, _ in plan.rows)
         job = IngestJob(raw, selection, Opened(pictures), options, plan, name_bytes)
         provenance = _provenance(raw, selection)
-        path = options.out or DataRoot.default().store(manifest.name, options.split)
+        path = options.out or DataRoot.default().store(manifest.name, raw.split)
         store = create_store(path, plan, job.specs, provenance, options.overwrite)
         done = run_shards(store, job, executor, progress, break_lock=options.break_lock)
         warn(done.notes)
         missing = _missing_images(open_store(done.path), selection, pictures)
     return IngestReport(
         dataset=manifest.name,
-        split=options.split,
+        split=raw.split,
         store=done.path,
         selection=name,
         counts=selection.account(),
-        expected=manifest.split(options.split).expected.get(name),
+        expected=expected.count if expected else None,
+        expected_known=expected.known if expected else "",
         whole=selection.whole,
+        whole_stated=manifest.split(raw.split).whole is not None,
         listed=selection.listed,
         damaged=tuple(map(str, selection.damaged)),
         adjusted=selection.adjusted,
         holes=missing,
+        against=against,
         shards=done.writer.shards,
         shards_written=len(done.written),
         licences=provenance.licences,
@@ -135,9 +144,13 @@ def require_raw_data(options: IngestOptions) -> Raw:
     Raises:
         ConfigError, UsageError, RawDataMissing: as :func:`ingest`.
     """
-    manifest = load_manifest(options.dataset).with_options(options.split, options.option)
-    root = options.root or DataRoot.default().raw(manifest.name)
-    raw = Raw(root, manifest, options.split, options.select, options.follow_links)
+    manifest, split = load_manifest(options.dataset), options.split
+    if options.npz:
+        manifest, split = manifest.of_file(options.npz, split)
+    elif options.images:
+        raise UsageError(f"--images {options.images} without --npz", action="name the folder of a data set by --root.")
+    root = options.images or options.root or DataRoot.default().raw(manifest.name)
+    raw = Raw(root, manifest.with_options(split, options.option), split, options.select, options.follow_links)
     raw.require()
     return raw
 
@@ -172,7 +185,7 @@ def _require_some_image(selection: Selection, pictures: ImageSource, folder: Pat
 
 
 def _plan(options: IngestOptions, raw: Raw, selection: Selection) -> Plan:
-    made = {"select": raw.manifest.selection(raw.select)[0], "crop_size": options.crop_size}
+    made = {"select": raw.selection, "crop_size": options.crop_size}
     brought = selection.records.brought
     return Plan(
         dataset=raw.manifest.name,
@@ -188,11 +201,11 @@ def _plan(options: IngestOptions, raw: Raw, selection: Selection) -> Plan:
 def _provenance(raw: Raw, selection: Selection) -> Provenance:
     """Counts, expectations, versions and licences: those of the data set, then of each set of photographs."""
     manifest, split = raw.manifest, raw.manifest.split(raw.split)
-    expected = split.expected.get(manifest.selection(raw.select)[0])
+    expected = split.expected.get(raw.selection)
     licences = {licence.part: licence.sentence() for licence in (*manifest.licences, *selection.licences)}
     return Provenance(
         counts=selection.account(),
-        expected={} if expected is None else {"kept": expected},
+        expected={} if expected is None else {"kept": expected.count},
         versions={
             "pymaf-data": pymaf_data.__version__,
             "opencv": cv2.__version__,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pymaf_data.crop import make_crop
 from pymaf_data.datasets.columns import COLUMN, PERSON_COLUMNS, STATED, PersonColumns
 from pymaf_data.datasets.dataset import ImageSource
-from pymaf_data.datasets.images import REASONS, MissingImage
+from pymaf_data.datasets.images import REASONS, UNKNOWN_SIZE, MissingImage
 from pymaf_data.datasets.records import PersonRecord
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import RawDataCorrupt
@@ -133,8 +133,11 @@ class IngestTask:
     def _crops(self, image: NDArray[np.uint8] | MissingImage, records: list[PersonRecord]) -> _Crops | MissingImage:
         if isinstance(image, MissingImage):
             return image
+        size = (image.shape[1], image.shape[0])
+        if all(record.image_size == UNKNOWN_SIZE and _beside(record, size) for record in records):
+            return MissingImage("mis_sized_picture", f"{size[0]} × {size[1]} px, and who is annotated stands beside")
         jpegs = [encode_jpeg(make_crop(image, record.box, self.crop_size)) for record in records]
-        return _Crops((image.shape[1], image.shape[0]), jpegs)
+        return _Crops(size, jpegs)
 
     def _account_for(self, hole: MissingImage, records: list[PersonRecord], missing: Missing) -> None:
         found = f"{records[0].image_name}: {hole}"
@@ -146,6 +149,16 @@ class IngestTask:
             )
         images, persons, first = missing.get(hole.reason, (0, 0, found))
         missing[hole.reason] = images + 1, persons + len(records), first
+
+
+def _beside(record: PersonRecord, size: tuple[int, int]) -> bool:
+    """Whether a person stands outside an image of this size: the centre of the box, and most of the joints.
+
+    So does nearly everybody where the images are those of a smaller release, and no size is annotated to tell.
+    """
+    places = [record.box[:2], *((x, y) for x, y, _ in record.keypoints.values())]
+    outside = [not (0 <= x <= size[0] and 0 <= y <= size[1]) for x, y in places]
+    return outside[0] and 2 * sum(outside) > len(outside)
 
 
 def warn(shards: Iterable[Missing]) -> None:

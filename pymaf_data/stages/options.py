@@ -47,7 +47,11 @@ class IngestOptions(ExecutorOptions):
         ),
     ] = "coco"
     root: Annotated[UserPath | None, Flag("Folder of the raw data set.", shown="raw/DATASET of the data root")] = None
-    split: Annotated[str, Flag("Split of the data set, as its manifest names it.")] = "train"
+    npz: Annotated[UserPath | None, Flag("Of the data set npz: the file whose persons to take.", metavar="FILE")] = None
+    images: Annotated[UserPath | None, Flag("Of --npz: the folder that the names of its images begin in.")] = None
+    split: Annotated[
+        str, Flag("Split of the data set, as its manifest names it; of --npz: whose rules hold.", shown="train")
+    ] = "train"
     out: Annotated[UserPath | None, Flag("The store to write.", shown="stores/DATASET-SPLIT.zarr of the data root")] = (
         None
     )
@@ -65,6 +69,13 @@ class IngestOptions(ExecutorOptions):
             metavar="KEY=VALUE",
         ),
     ] = ()
+    against: Annotated[
+        UserPath | None,
+        Flag(
+            "A release of the same set (an npz of SPIN's) to compare with, row by row: names, boxes, keypoints.",
+            metavar="FILE",
+        ),
+    ] = None
     crop_size: Annotated[int, Field(ge=32, le=2048), Flag("Side of the stored crop in pixels.")] = 400
     workers: Annotated[int, _THREADS] = Field(default_factory=available_cores, ge=1)
     on_error: Annotated[

@@ -8,12 +8,25 @@ from pymaf_data.datasets.images import MISSING
 from pymaf_data.datasets.select import ADJUSTED, REASONS
 
 if TYPE_CHECKING:
+    from pymaf_data.stages.against import Against
     from pymaf_data.stages.attach_fits import AttachReport
     from pymaf_data.stages.attach_source import Distances, SourceReport
     from pymaf_data.stages.ingest import IngestReport
     from pymaf_data.stages.render_iuv import RenderReport, StoreMaps
 
 _NAMED = 10
+#: Kind of difference from a release → what it says of so many persons, in the order of reports.
+KINDS = {
+    "missing_here": "rows of the file whose person is not kept here",
+    "missing_there": "persons kept here that the file does not have",
+    "centre": "with the centre of the box elsewhere",
+    "centre_truncated": "with the centre cut to whole pixels in the file",
+    "scale": "with a box of another size",
+    "labelled": "with a joint that is labelled on one side alone",
+    "keypoint": "with a keypoint elsewhere",
+    "keypoint_truncated": "with keypoints cut to whole pixels in the file",
+    "order": "not in the file's order",
+}
 
 
 def ingest_lines(report: IngestReport) -> list[str]:
@@ -27,6 +40,7 @@ def ingest_lines(report: IngestReport) -> list[str]:
     said += _named(report.damaged)
     said += [f"  {report.adjusted[reason]:>7,} {ADJUSTED[reason]}" for reason in ADJUSTED if reason in report.adjusted]
     said.append(_comparison(report))
+    said += _against_lines(report.against) if report.against else []
     holes = report.holes
     if holes.counts:
         said.append(
@@ -46,15 +60,32 @@ def _comparison(report: IngestReport) -> str:
     images, annotations = report.listed
     if report.expected is None:
         return ""
+    known = f" ({report.expected_known})" * bool(report.expected_known)
+    if not report.whole and not report.whole_stated:
+        kept = report.counts["kept"]
+        return f"{kept:,} persons kept; the manifest expects {report.expected:,} of the whole split{known}"
     if not report.whole:
         return (
             f"the annotation file lists {images:,} images and {annotations:,} annotations, not the whole split, "
-            f"so the count is not compared with the manifest's {report.expected:,}"
+            f"so the count is not compared with the manifest's {report.expected:,}{known}"
         )
     kept = report.counts["kept"]
     if kept == report.expected:
-        return f"as many persons as the manifest expects of the whole split: {kept:,}"
-    return f"WARNING: of the whole split the manifest expects {report.expected:,} persons, and {kept:,} are kept"
+        return f"as many persons as the manifest expects of the whole split: {kept:,}{known}"
+    return f"WARNING: of the whole split the manifest expects {report.expected:,} persons, and {kept:,} are kept{known}"
+
+
+def _against_lines(against: Against) -> list[str]:
+    keypoints, boxes = against.offsets
+    said = [
+        f"against {against.file}: {against.rows:,} rows there, {against.both:,} of them kept here, "
+        f"{against.same:,} the same (in its own pixels: keypoints here lie {keypoints:+g} px off, boxes {boxes:+g} px)"
+    ]
+    for one in against.departures:
+        common = f", nearly all {one.common}" * bool(one.common)
+        said.append(f"  {one.persons:>7,} {KINDS[one.kind]}{common}{': ' * bool(one.why)}{one.why}")
+        said += [f"          {first}" for first in one.first]
+    return said
 
 
 def _named(names: list[str] | tuple[str, ...]) -> list[str]:

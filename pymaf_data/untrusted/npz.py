@@ -12,7 +12,8 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -48,6 +49,18 @@ def plain_dtype(code: str) -> np.dtype[Any] | None:
     if dtype.itemsize == 0:
         raise ValueError("array elements of no bytes")
     return dtype
+
+
+def require_characters(array: np.ndarray) -> None:
+    """Refuse text, in one contiguous piece, with a number that is no character: Python would make broken strings of it.
+
+    Raises:
+        ValueError: there is one.
+    """
+    if array.dtype.kind == "U" and array.size:
+        codes = array.reshape(-1).view(np.dtype("u4").newbyteorder(array.dtype.byteorder))
+        if codes.max() > 0x10FFFF:
+            raise ValueError("its text has characters that are none")
 
 
 def read_npy(path: Path) -> np.ndarray:
@@ -89,27 +102,53 @@ def npz_members(
     return _members(io.BytesIO(source), keys, optional, origin)
 
 
+def npz_keys(path: Path) -> list[str]:
+    """Names of the members of an archive, in its order; none is unpacked.
+
+    Raises:
+        RawDataCorrupt: it cannot be opened, or is no archive.
+    """
+    with open_regular(path) as stream, _archive(stream, str(path), "an archive of plain arrays.") as archive:
+        return list(_listed(archive))
+
+
+def require_numbers(arrays: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]], rows: int) -> None:
+    """Refuse arrays that are not (rows, *shape) numbers.
+
+    Raises:
+        RawDataCorrupt: one is not.
+    """
+    for key, shape in shapes.items():
+        array = arrays[key]
+        if array.shape != (rows, *shape) or array.dtype.kind not in "fiu":
+            raise RawDataCorrupt(f"{key} of {array.dtype} {array.shape}", expected=f"numbers of shape {(rows, *shape)}")
+
+
 def _members(
     stream: BinaryIO, keys: Iterable[str] | None, optional: Iterable[str], called: str
 ) -> dict[str, bytearray]:
-    try:
+    expected = f"members {', '.join(keys)}." if keys is not None else "an archive of plain arrays."
+    with _archive(stream, called, expected) as archive:
         bounds = Bounds(stream.seek(0, io.SEEK_END))
+        listed = _listed(archive)
+        wanted = list(listed if keys is None else keys)
+        absent = [key for key in wanted if key not in listed]
+        if absent:
+            raise ValueError(f"it lacks {', '.join(absent)}")
+        wanted += [key for key in optional if key in listed and key not in wanted]
+        return {key: _unpacked(archive, listed[key], bounds) for key in wanted}
+
+
+@contextmanager
+def _archive(stream: BinaryIO, called: str, expected: str) -> Iterator[zipfile.ZipFile]:
+    """An archive while it is read; what goes wrong meanwhile becomes one of our errors."""
+    try:
         with zipfile.ZipFile(stream) as archive:
-            listed = _listed(archive)
-            wanted = list(listed if keys is None else keys)
-            absent = [key for key in wanted if key not in listed]
-            if absent:
-                raise ValueError(f"it lacks {', '.join(absent)}")
-            wanted += [key for key in optional if key in listed and key not in wanted]
-            return {key: _unpacked(archive, listed[key], bounds) for key in wanted}
+            yield archive
     except _BAD_ZIP as error:
         stream.seek(0)
         told = f"{str(error)[:200] or type(error).__name__}.{named(stream.read(4096), but='zip')}"
-        raise RawDataCorrupt(
-            f"cannot read {called} as .npz: {told}",
-            expected=f"members {', '.join(keys)}." if keys is not None else "an archive of plain arrays.",
-            action=_AGAIN,
-        ) from None
+        raise RawDataCorrupt(f"cannot read {called} as .npz: {told}", expected=expected, action=_AGAIN) from None
 
 
 def _listed(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -158,6 +197,7 @@ def member_array(data: bytearray, origin: str, objects: Callable[[bytes, str], A
             if count * dtype.itemsize != len(data) - start:
                 raise ValueError(f"{len(data) - start:,} bytes for shape {shape} of {dtype}")
             array = np.frombuffer(data, dtype, count, start) if count else np.empty(0, dtype)
+            require_characters(array)
             array = array.reshape(shape, order=order)  # type: ignore[call-overload]
             return array if array.flags.aligned else array.copy(order=order)
     except ValueError as error:

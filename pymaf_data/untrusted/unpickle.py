@@ -25,7 +25,7 @@ from pymaf_data.untrusted.bounds import DEEPEST, Bounds, cells, read_whole
 from pymaf_data.untrusted.kinds import named
 from pymaf_data.untrusted.machine import Machine, Refused
 from pymaf_data.untrusted.matrices import compressed, coordinates, diagonals
-from pymaf_data.untrusted.npz import member_array, npz_members, plain_dtype
+from pymaf_data.untrusted.npz import member_array, npz_members, plain_dtype, require_characters
 from pymaf_data.untrusted.records import CONTAINER, Array, Buffer, Chumpy, ChumpySelect, Dtype, Record, Scalar
 
 _MOST_ELEMENTS = 1 << 40
@@ -112,7 +112,9 @@ class _Resolver:
         if len(raw) != count * kind.itemsize:
             raise ValueError(f"{len(raw)} bytes for shape {lengths} of {kind}")
         self._bounds.charge(CONTAINER + len(raw))
-        return np.frombuffer(raw, dtype=kind).reshape(lengths, order=order).copy(order=order)
+        array = np.frombuffer(raw, dtype=kind)
+        require_characters(array)
+        return array.reshape(lengths, order=order).copy(order=order)
 
 
 def _dtype(record: Dtype) -> np.dtype[Any]:

@@ -36,7 +36,8 @@ def test_what_there_is_and_what_is_here(coco: ModuleType, root: Path, capsys: py
     train, val = said["coco"]["splits"]["train"], said["coco"]["splits"]["val"]
     assert {role: file["here"] for role, file in train["files"].items()} == {"annotations": True, "images": True}
     assert train["store"] == {"path": str(root / "stores" / "coco-train.zarr"), "persons": 4}
-    assert train["expected"] == {"body12": 28344} and not train["held_out"]
+    assert train["expected"] == {"body12": 28344} and train["expected_known"]["body12"].startswith("inferred: SPIN")
+    assert not train["held_out"]
     assert val["held_out"] and val["store"] is None and not any(file["here"] for file in val["files"].values())
     assert said["mpii"]["splits"]["train"]["store"]["persons"] is None
     assert "CC BY 4.0" in said["coco"]["licences"]["annotations"]
@@ -46,8 +47,10 @@ def test_the_list_is_read_by_people(coco: ModuleType, root: Path, capsys: pytest
     coco.small_set(root / "raw" / "coco", pictures=1)
     (root / "raw" / "mpii" / "images").mkdir(parents=True)
     lines = listed(capsys).splitlines()
-    assert f"  train:    in {root}/raw/coco; 28,344 persons expected (body12)" in lines
-    assert f"  train:    not in {root}/raw/mpii (images alone); 14,810 persons expected (spin)" in lines
+    known = "inferred: SPIN's coco_2014_train.npz, EFT's README"
+    assert f"  train:    in {root}/raw/coco; 28,344 persons expected (body12; {known})" in lines
+    known = "inferred: SPIN's mpii_train.npz"
+    assert f"  train:    not in {root}/raw/mpii (images alone); 14,810 persons expected (spin; {known})" in lines
     assert any(line.startswith("  get ") and "train2014.zip" in line for line in lines), "val is still to be had"
     assert any("all 12 body keypoints labelled, as SPIN selects (default)" in line for line in lines)
 

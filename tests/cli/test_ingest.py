@@ -115,6 +115,9 @@ def test_without_raw_data_it_says_where_what_and_how(
         (["coco", "--split", "test"], 2, "one of train, val"),
         (["coco", "--select", "best"], 2, "body12"),
         (["coco", "--crop-size", "7"], 2, "32"),
+        (["coco", "--images", "x"], 2, "--root"),
+        (["coco", "--npz", "x.npz"], 2, "ingest npz --npz FILE --images ROOT"),
+        (["npz", "--npz", "x.npz", "--split", "tain"], 2, "one of lspet_train"),
         (["coco", "--workers", "0"], 2, "workers"),
         (["coco", "--on-error", "shrug"], 2, "skip"),
     ],
@@ -138,6 +141,22 @@ def test_damage_that_stops_is_one_message(coco: ModuleType, tmp_path: Path, caps
     assert call("coco", *where) == 0
 
 
+def test_an_npz_is_told_like_any_data_set(
+    coco: ModuleType, npz: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = coco.small_set(tmp_path / "raw", pictures=2)
+    path = npz.save(tmp_path / "coco_2014_train.npz", npz.of_coco(made.file, "train2014"))
+    where = ("--images", tmp_path / "raw", "--out", tmp_path / "s.zarr", "--crop-size", 32)
+    assert call("npz", "--npz", path, *where) == 0
+    out = capsys.readouterr().out
+    assert "npz coco_2014_train: 4 annotations → 4 persons kept (all), 0 dropped" in out
+    assert (
+        "4 persons kept; the manifest expects 28,344 of the whole split (inferred: SPIN's coco_2014_train.npz)" in out
+    )
+    assert call("npz", "--npz", tmp_path / "none.npz", *where) == 1
+    assert f"looked for {tmp_path / 'none.npz'}" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("kept", "whole", "message"),
     [
@@ -154,6 +173,7 @@ def test_the_count_is_compared_only_with_the_whole_split(kept: int, whole: bool,
         selection="body12",
         counts={"total": 185316, "kept": kept, "dropped": 185316 - kept},
         expected=28344,
+        expected_known="inferred: SPIN's file",
         whole=whole,
         listed=(82783, 185316),
         damaged=(),
@@ -162,4 +182,7 @@ def test_the_count_is_compared_only_with_the_whole_split(kept: int, whole: bool,
         shards_written=56,
         licences={},
     )
-    assert message in "\n".join(ingest_lines(report))
+    told = "\n".join(ingest_lines(report))
+    assert message in told and "(inferred: SPIN's file)" in told
+    told = "\n".join(ingest_lines(report.model_copy(update={"whole_stated": False})))
+    assert whole or f"{kept:,} persons kept; the manifest expects 28,344 of the whole split (inferred" in told

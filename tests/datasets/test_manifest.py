@@ -28,7 +28,8 @@ def test_coco_asks_for_what_spin_asked_for() -> None:
     name, rule = manifest.selection(None)
     assert name == "body12"
     assert set(rule.requires) == set(manifest.keypoints.listed.joints[5:17])
-    assert manifest.splits["train"].expected == {"body12": 28344}
+    expected = manifest.splits["train"].expected["body12"]
+    assert (expected.count, expected.standing) == (28344, "inferred") and "SPIN" in expected.source
     assert manifest.keypoints.offset == 0.5 and manifest.box.factor == 1.2
 
 
@@ -91,6 +92,24 @@ def test_stores_of_before_are_of_the_same_rules() -> None:
         mine = content() | {"keypoints": listed, "selections": {"body12": {"title": "", "requires": []}}}
         digests.add(Manifest.model_validate(mine).rules_digest("train"))
     assert len(digests) == 2
+
+
+def test_a_count_says_how_it_is_known_and_may_be_a_number_alone() -> None:
+    splits = content()["splits"]
+    for given, known in (
+        (7, (7, "", "unsure")),
+        ({"count": 7}, (7, "", "unsure")),
+        ({"count": 7, "source": "a paper", "standing": "proved"}, (7, "a paper", "proved")),
+    ):
+        splits["train"]["expected"] = {"body12": given}
+        manifest = Manifest.model_validate(content() | {"splits": splits})
+        one = manifest.splits["train"].expected["body12"]
+        assert (one.count, one.source, one.standing) == known
+        assert manifest.rules_digest("train") == load_manifest("coco").rules_digest("train")
+    for wrong in (0, "7", {"count": 7, "standing": "sure"}):
+        splits["train"]["expected"] = {"body12": wrong}
+        with pytest.raises(ConfigError, match="expected"):
+            Manifest.parse(content() | {"splits": splits}, "mine")
 
 
 def test_absent_raw_data_is_explained(tmp_path: Path) -> None:

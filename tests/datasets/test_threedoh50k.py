@@ -62,7 +62,8 @@ def test_a_mask_of_no_file_is_counted(
 ) -> None:
     threedoh50k.save(tmp_path, "test", entries | {"00012": entries["00012"] | {"mask_path": path}})
     selection = read(tmp_path)
-    assert selection.adjusted == {"mask_unusable": 1} and [bool(record.mask) for record in selection.records] == [1, 1, 0]
+    assert selection.adjusted == {"mask_unusable": 1}
+    assert [bool(record.mask) for record in selection.records] == [1, 1, 0]
 
 
 def test_masks_that_are_no_images_are_counted(entries: dict[str, Any], threedoh50k: ModuleType, tmp_path: Path) -> None:

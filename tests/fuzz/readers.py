@@ -281,6 +281,8 @@ def _selection(folder: Path, name: str, split: str) -> Any:
     from pymaf_data.datasets import Raw, load_manifest, select
 
     return select(Raw(folder / "raw", load_manifest(name), split))
+
+
 def _write_threedpw(folder: Path) -> Iterator[Path]:
     threedpw = factory("threedpw")
     yield threedpw.save(folder / "raw", "test", threedpw.sequence("walk_00", 2, "mf"))
@@ -318,6 +320,41 @@ def _manifest(name: str) -> Any:
     from pymaf_data.datasets import load_manifest
 
     return load_manifest(name)
+
+
+def _write_npz(folder: Path) -> Iterator[Path]:
+    npz = factory("npz")
+    more = {"S": np.ones((24, 4)), "openpose": np.ones((25, 3)), "gender": "m", "pose": np.zeros(72)}
+    more |= {"shape": np.zeros(10), "has_smpl": 1}
+    rows = [npz.person("a.jpg", (9, 9), 0.1 + i, np.ones((24, 3)), **more) for i in range(3)]
+    yield npz.save(folder / "mpii_train.npz", rows)
+    yield npz.save(folder / "objects.npz", rows, imgname=np.array(["a.jpg", b"a.jpg", None], object), gender=None)
+
+
+@cache
+def _manifest_of_npz() -> Any:
+    from pymaf_data.datasets import load_manifest
+
+    return load_manifest("npz")
+
+
+def _read_npz(folder: Path) -> Any:
+    """Its persons, compared with themselves, and its fits; the second file also where the first is refused."""
+    from pymaf_data.datasets import Raw, select
+    from pymaf_data.errors import PymafDataError
+    from pymaf_data.fits.readers.npz import READER
+    from pymaf_data.stages.against import compare
+
+    found, refused = [], []
+    for path in (folder / "mpii_train.npz", folder / "objects.npz"):
+        try:
+            raw = Raw(folder, *_manifest_of_npz().of_file(path, "train"))
+            found.append((READER.read(path, None), compare(path, select(raw).records, raw)))
+        except PymafDataError as error:
+            refused.append(error)
+    if refused:
+        raise refused[0]
+    return found
 
 
 def _write_yaml(package: str, name: str) -> Callable[[Path], Iterator[Path]]:
@@ -419,6 +456,7 @@ READERS: dict[str, Reader] = {
     "3dpw": Reader(_write_threedpw, _read_test_split("3dpw", ".")),
     "3doh50k": Reader(_write_threedoh50k, _read_test_split("3doh50k", "testset")),
     "ssp-3d": Reader(_write_ssp3d, _read_test_split("ssp-3d", ".")),
+    "persons' npz": Reader(_write_npz, _read_npz),
     "manifest": Reader(_write_yaml("pymaf_data.manifests", "coco.yaml"), _read_manifest),
     "recipe": Reader(_write_yaml("pymaf_data.manifests.recipes", "demo.yaml"), _read_recipe),
     "images": Reader(_write_images, _read_images),

@@ -14,6 +14,7 @@ import pytest
 
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.untrusted.npz import read_npy, read_npz
+from pymaf_data.untrusted.unpickle import load_pickled_npz
 
 ARRAYS = {
     "f8": np.random.default_rng(0).random((3, 4)),
@@ -171,3 +172,21 @@ def test_what_is_no_file_is_said(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "fifo.npy", tmp_path / "absent.npy"):
         with pytest.raises(RawDataCorrupt, match=path.name):
             read_npy(path)
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_text_has_characters_that_are_some(order: str, tmp_path: Path) -> None:
+    """Of other numbers Python makes strings that are none, without a word."""
+    for number, sound in ((0x10FFFF, True), (0x110000, False), (0x7FFFFFFF, False)):
+        text = np.array(["ab", "cd"], f"{order}U2")
+        text.view(f"{order}u4")[2] = number
+        np.savez(tmp_path / "x.npz", text=text)
+        objects = np.empty(1, object)
+        objects[0] = text
+        np.savez(tmp_path / "y.npz", text=objects)
+        for read in (lambda: read_npz(tmp_path / "x.npz"), lambda: load_pickled_npz(tmp_path / "y.npz", ["text"])):
+            if sound:
+                read()
+            else:
+                with pytest.raises(RawDataCorrupt, match="characters"):
+                    read()

@@ -17,7 +17,7 @@ import numpy as np
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.fits.proof import Tolerance
 from pymaf_data.geometry.frames import FRAMES
-from pymaf_data.untrusted.npz import read_npz
+from pymaf_data.untrusted.npz import read_npz, require_numbers
 
 _BODY = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}")
 
@@ -98,6 +98,7 @@ class FitTable:
         orthographic: whether ``camera`` is.
         origin: of its pixels: the image's top left corner, or its centre (where the file does not tell its size).
         body_fingerprint: topology of the bodies, "" where the file does not state it.
+        rows: (M,) of the file (or its companion). They are the annotation ids of a store that was made from that file.
 
     Raises:
         RawDataCorrupt: arrays that do not belong together.
@@ -115,6 +116,7 @@ class FitTable:
     origin: Literal["corner", "centre"] = "corner"
     body_fingerprint: str = ""
     extrinsics: np.ndarray | None = None
+    rows: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         arrays = {"pose": self.pose, "betas": self.betas, "frame": self.frame}
@@ -126,6 +128,8 @@ class FitTable:
             arrays["centres"], shapes["centres"] = self.keys.centres, (2,)
         else:
             arrays["ids"], shapes["ids"] = self.keys.ids, ()
+        if self.rows is not None:
+            arrays["rows"], shapes["rows"] = self.rows, ()
         require_numbers(arrays, shapes, len(self))
         if self.body.shape != (len(self),) or not np.isin(self.frame, range(len(FRAMES))).all():
             raise RawDataCorrupt(
@@ -167,15 +171,3 @@ class FitReader:
     version: int = 1
     files: Callable[[Path], list[Path]] | None = None
     raw: str = ""
-
-
-def require_numbers(arrays: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]], rows: int) -> None:
-    """Refuse arrays that are not (rows, *shape) numbers.
-
-    Raises:
-        RawDataCorrupt: one is not.
-    """
-    for key, shape in shapes.items():
-        array = arrays[key]
-        if array.shape != (rows, *shape) or array.dtype.kind not in "fiu":
-            raise RawDataCorrupt(f"{key} of {array.dtype} {array.shape}", expected=f"numbers of shape {(rows, *shape)}")

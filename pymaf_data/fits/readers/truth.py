@@ -14,10 +14,10 @@ import torch
 
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.fits.proof import Tolerance
-from pymaf_data.fits.readers.reader import ByAnnotation, FitReader, FitTable, require_numbers
+from pymaf_data.fits.readers.reader import ByAnnotation, FitReader, FitTable
 from pymaf_data.fits.table import CAMERA
 from pymaf_data.geometry.cameras import full_frame
-from pymaf_data.untrusted.npz import read_npz
+from pymaf_data.untrusted.npz import read_npz, require_numbers
 
 _ROWS: dict[str, tuple[int, ...]] = {
     "annotation_id": (),

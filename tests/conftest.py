@@ -50,6 +50,12 @@ def coco() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def openpose() -> ModuleType:
+    """The writer of OpenPose's detections, ``tests/factories/openpose.py``."""
+    return load_module(REPOSITORY / "tests" / "factories" / "openpose.py")
+
+
+@pytest.fixture(scope="session")
 def kill() -> ModuleType:
     """SIGKILL at a chosen file operation, ``tests/measures/kill.py``."""
     return load_module(REPOSITORY / "tests" / "measures" / "kill.py")

@@ -10,8 +10,9 @@ A reader knows its files and nothing else: counting, sorting, what damage does, 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets.images import ImageRef, Images, MissingImage
-from pymaf_data.datasets.manifest import IMAGES, Manifest, SelectionRule, found
+from pymaf_data.datasets.manifest import IMAGES, OPENPOSE, Manifest, SelectionRule, found
 from pymaf_data.errors import ConfigError, RawDataMissing
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Raw:
 
     def __post_init__(self) -> None:
         self.manifest.split(self.split)
-        self.manifest.selection(self.select)
+        self.manifest.selection(self.select, self.split)
         object.__setattr__(self, "manifest", self.manifest.below(self.root))
 
     @property
@@ -107,7 +108,7 @@ class Raw:
     @property
     def rule(self) -> SelectionRule:
         """Whom to keep."""
-        return self.manifest.selection(self.select)[1]
+        return self.manifest.selection(self.select, self.split)[1]
 
     def options(self, kind: type[Options]) -> Options:
         """The reader's own options of this split.
@@ -149,18 +150,30 @@ class Raw:
         return files[0]
 
     def inputs(self) -> dict[str, Path]:
-        """Every file but the images, by its name below the root."""
-        roles = [role for role in self.manifest.split(self.split).files if role != IMAGES]
-        files = sorted({path for role in roles for path in self.files(role)})
-        return {
-            (path.relative_to(self.root) if path.is_relative_to(self.root) else path).as_posix(): path for path in files
-        }
+        """Every file but the images, by its name below the root; of those elsewhere, by role and name alone."""
+        named: dict[str, Path] = {}
+        for role in (role for role in self.manifest.split(self.split).files if role != IMAGES):
+            files = self.files(role)
+            folder = os.path.commonpath([path.parent for path in files])
+            for path in files:
+                inside = path.is_relative_to(self.root)
+                name = path.relative_to(self.root if inside else folder).as_posix()
+                named[name if inside else f"{role}: {name}"] = path
+        return named
 
     @property
     def origin(self) -> Path:
         """What messages call the annotations: their file, or the folder where they are several."""
-        files = list(self.inputs().values())
-        return files[0] if len(files) == 1 else self.root
+        roles = [role for role in self.manifest.split(self.split).files if role not in (IMAGES, OPENPOSE)]
+        files = {path for role in roles for path in self.files(role)}
+        return files.pop() if len(files) == 1 else self.root
+
+    @property
+    def of_everyone(self) -> Raw:
+        """The same, with whoever has a joint that is labelled wanted."""
+        everyone = {"everyone": SelectionRule(title="everyone", requires=())}
+        manifest = self.manifest.model_copy(update={"selections": everyone, "default_selection": "everyone"})
+        return replace(self, manifest=manifest, select="everyone")
 
     def refusal(self, labelled: Iterable[str]) -> str | None:
         """The reason why the selection does not want a person with these labelled joints; None where it does."""

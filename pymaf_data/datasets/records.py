@@ -22,7 +22,8 @@ from pymaf_data.geometry.joints import J24, J49
 #: No image is this large; beyond it lies a broken annotation, not a person.
 FAR = 1e6
 _NAME_BYTES = 1024
-_MASK_BYTES = 1 << 16
+#: The longest run lengths that are stored.
+MASK_BYTES = 1 << 16
 #: Of the body as UPi-S1h divides it, with the values of its maps; 255 is what is not to be measured.
 PARTS = (1, 2, 3, 4, 5, 6, 255)
 
@@ -32,7 +33,7 @@ Metre = Annotated[float, Field(ge=-FAR, le=FAR, allow_inf_nan=False)]
 Index = Annotated[int, Field(ge=-1, lt=2**31)]
 Visibility = Annotated[int, Field(ge=1, le=2)]
 Gender = Literal["unknown", "neutral", "male", "female"]
-RunLengths = Annotated[bytes, Field(max_length=_MASK_BYTES)]
+RunLengths = Annotated[bytes, Field(max_length=MASK_BYTES)]
 BoxSource = Literal["unknown", "annotated", "keypoints", "silhouette", "detector"]
 #: In the order of their codes in a store.
 GENDERS: tuple[str, ...] = get_args(Gender)

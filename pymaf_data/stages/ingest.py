@@ -19,11 +19,12 @@ from pydantic import Field
 
 import pymaf_data
 from pymaf_data.config import StrictModel
-from pymaf_data.datasets import ImageSource, Raw, Selection, find_reader, load_manifest, one_image, select
+from pymaf_data.datasets import ImageSource, Manifest, Raw, Selection, find_reader, load_manifest, one_image, select
 from pymaf_data.datasets.images import MISSING, REASONS, WITHOUT_FILE
+from pymaf_data.datasets.own import SUFFIX, own_data
 from pymaf_data.digest import digest_path
-from pymaf_data.errors import RawDataCorrupt, RawDataMissing, StoreChanged
-from pymaf_data.paths import DataRoot
+from pymaf_data.errors import RawDataCorrupt, RawDataMissing, StoreChanged, UsageError
+from pymaf_data.paths import DataRoot, as_meant
 from pymaf_data.progress import Progress
 from pymaf_data.stages.held import Opened
 from pymaf_data.stages.ingest_shard import IngestTask, array_specs, input_digest, warn
@@ -97,7 +98,7 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
     """
     executor = options.executor()
     raw = require_raw_data(options)
-    manifest, name = raw.manifest, raw.manifest.selection(options.select)[0]
+    manifest, name = raw.manifest, raw.manifest.selection(options.select, raw.split)[0]
     selection = select(raw, stop=options.on_error == "stop")
     _require_persons(selection, raw)
     with find_reader(manifest.reader).images(raw) as pictures:
@@ -135,11 +136,26 @@ def require_raw_data(options: IngestOptions) -> Raw:
     Raises:
         ConfigError, UsageError, RawDataMissing: as :func:`ingest`.
     """
-    manifest = load_manifest(options.dataset).with_options(options.split, options.option)
-    root = options.root or DataRoot.default().raw(manifest.name)
+    root, manifest = _root_and_manifest(options)
+    manifest = manifest.with_options(options.split, options.option)
+    if options.openpose:
+        manifest = manifest.with_files(options.split, openpose=str(options.openpose.absolute()))
     raw = Raw(root, manifest, options.split, options.select, options.follow_links)
     raw.require()
     return raw
+
+
+def _root_and_manifest(options: IngestOptions) -> tuple[Path, Manifest]:
+    if options.dataset.endswith(SUFFIX):
+        return own_data(as_meant(Path(options.dataset)), options.images, options.root, options.split)
+    if options.images:
+        raise UsageError(
+            f"--images {options.images} with the data set {options.dataset}",
+            expected="an annotation file (*.json) instead of a data set's name",
+            action="give the folder that holds a data set's files with --root.",
+        )
+    manifest = load_manifest(options.dataset)
+    return options.root or DataRoot.default().raw(manifest.name), manifest
 
 
 def _require_persons(selection: Selection, raw: Raw) -> None:
@@ -172,13 +188,13 @@ def _require_some_image(selection: Selection, pictures: ImageSource, folder: Pat
 
 
 def _plan(options: IngestOptions, raw: Raw, selection: Selection) -> Plan:
-    made = {"select": raw.manifest.selection(raw.select)[0], "crop_size": options.crop_size}
+    made = {"select": raw.manifest.selection(raw.select, raw.split)[0], "crop_size": options.crop_size}
     brought = selection.records.brought
     return Plan(
         dataset=raw.manifest.name,
         split=raw.split,
         rows=tuple(selection.records.row_keys()),
-        manifest_digest=raw.manifest.rules_digest(raw.split),
+        manifest_digest=raw.manifest.rules_digest(raw.split, raw.select),
         inputs={name: digest_path(path) for name, path in raw.inputs().items()},
         options=made | ({"columns": list(brought)} if brought else {}),
         shard=options.shard,
@@ -188,7 +204,7 @@ def _plan(options: IngestOptions, raw: Raw, selection: Selection) -> Plan:
 def _provenance(raw: Raw, selection: Selection) -> Provenance:
     """Counts, expectations, versions and licences: those of the data set, then of each set of photographs."""
     manifest, split = raw.manifest, raw.manifest.split(raw.split)
-    expected = split.expected.get(manifest.selection(raw.select)[0])
+    expected = split.expected.get(manifest.selection(raw.select, raw.split)[0])
     licences = {licence.part: licence.sentence() for licence in (*manifest.licences, *selection.licences)}
     return Provenance(
         counts=selection.account(),

@@ -41,13 +41,19 @@ class IngestOptions(ExecutorOptions):
     dataset: Annotated[
         str,
         Flag(
-            "Data set, as `pymaf-data datasets` lists them, or the path of a manifest (*.yaml).",
+            "Data set, as `pymaf-data datasets` lists them, or the path of a manifest (*.yaml) or of an annotation "
+            "file in COCO's format (*.json).",
             argument=True,
             default=...,
         ),
     ] = "coco"
     root: Annotated[UserPath | None, Flag("Folder of the raw data set.", shown="raw/DATASET of the data root")] = None
-    split: Annotated[str, Flag("Split of the data set, as its manifest names it.")] = "train"
+    images: Annotated[
+        UserPath | None, Flag("Folder of the images, with an annotation file.", shown="the annotation file's folder")
+    ] = None
+    split: Annotated[
+        str, Flag("Split of the data set, as its manifest names it; of an annotation file, what to call it.")
+    ] = "train"
     out: Annotated[UserPath | None, Flag("The store to write.", shown="stores/DATASET-SPLIT.zarr of the data root")] = (
         None
     )
@@ -65,6 +71,12 @@ class IngestOptions(ExecutorOptions):
             metavar="KEY=VALUE",
         ),
     ] = ()
+    openpose: Annotated[
+        UserPath | None,
+        Flag(
+            "Folder of OpenPose's detections (BODY_25; NAME_keypoints.json for each image) to fill its 25 joints with."
+        ),
+    ] = None
     crop_size: Annotated[int, Field(ge=32, le=2048), Flag("Side of the stored crop in pixels.")] = 400
     workers: Annotated[int, _THREADS] = Field(default_factory=available_cores, ge=1)
     on_error: Annotated[

@@ -18,7 +18,7 @@ def content(name: str = "coco") -> dict[str, Any]:
 
 
 def test_the_known_data_sets_load() -> None:
-    assert known_manifests() == ["coco", "mpii", "sample"]
+    assert {"coco", "coco2017", "mpii", "sample"} <= set(known_manifests())
     for name in known_manifests():
         assert load_manifest(name).name == name
 
@@ -58,7 +58,7 @@ def test_a_wrong_manifest_is_named(change: dict[str, Any], message: str, tmp_pat
 
 
 def test_an_unknown_name_lists_the_known() -> None:
-    with pytest.raises(ConfigError, match="coco, mpii, sample"):
+    with pytest.raises(ConfigError, match="coco, .*mpii, .*sample"):
         load_manifest("koko")
 
 

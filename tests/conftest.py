@@ -56,6 +56,12 @@ def openpose() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def keypoint_sets() -> ModuleType:
+    """The writer of small keypoint sets in COCO's format and close to it, ``tests/factories/keypoint_sets.py``."""
+    return load_module(REPOSITORY / "tests" / "factories" / "keypoint_sets.py")
+
+
+@pytest.fixture(scope="session")
 def kill() -> ModuleType:
     """SIGKILL at a chosen file operation, ``tests/measures/kill.py``."""
     return load_module(REPOSITORY / "tests" / "measures" / "kill.py")

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 #: Readers of this package. A script adds its own before it asks for them, a package by an entry point of the group.
 READERS: dict[str, str] = {
+    "aic": "pymaf_data.datasets.aic:Aic",
     "coco": "pymaf_data.datasets.coco:Coco",
     "mpii": "pymaf_data.datasets.mpii:Mpii",
 }

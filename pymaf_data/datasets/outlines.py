@@ -40,9 +40,9 @@ def packed(entry: dict[str, Any]) -> dict[str, Any]:
     """An object of the file with its outline in arrays, to be called while parsing: lists of numbers cost ten times."""
     outline = entry.get("segmentation", entry if "counts" in entry else None)
     if isinstance(outline, list):
-        entry["segmentation"] = [_array(polygon) for polygon in outline]
+        entry["segmentation"] = [as_array(polygon) for polygon in outline]
     elif isinstance(outline, dict) and isinstance(outline.get("counts"), list):
-        outline["counts"] = _array(outline["counts"])
+        outline["counts"] = as_array(outline["counts"])
     return entry
 
 
@@ -66,7 +66,7 @@ def mask_of(outline: Any, size: tuple[int, int]) -> bytes:
     return counts
 
 
-def _array(numbers: Any) -> Any:
+def as_array(numbers: Any) -> Any:
     """A list of numbers as an array, anything else as it is."""
     if not isinstance(numbers, list) or not {*map(type, numbers)} <= {int, float}:
         return numbers

@@ -58,7 +58,7 @@ def test_a_wrong_manifest_is_named(change: dict[str, Any], message: str, tmp_pat
 
 
 def test_an_unknown_name_lists_the_known() -> None:
-    with pytest.raises(ConfigError, match="coco, .*mpii, .*sample"):
+    with pytest.raises(ConfigError, match=r"coco, .*mpii, .*sample"):
         load_manifest("koko")
 
 

@@ -23,7 +23,7 @@ from pymaf_data.datasets.columns import PersonColumns
 from pymaf_data.datasets.manifest import OFFSETS
 from pymaf_data.datasets.records import FAR
 from pymaf_data.datasets.select import Tally
-from pymaf_data.errors import RawDataCorrupt
+from pymaf_data.errors import RawDataCorrupt, RawDataMissing
 from pymaf_data.geometry.joints import J49, OPENPOSE, OPENPOSE25
 from pymaf_data.untrusted.json_text import read_json
 
@@ -49,9 +49,15 @@ def add_openpose(kept: PersonColumns, everyone: PersonColumns, folder: Path, ima
         told: what was not found or not taken.
 
     Raises:
-        RawDataCorrupt: the folder cannot be listed.
+        RawDataCorrupt, RawDataMissing: the folder cannot be listed, or has no file of any of the images.
     """
     files = _Files.of(folder, images, kept.names)
+    if not any(map(files.find, kept.names)):
+        raise RawDataMissing(
+            f"not one of the {len(kept.names):,} images has a file in {folder}",
+            expected=f"OpenPose's detections, NAME{_END} of the image NAME.jpg",
+            action="give the folder that --write_json of OpenPose wrote.",
+        )
     rows = {key: row for row, key in enumerate(kept.row_keys())}
     keypoints, visibility = kept.columns["keypoints"], kept.columns["visibility"]
     persons = _by_image(everyone)
@@ -107,10 +113,8 @@ class _Files:
 
     @classmethod
     def of(cls, folder: Path, images: str, names: tuple[str, ...]) -> _Files:
-        try:
-            paths = [Path(at, name) for at, _, inside in os.walk(folder) for name in inside if name.endswith(_END)]
-        except OSError as error:
-            raise RawDataCorrupt(f"{folder}: {error.strerror}", action="check the folder's permissions.") from None
+        walked = os.walk(folder, onerror=_refuse)
+        paths = [Path(at, name) for at, _, inside in walked for name in inside if name.endswith(_END)]
         listed = {path.relative_to(folder).as_posix().removesuffix(_END): path for path in paths}
         return cls(listed, images, Counter(_stem(name).rpartition("/")[2] for name in names))
 
@@ -120,6 +124,12 @@ class _Files:
         leaf = stem.rpartition("/")[2]
         places = [stem.removeprefix(f"{self.images}/"), stem, *([leaf] if self.leaves[leaf] == 1 else [])]
         return next((self.listed[place] for place in places if place in self.listed), None)
+
+
+def _refuse(error: OSError) -> None:
+    raise RawDataCorrupt(
+        f"{error.filename}: {error.strerror}", expected="a folder", action="check the path and its permissions."
+    ) from None
 
 
 def _stem(name: str) -> str:

@@ -146,7 +146,7 @@ def require_raw_data(options: IngestOptions) -> Raw:
 
 
 def _root_and_manifest(options: IngestOptions) -> tuple[Path, Manifest]:
-    if options.dataset.endswith(SUFFIX):
+    if options.dataset.casefold().endswith(SUFFIX):
         return own_data(as_meant(Path(options.dataset)), options.images, options.root, options.split)
     if options.images:
         raise UsageError(

@@ -12,7 +12,7 @@ import pytest
 
 from pymaf_data.datasets import Raw, Selection, load_manifest, select
 from pymaf_data.datasets.openpose import match
-from pymaf_data.errors import RawDataMissing, StoreChanged
+from pymaf_data.errors import RawDataCorrupt, RawDataMissing, StoreChanged
 from pymaf_data.geometry.joints import J49, OPENPOSE25
 from pymaf_data.stages.ingest import IngestOptions, ingest
 from pymaf_data.storage import open_store
@@ -197,6 +197,11 @@ def test_a_store_brings_them_and_goes_on_with_the_same_only(
     options = IngestOptions(root=made.root, out=tmp_path / "s.zarr", crop_size=32, openpose=folder)
     with pytest.raises(RawDataMissing, match="elsewhere/op"):
         ingest(options)
+    openpose.write(folder, "another", [])
+    with pytest.raises(RawDataMissing, match=r"not one of the 2 images has a file in .*elsewhere/op"):
+        ingest(options)
+    with pytest.raises(RawDataCorrupt, match="Not a directory"):
+        ingest(options.model_copy(update={"openpose": folder / "another_keypoints.json"}))
     for number in (1, 2):
         people = [openpose.detection(made.annotations[number - 1]["keypoints"])]
         openpose.write(folder, f"{number:012d}", people)

@@ -56,11 +56,11 @@ def _person(raw: Raw, told: Told, image: dict[str, Any], number: int, name: str)
             return Dropped(reason, who)
         if box is None or min(size := (box[2:] - box[:2]).tolist()) <= 0:
             return Dropped("no_box" if box is None else "bad_box", who)
-        corner = (box[:2] + OFFSETS[raw.manifest.box.origin]).tolist()
+        x, y = (box[:2] + OFFSETS[raw.manifest.box.origin]).tolist()
         return PersonRecord(
             image_name=image_name(raw.folder, f"{image['image_id']}.jpg", raw.root),
             annotation_id=1000 * number + int(which[1]),
-            box=square(*corner, *size, raw.manifest.box.factor),
+            box=square(x, y, size[0], size[1], raw.manifest.box.factor),
             keypoints=keypoints,
         )
     except (ValueError, TypeError, LookupError, AttributeError) as error:

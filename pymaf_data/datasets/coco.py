@@ -243,9 +243,10 @@ def _add_licences(told: Told, listed: Any) -> None:
 
 def _has_area(annotation: Annotation, image: Image) -> bool:
     """Whether an area above 0 is annotated, and the box begins left of and above the last pixel: PyMAF's rule."""
-    area, (across, down) = annotation.area, image.extent
-    inside = annotation.bbox is not None and max(0, annotation.bbox[0]) <= across - 1
-    return inside and max(0, annotation.bbox[1]) <= down - 1 and isinstance(area, int | float) and area > 0
+    if annotation.bbox is None or not isinstance(annotation.area, int | float) or not annotation.area > 0:
+        return False
+    (left, top), (across, down) = annotation.bbox[:2], image.extent
+    return max(0, left) <= across - 1 and max(0, top) <= down - 1
 
 
 def _licence(entry: dict[str, Any]) -> tuple[str, str] | None:

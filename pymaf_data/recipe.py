@@ -51,6 +51,8 @@ class IngestSection(ExecutorOptions):
     split: str = "train"
     held_out: bool = Field(default=False, description="measured on while training, and never trained on")
     select: str | None = None
+    option: tuple[str, ...] = Field(default=(), description="of the data set's reader, such as masks=true")
+    openpose: UserPath | None = Field(default=None, description="folder of OpenPose's detections")
     crop_size: int = Field(default=400, ge=32, le=2048)
     workers: int = Field(default_factory=available_cores, ge=1)
     on_error: Literal["skip", "stop"] = "skip"

@@ -86,6 +86,18 @@ def ssp3d() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def openpose() -> ModuleType:
+    """The writer of OpenPose's detections, ``tests/factories/openpose.py``."""
+    return load_module(REPOSITORY / "tests" / "factories" / "openpose.py")
+
+
+@pytest.fixture(scope="session")
+def keypoint_sets() -> ModuleType:
+    """The writer of small keypoint sets in COCO's format and close to it, ``tests/factories/keypoint_sets.py``."""
+    return load_module(REPOSITORY / "tests" / "factories" / "keypoint_sets.py")
+
+
+@pytest.fixture(scope="session")
 def kill() -> ModuleType:
     """SIGKILL at a chosen file operation, ``tests/measures/kill.py``."""
     return load_module(REPOSITORY / "tests" / "measures" / "kill.py")

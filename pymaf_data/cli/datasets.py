@@ -37,6 +37,8 @@ def _described(manifest: Manifest, root: DataRoot) -> dict[str, Any]:
     splits = {
         name: {
             "held_out": split.held_out,
+            "selections": {one: rule.title for one, rule in split.selections.items()},
+            "default_selection": split.default_selection or manifest.default_selection,
             "files": {
                 role: {"path": pattern, "here": role in split.here(raw), "optional": role in split.optional}
                 for role, pattern in split.files.items()
@@ -80,7 +82,11 @@ def _print(dataset: dict[str, Any]) -> None:
     echo(f"{dataset['name']}", bold=True, newline=False)
     echo(f"  {dataset['title']}{' · ' * bool(dataset['homepage'])}{dataset['homepage']}")
     for name, split in dataset["splits"].items():
-        echo(f"  {name + ':':<10}{'; '.join(_of_split(dataset['root'], split))}")
+        said = _of_split(dataset["root"], split)
+        own = split["default_selection"]
+        if own != dataset["default_selection"]:
+            said.append(f"--select {own} by default: {(dataset['selections'] | split['selections'])[own]}")
+        echo(f"  {name + ':':<10}{'; '.join(said)}")
     for name, title in dataset["selections"].items():
         echo(f"  {'--select':<10}{name}: {title}{' (default)' * (name == dataset['default_selection'])}")
     for part, licence in dataset["licences"].items():

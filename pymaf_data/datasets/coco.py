@@ -1,7 +1,7 @@
 """COCO person keypoints: annotation file → records.
 
     {"images": [{id, file_name, width, height, license}], "annotations": [{id, image_id, keypoints 17 × (x, y, v),
-     bbox (x, y, w, h), iscrowd, category_id}], "categories": […], "licenses": […]}
+     bbox (x, y, w, h), iscrowd, category_id, segmentation}], "categories": […], "licenses": […]}
 
 v is 0 (not labelled), 1 (labelled, hidden) or 2 (visible). The file itself must be sound: JSON, with its lists, and
 with no id given twice. A single damaged annotation is a counted, named loss and never an excuse for dropping the rest.
@@ -15,11 +15,13 @@ import math
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from itertools import compress
+from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
-from pymaf_data.datasets.categories import Key, Persons, entry_key, find_persons
+from pymaf_data.config import StrictModel
+from pymaf_data.datasets.categories import Persons, entry_key, find_persons
 from pymaf_data.datasets.conventions import of_count
 from pymaf_data.datasets.dataset import Raw, ReaderOfStills
 from pymaf_data.datasets.entries import (
@@ -34,6 +36,7 @@ from pymaf_data.datasets.entries import (
 )
 from pymaf_data.datasets.images import image_name
 from pymaf_data.datasets.manifest import OFFSETS
+from pymaf_data.datasets.outlines import mask_of, require_drawing
 from pymaf_data.datasets.records import FAR, PersonRecord
 from pymaf_data.datasets.select import Dropped, Told, damage
 from pymaf_data.geometry.boxes import crop_side, square
@@ -45,26 +48,46 @@ _HUGE = 1e9  # px; beyond it all numbers are alike
 _TEXT = 300  # characters of a licence's name or address
 
 
+class CocoOptions(StrictModel):
+    """What a manifest chooses."""
+
+    masks: bool = Field(False, description="bring each person's mask, from its outline (`segmentation`)")
+
+
 class Coco(ReaderOfStills):
-    """Reader of annotation files in COCO's format (role ``annotations``: one file)."""
+    """Reader of annotation files in COCO's format (role ``annotations``: one file, or one for each sequence)."""
+
+    options = CocoOptions
 
     def read(self, raw: Raw, told: Told) -> Iterator[PersonRecord | Dropped]:
-        """Every annotation, in the file's order.
+        """Every annotation, in the files' order.
 
         Raises:
-            RawDataCorrupt: the file is not JSON or not COCO's, an id occurs twice, or joints are in another order.
+            ConfigError: masks are asked for that cannot be drawn.
+            RawDataCorrupt: a file is not JSON or not COCO's, an id occurs twice, or joints are in another order.
         """
-        path = raw.file("annotations")
-        content = load(path)
-        entries, annotations = content["images"], content["annotations"]
-        told.listed, told.licences = (len(entries), len(annotations)), _licences(content.get("licenses"))
-        candidates = [entry for entry in annotations if has_keypoints(entry)]
-        refuse_duplicates(map(entry_id, candidates), "annotation", path)
-        used = {entry_key(entry.get("category_id")) for entry in candidates if not is_crowd(entry)}
-        categories = find_persons(content.get("categories"), used, raw.manifest.keypoints, path)
-        people = _People(raw, told, image_entries(entries, path), categories)
-        for position, entry in enumerate(annotations):
-            yield people.outcome(entry, position)
+        masks, ids = raw.options(CocoOptions).masks, set[int | None]()
+        if masks:
+            require_drawing()
+        for path in raw.files("annotations"):
+            yield from _persons(raw, told, path, masks, ids)
+
+
+def _persons(raw: Raw, told: Told, path: Path, masks: bool, known: set[int | None]) -> Iterator[PersonRecord | Dropped]:
+    """Every annotation of a file; ``known`` holds the ids of those in files before."""
+    content = load(path, masks)
+    entries, annotations = content["images"], content["annotations"]
+    told.listed = told.listed[0] + len(entries), told.listed[1] + len(annotations)
+    _add_licences(told, content.get("licenses"))
+    candidates = [entry for entry in annotations if has_keypoints(entry)]
+    ids = [*map(entry_id, candidates)]
+    refuse_duplicates([*ids, *known.intersection(ids)], "annotation", path)
+    known.update(ids)
+    used = {entry_key(entry.get("category_id")) for entry in candidates if not is_crowd(entry)}
+    categories = find_persons(content.get("categories"), used, raw.manifest.keypoints, path)
+    people = _People(raw, told, image_entries(entries, path), categories)
+    for position, entry in enumerate(annotations):
+        yield people.outcome(entry, position)
 
 
 @dataclass(frozen=True)
@@ -118,8 +141,8 @@ class _People:
         if not isinstance(box, Dropped):
             keypoints = self._near(name, keypoints, box, image)
         reason = self.raw.refusal(marked if keypoints else ())
-        if reason:
-            return Dropped(reason, name)
+        if reason or (self.raw.rule.area and not _has_area(annotation, image)):
+            return Dropped(reason or "no_area", name)
         if isinstance(box, Dropped):
             return box
         if annotation.bbox is None or not all(annotation.bbox[2:]):
@@ -130,6 +153,7 @@ class _People:
             "image_size": (image.width, image.height),
             "box": box,
             "keypoints": keypoints,
+            "mask": self._mask(name, annotation.segmentation, image),
         }
         try:
             sound = _surely_sound(values["image_name"], image, box)
@@ -138,6 +162,14 @@ class _People:
             return damage(name, error)
         self.told.licence_of[record.image_name] = entry_key(image.license)
         return record
+
+    def _mask(self, name: str, outline: Any, image: Image) -> bytes:
+        """The mask's run lengths; none where there is no outline, or one that cannot be meant."""
+        try:
+            return mask_of(outline, (image.width, image.height))
+        except ValueError as error:
+            self.told.adjusted.add("mask_unusable", f"{name}: {error}")
+            return b""
 
     def _keypoints(self, name: str, values: list[Any], counts: Set[int]) -> dict[str, Keypoint | None] | Dropped:
         """Joints marked as labelled, in continuous px, None at no place; or what is wrong with the list."""
@@ -170,9 +202,9 @@ class _People:
     ) -> Square | Dropped:
         """The square box in continuous px. Without an annotated one, that of the joints inside the image."""
         rule = self.raw.manifest.box
-        shift = OFFSETS[rule.origin]
+        shift, (across, down) = OFFSETS[rule.origin], image.extent
         if bbox is None or not all(bbox[2:]):
-            inside = [(x, y) for x, y, _ in keypoints.values() if 0 <= x <= image.width and 0 <= y <= image.height]
+            inside = [(x, y) for x, y, _ in keypoints.values() if 0 <= x <= across and 0 <= y <= down]
             if rule.missing == "drop" or not inside:
                 return Dropped("bad_box", name, "bbox: " + ("it has none" if bbox is None else _size(bbox)))
             (left, top), (right, bottom) = map(min, zip(*inside, strict=True)), map(max, zip(*inside, strict=True))
@@ -180,30 +212,41 @@ class _People:
         x, y, width, height = bbox[0] + shift, bbox[1] + shift, *bbox[2:]
         if min(width, height) <= 0:
             return Dropped("bad_box", name, f"bbox: {_size(bbox)}")
-        if x >= image.width or y >= image.height or x + width <= 0 or y + height <= 0:
+        if x >= across or y >= down or x + width <= 0 or y + height <= 0:
             return Dropped("box_outside", name, f"bbox: {bbox} on an image of {image.width} × {image.height} px")
         return square(x, y, width, height, rule.factor)
 
     def _near(self, name: str, keypoints: dict[str, Keypoint], box: Square, image: Image) -> dict[str, Keypoint]:
         """Those of the joints that lie in the image or in the stored crop; no other can be meant, or seen."""
         xs, ys, _ = zip(*keypoints.values(), strict=True) if keypoints else ((0,),) * 3
-        if min(*xs, *ys) >= 0 and max(xs) <= image.width and max(ys) <= image.height:
+        across, down = image.extent
+        if min(*xs, *ys) >= 0 and max(xs) <= across and max(ys) <= down:
             return keypoints
         cx, cy, reach = box[0], box[1], crop_side(box[2]) / 2
         near: dict[str, Keypoint] = {}
         for joint, (x, y, seen) in keypoints.items():
-            if (0 <= x <= image.width and 0 <= y <= image.height) or max(abs(x - cx), abs(y - cy)) <= reach:
+            if (0 <= x <= across and 0 <= y <= down) or max(abs(x - cx), abs(y - cy)) <= reach:
                 near[joint] = x, y, seen
             else:
                 self.told.adjusted.add("joint_far_outside", f"{name}: {joint} at ({x:g}, {y:g})")
         return near
 
 
-def _licences(listed: Any) -> dict[Key, tuple[str, str] | None] | None:
-    """The licences that the file lists, by id; None where it lists none."""
+def _add_licences(told: Told, listed: Any) -> None:
+    """Tell the licences that a file lists, by id; an id that another file uses for another licence states none."""
     if not isinstance(listed, list) or not listed:
-        return None
-    return {entry_key(entry.get("id")): _licence(entry) for entry in listed if isinstance(entry, dict)}
+        return
+    found = {entry_key(entry.get("id")): _licence(entry) for entry in listed if isinstance(entry, dict)}
+    before = told.licences or {}
+    told.licences = before | {key: one if before.get(key, one) == one else None for key, one in found.items()}
+
+
+def _has_area(annotation: Annotation, image: Image) -> bool:
+    """Whether an area above 0 is annotated, and the box begins left of and above the last pixel: PyMAF's rule."""
+    if annotation.bbox is None or not isinstance(annotation.area, int | float) or not annotation.area > 0:
+        return False
+    (left, top), (across, down) = annotation.bbox[:2], image.extent
+    return max(0, left) <= across - 1 and max(0, top) <= down - 1
 
 
 def _licence(entry: dict[str, Any]) -> tuple[str, str] | None:
@@ -236,7 +279,7 @@ def _surely_sound(name: str, image: Image, box: Square) -> bool:
     return (
         0 < len(name) < 250
         and "\0" not in name
-        and max(image.width, image.height) < largest
+        and 0 < max(image.width, image.height) < largest
         and -largest < min(box[:2]) <= max(box) < largest
     )
 

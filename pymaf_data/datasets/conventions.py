@@ -179,12 +179,18 @@ def own_list(pairs: Iterable[tuple[str, str | None]]) -> JointList:
     return JointList("the manifest's own list", names, joints)
 
 
+def fitting(names: Sequence[str]) -> JointList | None:
+    """The convention that a file with these names of joints has; of several, the one with most of them."""
+    known = [known for known in CONVENTIONS if known.fits(names)]
+    return max(known, key=lambda known: known.needed, default=None)
+
+
 def way_out(names: Sequence[str], origin: str) -> str:
     """What to write for ``keypoints`` in a manifest, so that a file with these names of joints is read."""
-    fitting = [known for known in CONVENTIONS if known.fits(names)]
-    if fitting:
-        return f"keypoints: {{convention: {max(fitting, key=lambda known: known.needed).name}, origin: {origin}}}"
-    guessed = _guesses(names)
+    known = fitting(names)
+    if known:
+        return f"keypoints: {{convention: {known.name}, origin: {origin}}}"
+    guessed = guesses(names)
     if not any(joint for _, joint in guessed):
         entry = f"{{name: {json.dumps(names[0])}, joint: …}}"
         return f"keypoints: {{origin: {origin}, joints: [{entry}, …]}}, for each its joint of J49 or null: ignored"
@@ -197,7 +203,7 @@ def of_count(count: int) -> list[str]:
     return [known.name for known in CONVENTIONS if count in known.counts]
 
 
-def _guesses(names: Sequence[str]) -> list[tuple[str, str | None]]:
+def guesses(names: Sequence[str]) -> list[tuple[str, str | None]]:
     """Each name with the joint of J24 that is called so, up to the last that has one."""
     known = next(known for known in CONVENTIONS if known.name == "J24")
     by_key = {text: joint for joint, texts in zip(known.joints, known.keys, strict=True) for text in texts}

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets.images import ImageRef, Images, MissingImage
-from pymaf_data.datasets.manifest import IMAGES, OFFSETS, Manifest, SelectionRule, found
+from pymaf_data.datasets.manifest import IMAGES, OFFSETS, OPENPOSE, Manifest, SelectionRule, found
 from pymaf_data.errors import ConfigError, RawDataMissing
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 #: Readers of this package. A script adds its own before it asks for them, a package by an entry point of the group.
 READERS: dict[str, str] = {
+    "aic": "pymaf_data.datasets.aic:Aic",
     "coco": "pymaf_data.datasets.coco:Coco",
     "lsp": "pymaf_data.datasets.lsp:Lsp",
     "mpii": "pymaf_data.datasets.mpii:Mpii",
@@ -103,7 +104,7 @@ class Raw:
 
     def __post_init__(self) -> None:
         self.manifest.split(self.split)
-        self.manifest.selection(self.select)
+        self.manifest.selection(self.select, self.split)
         object.__setattr__(self, "manifest", self.manifest.below(self.root))
 
     @property
@@ -114,12 +115,12 @@ class Raw:
     @property
     def selection(self) -> str:
         """The name of the selection."""
-        return self.manifest.selection(self.select)[0]
+        return self.manifest.selection(self.select, self.split)[0]
 
     @property
     def rule(self) -> SelectionRule:
         """Whom to keep."""
-        return self.manifest.selection(self.select)[1]
+        return self.manifest.selection(self.select, self.split)[1]
 
     @property
     def offsets(self) -> tuple[float, float]:
@@ -184,8 +185,16 @@ class Raw:
     @property
     def origin(self) -> Path:
         """What messages call the annotations: their file, or the folder where they are several."""
-        files = list(self.inputs().values())
-        return files[0] if len(files) == 1 else self.root
+        roles = [role for role in self.manifest.split(self.split).files if role not in (IMAGES, OPENPOSE)]
+        files = {path for role in roles for path in self.files(role)}
+        return files.pop() if len(files) == 1 else self.root
+
+    @property
+    def of_everyone(self) -> Raw:
+        """The same, with whoever has a joint that is labelled wanted."""
+        everyone = {"everyone": SelectionRule(title="everyone", requires=())}
+        manifest = self.manifest.model_copy(update={"selections": everyone, "default_selection": "everyone"})
+        return replace(self, manifest=manifest, select="everyone")
 
     def refusal(self, labelled: Iterable[str]) -> str | None:
         """The reason why the selection does not want a person with these labelled joints; None where it does."""

@@ -7,15 +7,17 @@ is not looked at. Nothing else that decides over a person is guessed: "640" is n
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from pymaf_data.datasets.images import LARGEST_SIDE
+from pymaf_data.datasets.outlines import packed
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.plain import clean
 
@@ -48,12 +50,23 @@ class _Raw(BaseModel):
 
 
 class Image(_Raw):
-    """What is needed of an image's entry."""
+    """What is needed of an image's entry; where it does not say a size (PoseTrack), the image's own is taken."""
 
     file_name: str = Field(min_length=1)
-    width: Pixels
-    height: Pixels
+    width: Pixels = 0
+    height: Pixels = 0
     license: Any = None
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.width == 0) != (self.height == 0):
+            raise ValueError("width without height, or the other way round")
+        return self
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        """Width and height, without end where the entry does not say them."""
+        return self.width or math.inf, self.height or math.inf
 
 
 class Annotation(_Raw):
@@ -63,12 +76,14 @@ class Annotation(_Raw):
     image_id: Id
     keypoints: list[Any]
     bbox: Annotated[Box | None, BeforeValidator(_given)] = None
+    area: Any = None
+    segmentation: Any = None
 
 
-def load(path: Path) -> dict[str, Any]:
-    """Parse the file and check that it has COCO's lists."""
+def load(path: Path, outlines: bool = False) -> dict[str, Any]:
+    """Parse the file and check that it has COCO's lists; outlines are dropped, or kept as :func:`packed` has them."""
     try:
-        content = json.loads(path.read_bytes(), object_hook=_without_outlines)
+        content = json.loads(path.read_bytes(), object_hook=packed if outlines else _without_outlines)
     except OSError as error:
         raise RawDataCorrupt(
             f"cannot read {path}: {error.strerror}", action="check the file and its permissions."

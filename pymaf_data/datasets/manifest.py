@@ -33,6 +33,8 @@ IMAGES = "images"
 #: The role of what says who is on them, where that is one kind of file.
 ANNOTATIONS = "annotations"
 _ROLES_BEFORE = {"annotations": ANNOTATIONS, "pictures": IMAGES}
+#: The role of the folder of OpenPose's detections, which any split may have.
+OPENPOSE = "openpose"
 _OTHER = ("assets",)  # manifests of things other than data sets
 
 
@@ -79,6 +81,16 @@ class Expected(StrictModel):
         return f"{self.standing}{': ' * bool(self.source)}{self.source}"
 
 
+class SelectionRule(StrictModel):
+    """Which annotated persons are kept; crowds and persons without a labelled keypoint never are."""
+
+    title: str
+    requires: tuple[str, ...] = Field(description="joints that must be labelled, visible or hidden")
+    area: bool = Field(
+        default=False, description="an annotated area above 0 and a box within the image, as COCO is measured on"
+    )
+
+
 class Split(StrictModel):
     """Where one split lies below the root, in files by their role.
 
@@ -96,6 +108,8 @@ class Split(StrictModel):
     expected: dict[str, Expected] = Field(
         default_factory=dict, description="selection → persons kept of the whole split: a number, or with its source"
     )
+    selections: dict[str, SelectionRule] = Field(default_factory=dict, description="that this split alone has")
+    default_selection: str = Field(default="", description="of this split, where it is not the data set's")
 
     @model_validator(mode="before")
     @classmethod
@@ -236,13 +250,6 @@ class BoxRule(StrictModel):
     )
 
 
-class SelectionRule(StrictModel):
-    """Which annotated persons are kept; crowds and persons without a labelled keypoint never are."""
-
-    title: str
-    requires: tuple[str, ...] = Field(description="joints that must be labelled, visible or hidden")
-
-
 class Manifest(StrictModel):
     """One data set."""
 
@@ -265,19 +272,28 @@ class Manifest(StrictModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Manifest:
-        if self.default_selection not in self.selections:
-            raise ValueError(f"default_selection {self.default_selection!r} is not among the selections")
-        for name, rule in self.selections.items():
+        for default, selections in (
+            (self.default_selection, self.selections),
+            *((split.default_selection, self.selections | split.selections) for split in self.splits.values()),
+        ):
+            if default and default not in selections:
+                raise ValueError(f"default_selection {default!r} is not among the selections")
+        splits = (item for split in self.splits.values() for item in split.selections.items())
+        for name, rule in (*self.selections.items(), *splits):
             unknown = sorted(set(rule.requires) - set(self.keypoints.listed.joints))
             if unknown:
                 raise ValueError(f"selection {name} requires {unknown}, not in {self.keypoints.listed.name}")
         return self
 
-    def rules_digest(self, split: str) -> str:
+    def rules_digest(self, split: str, select: str | None = None) -> str:
         """SHA-256 of what decides over rows and arrays of a split; titles, addresses and licences do not."""
         rules = self.model_dump(mode="json", include={"name", "reader", "keypoints", "box", "selections"})
+        name, chosen = self.selection(select, split)
+        rules["selections"][name] = chosen.model_dump(mode="json")  # of the split's own, none but this counts
         for selection in rules["selections"].values():
             del selection["title"]
+            if not selection["area"]:
+                del selection["area"]
         # Rules that came later than the first stores, at their defaults, are no change of what those were made by.
         if not self.keypoints.joints:
             del rules["keypoints"]["joints"]
@@ -341,6 +357,16 @@ class Manifest(StrictModel):
         own = rules.model_copy(update={"files": {**rules.files, ANNOTATIONS: str(path.absolute())}})
         return self.model_copy(update={"splits": {**self.splits, name: own}}), name
 
+    def with_files(self, split: str, **files: str) -> Manifest:
+        """The manifest with some of a split's files elsewhere, or with roles that it does not have.
+
+        Raises:
+            UsageError: no such split.
+        """
+        own = self.split(split)
+        changed = own.model_copy(update={"files": {**own.files, **files}})
+        return self.model_copy(update={"splits": {**self.splits, split: changed}})
+
     def split(self, name: str) -> Split:
         """A split by name.
 
@@ -355,21 +381,23 @@ class Manifest(StrictModel):
             )
         return self.splits[name]
 
-    def selection(self, name: str | None) -> tuple[str, SelectionRule]:
-        """A selection rule with its name; the default where ``name`` is None.
+    def selection(self, name: str | None, split: str | None = None) -> tuple[str, SelectionRule]:
+        """A selection rule with its name; the default, of a split if one is named, where ``name`` is None.
 
         Raises:
             UsageError: the data set has no such selection.
         """
-        chosen = name or self.default_selection
-        if chosen not in self.selections:
-            choices = "; ".join(f"{key}: {rule.title}" for key, rule in self.selections.items())
+        own = self.split(split) if split else None
+        selections = self.selections | (own.selections if own else {})
+        chosen = name or (own and own.default_selection) or self.default_selection
+        if chosen not in selections:
+            choices = "; ".join(f"{key}: {rule.title}" for key, rule in selections.items())
             raise UsageError(
                 f"{self.name} has no selection {chosen!r}",
                 expected=f"one of {choices}",
                 action="give one with --select, or leave it out.",
             )
-        return chosen, self.selections[chosen]
+        return chosen, selections[chosen]
 
 
 def known_manifests() -> list[str]:

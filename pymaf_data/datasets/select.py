@@ -20,6 +20,7 @@ from pymaf_data.datasets.categories import Key
 from pymaf_data.datasets.columns import PersonColumns
 from pymaf_data.datasets.dataset import Raw, find_reader
 from pymaf_data.datasets.entries import what_is_wrong
+from pymaf_data.datasets.manifest import OPENPOSE
 from pymaf_data.datasets.records import Licence, PersonRecord
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.plain import clean
@@ -33,6 +34,7 @@ UNWANTED = {
     "incomplete": "incomplete: a required joint is not labelled",
     "other_category": "not a person",
     "no_box": "without a box",
+    "no_area": "without an annotated area, or with a box outside the image",
     "held_out": "on an image that is held out to measure on",
     "no_camera": "on a frame whose camera is not known",
 }
@@ -52,7 +54,10 @@ ADJUSTED = {
     "joint_far_outside": "joints labelled outside the image and the person's crop: taken as not labelled",
     "joint_placeholder": "joints marked as not seen, whose places are placeholders: taken as not labelled",
     "box_from_keypoints": "persons without a box: the box of their labelled joints taken",
-    "mask_unusable": "masks that are not there, damaged, or of another size than the image: taken as not known",
+    "mask_unusable": "masks that are not there, damaged, or of another size than the image: persons taken without",
+    "openpose_absent": "persons on images without a file of OpenPose's: taken without its joints",
+    "openpose_apart": "persons near whom OpenPose detected nobody: taken without its joints",
+    "openpose_damaged": "detections of OpenPose's that are damaged or not BODY_25's: not taken",
 }
 _NAMED = 3  # in a warning; the report names all that is damaged
 
@@ -185,6 +190,8 @@ def select(raw: Raw, stop: bool = False) -> Selection:
     told, origin = Told(), raw.origin.name
     with _uncollected():
         records, counts, damaged = sort_out(find_reader(raw.manifest.reader).read(raw, told), origin, stop)
+    if len(records) and OPENPOSE in raw.manifest.split(raw.split).files:
+        _detect(records, raw, told)
     told.adjusted.warn(ADJUSTED, origin)
     whole = raw.manifest.split(raw.split).whole
     return Selection(
@@ -196,6 +203,18 @@ def select(raw: Raw, stop: bool = False) -> Selection:
         whole=whole is not None and told.listed == (whole.images, whole.annotations),
         listed=told.listed,
     )
+
+
+def _detect(records: PersonColumns, raw: Raw, told: Told) -> None:
+    """Fill the joints that OpenPose detects; who is not kept is read too, lest a kept neighbour be taken for them."""
+    from pymaf_data.datasets.openpose import add_openpose
+
+    everyone = records
+    if raw.rule.requires or raw.rule.area:
+        with _uncollected():
+            read = find_reader(raw.manifest.reader).read(raw.of_everyone, Told())
+            everyone = PersonColumns.of(one for one in read if isinstance(one, PersonRecord))
+    add_openpose(records, everyone, raw.file(OPENPOSE), raw.folder, told.adjusted)
 
 
 @contextmanager

@@ -13,10 +13,12 @@ from pymaf_data.fits.table import Fits
 from pymaf_data.geometry.affines import VIEW_SIZE, view_affine
 from pymaf_data.geometry.affines import apply as apply_affine
 from pymaf_data.geometry.cameras import Camera, weak_to_camera
+from pymaf_data.geometry.joints import J49, OPENPOSE
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.geometry.weak_fit import WeakFit, fit_weak_camera
 
 _BATCH = 64
+_DETECTED = np.array([joint.startswith(OPENPOSE) for joint in J49.joints])
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,13 @@ def joints49(body: BodyModel, fits: Fits, rows: np.ndarray) -> torch.Tensor:
 
 
 def seen_joints(persons: Persons) -> np.ndarray:
-    """(N, 49) bool: labelled as seen, or labelled at all where a person has nothing that is seen."""
+    """(N, 49) bool: labelled as seen, or labelled at all where a person has nothing that is seen.
+
+    Joints that OpenPose detected prove nothing of a person who has annotated ones.
+    """
     labelled = (persons.keypoints[..., 2] > 0) & np.isfinite(persons.keypoints).all(-1)
+    annotated = labelled & ~_DETECTED
+    labelled = np.where(annotated.any(1, keepdims=True), annotated, labelled)
     seen = labelled & (persons.visibility == 2)
     return np.where(seen.any(1, keepdims=True), seen, labelled)
 

@@ -19,11 +19,12 @@ from pydantic import Field
 
 import pymaf_data
 from pymaf_data.config import StrictModel
-from pymaf_data.datasets import ImageSource, Raw, Selection, find_reader, load_manifest, one_image, select
+from pymaf_data.datasets import ImageSource, Manifest, Raw, Selection, find_reader, load_manifest, one_image, select
 from pymaf_data.datasets.images import MISSING, REASONS, WITHOUT_FILE
+from pymaf_data.datasets.own import SUFFIX, own_data
 from pymaf_data.digest import digest_path
 from pymaf_data.errors import RawDataCorrupt, RawDataMissing, StoreChanged, UsageError
-from pymaf_data.paths import DataRoot
+from pymaf_data.paths import DataRoot, as_meant
 from pymaf_data.progress import Progress
 from pymaf_data.stages.against import Against, compare
 from pymaf_data.stages.held import Opened
@@ -144,15 +145,30 @@ def require_raw_data(options: IngestOptions) -> Raw:
     Raises:
         ConfigError, UsageError, RawDataMissing: as :func:`ingest`.
     """
+    root, manifest, split = _root_and_manifest(options)
+    manifest = manifest.with_options(split, options.option)
+    if options.openpose:
+        manifest = manifest.with_files(split, openpose=str(options.openpose.absolute()))
+    raw = Raw(root, manifest, split, options.select, options.follow_links)
+    raw.require()
+    return raw
+
+
+def _root_and_manifest(options: IngestOptions) -> tuple[Path, Manifest, str]:
+    """The data set's folder, its manifest, and the split: those of a name, or made for a file of one's own."""
+    if options.dataset.casefold().endswith(SUFFIX):
+        file = as_meant(Path(options.dataset))
+        return *own_data(file, options.images, options.root, options.split), options.split
     manifest, split = load_manifest(options.dataset), options.split
     if options.npz:
         manifest, split = manifest.of_file(options.npz, split)
     elif options.images:
-        raise UsageError(f"--images {options.images} without --npz", action="name the folder of a data set by --root.")
-    root = options.images or options.root or DataRoot.default().raw(manifest.name)
-    raw = Raw(root, manifest.with_options(split, options.option), split, options.select, options.follow_links)
-    raw.require()
-    return raw
+        raise UsageError(
+            f"--images {options.images} with the data set {options.dataset}",
+            expected="an annotation file (*.json) instead of a data set's name, or --npz FILE",
+            action="give the folder that holds a data set's files with --root.",
+        )
+    return options.images or options.root or DataRoot.default().raw(manifest.name), manifest, split
 
 
 def _require_persons(selection: Selection, raw: Raw) -> None:
@@ -191,7 +207,7 @@ def _plan(options: IngestOptions, raw: Raw, selection: Selection) -> Plan:
         dataset=raw.manifest.name,
         split=raw.split,
         rows=tuple(selection.records.row_keys()),
-        manifest_digest=raw.manifest.rules_digest(raw.split),
+        manifest_digest=raw.manifest.rules_digest(raw.split, raw.select),
         inputs={name: digest_path(path) for name, path in raw.inputs().items()},
         options=made | ({"columns": list(brought)} if brought else {}),
         shard=options.shard,

@@ -41,16 +41,28 @@ class IngestOptions(ExecutorOptions):
     dataset: Annotated[
         str,
         Flag(
-            "Data set, as `pymaf-data datasets` lists them, or the path of a manifest (*.yaml).",
+            "Data set, as `pymaf-data datasets` lists them, or the path of a manifest (*.yaml) or of an annotation "
+            "file in COCO's format (*.json).",
             argument=True,
             default=...,
         ),
     ] = "coco"
     root: Annotated[UserPath | None, Flag("Folder of the raw data set.", shown="raw/DATASET of the data root")] = None
     npz: Annotated[UserPath | None, Flag("Of the data set npz: the file whose persons to take.", metavar="FILE")] = None
-    images: Annotated[UserPath | None, Flag("Of --npz: the folder that the names of its images begin in.")] = None
+    images: Annotated[
+        UserPath | None,
+        Flag(
+            "Of --npz or an annotation file: the folder that the names of its images begin in.",
+            shown="the annotation file's folder",
+        ),
+    ] = None
     split: Annotated[
-        str, Flag("Split of the data set, as its manifest names it; of --npz: whose rules hold.", shown="train")
+        str,
+        Flag(
+            "Split of the data set, as its manifest names it; of --npz: whose rules hold; of an annotation file: what "
+            "to call it.",
+            shown="train",
+        ),
     ] = "train"
     out: Annotated[UserPath | None, Flag("The store to write.", shown="stores/DATASET-SPLIT.zarr of the data root")] = (
         None
@@ -74,6 +86,12 @@ class IngestOptions(ExecutorOptions):
         Flag(
             "A release of the same set (an npz of SPIN's) to compare with, row by row: names, boxes, keypoints.",
             metavar="FILE",
+        ),
+    ] = None
+    openpose: Annotated[
+        UserPath | None,
+        Flag(
+            "Folder of OpenPose's detections (BODY_25; NAME_keypoints.json for each image) to fill its 25 joints with."
         ),
     ] = None
     crop_size: Annotated[int, Field(ge=32, le=2048), Flag("Side of the stored crop in pixels.")] = 400

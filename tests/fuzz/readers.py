@@ -357,6 +357,36 @@ def _read_npz(folder: Path) -> Any:
     return found
 
 
+def _write_own(folder: Path) -> Iterator[Path]:
+    made = factory("coco").small_set(folder, pictures=2, persons=1)
+    made.annotations[1]["segmentation"] = {"size": [72, 96], "counts": [700, 20, 72 * 96 - 720]}
+    made.annotations[0]["segmentation"] = [[10.5, 8, 50, 8, 50, 64.25], [1, 2, 30, 2, 3, 40]]
+    yield made.save().file
+    openpose = factory("openpose")
+    yield openpose.write(folder / "op", f"{1:012d}", [openpose.detection(made.annotations[0]["keypoints"])])
+
+
+def _read_own(folder: Path) -> Any:
+    from pymaf_data.datasets import Raw, select
+    from pymaf_data.datasets.own import own_data
+
+    file = folder / "annotations" / "person_keypoints_train2014.json"
+    root, manifest = own_data(file, folder / "train2014", None, "train")
+    manifest = manifest.with_options("train", ["masks=true"]).with_files("train", openpose="op")
+    return select(Raw(root, manifest, "train"))
+
+
+def _write_aic(folder: Path) -> Iterator[Path]:
+    factory("keypoint_sets").aic(folder / "raw")
+    yield from (folder / "raw").rglob("*.json")
+
+
+def _read_aic(folder: Path) -> Any:
+    from pymaf_data.datasets import Raw, load_manifest, select
+
+    return select(Raw(folder / "raw", load_manifest("aic"), "train"))
+
+
 def _write_yaml(package: str, name: str) -> Callable[[Path], Iterator[Path]]:
     def write(folder: Path) -> Iterator[Path]:
         from importlib.resources import files
@@ -457,6 +487,8 @@ READERS: dict[str, Reader] = {
     "3doh50k": Reader(_write_threedoh50k, _read_test_split("3doh50k", "testset")),
     "ssp-3d": Reader(_write_ssp3d, _read_test_split("ssp-3d", ".")),
     "persons' npz": Reader(_write_npz, _read_npz),
+    "own data": Reader(_write_own, _read_own),
+    "aic": Reader(_write_aic, _read_aic),
     "manifest": Reader(_write_yaml("pymaf_data.manifests", "coco.yaml"), _read_manifest),
     "recipe": Reader(_write_yaml("pymaf_data.manifests.recipes", "demo.yaml"), _read_recipe),
     "images": Reader(_write_images, _read_images),

@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import Field, field_validator, model_validator
 
 from pymaf_data.config import StrictModel, load_yaml, read_yaml
+from pymaf_data.datasets.archives import archives_of, is_archive, without_ending
 from pymaf_data.datasets.conventions import CONVENTIONS, JointList, find, own_list
 from pymaf_data.datasets.images import Orientation, below
 from pymaf_data.datasets.records import Licence
@@ -63,10 +64,28 @@ class Split(StrictModel):
         description="role → path or pattern (*) below the root; `images` is the folder that image names begin with, "
         ". the root itself; the other roles are the reader's, such as `annotations`"
     )
+    archives: tuple[str, ...] = Field(
+        default=(),
+        description="path or pattern of zips and tars that hold the images where their folder is not there; those that "
+        "are called as the folder is need no naming",
+    )
     options: dict[str, Any] = Field(default_factory=dict, description="the reader's own")
     held_out: bool = Field(default=False, description="to measure on: never learned from unless named")
     whole: Whole | None = None
     expected: dict[str, int] = Field(default_factory=dict, description="selection → persons kept of the whole split")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_archive(cls, data: Any) -> Any:
+        """An archive in place of the images' folder is that folder, packed: names of images are those of the folder."""
+        files = data.get("files") if isinstance(data, dict) else None
+        named = files.get(IMAGES) if isinstance(files, dict) else None
+        if not (isinstance(named, str) and is_archive(named)):
+            return data
+        return data | {
+            "files": files | {IMAGES: without_ending(named)},
+            "archives": [named, *data.get("archives", ())],
+        }
 
     @model_validator(mode="before")
     @classmethod
@@ -84,9 +103,20 @@ class Split(StrictModel):
             raise ValueError(f"needs the role {IMAGES}, and one of what is annotated (annotations); has {list(files)}")
         return {role: _plain_path(path) for role, path in files.items()}
 
+    @field_validator("archives")
+    @classmethod
+    def _below(cls, archives: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(_plain_path, archives))
+
+    def archived(self, root: Path) -> list[Path]:
+        """The archives that stand for the images' folder below ``root``; none where that is there."""
+        named = [path for pattern in self.archives for path in found(root, pattern)]
+        return archives_of(root / self.files[IMAGES], named)
+
     def here(self, root: Path) -> list[str]:
         """The roles of which something lies below a folder."""
-        return [role for role, pattern in self.files.items() if found(root, pattern)]
+        there = [role for role, pattern in self.files.items() if found(root, pattern)]
+        return there if IMAGES in there or not self.archived(root) else [*there, IMAGES]
 
     def relative(self, root: Path) -> Split:
         """The same with absolute paths inside ``root`` made relative to it; stores hold no path of a machine.

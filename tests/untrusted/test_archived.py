@@ -104,7 +104,7 @@ def test_a_changed_byte_is_seen_where_there_is_a_checksum(tmp_path: Path) -> Non
         data = bytearray(path.read_bytes())
         data[member.at + 100] ^= 1
         path.write_bytes(data)
-        with pytest.raises(ValueError, match="images|bytes in"):
+        with pytest.raises(ValueError, match="bytes in"):
             Archive(path).read(member)
         data[member.at] ^= 1  # the head is no head
         path.write_bytes(data)

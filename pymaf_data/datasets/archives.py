@@ -70,6 +70,15 @@ class _Open(NamedTuple):
                     return self.archive.members[member]
         return None
 
+    def names(self, start: str) -> Iterator[str]:
+        """Of the members, those in the folder that image names start with, by their paths in it."""
+        inside = start.removeprefix(self.left_out)
+        for name in self.archive.members:
+            for prefix in (inside, self.top + inside):
+                if name.startswith(prefix):
+                    yield name.removeprefix(prefix)
+                    break
+
 
 class ArchivedImages:
     """Images that are members of archives.
@@ -120,6 +129,15 @@ class ArchivedImages:
         """
         data = self._read(file)
         yield from (data if isinstance(data, MissingImage) else decode(data, size, self._orientation) for _ in frames)
+
+    def names(self) -> list[str]:
+        """The images' names below the root, and those of whatever else lies in the folder; sorted.
+
+        Raises:
+            RawDataCorrupt: an archive as a whole cannot be used.
+        """
+        start = f"{self._folder}/" if self._folder else ""
+        return sorted({start + name for opened in self._opened() for name in opened.names(start)})
 
     def _read(self, name: str) -> bytes | MissingImage:
         if not stays_below(name) and not is_address(name):

@@ -44,6 +44,7 @@ class Download(StrictModel):
 
     what: str
     url: str = ""
+    bytes: int = Field(default=0, ge=0, description="about; 0: not known")
     into: str = Field(description="folder below the data set's root")
 
 

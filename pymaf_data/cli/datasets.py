@@ -35,19 +35,20 @@ def command(
 
         manifest = load_manifest(name)
         folder = as_meant(raw) if raw else root.raw(manifest.name)
-        show(manifest, folder, _described(manifest, root, folder), as_json)
+        show(manifest, folder, described(manifest, root, folder), as_json)
         return
-    described = [_described(load_manifest(name), root) for name in known_manifests()]
+    listed = [described(load_manifest(name), root) for name in known_manifests()]
     if as_json:
-        echo_json(described)
+        echo_json(listed)
         return
-    for number, dataset in enumerate(described):
+    for number, dataset in enumerate(listed):
         if number:
             echo()
         _print(dataset)
 
 
-def _described(manifest: Manifest, root: DataRoot, folder: Path | None = None) -> dict[str, Any]:
+def described(manifest: Manifest, root: DataRoot, folder: Path | None = None) -> dict[str, Any]:
+    """What the list of data sets says of one, of which what is here lies in ``folder``, by default the root's own."""
     raw = folder or root.raw(manifest.name)
     splits = {
         name: {
@@ -67,6 +68,7 @@ def _described(manifest: Manifest, root: DataRoot, folder: Path | None = None) -
         "homepage": manifest.homepage,
         "citation": manifest.citation,
         "licences": {licence.part: licence.sentence() for licence in manifest.licences},
+        "brings": list(manifest.brings),
         "get": [item.model_dump() for item in manifest.get],
         "root": str(raw),
         "selections": {name: rule.title for name, rule in manifest.selections.items()},

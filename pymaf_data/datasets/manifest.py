@@ -243,6 +243,7 @@ class Manifest(StrictModel):
     citation: str = ""
     licences: tuple[Licence, ...] = Field(min_length=1)
     get: tuple[Download, ...] = ()
+    brings: tuple[str, ...] = Field(default=(), description="in words, what persons have beside 2D joints and a box")
     splits: dict[str, Split] = Field(min_length=1)
     keypoints: KeypointRule
     box: BoxRule

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pymaf_data.datasets.absent import is_address, spellings
+from pymaf_data.datasets.absent import alike, is_address, spellings
 from pymaf_data.datasets.images import ImageRef, MissingImage, Orientation, decode, stays_below, too_large
 from pymaf_data.untrusted.archived import ENDINGS, GZIP, TAR, Archive, Member
 
@@ -94,6 +94,7 @@ class ArchivedImages:
     def __init__(self, archives: Sequence[Path], folder: str, orientation: Orientation = "ignore") -> None:
         self._paths, self._folder, self._orientation = tuple(archives), folder, orientation
         self._open: list[_Open] = []
+        self._known: dict[str, str] = {}
         self._opening = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -144,7 +145,8 @@ class ArchivedImages:
             return MissingImage("unsafe_path", f"image path {name}")
         found = self._find(name)
         if found is None:
-            return MissingImage("missing_picture", f"{name} is not in {' or '.join(path.name for path in self._paths)}")
+            told = f"{name} is not in {' or '.join(path.name for path in self._paths)}{self._cause(name)}"
+            return MissingImage("missing_picture", told)
         archive, member = found
         if member.refused:
             return MissingImage("unsafe_path" if member.link else "unreadable_picture", f"{name}: {member.refused}")
@@ -154,6 +156,18 @@ class ArchivedImages:
             return MissingImage("corrupt_picture", str(error))
         except OSError as error:
             return MissingImage("unreadable_picture", f"{name}: {error.strerror}")
+
+    def _cause(self, name: str) -> str:
+        """The end of a sentence on what is there instead; "" where nothing is like it."""
+        if not self._known:
+            known: dict[str, str] = {}
+            for member in (member for opened in self._opened() for member in opened.archive.members):
+                leaf = member.rpartition("/")[2]
+                known[alike(leaf.rpartition(".")[0])] = known[alike(leaf)] = member
+            self._known = known
+        leaf = name.rpartition("/")[2]
+        other = self._known.get(alike(leaf)) or self._known.get(alike(leaf.rpartition(".")[0]))
+        return f": {other} is there: names must agree in folder, case and ending" if other else ""
 
     def _find(self, name: str) -> tuple[Archive, Member] | None:
         for opened in self._opened():

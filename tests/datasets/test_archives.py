@@ -232,6 +232,8 @@ def test_what_is_wrong_with_one_image_is_said(packed_set: Path) -> None:
     assert "not those that were packed" in str(told["train2014/000000000001.jpg"])
     assert "encrypted" in str(told["train2014/000000000003.jpg"])
     assert "not in train2014.zip" in str(told["train2014/4.jpg"])
+    for other in ("train2014/000000000002.png", "000000000002.JPG", "train2014/train2014/000000000002.jpg"):
+        assert "train2014/000000000002.jpg is there" in str(images_of(images, other))
     assert images_of(images, "http://a.b/c.jpg").reason == "missing_picture", "as in a folder"
 
 

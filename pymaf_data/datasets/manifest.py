@@ -81,7 +81,7 @@ class Split(StrictModel):
         """An archive in place of the images' folder is that folder, packed: names of images are those of the folder."""
         files = data.get("files") if isinstance(data, dict) else None
         named = files.get(IMAGES) if isinstance(files, dict) else None
-        if not (isinstance(named, str) and is_archive(named)):
+        if not isinstance(files, dict) or not isinstance(named, str) or not is_archive(named):
             return data
         return data | {
             "files": files | {IMAGES: without_ending(named)},

@@ -66,8 +66,9 @@ class Survey(StrictModel):
     @property
     def damaged(self) -> list[str]:
         """What lies there and cannot be used, with the reason."""
-        files = [file for roles in self.files.values() for file in roles.values()]
-        return list(dict.fromkeys(f"{it.path}: {it.problem}" for it in (*files, *self.archives) if it.problem))
+        found = [(file.path, file.problem) for roles in self.files.values() for file in roles.values()]
+        found += [(archive.path, archive.problem) for archive in self.archives]
+        return [f"{path}: {problem}" for path, problem in dict.fromkeys(found) if problem]
 
 
 def survey(manifest: Manifest, root: Path) -> Survey:

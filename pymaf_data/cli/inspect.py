@@ -34,7 +34,7 @@ def _print(store: dict[str, Any]) -> None:
     echo(store["path"], bold=True)
     _line("what", f"{store['dataset']} {store['split']}, format {store['format_version']}")
     _line("persons", f"{store['persons']:,} in shards of {store['shard']}, {size(store['bytes'])}")
-    _table("holes", store["holes"])
+    _table("missing", store["holes"])
     _table("counts", _against(store["counts"], store["expected"]))
     _table("licences", store["licences"])
     _table("options", store["options"])

@@ -23,13 +23,13 @@ from numpy.typing import ArrayLike, NDArray
 from pymaf_data.errors import ShapeError
 from pymaf_data.geometry.affines import CROP_SIZE, crop_affine, to_cv2
 
-Picture = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 
 #: Crop pixels kept around the window, so that neither filter nor interpolation sees the cut.
 _MARGIN = 3
 
 
-def make_crop(image: Picture, box: ArrayLike, size: int = CROP_SIZE) -> Picture:
+def make_crop(image: Image, box: ArrayLike, size: int = CROP_SIZE) -> Image:
     """The stored crop (S, S, 3) uint8 of one person; black where it reaches past the image.
 
     Args:
@@ -56,7 +56,7 @@ def make_crop(image: Picture, box: ArrayLike, size: int = CROP_SIZE) -> Picture:
     return np.asarray(crop, np.uint8)
 
 
-def _window(image: Picture, affine: NDArray[np.float64], size: int) -> tuple[Picture, NDArray[np.float64]]:
+def _window(image: Image, affine: NDArray[np.float64], size: int) -> tuple[Image, NDArray[np.float64]]:
     """The part of the image that the crop can see, and its top-left corner (x, y) in the image."""
     per_pixel = 1.0 / float(affine[0, 0])
     margin = _MARGIN * max(1.0, per_pixel)
@@ -68,7 +68,7 @@ def _window(image: Picture, affine: NDArray[np.float64], size: int) -> tuple[Pic
     return image[y0:y1, x0:x1], np.array([x0, y0], np.float64)
 
 
-def _cell_means(window: Picture, cell: int) -> Picture:
+def _cell_means(window: Image, cell: int) -> Image:
     """Means over cells of ``cell`` × ``cell`` pixels, the last ones completed by the black ground."""
     if cell == 1:
         return window
@@ -80,7 +80,7 @@ def _cell_means(window: Picture, cell: int) -> Picture:
     return np.asarray(cv2.resize(window, shape, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _box_filter(window: Picture, width: float) -> Picture:
+def _box_filter(window: Image, width: float) -> Image:
     """Means over a square of ``width`` pixels, 1 ≤ width < 2, about every pixel centre; a width ≤ 1 changes nothing."""
     if width <= 1.0:
         return window

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 import pymaf_data
+from pymaf_data.datasets import known_manifests
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ROOMS = sorted({*dir(pymaf_data), "datasets", "errors"} - {"__version__", "open_store"})
@@ -84,7 +85,16 @@ def test_pages_ask_no_server(site: dict[Path, Page]) -> None:
 def test_every_guide_is_in_the_contents() -> None:
     nav = yaml.safe_load((REPOSITORY / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]
     listed = str(nav)
-    for path in (REPOSITORY / "docs").glob("*.md"):
-        assert f"docs/{path.name}" in listed
+    for path in (REPOSITORY / "docs").rglob("*.md"):
+        assert path.relative_to(REPOSITORY).as_posix() in listed
     for room in ROOMS:
         assert f"reference/{room}.md" in listed
+
+
+def test_the_table_of_data_sets_is_as_the_manifests_say() -> None:
+    command = [sys.executable, str(REPOSITORY / "tools" / "datasets_table.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = (REPOSITORY / "docs" / "datasets.md").read_text(encoding="utf-8")
+    for name in known_manifests():
+        assert f"`ingest {name}`" in text, "every data set has a row"

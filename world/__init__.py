@@ -6,8 +6,8 @@ scenery/     where they are: places, things, light
 engine/      a small deferred renderer
 things       coloured meshes        light   sun and sky        view   the camera
 scene        people before a camera, placed so that they show as in photographs
-picture      from scene to pixels   develop  what a camera does to light
+image      from scene to pixels   develop  what a camera does to light
 annotate     COCO keypoints, boxes, masks     dense   the IUV truth
-produce      one picture from its numbers; :mod:`pymaf_data.world.sample` writes the whole
+produce      one image from its numbers; :mod:`pymaf_data.world.sample` writes the whole
 statistics   what a sample's people are like
 """

@@ -1,4 +1,4 @@
-"""COCO annotations of a picture: keypoints with visibility, boxes, masks; exact, or as people would click them."""
+"""COCO annotations of an image: keypoints with visibility, boxes, masks; exact, or as people would click them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.random import Generator
 
 from pymaf_data.geometry.joints import COCO17
-from pymaf_data.world.picture import Shown
+from pymaf_data.world.image import Shown
 from pymaf_data.world.scene import Person
 from pymaf_data.world.view import View
 
@@ -87,9 +87,9 @@ def keypoints_of(person: Person, view: View, depth: np.ndarray, mask: np.ndarray
         mask: (H, W) bool, where that surface is the person's.
 
     Returns:
-        Continuous pixels (17, 2), of hundredths inside the picture, and visibility (17,): 2 where the pixel shows the
+        Continuous pixels (17, 2), of hundredths inside the image, and visibility (17,): 2 where the pixel shows the
         person no nearer than the joint's own flesh; 1 where something else does, or another part of the person; 0
-        outside the picture.
+        outside the image.
     """
     coco = person.coco
     pixels = view.project(coco)
@@ -103,7 +103,7 @@ def keypoints_of(person: Person, view: View, depth: np.ndarray, mask: np.ndarray
 
 
 def _written(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Pixels (N, 2) as an annotation file holds them: hundredths, inside the picture."""
+    """Pixels (N, 2) as an annotation file holds them: hundredths, inside the image."""
     return np.minimum(np.round(pixels, 2), np.array(size) - 0.01)
 
 
@@ -117,7 +117,7 @@ def box_of(mask: np.ndarray) -> list[float]:
 
 
 def _shaken(box: np.ndarray, size: tuple[int, int], shares: np.ndarray) -> np.ndarray:
-    """The box with each edge moved by a share of the longer side, inside the picture and not empty."""
+    """The box with each edge moved by a share of the longer side, inside the image and not empty."""
     edges = np.array([*box[:2], *(box[:2] + box[2:])]) + shares * box[2:].max()
     edges = edges.clip(0, np.array([*size, *size]))
     return np.array([*edges[:2], *np.maximum(edges[2:] - edges[:2], 1.0)])

@@ -1,4 +1,4 @@
-"""The dense truth: part, U, V of the bare body at every pixel of the picture that it would cover alone.
+"""The dense truth: part, U, V of the bare body at every pixel of the image that it would cover alone.
 
 *Amodal*: nothing hides it but the frame. What is visible of it is where the annotation's mask is set.
 One PNG per person, cropped to what it covers: (h, w, 3) uint8 RGB of part, 255·U, 255·V.
@@ -26,7 +26,7 @@ def dense_truth(view: View, vertices: np.ndarray, atlas: Atlas) -> tuple[np.ndar
         atlas: the charts.
 
     Returns:
-        (h, w, 3) uint8 part, 255·U, 255·V, and the picture's (column, row) of its first pixel.
+        (h, w, 3) uint8 part, 255·U, 255·V, and the image's (column, row) of its first pixel.
     """
     part = window(view, vertices)
     if part is None:
@@ -51,7 +51,7 @@ def read_dense(path: Path) -> np.ndarray:
     """(h, w, 3) uint8 part, 255·U, 255·V of a person.
 
     Raises:
-        RawDataCorrupt: the file is missing or no such picture.
+        RawDataCorrupt: the file is missing or no such image.
     """
     image = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
     if image is None:

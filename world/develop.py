@@ -32,7 +32,7 @@ class Exposure:
         stops: exposure against what the meter says.
         balance: (3,) gains of red, green, blue.
         contrast: slope of the tone curve at middle grey, 1 is neutral.
-        saturation: 0 is a black-and-white picture, 1 leaves colours as they are.
+        saturation: 0 is a black-and-white image, 1 leaves colours as they are.
         vignette: share of light that is lost in the corners.
         fringe: scale by which red and blue lie apart, e.g. 0.001.
         softness: standard deviation of the lens' blur, pixels.
@@ -83,7 +83,7 @@ def draw_exposure(rng: Generator, place_kind: str) -> Exposure:
 
 
 def develop(rng: Generator, radiance: np.ndarray, exposure: Exposure) -> np.ndarray:
-    """Develop a picture.
+    """Develop an image.
 
     Args:
         rng: where the grain comes from.
@@ -103,10 +103,10 @@ def develop(rng: Generator, radiance: np.ndarray, exposure: Exposure) -> np.ndar
     return out
 
 
-def encode(picture: np.ndarray, exposure: Exposure) -> bytes:
-    """The picture (H, W, 3) uint8 as a JPEG file."""
+def encode(image: np.ndarray, exposure: Exposure) -> bytes:
+    """The image (H, W, 3) uint8 as a JPEG file."""
     return simplejpeg.encode_jpeg(
-        np.ascontiguousarray(picture),
+        np.ascontiguousarray(image),
         quality=exposure.quality,
         colorsubsampling="420" if exposure.coarse_colour else "444",
     )
@@ -144,7 +144,7 @@ def _blur(exposure: Exposure) -> np.ndarray:
 
 
 def _metered(light: np.ndarray) -> float:
-    """Gain that brings the middle of the picture to middle grey without burning too much of it."""
+    """Gain that brings the middle of the image to middle grey without burning too much of it."""
     luma = np.maximum(light[4::8, 4::8] @ _LUMA, 1e-6)
     height, width = luma.shape
     y, x = np.mgrid[0:height, 0:width]

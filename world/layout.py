@@ -5,7 +5,7 @@ OUT/annotations/person_keypoints_<split>2014.json      written last
 OUT/<split>2014/COCO_<split>2014_000000000001.jpg
 OUT/truth/<split>.npz                                  one row per person
 OUT/truth/<split>_iuv/000000000010.png                 one per person, by annotation id
-OUT/.work/<split>/000000000001.npz                     one per finished picture, removed at the end
+OUT/.work/<split>/000000000001.npz                     one per finished image, removed at the end
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SPLITS = ("train", "val")
 MARK = "sample.json"
 WORK = ".work"
 _FIRST_IMAGE = {"train": 1, "val": 50_000_001}
-_PEOPLE = 10  # ids that a picture has for its people
+_PEOPLE = 10  # ids that an image has for its people
 
 
 @dataclass(frozen=True)
@@ -42,27 +42,27 @@ class SplitLayout:
         return self.root / "truth" / f"{self.split}_iuv" / f"{annotation:012d}.png"
 
     @property
-    def pictures(self) -> Path:
-        """Folder of the pictures."""
+    def images(self) -> Path:
+        """Folder of the images."""
         return self.root / f"{self.split}2014"
 
     @property
     def work(self) -> Path:
-        """Folder of what is kept of finished pictures until the split is whole."""
+        """Folder of what is kept of finished images until the split is whole."""
         return self.root / WORK / self.split
 
     def image_id(self, number: int) -> int:
-        """Id of the picture of that number, counted from 0."""
+        """Id of the image of that number, counted from 0."""
         return _FIRST_IMAGE[self.split] + number
 
     def annotation_id(self, number: int, person: int) -> int:
-        """Id of a picture's person, counted from 0."""
+        """Id of an image's person, counted from 0."""
         return self.image_id(number) * _PEOPLE + person
 
     def file_name(self, number: int) -> str:
-        """COCO's name of the picture."""
+        """COCO's name of the image."""
         return f"COCO_{self.split}2014_{self.image_id(number):012d}.jpg"
 
     def part(self, number: int) -> Path:
-        """What is kept of a finished picture."""
+        """What is kept of a finished image."""
         return self.work / f"{self.image_id(number):012d}.npz"

@@ -1,6 +1,6 @@
-"""One picture of the sample with everything that is known about it, from its numbers alone.
+"""One image of the sample with everything that is known about it, from its numbers alone.
 
-A picture depends on (seed, split, number, size), on how it is to be annotated and on how many people may still count:
+An image depends on (seed, split, number, size), on how it is to be annotated and on how many people may still count:
 nothing else. So any number of workers, in any order, gives the same bytes.
 """
 
@@ -25,8 +25,8 @@ from pymaf_data.world.dense import dense_truth, encode_dense
 from pymaf_data.world.develop import encode
 from pymaf_data.world.engine.film import Film
 from pymaf_data.world.engine.shadow import cast_shadows
+from pymaf_data.world.image import Shown, Studio
 from pymaf_data.world.layout import SPLITS
-from pymaf_data.world.picture import Shown, Studio
 from pymaf_data.world.scene import Person, Scene, draw_scene, only
 from pymaf_data.world.scenery import Photographs, draw_place, open_backgrounds, paint
 from pymaf_data.world.view import View
@@ -40,7 +40,7 @@ _EXACT = Annotator()
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to make; at most ``limit`` of its people may have all 12 body keypoints, where given."""
+    """One image to make; at most ``limit`` of its people may have all 12 body keypoints, where given."""
 
     seed: int
     split: str
@@ -53,10 +53,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Product:
-    """A finished picture.
+    """A finished image.
 
     Args:
-        jpeg: the encoded picture.
+        jpeg: the encoded image.
         dense: a PNG per person.
         annotations: COCO annotations without ids, in the order of the truth's rows.
         complete: how many people have all 12 body keypoints.
@@ -70,12 +70,12 @@ class Product:
     truth: dict[str, np.ndarray]
 
     def kept(self) -> dict[str, np.ndarray]:
-        """All but the pictures, as arrays that ``np.savez`` takes."""
+        """All but the images, as arrays that ``np.savez`` takes."""
         return self.truth | {"annotations": np.array(json.dumps(self.annotations)), "complete": np.array(self.complete)}
 
     @classmethod
     def of_kept(cls, arrays: dict[str, np.ndarray]) -> Product:
-        """The inverse of :meth:`kept`; the pictures are empty."""
+        """The inverse of :meth:`kept`; the images are empty."""
         truth = dict(arrays)
         annotations = json.loads(str(truth.pop("annotations")))
         return cls(b"", (), annotations, int(truth.pop("complete")), truth)
@@ -128,11 +128,11 @@ def paint_nobody() -> None:
 
 
 def produce(job: Job) -> Product:
-    """Make one picture; it shows at least one person."""
+    """Make one image; it shows at least one person."""
     with single_thread():
         shown = _shown(job)
         annotations = job.annotator.annotate(shown, _chance(job, _ANNOTATING))
-        jpeg = encode(shown.picture, shown.exposure)
+        jpeg = encode(shown.image, shown.exposure)
         truth, dense = _truth(shown)
         truth["box"] = np.array([box_of(mask) for mask in shown.masks], np.float32)
         return Product(jpeg, dense, annotations, sum(shown.scene.complete()), truth)

@@ -1,6 +1,6 @@
 """Stage: write a generated raw data set in COCO's layout, with exact truth beside it.
 
-Pictures come first, each with a small file of what is known about it; the truth and then the annotation file, which
+Images come first, each with a small file of what is known about it; the truth and then the annotation file, which
 makes a split whole, come last. All appear whole or not at all, so a run that was stopped is completed by the same
 command, and a split that is whole is not made again. Memory does not grow with the number of people.
 """
@@ -35,14 +35,14 @@ VERSION = 2
 
 
 class SplitReport(StrictModel):
-    """What a split holds: pictures, people, and those of them with all 12 body keypoints."""
+    """What a split holds: images, people, and those of them with all 12 body keypoints."""
 
     split: str
     pictures: int
     persons: int
     complete: int
     resumed: int
-    """Pictures that an earlier run had finished."""
+    """Images that an earlier run had finished."""
     statistics: Statistics
 
 
@@ -76,14 +76,14 @@ def write_sample(options: SampleOptions, progress: Progress | None = None) -> Sa
         What was written, per split.
 
     Raises:
-        UsageError: the folder holds something else, or a sample of other options; or pictures too small or large.
-        RawDataMissing: the folder of backgrounds holds no picture.
+        UsageError: the folder holds something else, or a sample of other options; or images too small or large.
+        RawDataMissing: the folder of backgrounds holds no image.
         DiskFull: no room; the same command goes on later.
         NotWritable: this user may not write there.
     """
     if not (min(options.size) >= 160 and max(options.size) <= 4096):
         raise UsageError(
-            f"pictures of {options.size[0]}x{options.size[1]}.",
+            f"images of {options.size[0]}x{options.size[1]}.",
             expected="sides from 160 to 4096 px.",
             action="give another --size.",
         )
@@ -170,31 +170,31 @@ def _write_split(options: SampleOptions, split: str, progress: Progress | None) 
     files = _files(options, split)
     if files.layout.annotations.is_file():
         files.clear()
-        pictures, persons = files.counts()
-        counts = {"pictures": pictures, "persons": persons, "complete": options.persons, "resumed": pictures}
+        images, persons = files.counts()
+        counts = {"pictures": images, "persons": persons, "complete": options.persons, "resumed": images}
         return SplitReport(split=split, **counts, statistics=statistics_of(files.statistics_columns()))
-    pictures = persons = complete = resumed = 0
+    images = persons = complete = resumed = 0
     if progress is not None:
         progress(0, options.persons, f"{split}: the first image; on a new machine it waits for kernels, a minute")
     try:
         for number, product in _products(options, files):
             left = options.persons - complete
-            if product.complete > left:  # the last picture would bring more people than were asked for
+            if product.complete > left:  # the last image would bring more people than were asked for
                 product = produce(_job(options, split, number, left))
             if product.jpeg:
                 files.keep(number, product)
             else:
                 resumed += 1
-            complete, pictures = complete + product.complete, pictures + 1
+            complete, images = complete + product.complete, images + 1
             persons += len(product.annotations)
             if progress is not None:
-                progress(complete, options.persons, f"{split}: {pictures} pictures")
+                progress(complete, options.persons, f"{split}: {images} images")
             if complete >= options.persons:
                 break
     finally:
         files.flush()  # Ctrl-C loses nothing that is finished
-    statistics = statistics_of(files.finish(pictures))
-    counts = {"pictures": pictures, "persons": persons, "complete": complete, "resumed": resumed}
+    statistics = statistics_of(files.finish(images))
+    counts = {"pictures": images, "persons": persons, "complete": complete, "resumed": resumed}
     return SplitReport(split=split, **counts, statistics=statistics)
 
 
@@ -204,7 +204,7 @@ def _job(options: SampleOptions, split: str, number: int, limit: int | None = No
 
 
 def _products(options: SampleOptions, files: SplitFiles) -> Iterator[tuple[int, Product]]:
-    """Pictures by number without end: kept ones first, then new ones, a few ahead when there are workers."""
+    """Images by number without end: kept ones first, then new ones, a few ahead when there are workers."""
     split, numbers = files.layout.split, count()
     for number in numbers:
         kept = files.kept(number)

@@ -1,7 +1,7 @@
-"""The files of one split of a sample: kept picture by picture, made whole at the end, with flat memory.
+"""The files of one split of a sample: kept image by image, made whole at the end, with flat memory.
 
-A finished picture is written in a batch with others: the picture, the dense truth of its people, and last a *part*
-that holds everything else and says that the rest is there. When all pictures are, annotations and truth are put
+A finished image is written in a batch with others: the image, the dense truth of its people, and last a *part*
+that holds everything else and says that the rest is there. When all images are, annotations and truth are put
 together from the parts in one pass, row by row.
 """
 
@@ -27,7 +27,7 @@ from pymaf_data.world.produce import Product
 
 logger = logging.getLogger(__name__)
 
-_BATCH = 16  # pictures: syncing each alone to the disk would cost more than a third of the time
+_BATCH = 16  # images: syncing each alone to the disk would cost more than a third of the time
 _CHUNK = 1 << 20
 
 
@@ -38,7 +38,7 @@ class SplitFiles:
         layout: where things lie.
         constants: columns of the truth file that are the same for all rows, as scalars.
         header: members of the annotation file besides images and annotations.
-        size: (width, height) of the pictures.
+        size: (width, height) of the images.
     """
 
     def __init__(
@@ -49,18 +49,18 @@ class SplitFiles:
         self._waiting: dict[int, Product] = {}
 
     def kept(self, number: int) -> Product | None:
-        """What an earlier run finished of a picture, without the pictures, or none; damaged remains are made again."""
+        """What an earlier run finished of an image, without the images, or none; damaged remains are made again."""
         part = self.layout.part(number)
-        if not part.is_file() or not (self.layout.pictures / self.layout.file_name(number)).is_file():
+        if not part.is_file() or not (self.layout.images / self.layout.file_name(number)).is_file():
             return None
         try:
             return Product.of_kept(read_npz(part))
         except (RawDataCorrupt, ValueError, KeyError, TypeError, RecursionError) as error:
-            logger.warning("%s is damaged (%s); its picture is made again", part, type(error).__name__)
+            logger.warning("%s is damaged (%s); its image is made again", part, type(error).__name__)
             return None
 
     def keep(self, number: int, product: Product) -> None:
-        """Take a finished picture; it is on disk after the next :meth:`flush`, which comes every few pictures."""
+        """Take a finished image; it is on disk after the next :meth:`flush`, which comes every few images."""
         self._waiting[number] = product
         if len(self._waiting) >= _BATCH:
             self.flush()
@@ -71,14 +71,14 @@ class SplitFiles:
         Raises:
             DiskFull: no room.
         """
-        pictures: dict[Path, bytes] = {}
+        images: dict[Path, bytes] = {}
         parts: dict[Path, bytes] = {}
         for number, product in self._waiting.items():
-            pictures[self.layout.pictures / self.layout.file_name(number)] = product.jpeg
+            images[self.layout.images / self.layout.file_name(number)] = product.jpeg
             for person, image in enumerate(product.dense):
-                pictures[self.layout.dense(self.layout.annotation_id(number, person))] = image
+                images[self.layout.dense(self.layout.annotation_id(number, person))] = image
             parts[self.layout.part(number)] = _packed(product.kept())
-        self.write(pictures | parts)
+        self.write(images | parts)
         self._waiting.clear()
 
     def write(self, contents: dict[Path, bytes]) -> None:
@@ -89,7 +89,7 @@ class SplitFiles:
             LocalFiles(root).write(items, str(self.layout.work.relative_to(root)))
 
     def finish(self, count: int) -> dict[str, np.ndarray]:
-        """Put truth, then annotations together from the parts of ``count`` pictures; then the parts go.
+        """Put truth, then annotations together from the parts of ``count`` images; then the parts go.
 
         Returns:
             The columns of the truth that statistics need.
@@ -120,12 +120,12 @@ class SplitFiles:
         return read_npz(self.layout.truth, ("family", "heading", "box", "occlusion", "outside"))
 
     def counts(self) -> tuple[int, int]:
-        """Pictures and people of a whole split; every picture shows somebody."""
+        """Images and people of a whole split; every image shows somebody."""
         images = read_npz(self.layout.truth, ("image_id",))["image_id"]
         return len(np.unique(images)), len(images)
 
     def clear(self) -> None:
-        """Remove what is kept of finished pictures, and what killed runs left half-written."""
+        """Remove what is kept of finished images, and what killed runs left half-written."""
         shutil.rmtree(self.layout.work, ignore_errors=True)
         if self.layout.work.parent.is_dir() and not any(self.layout.work.parent.iterdir()):
             self.layout.work.parent.rmdir()

@@ -1,6 +1,6 @@
 """A scene: people on a ground plane before a camera, in a place, all drawn from one generator.
 
-Sizes and places are drawn in the picture first (how tall a person shows, and where), and looked up in the world: so
+Sizes and places are drawn in the image first (how tall a person shows, and where), and looked up in the world: so
 the boxes of a sample are spread like those of photographs whatever the lens.
 """
 
@@ -25,7 +25,7 @@ BODY12 = tuple(COCO17.joints[5:])
 """The joints that SPIN's selection asks for."""
 
 _WORLD_TO_CAMERA = np.diag([1.0, -1.0, -1.0])
-_COUNT_SHARES = (0.18, 0.24, 0.24, 0.19, 0.15)  # of pictures with 1 … 5 people drawn
+_COUNT_SHARES = (0.18, 0.24, 0.24, 0.19, 0.15)  # of images with 1 … 5 people drawn
 _TALL = (58.0, 980.0)  # pixels that a person of full height shows, at 480 px
 _NEAREST, _FARTHEST = 0.55, 24.0  # metres
 _CUT_SHARE = 0.20  # of people who may be cut by the frame
@@ -78,7 +78,7 @@ class Scene:
     people: tuple[Person, ...]
 
     def complete(self) -> list[bool]:
-        """For each person whether all 12 body keypoints lie inside the picture."""
+        """For each person whether all 12 body keypoints lie inside the image."""
         rows = [COCO17.index(name) for name in BODY12]
         return [bool(self.view.inside(person.coco[rows]).all()) for person in self.people]
 
@@ -93,7 +93,7 @@ def draw_scene(rng: Generator, body: BodyModel, size: tuple[int, int], split: st
     Args:
         rng: the only source of chance.
         body: float64.
-        size: (width, height) of the picture.
+        size: (width, height) of the image.
         split: whose poses and shapes to draw from.
     """
     count = int(rng.choice(len(_COUNT_SHARES), p=_COUNT_SHARES)) + 1
@@ -176,7 +176,7 @@ def _draw_view(rng: Generator, size: tuple[int, int], figure: Figure) -> View:
 
 
 def _tall(rng: Generator) -> float:
-    """Pixels at 480 px of picture that a standing person shows: over magnitudes, the larger the likelier."""
+    """Pixels at 480 px of image that a standing person shows: over magnitudes, the larger the likelier."""
     low, high = np.log(_TALL)
     return float(np.exp(low + (high - low) * rng.random() ** 0.66))
 

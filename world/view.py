@@ -33,7 +33,7 @@ class View:
         return homogeneous[..., :2] / homogeneous[..., 2:]
 
     def inside(self, points: np.ndarray) -> np.ndarray:
-        """Which camera-space points (N, 3) fall into the picture, (N,) bool."""
+        """Which camera-space points (N, 3) fall into the image, (N,) bool."""
         return _inside(np.ascontiguousarray(points), self.intrinsics, *self.size)
 
 

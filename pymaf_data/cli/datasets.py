@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,27 +14,42 @@ if TYPE_CHECKING:
     from pymaf_data.paths import DataRoot
 
 
-def command(as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False) -> None:
+def command(
+    name: Annotated[str | None, typer.Argument(help="A data set, or a manifest of your own (*.yaml).")] = None,
+    raw: Annotated[Path | None, typer.Option("--root", help="Its folder.", show_default="raw/NAME of the root")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
     """List the raw data sets that can be ingested: licences, where to get them, expected counts, what is here.
 
-    Example: pymaf-data datasets
+    Of one data set: what to get where, under which licence, into which layout; what of it lies here, missing, cut short
+    or left over; about how much room and time it takes. Exit code 1 where something that lies here is damaged.
+
+    Example: pymaf-data datasets; pymaf-data datasets coco
     """
     from pymaf_data.datasets import known_manifests, load_manifest
-    from pymaf_data.paths import DataRoot
+    from pymaf_data.paths import DataRoot, as_meant
 
     root = DataRoot.default()
-    described = [_described(load_manifest(name), root) for name in known_manifests()]
-    if as_json:
-        echo_json(described)
+    if name is not None:
+        from pymaf_data.cli.one_dataset import show
+
+        manifest = load_manifest(name)
+        folder = as_meant(raw) if raw else root.raw(manifest.name)
+        show(manifest, folder, described(manifest, root, folder), as_json)
         return
-    for number, dataset in enumerate(described):
+    listed = [described(load_manifest(name), root) for name in known_manifests()]
+    if as_json:
+        echo_json(listed)
+        return
+    for number, dataset in enumerate(listed):
         if number:
             echo()
         _print(dataset)
 
 
-def _described(manifest: Manifest, root: DataRoot) -> dict[str, Any]:
-    raw = root.raw(manifest.name)
+def described(manifest: Manifest, root: DataRoot, folder: Path | None = None) -> dict[str, Any]:
+    """What the list of data sets says of one, of which what is here lies in ``folder``, by default the root's own."""
+    raw = folder or root.raw(manifest.name)
     splits = {
         name: {
             "held_out": split.held_out,
@@ -56,6 +72,7 @@ def _described(manifest: Manifest, root: DataRoot) -> dict[str, Any]:
         "homepage": manifest.homepage,
         "citation": manifest.citation,
         "licences": {licence.part: licence.sentence() for licence in manifest.licences},
+        "brings": list(manifest.brings),
         "get": [item.model_dump() for item in manifest.get],
         "root": str(raw),
         "selections": {name: rule.title for name, rule in manifest.selections.items()},
@@ -93,9 +110,12 @@ def _print(dataset: dict[str, Any]) -> None:
         echo(f"  {'licence':<10}{part}: {licence}")
     if any(_absent(split) for split in dataset["splits"].values()):
         for item in dataset["get"]:
-            echo(
-                f"  {'get':<10}{item['what']}{': ' * bool(item['url'])}{item['url']} → {dataset['root']}/{item['into']}"
-            )
+            echo(f"  {'get':<10}{item['what']}{': ' * bool(item['url'])}{item['url']} → {place(dataset, item)}")
+
+
+def place(dataset: dict[str, Any], item: dict[str, Any]) -> str:
+    """The folder where a download belongs."""
+    return f"{Path(dataset['root'], item['into'])}/"
 
 
 def _absent(split: dict[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pymaf_data.cli.say import Stores, echo, echo_json
+from pymaf_data.cli.say import Stores, echo, echo_json, size
 
 
 def command(
@@ -33,8 +33,8 @@ def command(
 def _print(store: dict[str, Any]) -> None:
     echo(store["path"], bold=True)
     _line("what", f"{store['dataset']} {store['split']}, format {store['format_version']}")
-    _line("persons", f"{store['persons']:,} in shards of {store['shard']}, {_size(store['bytes'])}")
-    _table("holes", store["holes"])
+    _line("persons", f"{store['persons']:,} in shards of {store['shard']}, {size(store['bytes'])}")
+    _table("missing", store["holes"])
     _table("counts", _against(store["counts"], store["expected"]))
     _table("licences", store["licences"])
     _table("options", store["options"])
@@ -51,10 +51,10 @@ def _print_stage(stage: dict[str, Any]) -> None:
     state = "complete" if stage["complete"] else "not complete"
     current = ", current" if stage["current"] else ""
     echo(f"  stage {stage['stage']} ", bold=True, newline=False)
-    echo(f"{stage['generation'][:16]}: {done} of {stage['shards']} shards, {state}{current}, {_size(stage['bytes'])}")
+    echo(f"{stage['generation'][:16]}: {done} of {stage['shards']} shards, {state}{current}, {size(stage['bytes'])}")
     for name, array in stage["arrays"].items():
         shape = "x".join(map(str, array["shape"]))
-        echo(f"    {name:<16} {shape:<20} {array['dtype']:<8} {array['codec']:<5} {_size(array['bytes'])}")
+        echo(f"    {name:<16} {shape:<20} {array['dtype']:<8} {array['codec']:<5} {size(array['bytes'])}")
     for key, value in stage["attributes"].items():
         echo(f"    {key} = {value}")
 
@@ -74,11 +74,3 @@ def _line(title: str, text: str) -> None:
 def _table(title: str, entries: dict[str, Any]) -> None:
     for number, (name, value) in enumerate(entries.items()):
         _line("" if number else title, f"{name}: {value}")
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.2f} TB"

@@ -30,6 +30,15 @@ def echo(text: str = "", *, newline: bool = True, **style: Any) -> None:
     typer.echo(typer.style(shown, **style) if style else shown, file=sys.stdout, nl=newline)
 
 
+def size(count: float) -> str:
+    """Bytes as people say them."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.2f} TB"
+
+
 def echo_json(value: Any) -> None:
     """Print JSON in ASCII, which every stream takes and no terminal obeys; models by their fields."""
     import json  # a list of commands prints none

@@ -84,7 +84,7 @@ class Absences:
         if not path.parent.is_dir():
             return f"there is no folder {path.parent}"
         known = self._names(path.parent)
-        other = known.get(_alike(path.name)) or known.get(_alike(Path(path.name).stem))
+        other = known.get(alike(path.name)) or known.get(alike(Path(path.name).stem))
         return f"{other} is there: names must agree in case and ending" if other else ""
 
     def _names(self, folder: Path) -> dict[str, str]:
@@ -92,8 +92,8 @@ class Absences:
             names: dict[str, str] = {}
             with os.scandir(folder) as entries:
                 for entry in islice(entries, _MAX_LISTED):
-                    names.setdefault(_alike(Path(entry.name).stem), entry.name)
-                    names[_alike(entry.name)] = entry.name
+                    names.setdefault(alike(Path(entry.name).stem), entry.name)
+                    names[alike(entry.name)] = entry.name
             self._listed[folder] = names
         return self._listed[folder]
 
@@ -104,5 +104,6 @@ def _of_windows(name: str) -> str:
     return ""
 
 
-def _alike(name: str) -> str:
+def alike(name: str) -> str:
+    """What names of other case or Unicode form have in common."""
     return unicodedata.normalize("NFC", name).strip().casefold()

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
 from numpy.typing import NDArray
 
 from pymaf_data.config import StrictModel
+from pymaf_data.datasets.archives import ArchivedImages
 from pymaf_data.datasets.images import ImageRef, Images, MissingImage
 from pymaf_data.datasets.manifest import IMAGES, OFFSETS, OPENPOSE, Manifest, SelectionRule, found
 from pymaf_data.errors import ConfigError, RawDataMissing
@@ -48,7 +49,7 @@ Options = TypeVar("Options", bound=StrictModel)
 
 
 class ImageSource(Protocol):
-    """Images of a raw data set: stills now; frames of a video or members of an archive are another class.
+    """Images of a raw data set: stills in a folder or an archive; frames of a video are another class.
 
     It is a context, open while shards are made: files and cursors that only move forward are closed after.
     Rows are asked for in their order, the frames of one file by one thread. Whoever makes shards is given ranges of
@@ -116,6 +117,11 @@ class Raw:
     def selection(self) -> str:
         """The name of the selection."""
         return self.manifest.selection(self.select, self.split)[0]
+
+    @property
+    def archives(self) -> list[Path]:
+        """The archives that stand for that folder; none where it is there."""
+        return self.manifest.split(self.split).archived(self.root.absolute())
 
     @property
     def rule(self) -> SelectionRule:
@@ -222,7 +228,7 @@ class Raw:
         raise RawDataMissing(
             f"no raw data of {self.manifest.title}, split {self.split}: "
             f"looked for {' and '.join(str(self.root / patterns[role]) for role in roles)}",
-            expected=f"below {self.root}: {', '.join(others)} and, in {self.folder or '.'}/, the images",
+            expected=f"below {self.root}: {', '.join(others)} and, in {self.folder or '.'}/ or an archive, the images",
             action="\n  ".join(
                 [
                     "give the folder that holds them with --root, or get them:",
@@ -272,8 +278,10 @@ class ReaderOfStills:
     options: ClassVar[type[StrictModel]] = NoOptions
 
     def images(self, raw: Raw) -> ImageSource:
-        """Image files below the root."""
-        turn = raw.manifest.images.orientation
+        """Image files below the root, or else in archives there."""
+        turn, archives = raw.manifest.images.orientation, raw.archives
+        if archives:
+            return ArchivedImages(archives, raw.folder, turn)
         return Images(raw.root.absolute(), raw.folder, follow_links=raw.follow_links, orientation=turn)
 
 

@@ -146,14 +146,14 @@ class Images:
         """
         first, *others = spellings(name)
         for other in others:
-            if (self.root / first).exists() or not _stays_below(first):
+            if (self.root / first).exists() or not stays_below(first):
                 break
-            if _stays_below(other) and (self.root / other).exists():
+            if stays_below(other) and (self.root / other).exists():
                 return self._real(other)
         return self._real(first)
 
     def _real(self, name: str) -> Path:
-        if not _stays_below(name):
+        if not stays_below(name):
             raise _outside(name)
         folder, _, leaf = name.rpartition("/")
         # Resolving costs a system call per part of the path; a data set has few folders and many images in each.
@@ -194,7 +194,7 @@ class Images:
         except UntrustedData as error:
             if is_address(name):
                 return MissingImage("missing_picture", self._with_cause(name, name))
-            by_link = _stays_below(name)
+            by_link = stays_below(name)
             return MissingImage("unsafe_path", error.found if by_link else self._with_cause(error.found, name))
         except (FileNotFoundError, NotADirectoryError):
             return MissingImage("missing_picture", self._with_cause(name, name))
@@ -245,7 +245,8 @@ def _mis_sized(file: ImageFile, turn: int, size: tuple[int, int]) -> MissingImag
     return MissingImage("mis_sized_picture", f"{found} after its EXIF orientation; as stored it fits")
 
 
-def _stays_below(name: str) -> bool:
+def stays_below(name: str) -> bool:
+    """Whether a name leads nowhere but down."""
     return not any(part in ("", "..") for part in name.split("/")) and "\0" not in name
 
 
@@ -253,9 +254,14 @@ def _read(path: Path) -> bytes | MissingImage:
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         return MissingImage("unreadable_picture", "not a regular file")
-    if status.st_size > _MAX_BYTES:
-        return MissingImage("unreadable_picture", f"{status.st_size:,} bytes is more than this program will read")
-    return path.read_bytes()
+    return too_large(status.st_size) or path.read_bytes()
+
+
+def too_large(size: int) -> MissingImage | None:
+    """Of a file of so many bytes, where they are more than are read."""
+    if size > _MAX_BYTES:
+        return MissingImage("unreadable_picture", f"{size:,} bytes is more than this program will read")
+    return None
 
 
 def _outside(found: str) -> UntrustedData:

@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import Field, field_validator, model_validator
 
 from pymaf_data.config import StrictModel, load_yaml, read_yaml
+from pymaf_data.datasets.archives import archives_of, is_archive, without_ending
 from pymaf_data.datasets.conventions import CONVENTIONS, JointList, find, own_list
 from pymaf_data.datasets.images import Orientation, below
 from pymaf_data.datasets.records import Licence
@@ -49,6 +50,7 @@ class Download(StrictModel):
 
     what: str
     url: str = ""
+    bytes: int = Field(default=0, ge=0, description="about; 0: not known")
     into: str = Field(description="folder below the data set's root")
 
 
@@ -102,6 +104,11 @@ class Split(StrictModel):
         ". the root itself; the other roles are the reader's, such as `annotations`"
     )
     optional: tuple[str, ...] = Field(default=(), description="roles whose files need not be there")
+    archives: tuple[str, ...] = Field(
+        default=(),
+        description="path or pattern of zips and tars that hold the images where their folder is not there; those that "
+        "are called as the folder is need no naming",
+    )
     options: dict[str, Any] = Field(default_factory=dict, description="the reader's own")
     held_out: bool = Field(default=False, description="to measure on: never learned from unless named")
     whole: Whole | None = None
@@ -110,6 +117,19 @@ class Split(StrictModel):
     )
     selections: dict[str, SelectionRule] = Field(default_factory=dict, description="that this split alone has")
     default_selection: str = Field(default="", description="of this split, where it is not the data set's")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_archive(cls, data: Any) -> Any:
+        """An archive in place of the images' folder is that folder, packed: names of images are those of the folder."""
+        files = data.get("files") if isinstance(data, dict) else None
+        named = files.get(IMAGES) if isinstance(files, dict) else None
+        if not isinstance(files, dict) or not isinstance(named, str) or not is_archive(named):
+            return data
+        return data | {
+            "files": files | {IMAGES: without_ending(named)},
+            "archives": [named, *data.get("archives", ())],
+        }
 
     @model_validator(mode="before")
     @classmethod
@@ -134,9 +154,20 @@ class Split(StrictModel):
             raise ValueError(f"optional: no such role but {IMAGES} can be: {', '.join(unknown)}")
         return self
 
+    @field_validator("archives")
+    @classmethod
+    def _below(cls, archives: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(_plain_path, archives))
+
+    def archived(self, root: Path) -> list[Path]:
+        """The archives that stand for the images' folder below ``root``; none where that is there."""
+        named = [path for pattern in self.archives for path in found(root, pattern)]
+        return archives_of(root / self.files[IMAGES], named)
+
     def here(self, root: Path) -> list[str]:
         """The roles of which something lies below a folder."""
-        return [role for role, pattern in self.files.items() if found(root, pattern)]
+        there = [role for role, pattern in self.files.items() if found(root, pattern)]
+        return there if IMAGES in there or not self.archived(root) else [*there, IMAGES]
 
     def absent(self, root: Path) -> list[str]:
         """The roles of which nothing lies below a folder, though something must."""
@@ -260,6 +291,7 @@ class Manifest(StrictModel):
     citation: str = ""
     licences: tuple[Licence, ...] = Field(min_length=1)
     get: tuple[Download, ...] = ()
+    brings: tuple[str, ...] = Field(default=(), description="in words, what persons have beside 2D joints and a box")
     splits: dict[str, Split] = Field(min_length=1)
     keypoints: KeypointRule
     box: BoxRule

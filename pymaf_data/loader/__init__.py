@@ -1,7 +1,7 @@
 """The loader: batches of augmented views from stores, ready for the training device.
 
 One transform of the 224 px view moves image, keypoints, 3D joints, pose, camera and IUV map of a person. Rooms:
-``options`` (what may be chosen), ``augment`` (what is drawn), ``pictures`` (pixels), ``labels`` (everything else, in
+``options`` (what may be chosen), ``augment`` (what is drawn), ``images`` (pixels), ``labels`` (everything else, in
 memory), ``assemble`` (rows → batch), ``loader`` (order, workers).
 """
 

@@ -87,7 +87,7 @@ class Assembler:
         keypoints = self._view_keypoints(rows, drawn.view)
         part, uv = self._targets(rows, drawn.view)
         return Batch(
-            image=self._pictures(rows, drawn),
+            image=self._images(rows, drawn),
             part=part,
             uv=uv,
             has_iuv=torch.from_numpy(self.labels.has_iuv[rows]),
@@ -98,10 +98,10 @@ class Assembler:
             **self._drawn(rows, drawn.view),
         )
 
-    def _pictures(self, rows: Rows, drawn: Draw) -> Tensor:
+    def _images(self, rows: Rows, drawn: Draw) -> Tensor:
         """(B, 3, W, W) uint8, channels last in memory: no transposition, and the layout that GPUs like."""
         size = self.options.view_size
-        pictures = np.empty((len(rows), size, size, 3), np.uint8)
+        images = np.empty((len(rows), size, size, 3), np.uint8)
         affine = affines.compose(affines.resize(VIEW_SIZE, size), drawn.view.affine())
         gain = gain_rows(drawn.gain, size)
         for source, places, local in self._by_source(rows):
@@ -110,9 +110,9 @@ class Assembler:
             crop, scratch = np.empty((2, *source.image.shape[1:]), np.uint8)
             for place, row in zip(places.tolist(), local.tolist(), strict=True):
                 _read_row(source.image, row, crop)
-                warp_view(crop, matrix[place], reduction[place], pictures[place], scratch)
-                scale_channels(pictures[place], gain[place])
-        return torch.from_numpy(pictures).permute(0, 3, 1, 2)
+                warp_view(crop, matrix[place], reduction[place], images[place], scratch)
+                scale_channels(images[place], gain[place])
+        return torch.from_numpy(images).permute(0, 3, 1, 2)
 
     def _targets(self, rows: Rows, view: Augmentation) -> tuple[Tensor, Tensor]:
         """Parts (B, Z, Z) and U, V (B, 2, Z, Z) of the rows that have a map."""

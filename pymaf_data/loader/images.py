@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pymaf_data.geometry.affines import Floats
 from pymaf_data.kernels import njit
 
-Picture = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 
 #: Up to here bilinear sampling is nearly as good as without reduction (see above); a fifth of the views is filtered.
 _FILTER_FROM = 1.2
@@ -29,7 +29,7 @@ _FILTER_FROM = 1.2
 _ONE = 128  # of the fixed-point gain; 255 · 2 · 128 fits 16 bits
 
 
-def warp_view(crop: Picture, matrix: Floats, reduction: float, out: Picture, scratch: Picture) -> None:
+def warp_view(crop: Image, matrix: Floats, reduction: float, out: Image, scratch: Image) -> None:
     """Write the view of a crop into ``out``.
 
     Args:
@@ -58,15 +58,15 @@ def gain_rows(gain: Floats, width: int) -> NDArray[np.uint32]:
     return np.tile(np.rint(gain * _ONE).astype(np.uint32), (1, width))
 
 
-def scale_channels(picture: Picture, gain: NDArray[np.uint32]) -> None:
+def scale_channels(image: Image, gain: NDArray[np.uint32]) -> None:
     """Multiply an image (H, W, 3) in place by one row (3·W,) of :func:`gain_rows`, rounded and cut at 255."""
-    _scale_rows(picture.reshape(len(picture), -1), gain)
+    _scale_rows(image.reshape(len(image), -1), gain)
 
 
 @njit(nogil=True, cache=True)
-def _scale_rows(picture: Picture, gain: NDArray[np.uint32]) -> None:
+def _scale_rows(image: Image, gain: NDArray[np.uint32]) -> None:
     """uint32 throughout, so that the inner loop becomes SIMD: seven times a look-up table's speed."""
     half, seven, top = np.uint32(64), np.uint32(7), np.uint32(255)
-    for i in range(picture.shape[0]):
-        for j in range(picture.shape[1]):
-            picture[i, j] = min((np.uint32(picture[i, j]) * gain[j] + half) >> seven, top)
+    for i in range(image.shape[0]):
+        for j in range(image.shape[1]):
+            image[i, j] = min((np.uint32(image[i, j]) * gain[j] + half) >> seven, top)

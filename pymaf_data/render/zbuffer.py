@@ -13,7 +13,7 @@ swapping a and b negates it *exactly*, so two faces that share an edge always di
 centre that lies on an edge belongs to the face that it would fall into if it moved a little to the right
 (and, on a horizontal edge, down). Together: no holes, no pixel drawn by both, on closed surfaces of any winding.
 
-Depth. The key is linear on the picture plane and grows towards the viewer: 1/w in perspective, −z in an
+Depth. The key is linear on the image plane and grows towards the viewer: 1/w in perspective, −z in an
 orthographic camera. Equal keys keep the face of the lower index, as PyTorch3D does, in whatever order faces are
 drawn. Nothing is culled by its winding: mirrored meshes render alike.
 
@@ -320,13 +320,13 @@ def _draw(faces: Array, bounds: Bounds, near: float, scratch: Scratch) -> None:
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _list_faces(faces: Array, scratch: Scratch) -> tuple[int, int, int, bool]:
-    """List the faces whose box holds a pixel centre, by the sign of their area in the picture.
+    """List the faces whose box holds a pixel centre, by the sign of their area in the image.
 
     Every face is written to the end of every list, which then grows or does not: no branch is guessed wrong.
 
     Returns:
         How many have a positive and a negative area, how many cross the near plane, and whether the positive ones are
-        nearer on the whole: the sign of the volume between the surface and the picture plane.
+        nearer on the whole: the sign of the volume between the surface and the image plane.
     """
     x, y, q, cell, listed = scratch.x, scratch.y, scratch.q, scratch.cell, scratch.listed
     reaching = 0

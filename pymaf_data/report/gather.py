@@ -20,7 +20,7 @@ from pymaf_data.report.posture import posture
 from pymaf_data.storage import Array, Store
 
 NOT_INGESTED, NOT_CHOSEN = "not ingested yet", "no fit: nothing was chosen"
-NO_PICTURE, NO_FIT, FIT = "no image: ", "no fit: ", "fit of "
+NO_IMAGE, NO_FIT, FIT = "no image: ", "no fit: ", "fit of "
 _CHUNK = 4096  # rows at a time: 3 MB of labels, 40 MB of rotations
 
 
@@ -42,7 +42,7 @@ class Table:
     values: dict[str, NDArray[np.float32]]
     state: NDArray[np.uint8]
     states: tuple[str, ...]
-    picture: NDArray[np.bool_]
+    with_image: NDArray[np.bool_]
     mapped: NDArray[np.bool_]
     marks: NDArray[np.int64]
 
@@ -50,7 +50,7 @@ class Table:
         return len(self.row)
 
     @property
-    def holes(self) -> NDArray[np.bool_]:
+    def lacking(self) -> NDArray[np.bool_]:
         """(N,) persons who lack image or fit, where others of the store have one."""
         lacking = np.array([not name.startswith(FIT) for name in self.states], bool)
         return lacking[self.state]
@@ -60,7 +60,7 @@ class Table:
 class _Block:
     values: dict[str, NDArray[np.float32]]
     state: list[str]
-    picture: NDArray[np.bool_]
+    with_image: NDArray[np.bool_]
     mapped: NDArray[np.bool_]
     marks: NDArray[np.int64]
 
@@ -86,7 +86,7 @@ def gather(store: Store, limit: int | None = None) -> Table:
     joined = {
         measure.key: np.concatenate([block.values[measure.key] for block in blocks], axis=1) for measure in MEASURES
     }
-    flags = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in ("picture", "mapped")}
+    flags = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in ("with_image", "mapped")}
     marks = np.sum([block.marks for block in blocks], axis=0)
     return Table(rows, joined, state.astype(np.uint8), tuple(states.tolist()), marks=marks, **flags)
 
@@ -116,12 +116,12 @@ def _read(source: _Source, rows: NDArray[np.int64]) -> _Block:
     """The rows of one block; those of missing shards are known by nothing but their name."""
     N = len(rows)
     values = {measure.key: np.full((len(measure.series), N), np.nan, np.float32) for measure in MEASURES}
-    state, picture = np.full(N, NOT_INGESTED, object), np.zeros(N, bool)
+    state, with_image = np.full(N, NOT_INGESTED, object), np.zeros(N, bool)
     there, chosen = source.there("ingest", rows), source.chosen
     marks = np.zeros((len(J49), 3), np.int64)
     if len(there):
         persons = Persons.at(source.store, source.persons, rows[there])
-        picture[there] = persons.present
+        with_image[there] = persons.present
         marks = np.stack([(persons.visibility == mark).sum(0) for mark in range(3)], axis=1)
         for name, series in _labels(persons).items():
             values[name][:, there] = series
@@ -132,8 +132,8 @@ def _read(source: _Source, rows: NDArray[np.int64]) -> _Block:
             state[there] = _fit_states(chosen, rows[there], fits)
         codes, reasons = source.reason.rows(rows[there]), source.store.attrs.get("reasons", [])
         for place in np.flatnonzero(~persons.present).tolist():
-            state[there[place]] = NO_PICTURE + str(reasons[codes[place]]).replace("_", " ")
-    return _Block(values, state.tolist(), picture, _mapped(source, rows), marks)
+            state[there[place]] = NO_IMAGE + str(reasons[codes[place]]).replace("_", " ")
+    return _Block(values, state.tolist(), with_image, _mapped(source, rows), marks)
 
 
 def _labels(persons: Persons) -> dict[str, NDArray[np.float64]]:

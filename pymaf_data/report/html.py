@@ -43,7 +43,7 @@ class Page:
     shows: str
     meta: Mapping[str, Any]
     blocks: Mapping[str, bytes] = field(default_factory=dict)
-    pictures: Iterable[tuple[str, Mapping[str, bytes]]] = ()
+    images: Iterable[tuple[str, Mapping[str, bytes]]] = ()
 
 
 def render(page: Page) -> Iterator[bytes]:
@@ -61,7 +61,7 @@ def render(page: Page) -> Iterator[bytes]:
     yield f'<script type="application/json" id="meta">{_json(page.meta)}</script>\n'.encode()
     for name, block in page.blocks.items():
         yield b'<script type="text/plain" id="%s">%s</script>\n' % (name.encode(), base64.b64encode(block))
-    for name, panels in page.pictures:
+    for name, panels in page.images:
         lines = [key.encode() + b":" + base64.b64encode(data) for key, data in panels.items()]
         yield b'<script type="text/plain" id="%s">\n%s\n</script>\n' % (name.encode(), b"\n".join(lines))
     yield _filled(after, values).encode()

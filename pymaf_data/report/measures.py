@@ -28,7 +28,7 @@ class Measure(StrictModel):
     title: str
     unit: str
     note: str
-    group: Literal["Picture", "Fit", "Posture", "Shape"]
+    group: Literal["Image", "Fit", "Posture", "Shape"]
     series: tuple[str, ...] = ("",)
     plot: Literal["bars", "rose"] = "bars"
     whole: bool = False
@@ -49,22 +49,20 @@ def _beta(number: int) -> Measure:
 
 
 MEASURES: tuple[Measure, ...] = (
-    Measure(
-        key="box", title="Box side", unit="px", note="side of the person's square box in the image", group="Picture"
-    ),
+    Measure(key="box", title="Box side", unit="px", note="side of the person's square box in the image", group="Image"),
     Measure(
         key="outside",
         title="Box beyond the frame",
         unit="%",
         note="share of the box that lies outside the image",
-        group="Picture",
+        group="Image",
     ),
     Measure(
         key="seen",
         title="Keypoints seen",
         unit="",
         note="keypoints that are labelled as seen",
-        group="Picture",
+        group="Image",
         whole=True,
     ),
     Measure(
@@ -72,7 +70,7 @@ MEASURES: tuple[Measure, ...] = (
         title="Keypoints hidden",
         unit="%",
         note="share of the labelled keypoints that are marked as hidden",
-        group="Picture",
+        group="Image",
     ),
     Measure(
         key="reprojection",

@@ -16,7 +16,7 @@ from pymaf_data.geometry.joints import J49
 if TYPE_CHECKING:
     from pymaf_data.geometry.cameras import Camera
 
-Picture = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 
 PANEL = 256
 """Side of a panel in pixels."""
@@ -25,26 +25,26 @@ _SIDE_COLOUR = {"left": (64, 200, 255), "right": (255, 120, 64), "": (250, 250, 
 _PAPER = 245
 
 
-def fit_into_panel(picture: Picture) -> tuple[Picture, NDArray[np.float64]]:
+def fit_into_panel(image: Image) -> tuple[Image, NDArray[np.float64]]:
     """The whole image centred in a panel, and the affine (2, 3) from its continuous pixels to the panel's."""
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     scale = PANEL / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     left, top = (PANEL - size[0]) // 2, (PANEL - size[1]) // 2
     panel = np.full((PANEL, PANEL, 3), _PAPER, np.uint8)
     panel[top : top + size[1], left : left + size[0]] = small
     return panel, np.array([[size[0] / width, 0, left], [0, size[1] / height, top]], np.float64)
 
 
-def resize_panel(picture: Picture) -> Picture:
+def resize_panel(image: Image) -> Image:
     """A square image at the panel's size."""
-    smooth = cv2.INTER_AREA if picture.shape[0] > PANEL else cv2.INTER_LINEAR
-    resized = cv2.resize(picture, (PANEL, PANEL), interpolation=smooth)
+    smooth = cv2.INTER_AREA if image.shape[0] > PANEL else cv2.INTER_LINEAR
+    resized = cv2.resize(image, (PANEL, PANEL), interpolation=smooth)
     return np.asarray(resized, np.uint8)
 
 
-def draw_box(panel: Picture, box: NDArray[np.float64], affine: NDArray[np.float64]) -> Picture:
+def draw_box(panel: Image, box: NDArray[np.float64], affine: NDArray[np.float64]) -> Image:
     """The person's box (cx, cy, side in image pixels) drawn on the image's panel."""
     centre, side = affine[:, :2] @ box[:2] + affine[:, 2], box[2] * affine[0, 0]
     corner = [tuple(round(value) for value in centre + sign * side / 2) for sign in (-1, 1)]
@@ -53,7 +53,7 @@ def draw_box(panel: Picture, box: NDArray[np.float64], affine: NDArray[np.float6
     return drawn
 
 
-def draw_keypoints(panel: Picture, keypoints: NDArray[np.float64]) -> Picture:
+def draw_keypoints(panel: Image, keypoints: NDArray[np.float64]) -> Image:
     """Labelled J49 keypoints (49, 3: panel pixels, confidence) with their bones; the person's right side is orange."""
     drawn = panel.copy()
     seen = keypoints[:, 2] > 0
@@ -66,7 +66,7 @@ def draw_keypoints(panel: Picture, keypoints: NDArray[np.float64]) -> Picture:
     return drawn
 
 
-def side_view(vertices: NDArray[np.float64], faces: NDArray[np.int64], camera_matrix: NDArray[np.float64]) -> Picture:
+def side_view(vertices: NDArray[np.float64], faces: NDArray[np.int64], camera_matrix: NDArray[np.float64]) -> Image:
     """The body turned by 90° about the vertical through its centre, at the scale that the crop shows it in.
 
     Args:
@@ -89,14 +89,14 @@ def side_view(vertices: NDArray[np.float64], faces: NDArray[np.int64], camera_ma
     return overlay(np.full((PANEL, PANEL, 3), _PAPER, np.uint8), turned, faces, camera)
 
 
-def overlay_body(panel: Picture, vertices: NDArray[np.float64], faces: NDArray[np.int64], camera: Camera) -> Picture:
+def overlay_body(panel: Image, vertices: NDArray[np.float64], faces: NDArray[np.int64], camera: Camera) -> Image:
     """The body (V, 3 camera-space metres) shaded over the panel through a camera of the panel's pixels."""
     from pymaf_data.render import overlay
 
     return overlay(panel, vertices, faces, camera, alpha=0.9)
 
 
-def message_panel(text: str) -> Picture:
+def message_panel(text: str) -> Image:
     """An empty panel that says why it is empty."""
     panel = np.full((PANEL, PANEL, 3), _PAPER, np.uint8)
     for row, line in enumerate(text.split("\n")):

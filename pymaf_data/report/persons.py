@@ -23,7 +23,7 @@ from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.render import part_image
 from pymaf_data.report.panels import (
     PANEL,
-    Picture,
+    Image,
     draw_box,
     draw_keypoints,
     fit_into_panel,
@@ -37,7 +37,7 @@ from pymaf_data.storage import Store
 
 logger = logging.getLogger(__name__)
 
-PICTURE, KEYPOINTS, FIT, SIDE, IUV, PREDICTION = (
+IMAGE, KEYPOINTS, FIT, SIDE, IUV, PREDICTION = (
     "image and box",
     "crop and keypoints",
     "chosen fit",
@@ -45,7 +45,7 @@ PICTURE, KEYPOINTS, FIT, SIDE, IUV, PREDICTION = (
     "IUV target",
     "network",
 )
-COLUMNS = (PICTURE, KEYPOINTS, FIT, SIDE, IUV, PREDICTION)
+COLUMNS = (IMAGE, KEYPOINTS, FIT, SIDE, IUV, PREDICTION)
 
 
 @dataclass(frozen=True)
@@ -104,16 +104,16 @@ def _add_images(result: list[SheetRow], store: Store, rows: NDArray[np.int64], i
     boxes, sizes = store.array("box").rows(rows), store.array("image_size").rows(rows)
     for k, entry in enumerate(result):
         width, height = sizes[k].tolist()
-        picture = one_image(images, store.rows[rows[k]][0], (width, height))
-        if isinstance(picture, MissingImage):
-            entry.panels[PICTURE] = message_panel(str(picture))
+        image = one_image(images, store.rows[rows[k]][0], (width, height))
+        if isinstance(image, MissingImage):
+            entry.panels[IMAGE] = message_panel(str(image))
             continue
-        panel, affine = fit_into_panel(picture)
-        entry.panels[PICTURE] = draw_box(panel, boxes[k], affine)
+        panel, affine = fit_into_panel(image)
+        entry.panels[IMAGE] = draw_box(panel, boxes[k], affine)
 
 
 def _add_crops(
-    result: list[SheetRow], store: Store, rows: NDArray[np.int64], crops: list[Picture], planes: NDArray[np.float64]
+    result: list[SheetRow], store: Store, rows: NDArray[np.int64], crops: list[Image], planes: NDArray[np.float64]
 ) -> None:
     keypoints = store.array("keypoints").rows(rows).astype(np.float64)
     for k, entry in enumerate(result):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pymaf_data.body import BodyModel
 from pymaf_data.geometry.affines import VIEW_SIZE, resize
 from pymaf_data.geometry.cameras import Camera, weak_to_camera
-from pymaf_data.report.panels import PANEL, Picture, overlay_body, resize_panel, side_view
+from pymaf_data.report.panels import PANEL, Image, overlay_body, resize_panel, side_view
 from pymaf_data.report.thumbnails import body_with
 from pymaf_data.runs.snapshots import Snapshot, SnapshotFolder, SnapshotPersons
 
@@ -72,7 +72,7 @@ class Drawer:
             "iterations": [[round(float(value), 1) for value in errors[-1][k]] for k in range(len(self))],
         }
 
-    def draw(self, k: int, steps: list[int]) -> dict[str, Picture]:
+    def draw(self, k: int, steps: list[int]) -> dict[str, Image]:
         """The panels of one person."""
         persons, view = self.persons, resize_panel(self.persons.view[k])
         panels = {"view": view}
@@ -97,8 +97,8 @@ class Drawer:
         return self._snapshots[step]
 
     def _body(
-        self, name: str, view: Picture, rotation: NDArray[np.float32], betas: NDArray[np.float32], pi: NDArray
-    ) -> dict[str, Picture]:
+        self, name: str, view: Image, rotation: NDArray[np.float32], betas: NDArray[np.float32], pi: NDArray
+    ) -> dict[str, Image]:
         """The body over the view, and turned to its side."""
         assert self.body is not None
         with torch.no_grad():

@@ -43,8 +43,8 @@ def run_page(folder: Path, progress: Progress | None = None) -> Page:
         "held_out": columns([line for line in lines if line.kind == "held_out"]),
         "persons": drawer.described(steps) if drawer is not None else None,
     }
-    pictures = _Pictures(drawer, steps, progress) if drawer is not None else ()
-    return Page(f"run {name}", shows(folder), meta, {}, pictures)
+    images = _Images(drawer, steps, progress) if drawer is not None else ()
+    return Page(f"run {name}", shows(folder), meta, {}, images)
 
 
 def shows(folder: Path) -> str:
@@ -89,7 +89,7 @@ def without_folders(options: dict[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _Pictures:
+class _Images:
     """(element name, panels) of each person."""
 
     drawer: Drawer

@@ -20,13 +20,13 @@ def select(table: Table, count: int) -> Places:
 
     Persons without an image have nothing to show and are left to the page's lists.
     """
-    shown = np.flatnonzero(table.picture)
+    shown = np.flatnonzero(table.with_image)
     error = table.values["reprojection"][0, shown]
     known = shown[np.isfinite(error)]
     ranked = known[np.argsort(-table.values["reprojection"][0, known], kind="stable")]
-    holes = np.flatnonzero(table.holes & table.picture)
+    lacking = np.flatnonzero(table.lacking & table.with_image)
     first = np.concatenate(
-        [ranked[: count // _WORST], ranked[::-1][: count // _BEST], spread(holes, count // _MISSING)]
+        [ranked[: count // _WORST], ranked[::-1][: count // _BEST], spread(lacking, count // _MISSING)]
     ).astype(np.int64)
     picked = first[np.sort(np.unique(first, return_index=True)[1])]
     rest = np.setdiff1d(shown, picked)

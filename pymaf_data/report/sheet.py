@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pymaf_data.report.panels import PANEL, Picture, message_panel
+from pymaf_data.report.panels import PANEL, Image, message_panel
 from pymaf_data.storage.files import LocalFiles
 
 _GAP, _HEAD, _CAPTION = 6, 34, 22
@@ -21,10 +21,10 @@ class SheetRow:
     """One person: a caption and a panel per column title; a column that a person lacks shows why."""
 
     caption: str
-    panels: dict[str, Picture] = field(default_factory=dict)
+    panels: dict[str, Image] = field(default_factory=dict)
 
 
-def compose_sheet(title: str, columns: Sequence[str], rows: Sequence[SheetRow]) -> Picture:
+def compose_sheet(title: str, columns: Sequence[str], rows: Sequence[SheetRow]) -> Image:
     """Lay the panels out under their column titles.
 
     Returns:
@@ -46,7 +46,7 @@ def compose_sheet(title: str, columns: Sequence[str], rows: Sequence[SheetRow]) 
     return sheet
 
 
-def save_sheet(sheet: Picture, path: Path) -> Path:
+def save_sheet(sheet: Image, path: Path) -> Path:
     """Write the sheet as PNG, whole or not at all.
 
     Raises:
@@ -57,7 +57,7 @@ def save_sheet(sheet: Picture, path: Path) -> Path:
     return path
 
 
-def _write(sheet: Picture, text: str, origin: tuple[int, int], size: float, weight: int) -> None:
+def _write(sheet: Image, text: str, origin: tuple[int, int], size: float, weight: int) -> None:
     # OpenCV's stroke fonts hold ASCII alone.
     plain = text.encode("ascii", "replace").decode("ascii")
     cv2.putText(sheet, plain, origin, cv2.FONT_HERSHEY_SIMPLEX, size, _INK, weight, cv2.LINE_AA)

@@ -25,7 +25,7 @@ MOST_ROWS = 50_000
 PERSONS = 400
 """Persons with images, at most, where nothing else is asked for."""
 
-PICTURE_BYTES = 12_000_000
+IMAGE_BYTES = 12_000_000
 """What those images may take; in a page that is a third more."""
 
 _CHUNK = 16
@@ -36,7 +36,7 @@ def store_page(store: Store, persons: int | None = None, progress: Progress | No
 
     Args:
         store: an ingested store.
-        persons: persons with images; by default :data:`PERSONS`, fewer where they exceed :data:`PICTURE_BYTES`.
+        persons: persons with images; by default :data:`PERSONS`, fewer where they exceed :data:`IMAGE_BYTES`.
         progress: told how many are drawn.
 
     Raises:
@@ -44,7 +44,7 @@ def store_page(store: Store, persons: int | None = None, progress: Progress | No
     """
     table, bodies = gather(store, MOST_ROWS), Bodies.of(store)
     places = select(table, PERSONS if persons is None else persons)
-    drawn = _Pictures(store, table, places.tolist(), bodies, PICTURE_BYTES if persons is None else None, progress)
+    drawn = _Images(store, table, places.tolist(), bodies, IMAGE_BYTES if persons is None else None, progress)
     described = _described(store)
     title = f"{described['dataset']} {described['split']}"
     notes = [f"Fits of the body {name} are not drawn: it is not on this machine." for name in bodies.missing]
@@ -65,7 +65,7 @@ def shows(store: Store, persons: int | None, bodies: Bodies) -> str:
     return digest_json([design(), __version__, store.path.name, stages, persons, known])
 
 
-class _Pictures:
+class _Images:
     """(element name, panels) of the persons in order of importance, until their bytes are spent."""
 
     def __init__(
@@ -123,7 +123,7 @@ def _columns(store: Store, table: Table) -> dict[str, Any]:
 def _binary(table: Table) -> bytes:
     """Float32 columns in the order of :data:`MEASURES`, then state and flags, a byte each; little-endian."""
     columns = [table.values[measure.key].astype("<f4").tobytes() for measure in MEASURES]
-    flags = table.picture.astype(np.uint8) | (table.mapped.astype(np.uint8) << 1)
+    flags = table.with_image.astype(np.uint8) | (table.mapped.astype(np.uint8) << 1)
     return b"".join([*columns, table.state.tobytes(), flags.tobytes()])
 
 

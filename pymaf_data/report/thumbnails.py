@@ -12,7 +12,7 @@ from pymaf_data.body import BodyModel, load_body
 from pymaf_data.errors import AssetMissing, UsageError
 from pymaf_data.fits.chosen import ChosenReader
 from pymaf_data.paths import DataRoot
-from pymaf_data.report.panels import Picture
+from pymaf_data.report.panels import Image
 from pymaf_data.report.persons import FIT, IUV, KEYPOINTS, SIDE, person_rows
 from pymaf_data.report.sheet import SheetRow
 from pymaf_data.storage import Store
@@ -78,9 +78,9 @@ def draw_rows(store: Store, rows: Sequence[int], bodies: Bodies) -> Iterator[tup
             yield from zip(places, drawn, strict=True)
 
 
-def encode(picture: Picture) -> bytes:
+def encode(image: Image) -> bytes:
     """A panel as WebP; equal panels give equal bytes."""
-    _, data = cv2.imencode(".webp", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, _QUALITY])
+    _, data = cv2.imencode(".webp", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, _QUALITY])
     return data.tobytes()
 
 

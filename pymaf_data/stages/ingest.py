@@ -108,7 +108,7 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
     _require_persons(selection, raw)
     against = compare(options.against, selection.records, raw) if options.against else None
     with find_reader(manifest.reader).images(raw) as pictures:
-        _require_some_image(selection, pictures, raw.root / raw.folder)
+        _require_some_image(selection, pictures, " and ".join(map(str, raw.archives or [raw.root / raw.folder])))
         plan = _plan(options, raw, selection)
         name_bytes = max(len(row.encode()) for row, _ in plan.rows)
         job = IngestJob(raw, selection, Opened(pictures), options, plan, name_bytes)
@@ -182,7 +182,7 @@ def _require_persons(selection: Selection, raw: Raw) -> None:
         )
 
 
-def _require_some_image(selection: Selection, pictures: ImageSource, folder: Path) -> None:
+def _require_some_image(selection: Selection, pictures: ImageSource, where: str) -> None:
     """Refuse to begin where not one image is there: the folder is not the right one, and a store would hold nothing.
 
     The first image that is there ends the search.
@@ -192,9 +192,9 @@ def _require_some_image(selection: Selection, pictures: ImageSource, folder: Pat
         return
     first = selection.records[0]
     raise RawDataMissing(
-        f"not one of the {len(names):,} images is where it was looked for, in {folder}. "
+        f"not one of the {len(names):,} images is where it was looked for, in {where}. "
         f"The first: {one_image(pictures, first.image_name, first.image_size)}",
-        expected=f"the images that the annotation file lists, below {folder}",
+        expected=f"the images that the annotation file lists, in {where}",
         action="bring them there, give the folder that holds them with --root, or name it in a manifest of your own; "
         "links out of the folder are taken with --follow-links. Nothing was written: the same command then goes on.",
     )
@@ -263,7 +263,9 @@ class IngestJob:
 
     @property
     def files(self) -> list[Path]:
-        """See :class:`ShardJob`: the first image that is there."""
+        """See :class:`ShardJob`: the images' archives, or the first image that is there."""
+        if self.raw.archives:
+            return self.raw.archives
         files = (self.pictures.get().place(name).file for name, _ in self.plan.rows)
         return [self.raw.root / next(file for file in files if self.pictures.get().stamp(file) >= 0)]
 

@@ -41,13 +41,13 @@ def ingest_lines(report: IngestReport) -> list[str]:
     said += [f"  {report.adjusted[reason]:>7,} {ADJUSTED[reason]}" for reason in ADJUSTED if reason in report.adjusted]
     said.append(_comparison(report))
     said += _against_lines(report.against) if report.against else []
-    holes = report.holes
-    if holes.counts:
+    missing = report.holes
+    if missing.counts:
         said.append(
-            f"{sum(holes.counts.values()):,} of the kept persons have no image; their rows stay, marked as missing:"
+            f"{sum(missing.counts.values()):,} of the kept persons have no image; their rows stay, marked as missing:"
         )
-        said += [f"  {count:>7,} {MISSING[reason]}" for reason, count in holes.counts.items()]
-        said += _named([f"{name}: {reason}" for name, reason in holes.pictures.items()])
+        said += [f"  {count:>7,} {MISSING[reason]}" for reason, count in missing.counts.items()]
+        said += _named([f"{name}: {reason}" for name, reason in missing.pictures.items()])
     said += [f"licence of {part}: {licence}" for part, licence in report.licences.items()]
     kept = report.shards - report.shards_written
     done = f"{report.shards_written} of {report.shards} shards written" + f", {kept} were there already" * bool(kept)
@@ -138,9 +138,9 @@ def render_lines(report: RenderReport) -> list[str]:
 
 def _store_lines(maps: StoreMaps, renderer: str, size: int) -> list[str]:
     lines = [f"{maps.store}: {maps.rendered:,} maps of {size} px for {maps.persons:,} persons"]
-    holes = maps.persons - maps.rendered
-    if holes:
-        lines.append(f"  {holes:>7,} without a map: no valid fit was chosen for them")
+    missing = maps.persons - maps.rendered
+    if missing:
+        lines.append(f"  {missing:>7,} without a map: no valid fit was chosen for them")
     if maps.shards_written:
         rate = maps.maps_written / max(maps.seconds, 1e-9)
         lines.append(f"  {maps.shards_written} of {maps.shards} shards written by {renderer}, {rate:,.0f} maps/s")

@@ -87,9 +87,9 @@ def _missing_images(store: Store) -> dict[str, int]:
         return {}
     names = store.attrs.get("reasons", [])
     present, reason = store.array("present"), store.array("reason")
-    holes: Counter[str] = Counter()
+    missing: Counter[str] = Counter()
     for shard in sorted(info.commits):
         span = present.grid.span(shard)
         codes = reason[span][~present[span]].tolist()
-        holes.update(names[code] if code < len(names) else f"reason {code}" for code in codes)
-    return dict(sorted(holes.items()))
+        missing.update(names[code] if code < len(names) else f"reason {code}" for code in codes)
+    return dict(sorted(missing.items()))

@@ -428,6 +428,33 @@ def _read_images(folder: Path) -> Any:
     return [images.load(name, (32, 24)) for name in ("a.jpg", "b.png", "c.webp")]
 
 
+def _write_archives(folder: Path) -> Iterator[Path]:
+    import tarfile
+    import zipfile
+
+    image = folder / "image.png"
+    list(_write_images(folder))
+    (folder / "b.png").rename(image)
+    for name, method in (("stored.zip", zipfile.ZIP_STORED), ("deflated.zip", zipfile.ZIP_DEFLATED)):
+        with zipfile.ZipFile(folder / name, "w", method) as archive:
+            for number in range(3):
+                archive.write(image, f"images/{number}.png")
+        yield folder / name
+    forms = (("gnu.tar", "w", tarfile.GNU_FORMAT), ("pax.tar.gz", "w:gz", tarfile.PAX_FORMAT))
+    for name, mode, form in forms:
+        with tarfile.open(folder / name, mode, format=form) as archive:  # type: ignore[call-overload]
+            for number in range(3):
+                archive.add(image, f"images/{number}{'é' * 60}.png" if number == 1 else f"images/{number}.png")
+        yield folder / name
+
+
+def _read_archives(folder: Path) -> Any:
+    from pymaf_data.datasets.archives import ArchivedImages, archives_of
+
+    source = ArchivedImages(archives_of(folder / "none", sorted(folder.glob("*.[tz]*"))), "images")
+    return [(source.stamp(f"images/{n}.png"), *source.decode(f"images/{n}.png", [-1], (32, 24))) for n in range(4)]
+
+
 # Stores
 
 
@@ -492,6 +519,7 @@ READERS: dict[str, Reader] = {
     "manifest": Reader(_write_yaml("pymaf_data.manifests", "coco.yaml"), _read_manifest),
     "recipe": Reader(_write_yaml("pymaf_data.manifests.recipes", "demo.yaml"), _read_recipe),
     "images": Reader(_write_images, _read_images),
+    "archives": Reader(_write_archives, _read_archives),
     "store": Reader(_write_store, _read_store),
     "lock": Reader(_write_lock, _read_lock),
 }

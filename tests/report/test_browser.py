@@ -96,7 +96,7 @@ def test_the_default_page_is_within_its_size(stores: ModuleType, page: Path) -> 
     from pymaf_data.report import store_page
 
     columns = page.stat().st_size  # with images, which is more than the columns take
-    assert (columns + store_page.PICTURE_BYTES * 4 / 3) / 1e6 <= MEGABYTES
+    assert (columns + store_page.IMAGE_BYTES * 4 / 3) / 1e6 <= MEGABYTES
 
 
 def test_names_do_nothing(opened: Any, stores: ModuleType) -> None:
@@ -142,7 +142,7 @@ def test_text_and_ranges_filter(opened: Any) -> None:
 def test_missing_images_are_a_filter(opened: Any) -> None:
     opened.evaluate("[...document.querySelectorAll('.presets button')].find(b => b.textContent === 'Missing').click()")
     opened.until(f"{FOUND}.startsWith('400 of 10,000')")
-    assert opened.evaluate("document.querySelectorAll('#persons .card:not(.hole)').length") == 0
+    assert opened.evaluate("document.querySelectorAll('#persons .card:not(.lacking)').length") == 0
 
 
 def test_a_click_on_a_bar_filters_and_another_ends_it(opened: Any) -> None:

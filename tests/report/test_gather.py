@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pymaf_data.fits.chosen import ChosenReader
-from pymaf_data.report.gather import FIT, NO_FIT, NO_PICTURE, NOT_CHOSEN, NOT_INGESTED, gather
+from pymaf_data.report.gather import FIT, NO_FIT, NO_IMAGE, NOT_CHOSEN, NOT_INGESTED, gather
 from pymaf_data.report.measures import MEASURES
 from pymaf_data.report.selection import select, spread
 from pymaf_data.storage import Store, open_store
@@ -26,7 +26,7 @@ def test_values_are_those_of_the_rows(invented: Store) -> None:
     np.testing.assert_array_equal(table.values["beta3"][0, there], fits.betas[there, 3])
     np.testing.assert_allclose(table.values["box"][0], invented.array("box")[:][:, 2], rtol=1e-6)
     for measure in MEASURES:
-        if measure.group != "Picture":
+        if measure.group != "Image":
             assert np.isnan(table.values[measure.key][:, ~there]).all(), f"{measure.key} of persons without a fit"
     visibility = invented.array("visibility")[:]
     np.testing.assert_array_equal(table.values["seen"][0], (visibility == 2).sum(1))
@@ -37,11 +37,11 @@ def test_values_are_those_of_the_rows(invented: Store) -> None:
 def test_missing_images_are_named_by_their_reason(invented: Store) -> None:
     table = gather(invented)
     named = [table.states[code] for code in table.state]
-    assert named[49] == NO_PICTURE + "missing picture"
+    assert named[49] == NO_IMAGE + "missing picture"
     assert named[39] == NO_FIT + "too few keypoints"
     assert named[0] == FIT + "invented"
-    assert np.flatnonzero(table.holes).tolist() == [39, 49, 79, 99, 119]
-    assert np.flatnonzero(~table.picture).tolist() == [49, 99]
+    assert np.flatnonzero(table.lacking).tolist() == [39, 49, 79, 99, 119]
+    assert np.flatnonzero(~table.with_image).tolist() == [49, 99]
     assert table.mapped.sum() == 120 - 5
 
 
@@ -64,7 +64,7 @@ def test_without_fits_persons_are_no_less_there(invented: Store, tmp_path: Path)
         if any(stage in entry.relative_to(path).as_posix() for stage in ("fits", "choice", "iuv")):
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
     table = gather(open_store(path))
-    assert set(table.states) == {NOT_CHOSEN, NO_PICTURE + "missing picture"}
+    assert set(table.states) == {NOT_CHOSEN, NO_IMAGE + "missing picture"}
     assert np.isnan(table.values["heading"]).all()
     assert not table.mapped.any()
 
@@ -95,5 +95,5 @@ def test_images_are_of_the_worst_the_best_the_missing_images_and_some_between(in
 @pytest.mark.parametrize("count", [0, 1, 7, 1000])
 def test_never_more_than_asked_for(invented: Store, count: int) -> None:
     table = gather(invented)
-    assert len(select(table, count)) == min(count, int(table.picture.sum()))
+    assert len(select(table, count)) == min(count, int(table.with_image.sum()))
     assert len(spread(np.arange(5), count)) == min(count, 5)

@@ -133,12 +133,12 @@ def test_equal_stores_give_equal_bytes_wherever_they_lie(invented: Store, page: 
 
 
 def test_images_stop_where_their_room_ends(invented: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_page, "PICTURE_BYTES", 200_000)
-    drawn = list(store_page.store_page(invented).pictures)
+    monkeypatch.setattr(store_page, "IMAGE_BYTES", 200_000)
+    drawn = list(store_page.store_page(invented).images)
     spent = sum(len(data) for _, panels in drawn for data in panels.values())
     assert 0 < spent <= 200_000
     assert len(drawn) < len(invented)
-    whole = list(store_page.store_page(invented, 30).pictures)
+    whole = list(store_page.store_page(invented, 30).images)
     assert len(whole) == 30, "who asks for a number gets it"
 
 
@@ -161,7 +161,7 @@ def test_without_the_body_fits_are_not_drawn_and_that_is_said(invented: Store, m
     monkeypatch.setattr("pymaf_data.report.thumbnails.body_with", lambda name, digest: None)
     page = store_page.store_page(invented, 4)
     assert any("body free" in note for note in page.meta["notes"])
-    drawn = [set(panels) for _, panels in page.pictures]
+    drawn = [set(panels) for _, panels in page.images]
     assert {"keypoints", "iuv"} in drawn
     assert not any({"fit", "side"} & panels for panels in drawn)
 

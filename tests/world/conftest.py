@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pymaf_data.world.picture import Shown, Studio
+from pymaf_data.world.image import Shown, Studio
 from pymaf_data.world.produce import Job, Product, produce, single_thread, studio
 from pymaf_data.world.scene import Scene, draw_scene
 

@@ -337,7 +337,7 @@ def test_the_same_backgrounds_elsewhere_are_the_same(backgrounds, tmp_path, made
 
 def test_a_folder_without_pictures_is_told(tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(RawDataMissing, match="no picture"):
+    with pytest.raises(RawDataMissing, match="no image"):
         write_sample(options(tmp_path / "out", backgrounds=tmp_path / "empty"))
     assert not (tmp_path / "out").exists()
 

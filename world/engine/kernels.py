@@ -1,8 +1,8 @@
 """Numba kernels of the engine: what meshes show, ambient occlusion, and light.
 
 Deferred shading. Meshes first write what they are made of (albedo, normal, gloss) into a canvas of twice the
-picture's resolution, wherever they are nearer than what is there; light is worked out once for what remains
-visible. The empty place is lit at the picture's own resolution, and the two are mixed by coverage.
+image's resolution, wherever they are nearer than what is there; light is worked out once for what remains
+visible. The empty place is lit at the image's own resolution, and the two are mixed by coverage.
 
 Light on a point is sun · max(0, n·l) · shadow, plus sky and ground light by the normal's height, times the ambient
 occlusion of the pixel, plus a Blinn-Phong highlight of the sun, of exponent 24. Shadows come from a depth map that
@@ -13,7 +13,7 @@ of a pixel. So kernels first take everything out of their arguments, arrays stay
 take numbers: float32, as the arrays hold.
 
 All kernels are in this file, since numba's cache notices only changes of the file that the outermost one is in.
-Shapes: F faces, V vertices, h × w pixels of a mesh's rectangle, H × W pixels of the picture, S of the shadow map.
+Shapes: F faces, V vertices, h × w pixels of a mesh's rectangle, H × W pixels of the image, S of the shadow map.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Canvas(NamedTuple):
 class Eye(NamedTuple):
     """The camera as kernels need it: the ray of pixel (x, y, 1) is ``rays @ (x, y, 1)``, with unit depth."""
 
-    rays: np.ndarray  # (3, 3) f8, from continuous pixels of the picture to world directions
+    rays: np.ndarray  # (3, 3) f8, from continuous pixels of the image to world directions
     centre: np.ndarray  # (3,) f8 world metres
 
 
@@ -207,7 +207,7 @@ def _unit(v: Triple) -> Triple:
 
 @njit(nogil=True, cache=True, error_model="numpy", inline="always")
 def _ray(rays: Matrix, x: float, y: float) -> Triple:
-    """World direction of unit depth through a point of the picture."""
+    """World direction of unit depth through a point of the image."""
     pixel = (x, y, _ONE)
     return _dot(rays[0], pixel), _dot(rays[1], pixel), _dot(rays[2], pixel)
 
@@ -406,7 +406,7 @@ def occlude(
     Screen-space samples within ``radius`` metres, weighted as in McGuire et al., "The Alchemy screen-space ambient
     obscurance algorithm" (2011): Σ max(0, v·n) / (v·v + ε). Only pixels where ``near`` (H/2, W/2) is set are worked
     out; ``taps`` (16, 2, K) float32 are x and y of offsets within the unit disc, one pattern for each pixel of a
-    4 × 4 tile. ``focal`` and ``eye`` are of the whole picture. A pixel's samples are worked out side by side: hence no
+    4 × 4 tile. ``focal`` and ``eye`` are of the whole image. A pixel's samples are worked out side by side: hence no
     branches, and sums in any order.
     """
     height, width = depth.shape

@@ -1,4 +1,4 @@
-"""Rasterizing a mesh into no more of the picture than it can reach."""
+"""Rasterizing a mesh into no more of the image than it can reach."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Rectangle(NamedTuple):
 
     @property
     def place(self) -> tuple[slice, slice]:
-        """Rows and columns of the whole picture."""
+        """Rows and columns of the whole image."""
         height, width = self.raster.face.shape
         return slice(self.top, self.top + height), slice(self.left, self.left + width)
 
 
 def window(view: View, points: np.ndarray, fine: int = 1) -> tuple[np.ndarray, tuple[int, int], Camera] | None:
-    """The part of the picture that a mesh can reach.
+    """The part of the image that a mesh can reach.
 
     Args:
         view: the camera.
@@ -38,7 +38,7 @@ def window(view: View, points: np.ndarray, fine: int = 1) -> tuple[np.ndarray, t
 
     Returns:
         Its first (column, row) and its (height, width), in samples, and the camera of that part; none where the mesh is
-        outside the picture.
+        outside the image.
     """
     width, height = view.size[0] * fine, view.size[1] * fine
     low, high = np.zeros(2, int), np.array([width, height])
@@ -67,7 +67,7 @@ def rasterize_part(view: View, points: np.ndarray, faces: np.ndarray, fine: int 
         fine: samples per pixel and axis.
 
     Returns:
-        The rectangle in samples, or none where the mesh is outside the picture.
+        The rectangle in samples, or none where the mesh is outside the image.
     """
     part = window(view, points, fine)
     if part is None:

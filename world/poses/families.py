@@ -1,4 +1,4 @@
-"""All families of postures, with their shares. Shares follow everyday pictures, with rarer postures raised."""
+"""All families of postures, with their shares. Shares follow everyday images, with rarer postures raised."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Places for people to be: rooms, streets, open air, made from chance; or the user's photographs.
 
-draw_place  a place around the people: planes, things, light      paint  what an empty picture of it shows
+draw_place  a place around the people: planes, things, light      paint  what an empty image of it shows
 rooms, streets, open_air     kinds of places          furniture, street_things, greenery   what stands in them
 plan, scatter                building one             weather      light and sky
 materials, palette, patterns what planes are made of  photographs  the user's own backgrounds

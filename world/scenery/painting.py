@@ -1,4 +1,4 @@
-"""From a place and a camera to what every pixel of the empty picture shows."""
+"""From a place and a camera to what every pixel of the empty image shows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pymaf_data.world.view import View
 
 _SHIFTS = np.array([[-0.125, -0.375], [0.375, -0.125], [0.125, 0.375], [-0.375, 0.125]])
-_EDGES = 0.15  # of a picture's pixels at most get more than one sample
+_EDGES = 0.15  # of an image's pixels at most get more than one sample
 
 
 def rays_of(view: View) -> np.ndarray:
@@ -47,7 +47,7 @@ def paint(place: Place, view: View) -> Surfaces:
     pixels, samples = pixels[:count], samples[:count]
     x, y = _centres(width, height)
     flat = shown.ravel()
-    picture = _sampled(shell, lens, rays, eye, x, y, flat)
+    image = _sampled(shell, lens, rays, eye, x, y, flat)
     lit = flat >= 0
     if count:
         # What a sample shows of its pixel's own patch is there already: patterns are averaged over a pixel's footprint.
@@ -58,9 +58,9 @@ def paint(place: Place, view: View) -> Surfaces:
         fine = _sampled(shell, lens, rays, eye, x[at] + shift[:, 0], y[at] + shift[:, 1], seen[other])
         slots = np.full(len(seen), -1, np.int32)
         slots[other] = np.arange(len(other), dtype=np.int32)
-        albedo, normal, point, emission = picture
+        albedo, normal, point, emission = image
         blend_edges(pixels, samples, flat, slots, np.stack(fine), albedo, normal, point, emission, lit)
-    albedo, normal, point, emission = (part.reshape(height, width, 3) for part in picture)
+    albedo, normal, point, emission = (part.reshape(height, width, 3) for part in image)
     return Surfaces(albedo, normal, point, emission, lit.reshape(height, width))
 
 

@@ -1,4 +1,4 @@
-"""A place: what stands and lies in it, what it is lit by, and what an empty picture of it shows."""
+"""A place: what stands and lies in it, what it is lit by, and what an empty image of it shows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pymaf_data.world.things import Thing
 
 @dataclass(frozen=True)
 class Surfaces:
-    """What each pixel of an empty place shows, at the picture's own resolution.
+    """What each pixel of an empty place shows, at the image's own resolution.
 
     Args:
         albedo: (H, W, 3) float32 linear; darker in corners and brighter near lamps than the paint itself.
@@ -24,7 +24,7 @@ class Surfaces:
         emission: (H, W, 3) float32 linear radiance that is added unlit: sky, windows, reflections, haze.
         lit: (H, W) bool, false where only emission counts.
         catches: (H, W) bool for a photograph, else none: where an unseen ground catches shadows. There ``normal`` and
-            ``point`` are the ground's; the picture itself is in ``emission`` and, once more, in ``albedo``.
+            ``point`` are the ground's; the image itself is in ``emission`` and, once more, in ``albedo``.
     """
 
     albedo: np.ndarray

@@ -1,7 +1,7 @@
 """A place in the making: planes, marks, lamps and things are added one by one, in the place's own frame.
 
 The frame is the world turned about the vertical through the camera: walls and roads run along its x and z, and
-nothing in a picture need stand square to the camera. Metres; y up, ground y = 0.
+nothing in an image need stand square to the camera. Metres; y up, ground y = 0.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ class Plan:
         return False
 
     def seen(self, x: float, z: float, margin: float = 1.0) -> bool:
-        """Whether a point of the ground lies within the picture's width, with a margin."""
+        """Whether a point of the ground lies within the image's width, with a margin."""
         along = x * self.ahead[0] + z * self.ahead[1]
         across = -x * self.ahead[1] + z * self.ahead[0]
         return along > 0 and abs(across) < self.half_width * along + margin

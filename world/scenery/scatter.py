@@ -13,7 +13,7 @@ _VEIL = 0.6  # metres: a thing before people may overlap their way to the camera
 
 
 def scatter(plan: Plan, makers: Sequence[Maker], distance: tuple[float, float], count: int) -> None:
-    """Stand up to ``count`` things in the picture, that far from the camera, where they hide nobody."""
+    """Stand up to ``count`` things in the image, that far from the camera, where they hide nobody."""
     rng = plan.rng
     for _ in range(count):
         far = rng.uniform(min(distance), max(distance))

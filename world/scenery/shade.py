@@ -6,7 +6,7 @@ footprint in the middle of a run of neighbours, and differences from cell to cel
 rings far away.
 
 A run of neighbours is worked on quantity by quantity, so that the processor takes several samples at once: what takes
-much of a picture (plaster, lawns, tiles, books) first looks up its patterns for the whole run.
+much of an image (plaster, lawns, tiles, books) first looks up its patterns for the whole run.
 
 All that the cached kernel calls is in this file, since numba's cache notices changes of the outermost file only.
 """

@@ -5,18 +5,18 @@ const PAGE = 48;
 
 function card(people, i, open) {
   const name = people.table.names[i];
-  const pictures = people.pictures(i);
+  const images = people.images(i);
   const error = people.value('reprojection', i);
-  const views = pictures ? PANELS.map(([key, title]) => pictures[key] && el('span', {}, el('img', { src: pictures[key], alt: `${title} of ${name}, annotation ${people.table.annotations[i]}`, width: 256, height: 256, decoding: 'async' }))) : [];
+  const views = images ? PANELS.map(([key, title]) => images[key] && el('span', {}, el('img', { src: images[key], alt: `${title} of ${name}, annotation ${people.table.annotations[i]}`, width: 256, height: 256, decoding: 'async' }))) : [];
   const state = people.table.states[people.state[i]];
-  return el('button', { type: 'button', class: 'card' + (pictures ? '' : ' bare') + (people.isHole(i) ? ' hole' : ''), 'data-person': i, tabindex: -1, onclick: () => open(i) },
-    pictures ? el('span', { class: 'views' }, views) : null,
+  return el('button', { type: 'button', class: 'card' + (images ? '' : ' bare') + (people.lacksFit(i) ? ' lacking' : ''), 'data-person': i, tabindex: -1, onclick: () => open(i) },
+    images ? el('span', { class: 'views' }, views) : null,
     el('span', { class: 'name' }, name.split('/').pop(), el('span', { class: 'muted' }, ' #' + people.table.annotations[i])),
     el('span', { class: 'chips' },
-      people.isHole(i) ? el('span', { class: 'chip warn' }, state) : el('span', { class: 'chip' }, withUnit(error, 'px')),
+      people.lacksFit(i) ? el('span', { class: 'chip warn' }, state) : el('span', { class: 'chip' }, withUnit(error, 'px')),
       Number.isNaN(people.value('heading', i)) ? null : el('span', { class: 'chip' }, 'faces ' + number(Math.round(people.value('heading', i))) + '°'),
       Number.isNaN(people.value('seen', i)) ? null : el('span', { class: 'chip' }, whole(people.value('seen', i)) + ' seen'),
-      pictures ? null : el('span', { class: 'chip' }, 'image not in this page')));
+      images ? null : el('span', { class: 'chip' }, 'image not in this page')));
 }
 
 class Gallery {
@@ -73,7 +73,7 @@ class Gallery {
 }
 
 class PersonView {
-  // The dialog: large pictures, every measure with where it stands among all persons; arrow keys go on.
+  // The dialog: large images, every measure with where it stands among all persons; arrow keys go on.
   constructor(people) {
     this.people = people;
     this.node = $('#person');
@@ -104,9 +104,9 @@ class PersonView {
   draw() {
     const { people } = this;
     const i = this.order[this.at];
-    const pictures = people.pictures(i);
+    const images = people.images(i);
     const name = people.table.names[i];
-    const bodies = pictures ? PANELS.filter(([key]) => pictures[key]).map(([key, title]) => el('figure', {}, el('img', { src: pictures[key], alt: title, width: 256, height: 256 }), el('figcaption', {}, title))) : [el('p', { class: 'muted' }, 'The images of this person are not in this page: `pymaf-data report --persons` raises how many are.')];
+    const bodies = images ? PANELS.filter(([key]) => images[key]).map(([key, title]) => el('figure', {}, el('img', { src: images[key], alt: title, width: 256, height: 256 }), el('figcaption', {}, title))) : [el('p', { class: 'muted' }, 'The images of this person are not in this page: `pymaf-data report --persons` raises how many are.')];
     this.node.replaceChildren(
       el('header', {}, el('div', {}, el('h2', { id: 'person-title' }, name), el('p', { class: 'muted' }, `annotation ${people.table.annotations[i]} · row ${people.table.rows ? people.table.rows[i] : i} · ${people.table.states[people.state[i]]}`)),
         el('div', { class: 'steps' },

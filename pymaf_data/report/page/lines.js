@@ -22,12 +22,12 @@ function lineChart({ title, unit, note, series, log }) {
   const cursor = svg('line', { class: 'cursor', y1: top, y2: H - bottom, x1: -9, x2: -9 });
   const ends = drawn.map((one) => `${drawn.length > 1 ? one.name + ' ' : ''}${withUnit(one.y[one.y.length - 1], unit)}`).join(' · ');
   const readout = el('p', { class: 'readout' }, `at the end: ${ends}`);
-  const picture = svg('svg', { viewBox: `0 0 ${W} ${H}`, tabindex: 0, role: 'application', 'aria-roledescription': 'line chart',
+  const chart = svg('svg', { viewBox: `0 0 ${W} ${H}`, tabindex: 0, role: 'application', 'aria-roledescription': 'line chart',
     'aria-label': `${title}${unit ? ', ' + unit : ''}. ${note || ''} From step ${x0} to ${x1}. At the end: ${ends}. Arrow keys read the steps.` },
     grid, axis, svg('text', { class: 'tick middle', x: (left + W - right) / 2, y: H - 4 }, 'step'), svg('line', { class: 'axis', x1: left, x2: W - right, y1: H - bottom, y2: H - bottom }), cursor, lines, dots);
-  readSteps(picture, readout, cursor, drawn, unit, { x, x0, x1, W, left, right, rest: readout.textContent });
+  readSteps(chart, readout, cursor, drawn, unit, { x, x0, x1, W, left, right, rest: readout.textContent });
   const legend = drawn.length < 2 ? null : el('p', { class: 'legend' }, drawn.map((one) => el('span', { class: one.tone + (one.dashed ? ' dashed' : '') }, one.name)));
-  return el('figure', { class: 'plot line', title: note || null }, el('figcaption', {}, el('b', {}, title), unit ? el('span', { class: 'unit' }, ' ' + unit) : null), legend, picture, readout);
+  return el('figure', { class: 'plot line', title: note || null }, el('figcaption', {}, el('b', {}, title), unit ? el('span', { class: 'unit' }, ' ' + unit) : null), legend, chart, readout);
 }
 
 function path(one, x, y, log) {
@@ -54,7 +54,7 @@ function logTicks(y0, y1) {
   return out.length ? out : [10 ** ((y0 + y1) / 2)];
 }
 
-function readSteps(picture, readout, cursor, drawn, unit, frame) {
+function readSteps(chart, readout, cursor, drawn, unit, frame) {
   const all = [...new Set(drawn.flatMap((one) => one.x))].sort((a, b) => a - b);
   let at = -1;
   const show = (index) => {
@@ -71,17 +71,17 @@ function readSteps(picture, readout, cursor, drawn, unit, frame) {
     cursor.setAttribute('x1', -9);
     cursor.setAttribute('x2', -9);
   };
-  picture.addEventListener('pointermove', (event) => {
-    const box = picture.getBoundingClientRect();
+  chart.addEventListener('pointermove', (event) => {
+    const box = chart.getBoundingClientRect();
     const share = (((event.clientX - box.left) / box.width) * frame.W - frame.left) / (frame.W - frame.left - frame.right);
     const wanted = frame.x0 + share * (frame.x1 - frame.x0);
     let best = 0;
     all.forEach((step, i) => { if (Math.abs(step - wanted) < Math.abs(all[best] - wanted)) best = i; });
     show(best);
   });
-  picture.addEventListener('pointerleave', rest);
-  picture.addEventListener('blur', rest);
-  picture.addEventListener('keydown', (event) => {
+  chart.addEventListener('pointerleave', rest);
+  chart.addEventListener('blur', rest);
+  chart.addEventListener('keydown', (event) => {
     const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!move) return;
     show(at < 0 ? (move > 0 ? 0 : all.length - 1) : at + move);

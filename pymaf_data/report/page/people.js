@@ -16,7 +16,7 @@ class People {
       });
     }
     this.state = new Uint8Array(data, offset, this.count);
-    this.flags = new Uint8Array(data, offset + this.count, this.count); // 1: picture stored, 2: IUV map stored
+    this.flags = new Uint8Array(data, offset + this.count, this.count); // 1: image stored, 2: IUV map stored
     this.shown = new Map([...document.querySelectorAll('script[id^="p"]')].map((node, rank) => [Number(node.id.slice(1)), rank]));
     this.lower = null;
     this.sorted = {};
@@ -30,7 +30,7 @@ class People {
     return this.series[key][0][i];
   }
 
-  isHole(i) {
+  lacksFit(i) {
     return !this.table.states[this.state[i]].startsWith('fit of ');
   }
 
@@ -47,8 +47,8 @@ class People {
     return list.length > 1 ? low / (list.length - 1) : 0.5;
   }
 
-  // Panel name → data URL of the pictures that the page holds of a person.
-  pictures(i) {
+  // Panel name → data URL of the images that the page holds of a person.
+  images(i) {
     if (!this.shown.has(i)) return null;
     const lines = $('#p' + i).textContent.trim().split('\n');
     return Object.fromEntries(lines.map((line) => {
@@ -89,7 +89,7 @@ class Filters {
     this.set({ text: '', stateName: '' });
   }
 
-  // Uint8Array: 1 where a person passes every filter but the one on pictures.
+  // Uint8Array: 1 where a person passes every filter but the one on images.
   mask() {
     const { people } = this;
     const mask = new Uint8Array(people.count).fill(1);
@@ -108,7 +108,7 @@ class Filters {
 
   wants(name) {
     const isFit = name.startsWith('fit of ');
-    return this.stateName === '*fits' ? isFit : this.stateName === '*holes' ? !isFit : name === this.stateName;
+    return this.stateName === '*fits' ? isFit : this.stateName === '*without' ? !isFit : name === this.stateName;
   }
 
   applyRange(mask, series, { range: [low, high], closed }, cyclic) {
@@ -117,7 +117,7 @@ class Filters {
     for (let i = 0; i < mask.length; i++) if (mask[i] && !series.some((values) => inside(values[i]))) mask[i] = 0;
   }
 
-  // Matching persons in the chosen order, those without a picture left out where asked.
+  // Matching persons in the chosen order, those without an image left out where asked.
   order(mask) {
     const { people } = this;
     const found = [];

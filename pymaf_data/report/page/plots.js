@@ -85,11 +85,11 @@ class Distribution {
     const { measure } = this;
     this.summary += unknown ? ` · ${whole(unknown)} not known` : '';
     this.readout = el('p', { class: 'readout' }, this.summary);
-    this.picture = this.isRose ? this.drawRose() : this.drawBars();
+    this.chart = this.isRose ? this.drawRose() : this.drawBars();
     const legend = measure.series.length > 1 ? el('p', { class: 'legend' }, measure.series.map((name) => el('span', { class: SERIES_CLASS[name] }, name))) : null;
     this.listen();
     const title = el('figcaption', {}, el('b', {}, measure.title), measure.unit ? el('span', { class: 'unit' }, this.isRose ? '' : ' ' + measure.unit) : null);
-    return el('figure', { class: 'plot' + (this.isRose ? ' rose' : ''), title: measure.note }, title, legend, this.picture, this.readout);
+    return el('figure', { class: 'plot' + (this.isRose ? ' rose' : ''), title: measure.note }, title, legend, this.chart, this.readout);
   }
 
   frame(width, height, ...children) {
@@ -160,7 +160,7 @@ class Distribution {
   }
 
   listen() {
-    const node = this.picture;
+    const node = this.chart;
     let anchor = -1;
     const at = (event) => this.place(event, node.getBoundingClientRect());
     const inside = (b) => b >= 0 && b < this.count;

@@ -64,8 +64,8 @@ function panelsOf(k) {
 }
 
 function overTime(persons) {
-  const pictures = persons.rows.map((_, k) => panelsOf(k));
-  if (!pictures.length || !pictures[0].truth) return;
+  const panels = persons.rows.map((_, k) => panelsOf(k));
+  if (!panels.length || !panels[0].truth) return;
   let side = false;
   const grid = el('div', {});
   const toggle = el('button', { type: 'button', 'aria-pressed': 'false', onclick: () => {
@@ -73,25 +73,25 @@ function overTime(persons) {
     toggle.setAttribute('aria-pressed', String(side));
     draw();
   } }, 'From the side');
-  const picture = (k, name, label) => el('figure', {}, el('img', { src: pictures[k][side && name !== 'view' ? name + '-side' : name], alt: `${label}, row ${persons.rows[k]}`, width: 256, height: 256, decoding: 'async' }));
+  const image = (k, name, label) => el('figure', {}, el('img', { src: panels[k][side && name !== 'view' ? name + '-side' : name], alt: `${label}, row ${persons.rows[k]}`, width: 256, height: 256, decoding: 'async' }));
   const head = (names) => el('thead', {}, el('tr', {}, names.map((name) => el('th', { scope: 'col' }, name))));
   const draw = () => grid.replaceChildren(el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'The same persons over time; scrolls sideways' }, el('table', { class: 'times' }, head(['image', 'target', ...persons.steps.map((step) => 'step ' + whole(step))]),
-    el('tbody', {}, persons.rows.map((row, k) => el('tr', {}, el('td', {}, picture(k, 'view', 'image')), el('td', {}, picture(k, 'truth', 'target')),
-      persons.steps.map((step, s) => el('td', {}, picture(k, String(step), `step ${step}`), el('p', { class: 'muted' }, withUnit(persons.mpjpe[k][s], 'mm'))))))))));
+    el('tbody', {}, persons.rows.map((row, k) => el('tr', {}, el('td', {}, image(k, 'view', 'image')), el('td', {}, image(k, 'truth', 'target')),
+      persons.steps.map((step, s) => el('td', {}, image(k, String(step), `step ${step}`), el('p', { class: 'muted' }, withUnit(persons.mpjpe[k][s], 'mm'))))))))));
   draw();
   const last = lastOf(persons.steps);
   const loop = el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'The feedback loop at the last step' }, el('table', { class: 'times' }, head(['image', ...ITERATIONS.map((name) => (name === 'M0' ? M0_NAME : name)), 'target']),
-    el('tbody', {}, persons.rows.map((row, k) => el('tr', {}, el('td', {}, el('img', { src: pictures[k].view, alt: `image, row ${row}`, width: 256, height: 256 })),
-      ITERATIONS.map((name, t) => el('td', {}, el('img', { src: pictures[k]['m' + t], alt: `${name}, row ${row}`, width: 256, height: 256 }), el('p', { class: 'muted' }, withUnit(persons.iterations[k][t], 'mm')))),
-      el('td', {}, el('img', { src: pictures[k].truth, alt: `target, row ${row}`, width: 256, height: 256 })))))));
+    el('tbody', {}, persons.rows.map((row, k) => el('tr', {}, el('td', {}, el('img', { src: panels[k].view, alt: `image, row ${row}`, width: 256, height: 256 })),
+      ITERATIONS.map((name, t) => el('td', {}, el('img', { src: panels[k]['m' + t], alt: `${name}, row ${row}`, width: 256, height: 256 }), el('p', { class: 'muted' }, withUnit(persons.iterations[k][t], 'mm')))),
+      el('td', {}, el('img', { src: panels[k].truth, alt: `target, row ${row}`, width: 256, height: 256 })))))));
   const kind = persons.held_out ? 'Held-out persons, which are never trained on' : 'Persons of the training data';
-  section('persons', 'The same persons over time', `${kind}: the result of the last iteration over the image, beside the fit that is the target. Below each, its MPJPE.`, scrubber(persons, pictures), el('div', { class: 'row' }, toggle), grid,
+  section('persons', 'The same persons over time', `${kind}: the result of the last iteration over the image, beside the fit that is the target. Below each, its MPJPE.`, scrubber(persons, panels), el('div', { class: 'row' }, toggle), grid,
     block(`The feedback loop at step ${whole(last)}: from the mean body to the result`, loop));
 }
 
 // A slider through the steps, all persons at once.
-function scrubber(persons, pictures) {
-  const images = persons.rows.map((row, k) => [el('img', { alt: `prediction, row ${row}`, width: 256, height: 256 }), el('img', { src: pictures[k].truth, alt: `target, row ${row}`, width: 256, height: 256 }), el('figcaption', {})]);
+function scrubber(persons, panels) {
+  const images = persons.rows.map((row, k) => [el('img', { alt: `prediction, row ${row}`, width: 256, height: 256 }), el('img', { src: panels[k].truth, alt: `target, row ${row}`, width: 256, height: 256 }), el('figcaption', {})]);
   const label = el('output', { for: 'scrub' });
   const slider = el('input', { id: 'scrub', type: 'range', min: 0, max: persons.steps.length - 1, step: 1, value: persons.steps.length - 1, 'aria-label': 'Step', oninput: () => show() });
   const show = () => {
@@ -99,7 +99,7 @@ function scrubber(persons, pictures) {
     label.textContent = 'step ' + whole(persons.steps[s]);
     slider.setAttribute('aria-valuetext', label.textContent);
     images.forEach(([image, , caption], k) => {
-      image.src = pictures[k][String(persons.steps[s])];
+      image.src = panels[k][String(persons.steps[s])];
       caption.textContent = `row ${persons.rows[k]}: ${withUnit(persons.mpjpe[k][s], 'mm')}`;
     });
   };

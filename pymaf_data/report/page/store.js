@@ -1,6 +1,6 @@
 // The page of a store.
 
-const GROUPS = { Picture: 'Image and keypoints', Fit: 'Fit', Posture: 'Posture', Shape: 'Shape' };
+const GROUPS = { Image: 'Image and keypoints', Fit: 'Fit', Posture: 'Posture', Shape: 'Shape' };
 const QUICK = ['box', 'seen', 'reprojection', 'heading'];
 
 function storePage() {
@@ -13,7 +13,7 @@ function storePage() {
   overview(people);
   distributions(people, filters, plots);
   extremes(people, open);
-  holes(people, filters, open);
+  lacking(people, filters, open);
   const panel = filterPanel(people, filters);
   section('persons', 'Persons', null, panel.node, gallery.node);
   provenance(META.store);
@@ -39,7 +39,7 @@ function overview(people) {
   const { store, table } = META;
   const whole_ = table.states.map((name, s) => [name, people.state.reduce((sum, one) => sum + (one === s), 0)]);
   const fits = whole_.filter(([name]) => name.startsWith('fit of ')).reduce((sum, [, count]) => sum + count, 0);
-  const pictures = people.flags.reduce((sum, flag) => sum + (flag & 1), 0);
+  const images = people.flags.reduce((sum, flag) => sum + (flag & 1), 0);
   const maps = people.flags.reduce((sum, flag) => sum + ((flag >> 1) & 1), 0);
   const errors = sortedOf(Array.from(people.series.reprojection[0]));
   $('#lead').textContent = `${store.attributes.title || store.dataset}, split ${store.split}: ${plural(store.persons, 'person')} in ${size(store.bytes)}.` +
@@ -47,7 +47,7 @@ function overview(people) {
     ` ${plural(people.shown.size, 'person')} with images.` + (META.notes.length ? ' ' + META.notes.join(' ') : '');
   section('overview', 'Overview', null,
     tiles([
-      [whole(store.persons), 'persons'], [percent(pictures, people.count), 'with an image', `${whole(pictures)} of ${whole(people.count)}`],
+      [whole(store.persons), 'persons'], [percent(images, people.count), 'with an image', `${whole(images)} of ${whole(people.count)}`],
       [percent(fits, people.count), 'with a fit', `${whole(fits)} of ${whole(people.count)}`], [percent(maps, people.count), 'with an IUV map', `${whole(maps)} of ${whole(people.count)}`],
       [withUnit(quantile(errors, 0.5), 'px'), 'median reprojection', errors.length ? `95% below ${withUnit(quantile(errors, 0.95), 'px')}` : ''],
     ]),
@@ -109,9 +109,9 @@ function extremes(people, open) {
     row('Worst', known.slice(0, 6)), row('Best', known.slice(-6).reverse()));
 }
 
-function holes(people, filters, open) {
+function lacking(people, filters, open) {
   const list = [];
-  for (let i = 0; i < people.count; i++) if (people.isHole(i)) list.push(i);
+  for (let i = 0; i < people.count; i++) if (people.lacksFit(i)) list.push(i);
   if (!list.length) {
     section('missing', 'Missing', 'None: every person has an image and a fit.');
     return;
@@ -129,7 +129,7 @@ function holes(people, filters, open) {
     })) : null,
     el('details', {}, el('summary', {}, list.length > 200 ? 'The first 200' : 'All of them'), names),
     el('p', {}, el('button', { type: 'button', onclick: () => {
-      filters.set({ stateName: '*holes', pictured: false });
+      filters.set({ stateName: '*without', pictured: false });
       $('#persons').scrollIntoView();
     } }, 'Show them among the persons')));
 }
@@ -139,7 +139,7 @@ function holes(people, filters, open) {
 function filterPanel(people, filters) {
   const search = el('input', { type: 'search', id: 'search', placeholder: 'image name or annotation', oninput: () => filters.set({ text: search.value.trim() }) });
   const state = el('select', { id: 'state', onchange: () => filters.set({ stateName: state.value }) },
-    [['', 'all persons'], ['*fits', 'with a fit'], ['*holes', 'without a fit'], ...people.table.states.map((name) => [name, name])].map(([value, name]) => el('option', { value }, name)));
+    [['', 'all persons'], ['*fits', 'with a fit'], ['*without', 'without a fit'], ...people.table.states.map((name) => [name, name])].map(([value, name]) => el('option', { value }, name)));
   const sorts = people.measures.filter((measure) => measure.group !== 'Shape' && measure.series.length === 1).flatMap((measure) => [[measure.key + ' desc', measure.title + ', largest first'], [measure.key + ' asc', measure.title + ', smallest first']]);
   const sort = el('select', { id: 'sort', onchange: () => filters.set({ sort: sort.value }) }, [...sorts, ['row asc', 'Row of the store']].map(([value, name]) => el('option', { value }, name)));
   const pictured = el('input', { type: 'checkbox', id: 'pictured', onchange: () => filters.set({ pictured: pictured.checked }) });
@@ -151,7 +151,7 @@ function filterPanel(people, filters) {
   const node = el('form', { class: 'filters', 'aria-label': 'Filters', onsubmit: (event) => event.preventDefault() },
     el('div', { class: 'row' }, field('Search', 'search', search), field('Show', 'state', state), field('Order', 'sort', sort), el('label', { class: 'check', for: 'pictured' }, pictured, el('span', {}, 'only persons whose images are in this page'))),
     el('div', { class: 'row' }, inputs.map((one) => one.node)),
-    el('div', { class: 'row presets' }, preset('Worst fits', { sort: 'reprojection desc' }), preset('Best fits', { sort: 'reprojection asc' }), preset('Most hidden', { sort: 'hidden desc' }), preset('Missing', { stateName: '*holes', pictured: false }), el('button', { type: 'button', onclick: () => filters.clear() }, 'Clear filters'), count),
+    el('div', { class: 'row presets' }, preset('Worst fits', { sort: 'reprojection desc' }), preset('Best fits', { sort: 'reprojection asc' }), preset('Most hidden', { sort: 'hidden desc' }), preset('Missing', { stateName: '*without', pictured: false }), el('button', { type: 'button', onclick: () => filters.clear() }, 'Clear filters'), count),
     chips);
   const update = (matching, shown) => {
     if (document.activeElement !== search) search.value = filters.text;

@@ -10,10 +10,10 @@ import torch
 
 from pymaf_data.geometry.joints import SMPL24
 from pymaf_data.world.engine.film import Film
+from pymaf_data.world.image import _draw
 from pymaf_data.world.people import Outfit, Tailor, draw_outfit, palette
 from pymaf_data.world.people import kernels as k
 from pymaf_data.world.people import outfit as outfits
-from pymaf_data.world.picture import _draw
 
 STRAIGHT, MEAN = np.zeros(4), np.zeros(10)
 KITS = {kit.__name__.strip("_"): kit for _, kit, _ in outfits._KITS}

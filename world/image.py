@@ -1,6 +1,6 @@
 """From a scene to a photograph and what each pixel shows.
 
-Meshes are rasterized twice: at the picture's own pixel centres for masks and visibility (the very samples that an IUV
+Meshes are rasterized twice: at the image's own pixel centres for masks and visibility (the very samples that an IUV
 map of that size would take), and at twice the resolution for colour, so that outlines are smooth. What people wear
 belongs to them: a mask is the dressed person's, as an annotator would draw it; the dense truth is the body's.
 """
@@ -29,7 +29,7 @@ from pymaf_data.world.things import Thing
 from pymaf_data.world.view import View
 
 _MIN_SHOWN = 0.22  # of a person's own silhouette inside the frame
-_MIN_AREA = 0.0012  # of the picture
+_MIN_AREA = 0.0012  # of the image
 _BENDING = tuple(SMPL24.index(f"{side}_{joint}") for joint in ("elbow", "knee") for side in ("left", "right"))
 _HIPS = tuple(SMPL24.index(f"{side}_hip_smpl") for side in ("left", "right"))
 _CLOSE_AREA = 40_000  # samples of a person that shows detail larger than a pixel
@@ -38,12 +38,12 @@ _SPORTS = ("ball_sports", "running")
 
 @dataclass(frozen=True)
 class Shown:
-    """What the picture shows of a scene.
+    """What the image shows of a scene.
 
     Args:
         scene: with the people who can be seen.
         place: where they are.
-        picture: (H, W, 3) uint8 RGB.
+        image: (H, W, 3) uint8 RGB.
         exposure: the camera's settings.
         masks: (N, H, W) bool, visible pixels of each dressed person.
         hidden: (N,) share of each silhouette inside the frame that others or things hide.
@@ -52,7 +52,7 @@ class Shown:
 
     scene: Scene
     place: Place
-    picture: np.ndarray
+    image: np.ndarray
     exposure: Exposure
     masks: np.ndarray
     hidden: np.ndarray
@@ -69,16 +69,16 @@ class Studio:
         self._tailor = Tailor(self.body, self.atlas)
 
     def shoot(self, rng: Generator, scene: Scene, split: str, photographs: Photographs | None = None) -> Shown | None:
-        """Take the picture; people who can hardly be seen leave the scene first.
+        """Take the image; people who can hardly be seen leave the scene first.
 
         Args:
             rng: the only source of chance.
             scene: at least one person.
             split: whose places to draw from.
-            photographs: the user's pictures to take instead of drawn places.
+            photographs: the user's images to take instead of drawn places.
 
         Returns:
-            The picture, or none where nobody can be seen.
+            The image, or none where nobody can be seen.
         """
         spots = scene.spots()
         place = photographs.draw_place(rng, spots) if photographs else draw_place(rng, scene.view, spots, split)
@@ -98,9 +98,9 @@ class Studio:
             film.add_thing(thing)
         radiance = film.expose(paint(place, scene.view), cast_shadows(place.light, casters, middle))
         exposure = draw_exposure(rng, place.kind)
-        picture = develop(rng, radiance, exposure)
+        image = develop(rng, radiance, exposure)
         masks = np.stack([owner == number for number in kept])
-        return Shown(only(scene, people), place, picture, exposure, masks, hidden, depth)
+        return Shown(only(scene, people), place, image, exposure, masks, hidden, depth)
 
     def _dress(self, rng: Generator, person: Person) -> Dressed:
         rotations, figure = person.rotations, person.figure
@@ -162,7 +162,7 @@ def _sort_out(
 def _layer(
     view: View, points: np.ndarray, faces: np.ndarray, before: Sequence[Rectangle | None] | None = None
 ) -> Rectangle | None:
-    """A mesh at the picture's pixels; none where it cannot be seen, or not ``before`` any of some others."""
+    """A mesh at the image's pixels; none where it cannot be seen, or not ``before`` any of some others."""
     camera = view.to_camera(points)
     if before is not None and camera[:, 2].min() > 0.05:
         pixels = view.project(camera)

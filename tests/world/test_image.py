@@ -1,4 +1,4 @@
-"""Pictures: what masks, hidden shares, keypoints and colours say of each other and of the meshes."""
+"""Images: what masks, hidden shares, keypoints and colours say of each other and of the meshes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pymaf_data.geometry.cameras import full_frame
 from pymaf_data.geometry.joints import COCO17, J49, index_map
 from pymaf_data.render import Raster, rasterize
 from pymaf_data.world.annotate import Annotator, keypoints_of
+from pymaf_data.world.image import Shown
 from pymaf_data.world.light import Light
-from pymaf_data.world.picture import Shown
 from pymaf_data.world.scene import Person, Scene, about_y, only
 from pymaf_data.world.scenery import Photographs, Place
 from pymaf_data.world.things import Thing, box
@@ -185,13 +185,13 @@ def test_someone_behind_another_leaves_the_scene(watched, scenes):
 
 
 def test_colours_lie_where_the_masks_say(before_green):
-    """Before a green wall, what is not green is a person: outlines of picture and masks are one to half a pixel."""
+    """Before a green wall, what is not green is a person: outlines of image and masks are one to half a pixel."""
     outside, inside, both, either = [], [], 0, 0
     for shown in before_green:
         if shown.exposure.saturation < 0.5:
             continue
-        picture = shown.picture.astype(np.float64)
-        green = (picture[..., 1] - picture[..., [0, 2]].max(-1)) / picture.max(-1).clip(1)
+        image = shown.image.astype(np.float64)
+        green = (image[..., 1] - image[..., [0, 2]].max(-1)) / image.max(-1).clip(1)
         people = shown.masks.any(0)
         near, core = (f(people.astype(np.uint8), np.ones((7, 7))) > 0 for f in (cv2.dilate, cv2.erode))
         outside.append((green[~near] > 0.35).mean())
@@ -206,13 +206,13 @@ def test_colours_lie_where_the_masks_say(before_green):
 
 
 def test_colour_and_masks_do_not_lie_beside_each_other(before_green):
-    """The picture is shifted against the masks, and the shift at which they agree best is none."""
+    """The image is shifted against the masks, and the shift at which they agree best is none."""
     scores = {}
     for dx, dy in [(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)]:
         total = 0.0
         for shown in before_green:
-            picture = shown.picture.astype(np.float64)
-            green = (picture[..., 1] - picture[..., [0, 2]].max(-1)) / picture.max(-1).clip(1) > 0.35
+            image = shown.image.astype(np.float64)
+            green = (image[..., 1] - image[..., [0, 2]].max(-1)) / image.max(-1).clip(1) > 0.35
             total += (np.roll(green, (dy, dx), (0, 1)) == shown.masks.any(0))[2:-2, 2:-2].mean()
         scores[dx, dy] = total
     assert min(scores, key=lambda shift: scores[shift]) == (0, 0), scores
@@ -223,5 +223,5 @@ def test_same_chance_same_picture(watched, scenes):
     watched.shoot(np.random.default_rng(9), scenes[2], "train")
     third = watched.shoot(np.random.default_rng(8), scenes[1], "val")
     for other in (second, third):
-        assert np.array_equal(first.picture, other.picture)
+        assert np.array_equal(first.image, other.image)
         assert np.array_equal(first.masks, other.masks)

@@ -181,7 +181,7 @@ class Raw:
         named: dict[str, Path] = {}
         for role in (role for role in self.manifest.split(self.split).files if role != IMAGES):
             files = self.files(role)
-            folder = os.path.commonpath([path.parent for path in files])
+            folder = os.path.commonpath([path.parent for path in files] or [self.root])
             for path in files:
                 inside = path.is_relative_to(self.root)
                 name = path.relative_to(self.root if inside else folder).as_posix()

@@ -111,7 +111,7 @@ def test_without_raw_data_it_says_where_what_and_how(
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["koko"], 2, "one of aic, coco, "),
+        (["koko"], 2, "aic, coco, "),
         (["coco", "--split", "test"], 2, "one of train, val"),
         (["coco", "--select", "best"], 2, "body12"),
         (["coco", "--crop-size", "7"], 2, "32"),

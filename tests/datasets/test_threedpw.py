@@ -43,7 +43,7 @@ def world(threedpw: ModuleType, tmp_path: Path) -> dict[str, Any]:
     pair["poses2d"][1][1, 2, 0] = 1.04
     alone = threedpw.sequence("flat_guitar_01", 3, "f", seed=2, cam_intrinsics=np.diag([1900.0, 1900, 1]))
     alone["cam_poses"][2, :3, :3] = 0  # valid by its mark, and no camera
-    for content, size in ((pair, (96, 54)), (alone, (54, 96))):
+    for content, size in ((pair, (1920, 1080)), (alone, (1080, 1920))):
         threedpw.save(tmp_path, "test", content, size)
     return {"pair": pair, "alone": alone}
 
@@ -121,7 +121,7 @@ def test_images_of_both_orientations_are_taken_as_they_are(world: dict[str, Any]
     assert report.counts["kept"] == 8 and report.expected == 35515 and not report.holes.counts
     store = open_store(report.store)
     sizes = store.array("image_size")[:].tolist()
-    assert sizes == [[96, 54]] * 6 + [[54, 96]] * 2
+    assert sizes == [[1920, 1080]] * 6 + [[1080, 1920]] * 2
     assert store.array("gender")[:].tolist() == [2, 3, 3, 2, 3, 2, 3, 3]
     assert store.array("has_intrinsics")[:].all() and (store.array("joints3d")[:][..., 3].sum(1) == 10).all()
 

@@ -37,8 +37,7 @@ def _described(manifest: Manifest, root: DataRoot) -> dict[str, Any]:
     splits = {
         name: {
             "held_out": split.held_out,
-            "selections": {one: rule.title for one, rule in split.selections.items()},
-            "default_selection": split.default_selection or manifest.default_selection,
+            "default_selection": split.default_selection,
             "files": {
                 role: {"path": pattern, "here": role in split.here(raw)} for role, pattern in split.files.items()
             },
@@ -56,7 +55,11 @@ def _described(manifest: Manifest, root: DataRoot) -> dict[str, Any]:
         "licences": {licence.part: licence.sentence() for licence in manifest.licences},
         "get": [item.model_dump() for item in manifest.get],
         "root": str(raw),
-        "selections": {name: rule.title for name, rule in manifest.selections.items()},
+        "selections": {
+            name: rule.title
+            for whose in (manifest, *manifest.splits.values())
+            for name, rule in whose.selections.items()
+        },
         "default_selection": manifest.default_selection,
         "splits": splits,
     }
@@ -80,11 +83,7 @@ def _print(dataset: dict[str, Any]) -> None:
     echo(f"{dataset['name']}", bold=True, newline=False)
     echo(f"  {dataset['title']}{' · ' * bool(dataset['homepage'])}{dataset['homepage']}")
     for name, split in dataset["splits"].items():
-        said = _of_split(dataset["root"], split)
-        own = split["default_selection"]
-        if own != dataset["default_selection"]:
-            said.append(f"--select {own} by default: {(dataset['selections'] | split['selections'])[own]}")
-        echo(f"  {name + ':':<10}{'; '.join(said)}")
+        echo(f"  {name + ':':<10}{'; '.join(_of_split(dataset['root'], split))}")
     for name, title in dataset["selections"].items():
         echo(f"  {'--select':<10}{name}: {title}{' (default)' * (name == dataset['default_selection'])}")
     for part, licence in dataset["licences"].items():
@@ -110,4 +109,6 @@ def _of_split(root: str, split: dict[str, Any]) -> list[str]:
             else (f"{store['persons']:,} persons")
         )
         said.append(f"store {store['path']}, {persons}")
+    own = split["default_selection"]
+    said += [f"--select {own} by default"] * bool(own)
     return said + ["held out: to measure on"] * split["held_out"]

@@ -168,7 +168,7 @@ class _People:
         try:
             return mask_of(outline, (image.width, image.height))
         except ValueError as error:
-            self.told.adjusted.add("bad_outline", f"{name}: {error}")
+            self.told.adjusted.add("mask_unusable", f"{name}: {error}")
             return b""
 
     def _keypoints(self, name: str, values: list[Any], counts: Set[int]) -> dict[str, Keypoint | None] | Dropped:

@@ -107,6 +107,11 @@ class Raw:
         return self.manifest.split(self.split).files[IMAGES]
 
     @property
+    def selection(self) -> str:
+        """The name of the selection."""
+        return self.manifest.selection(self.select, self.split)[0]
+
+    @property
     def rule(self) -> SelectionRule:
         """Whom to keep."""
         return self.manifest.selection(self.select, self.split)[1]

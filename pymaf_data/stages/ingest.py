@@ -98,7 +98,7 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
     """
     executor = options.executor()
     raw = require_raw_data(options)
-    manifest, name = raw.manifest, raw.manifest.selection(options.select, raw.split)[0]
+    manifest, name = raw.manifest, raw.selection
     selection = select(raw, stop=options.on_error == "stop")
     _require_persons(selection, raw)
     with find_reader(manifest.reader).images(raw) as pictures:
@@ -188,7 +188,7 @@ def _require_some_image(selection: Selection, pictures: ImageSource, folder: Pat
 
 
 def _plan(options: IngestOptions, raw: Raw, selection: Selection) -> Plan:
-    made = {"select": raw.manifest.selection(raw.select, raw.split)[0], "crop_size": options.crop_size}
+    made = {"select": raw.selection, "crop_size": options.crop_size}
     brought = selection.records.brought
     return Plan(
         dataset=raw.manifest.name,
@@ -204,7 +204,7 @@ def _plan(options: IngestOptions, raw: Raw, selection: Selection) -> Plan:
 def _provenance(raw: Raw, selection: Selection) -> Provenance:
     """Counts, expectations, versions and licences: those of the data set, then of each set of photographs."""
     manifest, split = raw.manifest, raw.manifest.split(raw.split)
-    expected = split.expected.get(manifest.selection(raw.select, raw.split)[0])
+    expected = split.expected.get(raw.selection)
     licences = {licence.part: licence.sentence() for licence in (*manifest.licences, *selection.licences)}
     return Provenance(
         counts=selection.account(),

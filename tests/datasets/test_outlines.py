@@ -94,7 +94,7 @@ def test_a_damaged_outline_is_named_and_its_person_stays(case: str, coco: Module
     made.save()
     selection = read(tmp_path)
     assert [bool(record.mask) for record in selection.records] == [False, True]
-    assert selection.adjusted == {"bad_outline": 1} and not selection.damaged
+    assert selection.adjusted == {"mask_unusable": 1} and not selection.damaged
 
 
 def test_outlines_of_images_too_large_or_without_a_size_are_damaged(coco: ModuleType, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_outlines_of_images_too_large_or_without_a_size_are_damaged(coco: Module
     made.person(made.picture(), segmentation=[ELLIPSE])
     del made.images[1]["width"], made.images[1]["height"]
     made.save()
-    assert read(tmp_path).adjusted == {"bad_outline": 2}
+    assert read(tmp_path).adjusted == {"mask_unusable": 2}
 
 
 def test_who_has_no_outline_has_no_mask_and_is_not_damaged(coco: ModuleType, tmp_path: Path) -> None:

@@ -53,8 +53,7 @@ def described(manifest: Manifest, root: DataRoot, folder: Path | None = None) ->
     splits = {
         name: {
             "held_out": split.held_out,
-            "selections": {one: rule.title for one, rule in split.selections.items()},
-            "default_selection": split.default_selection or manifest.default_selection,
+            "default_selection": split.default_selection,
             "files": {
                 role: {"path": pattern, "here": role in split.here(raw), "optional": role in split.optional}
                 for role, pattern in split.files.items()
@@ -75,7 +74,11 @@ def described(manifest: Manifest, root: DataRoot, folder: Path | None = None) ->
         "brings": list(manifest.brings),
         "get": [item.model_dump() for item in manifest.get],
         "root": str(raw),
-        "selections": {name: rule.title for name, rule in manifest.selections.items()},
+        "selections": {
+            name: rule.title
+            for whose in (manifest, *manifest.splits.values())
+            for name, rule in whose.selections.items()
+        },
         "default_selection": manifest.default_selection,
         "splits": splits,
     }
@@ -99,11 +102,7 @@ def _print(dataset: dict[str, Any]) -> None:
     echo(f"{dataset['name']}", bold=True, newline=False)
     echo(f"  {dataset['title']}{' · ' * bool(dataset['homepage'])}{dataset['homepage']}")
     for name, split in dataset["splits"].items():
-        said = _of_split(dataset["root"], split)
-        own = split["default_selection"]
-        if own != dataset["default_selection"]:
-            said.append(f"--select {own} by default: {(dataset['selections'] | split['selections'])[own]}")
-        echo(f"  {name + ':':<10}{'; '.join(said)}")
+        echo(f"  {name + ':':<10}{'; '.join(_of_split(dataset['root'], split))}")
     for name, title in dataset["selections"].items():
         echo(f"  {'--select':<10}{name}: {title}{' (default)' * (name == dataset['default_selection'])}")
     for part, licence in dataset["licences"].items():
@@ -139,4 +138,6 @@ def _of_split(root: str, split: dict[str, Any]) -> list[str]:
             else (f"{store['persons']:,} persons")
         )
         said.append(f"store {store['path']}, {persons}")
+    own = split["default_selection"]
+    said += [f"--select {own} by default"] * bool(own)
     return said + ["held out: to measure on"] * split["held_out"]

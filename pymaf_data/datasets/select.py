@@ -54,7 +54,7 @@ ADJUSTED = {
     "joint_far_outside": "joints labelled outside the image and the person's crop: taken as not labelled",
     "joint_placeholder": "joints marked as not seen, whose places are placeholders: taken as not labelled",
     "box_from_keypoints": "persons without a box: the box of their labelled joints taken",
-    "mask_unusable": "masks that are not there, damaged, or of another size than the image: persons taken without",
+    "mask_unusable": "masks that are not there, not intact, or not of the image's size: not taken",
     "openpose_absent": "persons on images without a file of OpenPose's: taken without its joints",
     "openpose_apart": "persons near whom OpenPose detected nobody: taken without its joints",
     "openpose_damaged": "detections of OpenPose's that are damaged or not BODY_25's: not taken",

@@ -138,6 +138,16 @@ def test_joints_are_those_of_the_category(case: str, coco: ModuleType, tmp_path:
     assert records[0].keypoints[first] == (x + 0.5, y + 0.5, 2)
 
 
+def test_persons_come_before_other_things_with_keypoints(coco: ModuleType, tmp_path: Path) -> None:
+    made = mine(coco, tmp_path)
+    made.categories.insert(0, {"id": 2, "name": "chair", "keypoints": ["seat", "left_foot"]})
+    made.annotations[0] |= {"category_id": 2, "keypoints": [1, 2, 2, 3, 4, 2]}
+    made.save()
+    root, manifest = own_data(made.file, made.folder, None, "train")
+    assert manifest.keypoints.convention == "COCO17"
+    assert select(Raw(root, manifest, "train")).account() == {"total": 6, "kept": 5, "dropped": 1, "other_category": 1}
+
+
 REFUSED: dict[str, tuple[list[Any], int, str]] = {
     "no joint of ours": ([{"id": 1, "name": "person", "keypoints": ["p", "q"]}], 2, "one of J49"),
     "16 without names": ([{"id": 1, "name": "person"}], 16, "as many have MPII16"),

@@ -42,6 +42,7 @@ class ThreeDohOptions(StrictModel):
     box: Literal["longer", "height"] = Field(
         "longer", description="side of the box: of the annotated one the longer side, or as in PARE its height"
     )
+    masks: bool = Field(True, description="read the masks, each of which takes as long as its photograph")
 
 
 class Entry(dict[str, Any]):
@@ -93,11 +94,11 @@ class ThreeDoh50k(ReaderOfStills):
 
     def read(self, raw: Raw, told: Told) -> Iterator[PersonRecord | Dropped]:
         """Every entry."""
-        entries, height = read_entries(raw.file("annotations")), raw.options(ThreeDohOptions).box == "height"
+        entries, options = read_entries(raw.file("annotations")), raw.options(ThreeDohOptions)
         told.listed = len(entries), len(entries)
-        for (key, entry), mask in zip(entries.items(), _masks(raw, entries), strict=True):
+        for (key, entry), mask in zip(entries.items(), _masks(raw, entries, options), strict=True):
             try:
-                outcome = _outcome(raw, key_of(key), entry, height, mask)
+                outcome = _outcome(raw, key_of(key), entry, options.box == "height", mask)
             except (ValueError, TypeError, LookupError) as error:
                 yield damage(f"person {key[:20]}", error)
                 continue
@@ -106,9 +107,9 @@ class ThreeDoh50k(ReaderOfStills):
             yield outcome
 
 
-def _masks(raw: Raw, entries: dict[str, Any]) -> Iterable[Mask]:
+def _masks(raw: Raw, entries: dict[str, Any], options: ThreeDohOptions) -> Iterable[Mask]:
     folder = raw.manifest.split(raw.split).files.get(_MASKS)
-    if folder is None:
+    if folder is None or not options.masks:
         return [Mask()] * len(entries)
     images = Images(raw.root.absolute(), folder, follow_links=raw.follow_links)
     paths = (entry.get("mask_path", "") if isinstance(entry, Entry) else "" for entry in entries.values())

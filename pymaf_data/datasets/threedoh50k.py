@@ -109,7 +109,7 @@ class ThreeDoh50k(ReaderOfStills):
 
 def _masks(raw: Raw, entries: dict[str, Any], options: ThreeDohOptions) -> Iterable[Mask]:
     folder = raw.manifest.split(raw.split).files.get(_MASKS)
-    if folder is None or not options.masks:
+    if folder is None or not options.masks or not raw.files(_MASKS):
         return [Mask()] * len(entries)
     images = Images(raw.root.absolute(), folder, follow_links=raw.follow_links)
     paths = (entry.get("mask_path", "") if isinstance(entry, Entry) else "" for entry in entries.values())

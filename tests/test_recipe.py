@@ -33,7 +33,7 @@ MINIMAL = {"name": "mine", "ingest": [{"dataset": "coco"}]}
 MOODS = {"overwrite", "break_lock"}
 SECTIONS: dict[type[StrictModel], tuple[str, set[str], set[str]]] = {
     SampleSection: ("sample", {"held_out_persons"}, {"out", "split"}),
-    IngestSection: ("ingest", {"held_out"}, {"root", "out", "shard"} | MOODS),
+    IngestSection: ("ingest", {"held_out"}, {"root", "npz", "images", "against", "out", "shard"} | MOODS),
     FitsSection: ("attach-fits", {"sources"}, {"store", "fits", "assets", "break_lock"}),
     RenderSection: ("render-iuv", set(), {"stores", "shard", "assets", "break_lock"}),
     SheetSection: ("contact-sheet", set(), {"store", "out", "raw", "dataset", "checkpoint", "follow_links"}),

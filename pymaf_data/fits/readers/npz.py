@@ -2,9 +2,9 @@
 
     pose (N, 72) axis-angle, root first · shape (N, 10) · has_smpl (N): which rows are valid
 
-As SPIN and PyMAF take them: pose and shape without has_smpl are valid in every row. No camera is read. Where joints were
-measured (S is not all zero), bodies have a gender or the file has cameras of its own (CLIFF, CameraHMR), roots are seen
-by the image's camera; fits of stills, by networks that saw a crop, along its ray.
+As SPIN and PyMAF take them: pose and shape without has_smpl are valid in every row. No camera is read. Where joints
+were measured (S is not all zero), bodies have a gender or the file has cameras of its own (CLIFF, CameraHMR), roots are
+seen by the image's camera; fits of stills, by networks that saw a crop, along its ray.
 """
 
 from __future__ import annotations

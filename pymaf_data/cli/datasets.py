@@ -102,7 +102,7 @@ def _print(dataset: dict[str, Any]) -> None:
     echo(f"{dataset['name']}", bold=True, newline=False)
     echo(f"  {dataset['title']}{' · ' * bool(dataset['homepage'])}{dataset['homepage']}")
     for name, split in dataset["splits"].items():
-        echo(f"  {name + ':':<10}{'; '.join(_of_split(dataset['root'], split))}")
+        echo(f"  {name + ':':<9} {'; '.join(_of_split(dataset['root'], split))}")
     for name, title in dataset["selections"].items():
         echo(f"  {'--select':<10}{name}: {title}{' (default)' * (name == dataset['default_selection'])}")
     for part, licence in dataset["licences"].items():

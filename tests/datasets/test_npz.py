@@ -20,6 +20,11 @@ from pymaf_data.stages.ingest import IngestOptions, ingest
 from pymaf_data.storage import open_store
 
 
+@pytest.fixture(autouse=True)
+def blocks_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pymaf_data.datasets.npz._BLOCK", 2)
+
+
 @cache
 def shipped() -> Manifest:
     return load_manifest("npz")

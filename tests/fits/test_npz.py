@@ -107,6 +107,7 @@ def test_measured_bodies_are_seen_by_the_camera_and_stills_along_the_ray(write: 
     assert set(table_of(write(S=solid)).frame) == {VIEW}, "zeros with a flag are no joints"
     solid[3] = 1
     assert set(table_of(write(S=solid)).frame) == {CAMERA}
+    assert set(table_of(write(focal_l=np.ones(12))).frame) == {CAMERA}, "CLIFF knew the whole image"
     table = table_of(write(gender=np.array([*"mfmfmfmfmf", "n", ""])))
     assert set(table.frame) == {CAMERA}
     assert table.body.tolist() == ["smpl-male", "smpl-female"] * 5 + ["smpl-neutral"] * 2

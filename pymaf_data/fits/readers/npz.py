@@ -2,9 +2,9 @@
 
     pose (N, 72) axis-angle, root first · shape (N, 10) · has_smpl (N): which rows are valid
 
-As SPIN and PyMAF take them: pose and shape without has_smpl are valid in every row. There is no camera. Where joints
-were measured (S is not all zero) or bodies have a gender, roots are seen by the image's camera; fits of stills, by
-networks that saw a crop, along its ray.
+As SPIN and PyMAF take them: pose and shape without has_smpl are valid in every row. No camera is read. Where joints
+were measured (S is not all zero), bodies have a gender or the file has cameras of its own (CLIFF, CameraHMR), roots are
+seen by the image's camera; fits of stills, by networks that saw a crop, along its ray.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pymaf_data.fits.readers.reader import ByImage, FitReader, FitTable
 from pymaf_data.fits.table import CAMERA, VIEW
 from pymaf_data.untrusted.npz import npz_keys, read_npz
 
+_CAMERAS = {"cam_int", "focal_l", "global_t", "trans_cam"}
 _KID = 11  # betas of AGORA and BEDLAM: the last leads to a child, which SMPL's ten do not know
 
 
@@ -37,7 +38,7 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
     measured = "S" in rows.numbers and (rows.numbers["S"][..., 3] > 0)[rows.numbers["S"][..., :3].any(2)].any()
     genders = [rows.gender(row) for row in np.flatnonzero(valid).tolist()]
     bodies = ["smpl-neutral" if gender == "unknown" else f"smpl-{gender}" for gender in genders]
-    frame = CAMERA if measured or {"male", "female"} & {*genders} else VIEW
+    frame = CAMERA if measured or {"male", "female"} & {*genders} or _CAMERAS & {*keys} else VIEW
     names = np.array([name or "" for name in rows.texts["imgname"]], str)
     return FitTable(
         keys=ByImage(names[valid], rows.numbers["center"][valid]),

@@ -51,7 +51,7 @@ ADJUSTED = {
     "joint_far_outside": "joints labelled outside the image and the person's crop: taken as not labelled",
     "joint_placeholder": "joints marked as not seen, whose places are placeholders: taken as not labelled",
     "box_from_keypoints": "persons without a box: the box of their labelled joints taken",
-    "mask_unusable": "masks that are not there, damaged, or of another size than the image: taken as not known",
+    "mask_unusable": "masks that are not there, not intact, or not of the image's size: not taken",
 }
 _NAMED = 3  # in a warning; the report names all that is damaged
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import torch
+
 from pymaf_data.body import BodyModel
-from pymaf_data.digest import digest_arrays, digest_file
+from pymaf_data.digest import digest_file, digest_json
 from pymaf_data.errors import FitError, RawDataCorrupt
 from pymaf_data.fits.join import join
 from pymaf_data.fits.persons import Persons
@@ -15,6 +18,8 @@ from pymaf_data.fits.readers.reader import FitTable
 from pymaf_data.fits.request import FitRequest
 from pymaf_data.fits.source import Progress
 from pymaf_data.fits.table import Fits
+from pymaf_data.geometry.cameras import full_frame
+from pymaf_data.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 
 
 class JoinedSource:
@@ -34,7 +39,30 @@ class JoinedSource:
 
     def fits(self, persons: Persons, body: BodyModel | None, progress: Progress | None = None) -> Fits:
         """The fits of these persons, who are all of a store: see :func:`~pymaf_data.fits.join.join`."""
-        return join(self.table, persons, self.origin, self.body)
+        fits = join(_seen(self.table, body), persons, self.origin, self.body)
+        if body is None and self.table.extrinsics is not None:
+            return fits.without(fits.valid, "camera not solvable")  # where the body turns, only the body knows
+        return fits
+
+
+def _seen(table: FitTable, body: BodyModel | None) -> FitTable:
+    """A table whose roots are turned in the world, as the camera sees it.
+
+    A body turns about its root joint J0, which the translation does not move:
+    R·(x − J0) + J0 + t' = R·x + t, so t' = R·J0 + t − J0.
+    """
+    if body is None or table.extrinsics is None or table.camera is None:
+        return table
+    pose, betas, K, world = map(torch.from_numpy, (table.pose, table.betas, table.camera[:, :, :3], table.extrinsics))
+    R, t = world[:, :, :3].double(), world[:, :, 3].double()
+    root = body.rest_joints(betas.to(body.v_template.dtype))[:, 0].double()
+    turned = matrix_to_axis_angle(R @ axis_angle_to_matrix(pose[:, :3].double()))
+    place = (R @ root[..., None])[..., 0] + t - root
+    return replace(
+        table,
+        pose=torch.cat([turned, pose[:, 3:].double()], 1).numpy(),
+        camera=full_frame(K.double(), place).matrix.numpy(),
+    )
 
 
 def read_fits(request: FitRequest) -> tuple[FitTable, dict[str, Any]]:
@@ -55,14 +83,10 @@ def read_fits(request: FitRequest) -> tuple[FitTable, dict[str, Any]]:
         table = reader.read(given["sha256"], request.companion)
         if not len(table):
             raise RawDataCorrupt("it holds no fits")
-        identity |= {key: digest_file(path) if path.is_file() else _content(table) for key, path in given.items()}
+        identity |= {key: digest_file(path) for key, path in given.items() if key == "companion" or not reader.files}
+        if reader.files:
+            identity["sha256"] = digest_json([[path.name, digest_file(path)] for path in reader.files(given["sha256"])])
     except RawDataCorrupt as error:
         found = error.found if str(request.path) in error.found else f"{request.path}: {error.found}"
         raise FitError(found, expected=error.expected or reader.file, action=action) from None
     return table, identity if reader.version == 1 else {**identity, "version": reader.version}
-
-
-def _content(table: FitTable) -> str:
-    """Of fits that are many files: what was read from them."""
-    arrays = (table.keys.labels(), table.pose, table.betas, table.camera)
-    return digest_arrays(*(array for array in arrays if array is not None))

@@ -8,7 +8,7 @@ from pathlib import Path
 from pymaf_data.config import StrictModel
 from pymaf_data.errors import UsageError
 from pymaf_data.fits.readers import find_reader, formats
-from pymaf_data.paths import UserPath
+from pymaf_data.paths import DataRoot, UserPath
 
 MADE_HERE = "keypoints"
 """The format of fits that no file holds."""
@@ -26,7 +26,7 @@ class FitRequest(StrictModel):
 
     @classmethod
     def of(cls, text: str) -> FitRequest:
-        """Read ``truth:PATH``, ``keypoints`` or ``mine=truth:PATH``; the name is the format's where none is given.
+        """Read ``truth:PATH``, ``keypoints``, ``3dpw`` or ``mine=truth:PATH``; the name is the format's by default.
 
         A companion stands behind the last colon, for formats that need one.
 
@@ -41,7 +41,7 @@ class FitRequest(StrictModel):
                 expected=f"[NAME=]FORMAT[:PATH[:COMPANION]] with a FORMAT among {', '.join(known)}, NAME in lower case",
                 action="give for example --fits keypoints, or --fits truth:RAW/truth/train.npz.",
             )
-        form, path = _form(match["format"]), match["path"]
+        form, path = _form(match["format"]), match["path"] or _raw(match["format"])
         given = [] if not path else [path] if len(form) < 3 else [part for part in path.rpartition(":")[::2] if part]
         if len(given) != len(form) - 1:
             raise UsageError(
@@ -66,6 +66,12 @@ def describe_formats() -> list[dict[str, str]]:
         {"format": name, "request": ":".join(_form(name))} | {key: str(about[key]) for key in made}
         for name, about in {MADE_HERE: made, **files}.items()
     ]
+
+
+def _raw(name: str) -> str:
+    """Where a data set's own fits are read by default; empty for other formats."""
+    dataset = "" if name == MADE_HERE else find_reader(name).raw
+    return str(DataRoot.default().raw(dataset)) if dataset else ""
 
 
 def _form(name: str) -> list[str]:

@@ -1,9 +1,8 @@
 """Formats of published fits: every module beside this one but ``reader``, and what other packages register.
 
-A name's hyphens are underscores in the module's.
-
 A package registers a format by an entry point of the group ``pymaf_data.fits`` that names a
-:class:`~pymaf_data.fits.readers.reader.FitReader`. A module is imported when its format is asked for.
+:class:`~pymaf_data.fits.readers.reader.FitReader`. A module is imported when its format is asked for. Its name is the
+format's, with ``_`` for a hyphen and before a digit: ``_3dpw``, ``ssp_3d``.
 """
 
 from __future__ import annotations
@@ -31,11 +30,13 @@ def find_reader(name: str) -> FitReader:
         KeyError: there is no such format.
     """
     if name in _own():
-        own: FitReader = import_module(f"{__name__}.{name.replace('-', '_')}").READER
+        own: FitReader = import_module(f"{__name__}.{_own()[name]}").READER
         return own
     registered: FitReader = entry_points(group=GROUP)[name].load()
     return registered
 
 
-def _own() -> set[str]:
-    return {module.name.replace("_", "-") for module in iter_modules(__path__)} - {"reader"}
+def _own() -> dict[str, str]:
+    """Format → module."""
+    modules = (module.name for module in iter_modules(__path__) if module.name != "reader")
+    return {name.removeprefix("_").replace("_", "-"): name for name in modules}

@@ -89,6 +89,8 @@ class FitTable:
         keys: whom the rows belong to.
         pose: (M, 72) axis-angle radians, root first. betas: (M, 10).
         camera: (M, 3, 4) metres of the body without translation → image pixels; ``None``: the file has none.
+        extrinsics: (M, 3, 4) where roots are turned in the world: metres of the body without translation → camera
+            space, [R | t]; ``camera`` is then K·[I | 0]. ``None``: roots are seen from ``frame`` as they are.
         frame: (M,) index into :data:`~pymaf_data.geometry.frames.FRAMES`: from where the root is seen.
         body: (M,) names of the bodies, "smpl-neutral".
         licences: what comes in with the fits → licence.
@@ -112,12 +114,14 @@ class FitTable:
     orthographic: bool = False
     origin: Literal["corner", "centre"] = "corner"
     body_fingerprint: str = ""
+    extrinsics: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         arrays = {"pose": self.pose, "betas": self.betas, "frame": self.frame}
         shapes: dict[str, tuple[int, ...]] = {"pose": (72,), "betas": (10,), "frame": ()}
-        if self.camera is not None:
-            arrays["camera"], shapes["camera"] = self.camera, (3, 4)
+        for name in ("camera", "extrinsics"):
+            if getattr(self, name) is not None:
+                arrays[name], shapes[name] = getattr(self, name), (3, 4)
         if isinstance(self.keys, ByImage):
             arrays["centres"], shapes["centres"] = self.keys.centres, (2,)
         else:
@@ -151,6 +155,8 @@ class FitReader:
         licence: of published files.
         get: where they are had.
         version: raised when the same file is read otherwise, so that stores take it anew.
+        files: the files that are read of a path, which may be a folder; the path itself where this is ``None``.
+        raw: the data set whose own fits these are: its raw folder is read where no path is named.
     """
 
     read: Callable[[Path, Path | None], FitTable]
@@ -159,6 +165,8 @@ class FitReader:
     get: str
     companion: str = ""
     version: int = 1
+    files: Callable[[Path], list[Path]] | None = None
+    raw: str = ""
 
 
 def require_numbers(arrays: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]], rows: int) -> None:

@@ -162,7 +162,7 @@ CONVENTIONS = (
 )
 
 
-@cache  # readers ask for every person
+@cache  # readers ask for each person
 def find(name: str) -> JointList | None:
     """The convention of a name; case and hyphens do not matter, a number of joints at its end may be left out."""
     bare = re.sub(r"\d+$", "", key(name))

@@ -22,7 +22,7 @@ from pymaf_data.geometry.joints import J24, J49
 #: No image is this large; beyond it lies a broken annotation, not a person.
 FAR = 1e6
 _NAME_BYTES = 1024
-#: A mask takes no more as run lengths.
+#: The longest run lengths that are stored.
 MASK_BYTES = 1 << 16
 #: Of the body as UPi-S1h divides it, with the values of its maps; 255 is what is not to be measured.
 PARTS = (1, 2, 3, 4, 5, 6, 255)

@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from scipy.spatial.transform import Rotation
 
+from pymaf_data.body import BodyModel
 from pymaf_data.errors import FitError, UntrustedData
 from pymaf_data.fits.joined import read_fits
 from pymaf_data.fits.readers import find_reader, formats
@@ -71,6 +74,26 @@ def test_fits_are_read_back(store: Store, release: Path, known: Any, up_3d: Modu
     assert opened.current("fits/up-3d").attributes["native_kind"] == "perspective"
 
 
+def test_a_turned_camera_turns_the_root(
+    store: Store, release: Path, known: Any, up_3d: ModuleType, body: BodyModel
+) -> None:
+    """x = R·(body + trans) + t is the same body, its root turned, elsewhere."""
+    truth, rt, trans = known.truth, np.array([0.4, -0.9, 0.2]), np.array([0.3, -0.1, 0.5])
+    R = Rotation.from_rotvec(rt)
+    rest = body.rest_joints(torch.from_numpy(truth.betas))[:, 0].numpy()
+    for i, number in enumerate(known.persons.annotation_id.tolist()):
+        pose = truth.pose[i].copy()
+        pose[:3] = (R.inv() * Rotation.from_rotvec(pose[:3])).as_rotvec()
+        seen = np.linalg.solve(truth.native[i, :, :3], truth.native[i, :, 3])
+        t = seen + rest[i] - R.apply(rest[i] + trans)
+        up_3d.save_body(release, number, pose, truth.betas[i], t, rt=rt, trans=trans)
+    assert attach(store, release).valid == 12
+    opened = open_store(store.path)
+    assert opened.array("fits/up-3d/reprojection")[:].max() < 0.1
+    found = Rotation.from_rotvec(opened.array("fits/up-3d/pose")[:][:, :3])
+    assert (found.inv() * Rotation.from_rotvec(truth.pose[:12, :3])).magnitude().max() < 1e-5
+
+
 def test_a_crop_that_is_not_heeded_is_refused(store: Store, release: Path) -> None:
     for path in release.glob("*_fit_crop_info.txt"):
         path.write_text("1000 1000 0 160 0 160")
@@ -103,7 +126,7 @@ def test_without_a_crop_it_is_the_whole_image(up_3d: ModuleType, tmp_path: Path)
         {"pose": np.zeros(71), "betas": np.zeros(11)},
         {"betas": None},
         {"trans": np.full(3, np.nan)},
-        {"rt": np.array([0, 0.1, 0])},
+        {"rt": np.array([0, np.nan, 0])},
         {"focal": float("inf")},
         "cut",
         "no crop",
@@ -127,6 +150,7 @@ def test_a_damaged_fit_is_one_person_without(
     sound = np.logical_and.reduce([np.isfinite(part).all(1) for part in parts])
     assert table.keys.ids[~sound].tolist() == [103]
     assert "nan" in str(change) or "inf" in str(change) or "00103_body.pkl: no fit" in caplog.text
+    assert table.extrinsics is None
 
 
 def test_what_is_no_release_or_hostile_is_refused(store: Store, release: Path, tmp_path: Path) -> None:

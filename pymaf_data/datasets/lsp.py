@@ -24,11 +24,11 @@ from pymaf_data.config import StrictModel
 from pymaf_data.datasets.dataset import ImageSource, Raw, ReaderOfStills, one_image
 from pymaf_data.datasets.images import UNKNOWN_SIZE, Images, MissingImage, image_name
 from pymaf_data.datasets.manifest import OFFSETS, Origin
-from pymaf_data.datasets.records import MASK_BYTES, PARTS, PersonRecord
+from pymaf_data.datasets.masks import mask_of, parts_of
+from pymaf_data.datasets.records import PersonRecord
 from pymaf_data.datasets.select import Dropped, Told, damage
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.geometry.boxes import square
-from pymaf_data.geometry.rle import encode_mask
 from pymaf_data.untrusted.mat import read_mat
 
 _AGAIN = "fetch the data set again."
@@ -143,37 +143,12 @@ def _with_masks(told: Told, record: PersonRecord, masks: Images, images: ImageSo
     found: dict[str, Any] = {}
     image = one_image(images, record.image_name, UNKNOWN_SIZE)
     stem = Path(record.image_name).stem
-    for column, kind in (("mask", "segmentation"), ("parts", "part_segmentation")):
+    for column, kind, read in (("mask", "segmentation", mask_of), ("parts", "part_segmentation", parts_of)):
         try:
             if isinstance(image, MissingImage):
                 raise ValueError(f"of an image that cannot be compared: {image}")
             found["image_size"] = image.shape[1], image.shape[0]
-            labels = _labels(masks, f"{stem}_{kind}.png", found["image_size"])
-            found[column] = _outlines(labels > 0)[0] if column == "mask" else _parts(labels)
+            found[column] = read(masks, f"{stem}_{kind}.png", found["image_size"])
         except ValueError as error:
             told.adjusted.add("mask_unusable", f"{stem}_{kind}.png: {error}")
     return record.model_copy(update=found)
-
-
-def _labels(masks: Images, name: str, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """(H, W) of a grey image."""
-    pixels = masks.load(name, size)
-    if isinstance(pixels, MissingImage):
-        raise ValueError(str(pixels))
-    if (pixels != pixels[..., :1]).any():
-        raise ValueError("it has colours, not labels")
-    return pixels[..., 0]
-
-
-def _parts(labels: NDArray[np.uint8]) -> tuple[bytes, ...]:
-    unknown = np.setdiff1d(labels, (0, *PARTS))
-    if unknown.size:
-        raise ValueError(f"a part {unknown[0]}")
-    return _outlines(*(labels == part for part in PARTS))
-
-
-def _outlines(*masks: NDArray[np.bool_]) -> tuple[bytes, ...]:
-    outlines = tuple(map(encode_mask, masks))
-    if max(map(len, outlines)) > MASK_BYTES:
-        raise ValueError(f"an outline of more than {MASK_BYTES:,} bytes")
-    return outlines

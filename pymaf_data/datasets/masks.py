@@ -8,8 +8,11 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pymaf_data.datasets.images import UNKNOWN_SIZE, Images, MissingImage
-from pymaf_data.datasets.records import MASK_BYTES
+from pymaf_data.datasets.records import MASK_BYTES, PARTS
 from pymaf_data.geometry.rle import encode_mask
 
 _AHEAD = 8  # masks that each thread may have read before they are asked for
@@ -44,14 +47,50 @@ def read_masks(masks: Images, names: Iterable[str]) -> Iterator[Mask]:
             yield waiting.popleft().result()
 
 
+def mask_of(masks: Images, name: str, size: tuple[int, int]) -> bytes:
+    """The run lengths of a grey mask of this size, white being what is not 0.
+
+    Raises:
+        ValueError: why there is none.
+    """
+    return _run_lengths(_labels(masks, name, size) > 0)[0]
+
+
+def parts_of(masks: Images, name: str, size: tuple[int, int]) -> tuple[bytes, ...]:
+    """Those of each of :data:`PARTS`, from a grey image of this size whose values they are; 0 is the background.
+
+    Raises:
+        ValueError: why there are none.
+    """
+    labels = _labels(masks, name, size)
+    unknown = np.setdiff1d(labels, (0, *PARTS))
+    if unknown.size:
+        raise ValueError(f"a part {unknown[0]}")
+    return _run_lengths(*(labels == part for part in PARTS))
+
+
+def _labels(masks: Images, name: str, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """(H, W) of a grey image."""
+    pixels = masks.load(name, size)
+    if isinstance(pixels, MissingImage):
+        raise ValueError(str(pixels))
+    if (pixels != pixels[..., :1]).any():
+        raise ValueError("it has colours, not labels")
+    return pixels[..., 0]
+
+
+def _run_lengths(*masks: NDArray[np.bool_]) -> tuple[bytes, ...]:
+    counts = tuple(map(encode_mask, masks))
+    if max(map(len, counts)) > MASK_BYTES:
+        raise ValueError(f"an outline of more than {MASK_BYTES:,} bytes")
+    return counts
+
+
 def _read(masks: Images, name: str) -> Mask:
     try:
         pixels = masks.load(name, UNKNOWN_SIZE)
-    except ValueError as error:  # a name that no file system spells
-        return Mask(fault=f"{name!r}: {type(error).__name__}")
-    if isinstance(pixels, MissingImage):
-        return Mask(fault=f"{name}: {pixels}")
-    counts = encode_mask(pixels[..., 0] > 0)
-    if len(counts) > MASK_BYTES:
-        return Mask(fault=f"{name}: an outline of more than {MASK_BYTES:,} bytes")
-    return Mask(counts, (pixels.shape[1], pixels.shape[0]))
+        if isinstance(pixels, MissingImage):
+            return Mask(fault=f"{name}: {pixels}")
+        return Mask(_run_lengths(pixels[..., 0] > 0)[0], (pixels.shape[1], pixels.shape[0]))
+    except ValueError as error:  # a name that no file system spells, or an outline that is too long
+        return Mask(fault=f"{name!r}: {type(error).__name__}: {error}")

@@ -16,14 +16,14 @@ from pydantic import Field, ValidationError
 
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets.dataset import Raw, ReaderOfStills
-from pymaf_data.datasets.images import Images, MissingImage, image_name
+from pymaf_data.datasets.images import Images, image_name
 from pymaf_data.datasets.manifest import OFFSETS, Origin
+from pymaf_data.datasets.masks import mask_of, parts_of
 from pymaf_data.datasets.npz_rows import NpzRows
-from pymaf_data.datasets.records import FAR, PARTS, PersonRecord
+from pymaf_data.datasets.records import FAR, PersonRecord
 from pymaf_data.datasets.select import Dropped, Told, damage
 from pymaf_data.geometry.boxes import crop_side
 from pymaf_data.geometry.joints import J24, J49
-from pymaf_data.geometry.rle import encode_mask
 
 logger = logging.getLogger(__name__)
 
@@ -135,19 +135,13 @@ class _People:
     def _masks(self, row: int, who: str, image: str) -> dict[str, Any]:
         """Mask and parts as far as their files are there and of the image's size; with them, that size."""
         found: dict[str, Any] = {}
-        for key in ("maskname", "partname"):
+        for column, key, read in (("mask", "maskname", mask_of), ("parts", "partname", parts_of)):
             name = self.rows.texts[key][row] if key in self.rows.texts else None
             if not name:
                 continue
-            size = found.get("image_size") or self.images.size(image)
-            pixels = self.masks.load(name, size)
-            labels = None if isinstance(pixels, MissingImage) else pixels[..., 0]
-            if labels is None or (key == "partname" and not np.isin(labels, (0, *PARTS)).all()):
-                self.told.adjusted.add("mask_unusable", f"{who}: {pixels if labels is None else 'other labels'}")
-                continue
-            found["image_size"] = labels.shape[::-1]
-            if key == "maskname":
-                found["mask"] = encode_mask(labels > 0)
-            else:
-                found["parts"] = tuple(encode_mask(labels == part) for part in PARTS)
+            try:
+                size = self.images.size(image)
+                found[column], found["image_size"] = read(self.masks, name, size), size
+            except ValueError as error:
+                self.told.adjusted.add("mask_unusable", f"{who}: {name}: {error}")
         return found

@@ -9,6 +9,7 @@ the folder, so a store that was begun from one goes on from the other.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +22,10 @@ from numpy.typing import NDArray
 from pymaf_data.datasets.absent import alike, is_address, spellings
 from pymaf_data.datasets.images import ImageRef, MissingImage, Orientation, decode, stays_below, too_large
 from pymaf_data.untrusted.archived import ENDINGS, GZIP, TAR, Archive, Member
+
+logger = logging.getLogger(__name__)
+
+_LONG = 1 << 30  # bytes of a packed tar whose listing is waited for
 
 
 def is_archive(name: str) -> bool:
@@ -52,6 +57,17 @@ def archives_of(folder: Path, named: Sequence[Path] = ()) -> list[Path]:
     there = [path for path in dict.fromkeys((*named, *beside, *sorted(inside))) if path.is_file()]
     plain = {without_ending(str(path)) for path in there if path.name.lower().endswith(TAR)}
     return [path for path in there if not (path.name.lower().endswith(GZIP) and without_ending(str(path)) in plain)]
+
+
+def warn_of_waiting(archives: Iterable[Path]) -> None:
+    """Say of a large tar that is packed why nothing seems to happen, and what would be faster."""
+    for path in archives:
+        if path.name.lower().endswith(GZIP) and path.stat().st_size > _LONG:
+            logger.warning(
+                "%s is unpacked once, in memory, to find its images, which takes minutes; `gunzip -k` makes it a tar, "
+                "which is read as fast as a folder",
+                path,
+            )
 
 
 class _Open(NamedTuple):

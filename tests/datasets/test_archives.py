@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import simplejpeg
 import yaml
 
 from pymaf_data.datasets import MissingImage, Raw, load_manifest
@@ -265,3 +266,21 @@ def test_a_damaged_archive_and_a_wrong_one_stop_before_anything_is_written(packe
         run(packed_set, tmp_path / "s.zarr")
     assert not (tmp_path / "s.zarr").exists()
     assert isinstance(ReaderOfStills().images(Raw(packed_set, load_manifest("coco"), "train")), Images)
+
+
+def test_mpii_is_read_as_it_is_downloaded(mpii: ModuleType, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A tar.gz of another name than its folder; a large one says what is waited for."""
+    points = mpii.points([(20 + 3 * i, 30 + 4 * i) for i in range(16)])
+    images = [mpii.image(f"00000000{i}.jpg", mpii.struct(mpii.rect(points))) for i in range(3)]
+    mpii.save(tmp_path / "raw", images, [1, 1, 1])
+    for i in range(3):
+        data = simplejpeg.encode_jpeg(np.full((150, 140, 3), 60 * i + 40, np.uint8), 95)
+        (tmp_path / "raw" / "images" / f"00000000{i}.jpg").write_bytes(data)
+    whole = tree(run(tmp_path / "raw", tmp_path / "folder.zarr", dataset="mpii").store)
+    pack(tmp_path / "raw" / "mpii_human_pose_v1.tar.gz", tmp_path / "raw" / "images", "images/")
+    assert tree(run(tmp_path / "raw", tmp_path / "archive.zarr", dataset="mpii").store) == whole
+    assert "gunzip" not in caplog.text
+    with (tmp_path / "raw" / "mpii_human_pose_v1.tar.gz").open("ab") as file:
+        file.truncate(2 << 30)
+    ReaderOfStills().images(Raw(tmp_path / "raw", load_manifest("mpii"), "train"))
+    assert "`gunzip -k` makes it a tar" in caplog.text

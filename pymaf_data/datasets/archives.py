@@ -1,6 +1,6 @@
 """Images of a raw data set in archives as they are downloaded: zip and tar, never unpacked.
 
-    train2014.zip or train2014/train2014.zip      for train2014/, without a word in the manifest
+    train2014.zip or train2014/train2014.zip      for train2014/, or train2014/images/, without a word in the manifest
     archives: [mpii_human_pose_v1.tar.gz]         of a split in the manifest, where it has another name
 
 They are read where the images' folder is not there, or holds nothing else. Rows, shards and their digests are those of
@@ -9,6 +9,7 @@ the folder, so a store that was begun from one goes on from the other.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,6 +23,10 @@ from pymaf_data.datasets.absent import alike, is_address, spellings
 from pymaf_data.datasets.images import ImageRef, MissingImage, Orientation, decode, stays_below, too_large
 from pymaf_data.untrusted.archived import ENDINGS, GZIP, TAR, Archive, Member
 
+logger = logging.getLogger(__name__)
+
+_LONG = 1 << 30  # bytes of a packed tar whose listing is waited for
+
 
 def is_archive(name: str) -> bool:
     """Whether a file is an archive by its name."""
@@ -33,25 +38,41 @@ def without_ending(name: str) -> str:
     return name[: -len(next(ending for ending in ENDINGS if name.lower().endswith(ending)))]
 
 
-def archives_of(folder: Path, named: Sequence[Path] = ()) -> list[Path]:
+def archives_of(root: Path, folder: str, named: Sequence[Path] = ()) -> list[Path]:
     """The archives that stand for a folder of images; none where the folder holds images, or anything else.
 
+    They are called as the folder is, or as one that it is in, and lie beside or in that; or are in the folder itself.
+
     Args:
-        folder: of the images.
+        root: the data set's folder.
+        folder: of the images below it; "" is the root itself, for which only ``named`` can stand.
         named: archives of other names, by the manifest.
     """
-    inside = []
-    if folder.is_dir():
-        with os.scandir(folder) as entries:
+    inside: list[Path] = []
+    if folder and (root / folder).is_dir():
+        with os.scandir(root / folder) as entries:
             for entry in entries:
                 if is_archive(entry.name):
                     inside.append(Path(entry.path))
                 elif not entry.name.startswith("."):
                     return []
-    beside = [folder.with_name(folder.name + ending) for ending in ENDINGS] if folder.name else []
-    there = [path for path in dict.fromkeys((*named, *beside, *sorted(inside))) if path.is_file()]
+    parts = folder.split("/") if folder else []
+    paths = [root.joinpath(*parts[:k]) for k in range(len(parts), 0, -1)]
+    called = [place / (path.name + ending) for path in paths for ending in ENDINGS for place in (path.parent, path)]
+    there = [path for path in dict.fromkeys((*named, *called, *sorted(inside))) if path.is_file()]
     plain = {without_ending(str(path)) for path in there if path.name.lower().endswith(TAR)}
     return [path for path in there if not (path.name.lower().endswith(GZIP) and without_ending(str(path)) in plain)]
+
+
+def warn_of_waiting(archives: Iterable[Path]) -> None:
+    """Say of a large tar that is packed why nothing seems to happen, and what would be faster."""
+    for path in archives:
+        if path.name.lower().endswith(GZIP) and path.stat().st_size > _LONG:
+            logger.warning(
+                "%s is unpacked once, in memory, to find its images, which takes minutes; `gunzip -k` makes it a tar, "
+                "which is read as fast as a folder",
+                path,
+            )
 
 
 class _Open(NamedTuple):

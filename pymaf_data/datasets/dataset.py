@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
 from numpy.typing import NDArray
 
 from pymaf_data.config import StrictModel
-from pymaf_data.datasets.archives import ArchivedImages
+from pymaf_data.datasets.archives import ArchivedImages, warn_of_waiting
 from pymaf_data.datasets.images import ImageRef, Images, MissingImage
 from pymaf_data.datasets.manifest import IMAGES, OFFSETS, OPENPOSE, Manifest, SelectionRule, found
 from pymaf_data.errors import ConfigError, RawDataMissing
@@ -281,6 +281,7 @@ class ReaderOfStills:
         """Image files below the root, or else in archives there."""
         turn, archives = raw.manifest.images.orientation, raw.archives
         if archives:
+            warn_of_waiting(archives)
             return ArchivedImages(archives, raw.folder, turn)
         return Images(raw.root.absolute(), raw.folder, follow_links=raw.follow_links, orientation=turn)
 

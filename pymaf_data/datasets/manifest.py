@@ -162,7 +162,7 @@ class Split(StrictModel):
     def archived(self, root: Path) -> list[Path]:
         """The archives that stand for the images' folder below ``root``; none where that is there."""
         named = [path for pattern in self.archives for path in found(root, pattern)]
-        return archives_of(root / self.files[IMAGES], named)
+        return archives_of(root, self.files[IMAGES], named)
 
     def here(self, root: Path) -> list[str]:
         """The roles of which something lies below a folder."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import simplejpeg
 import yaml
 
 from pymaf_data.datasets import MissingImage, Raw, load_manifest
@@ -118,18 +119,42 @@ def test_what_was_begun_from_the_one_goes_on_from_the_other(coco: ModuleType, tm
 def test_an_archive_in_the_images_folder_is_found_and_a_folder_with_images_comes_first(tmp_path: Path) -> None:
     folder = tmp_path / "train2014"
     folder.mkdir()
-    assert archives_of(folder) == []
+
+    def found(*named: Path) -> list[str]:
+        return [path.name for path in archives_of(tmp_path, "train2014", named)]
+
+    assert found() == []
     for name in ("train2014.tar.gz", "more.ZIP", ".listing", "part2.tgz"):
         (folder / name).touch()
-    assert [path.name for path in archives_of(folder)] == ["more.ZIP", "part2.tgz", "train2014.tar.gz"]
+    assert found() == ["train2014.tar.gz", "more.ZIP", "part2.tgz"]
     (folder / "train2014.tar").touch()  # unpacked by gunzip -k: it is the faster one
     (tmp_path / "train2014.zip").touch()
     (tmp_path / "other.zip").touch()
-    found = archives_of(folder, [tmp_path / "other.zip", tmp_path / "train2014.zip"])
-    assert [path.name for path in found] == ["other.zip", "train2014.zip", "more.ZIP", "part2.tgz", "train2014.tar"]
+    assert found(tmp_path / "other.zip", tmp_path / "train2014.zip", tmp_path / "absent.zip") == [
+        *("other.zip", "train2014.zip", "train2014.tar", "more.ZIP", "part2.tgz")
+    ]
     (folder / "1.jpg").touch()
-    assert archives_of(folder, [tmp_path / "other.zip"]) == []
-    assert [path.name for path in archives_of(tmp_path / "absent", [tmp_path / "other.zip"])] == ["other.zip"]
+    assert found(tmp_path / "other.zip") == []
+    assert archives_of(tmp_path, "") == [], "beside a root lies what is not its own"
+    assert archives_of(tmp_path, "", [tmp_path / "other.zip"]) == [tmp_path / "other.zip"]
+
+
+def test_an_archive_may_be_called_as_a_folder_above_the_images(coco: ModuleType, tmp_path: Path) -> None:
+    """As LSP's: lsp_dataset_original.zip holds images/im0001.jpg, and joints, which lie unpacked in their folder."""
+    root = tmp_path / "raw"
+    made = coco.small_set(root / "lsp_dataset_original", pictures=3, persons=1)
+    made.folder.rename(root / "lsp_dataset_original" / "images")
+    files = {
+        "annotations": "lsp_dataset_original/annotations/person_keypoints_train2014.json",
+        "images": "lsp_dataset_original/images",
+    }
+    path = str(mine(tmp_path / "lsp.yaml", files=files))
+    whole = tree(run(root, tmp_path / "folder.zarr", dataset=path).store)
+    archive = root / "lsp_dataset_original.zip"
+    pack(archive, root / "lsp_dataset_original" / "images", "images/")
+    assert tree(run(root, tmp_path / "beside.zarr", dataset=path).store) == whole
+    archive.rename(root / "lsp_dataset_original" / archive.name)
+    assert tree(run(root, tmp_path / "inside.zarr", dataset=path).store) == whole
 
 
 def mine(path: Path, name: str = "coco", **split: Any) -> Path:
@@ -153,13 +178,13 @@ def test_a_manifest_names_archives_of_other_names(coco: ModuleType, tmp_path: Pa
     report = run(tmp_path / "raw", tmp_path / "a.zarr", dataset=str(path))
     assert not report.holes.counts
     (tmp_path / "raw" / "part1.tar").rename(tmp_path / "raw" / "images.tar")
-    files = {"annotations": "annotations/person_keypoints_train2014.json", "images": "./images.tar"}
-    path = mine(tmp_path / "b.yaml", files=files, archives=["part2.zip"])
-    split = load_manifest(path).split("train")
-    assert split.files["images"] == "images" and split.archives == ("images.tar", "part2.zip")
-    report = run(tmp_path / "raw", tmp_path / "b.zarr", dataset=str(path))
-    assert not report.holes.counts
-    assert open_store(report.store).rows[0][0] == "images/000000000001.jpg"
+    for named in ("./images.tar", str(tmp_path / "raw" / "images.tar")):
+        files = {"annotations": "annotations/person_keypoints_train2014.json", "images": named}
+        path = mine(tmp_path / "b.yaml", files=files, archives=["part2.zip"])
+        assert load_manifest(path).below(tmp_path / "raw").split("train").files["images"] == "images"
+        report = run(tmp_path / "raw", tmp_path / "b.zarr", dataset=str(path))
+        assert not report.holes.counts
+        assert open_store(report.store).rows[0][0] == "images/000000000001.jpg"
     with pytest.raises(ConfigError, match="leaves"):
         load_manifest(mine(tmp_path / "c.yaml", archives=["../x.zip"]))
 
@@ -265,3 +290,21 @@ def test_a_damaged_archive_and_a_wrong_one_stop_before_anything_is_written(packe
         run(packed_set, tmp_path / "s.zarr")
     assert not (tmp_path / "s.zarr").exists()
     assert isinstance(ReaderOfStills().images(Raw(packed_set, load_manifest("coco"), "train")), Images)
+
+
+def test_mpii_is_read_as_it_is_downloaded(mpii: ModuleType, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A tar.gz of another name than its folder; a large one says what is waited for."""
+    points = mpii.points([(20 + 3 * i, 30 + 4 * i) for i in range(16)])
+    images = [mpii.image(f"00000000{i}.jpg", mpii.struct(mpii.rect(points))) for i in range(3)]
+    mpii.save(tmp_path / "raw", images, [1, 1, 1])
+    for i in range(3):
+        data = simplejpeg.encode_jpeg(np.full((150, 140, 3), 60 * i + 40, np.uint8), 95)
+        (tmp_path / "raw" / "images" / f"00000000{i}.jpg").write_bytes(data)
+    whole = tree(run(tmp_path / "raw", tmp_path / "folder.zarr", dataset="mpii").store)
+    pack(tmp_path / "raw" / "mpii_human_pose_v1.tar.gz", tmp_path / "raw" / "images", "images/")
+    assert tree(run(tmp_path / "raw", tmp_path / "archive.zarr", dataset="mpii").store) == whole
+    assert "gunzip" not in caplog.text
+    with (tmp_path / "raw" / "mpii_human_pose_v1.tar.gz").open("ab") as file:
+        file.truncate(2 << 30)
+    ReaderOfStills().images(Raw(tmp_path / "raw", load_manifest("mpii"), "train"))
+    assert "`gunzip -k` makes it a tar" in caplog.text

@@ -82,6 +82,8 @@ def test_a_gzip_is_read_from_the_mark_before(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(os, "pread", lambda file, count, at: read.append(count) or plain(file, count, at))
     assert archive.read(archive.members["7.jpg"]) == data["7.jpg"]
     assert sum(read) < 3 << 20
+    assert archive._gunzipped is not None
+    assert 5 < len(archive._gunzipped._marks) < 12, "each takes 40 KB: not one for every block"
 
 
 @pytest.mark.parametrize("kind", ["stored.zip", "gnu.tar", "one.tar.gz"])
@@ -230,6 +232,9 @@ def test_bombs_do_not_go_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     (tmp_path / "bomb.tar.gz").write_bytes(bomb)
     with pytest.raises(RawDataCorrupt, match="far more than its size"):
         Archive(tmp_path / "bomb.tar.gz")
+    large = {"a.jpg": np.random.default_rng(0).bytes(2 << 20)}  # what does not pack is no bomb
+    (tmp_path / "large.tar.gz").write_bytes(gzip.compress(tar(large), 1))
+    assert list(Archive(tmp_path / "large.tar.gz").members) == ["a.jpg"]
     head = tarfile.TarInfo("a").tobuf()
     wide = bytearray(head)
     wide[156:157] = b"x"  # a head of a terabyte, of one that leads back

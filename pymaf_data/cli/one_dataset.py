@@ -11,7 +11,7 @@ import typer
 from pymaf_data.cli.datasets import place
 from pymaf_data.cli.say import echo, echo_json, size
 from pymaf_data.datasets import Manifest
-from pymaf_data.datasets.manifest import IMAGES
+from pymaf_data.datasets.splits import IMAGES
 from pymaf_data.datasets.survey import FoundFiles, FoundImages, Survey, survey
 from pymaf_data.stages.forecast import MEGABITS, Forecast, forecast
 

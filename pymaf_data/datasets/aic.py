@@ -15,9 +15,9 @@ from typing import Any
 
 from pymaf_data.datasets.dataset import Raw, ReaderOfStills
 from pymaf_data.datasets.images import image_name
-from pymaf_data.datasets.manifest import OFFSETS
 from pymaf_data.datasets.outlines import as_array
 from pymaf_data.datasets.records import PersonRecord
+from pymaf_data.datasets.rules import OFFSETS
 from pymaf_data.datasets.select import Dropped, Told, damage
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.geometry.boxes import square

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pymaf_data.datasets.conventions import JointList, numbered, way_out
-from pymaf_data.datasets.manifest import KeypointRule
+from pymaf_data.datasets.rules import KeypointRule
 from pymaf_data.errors import RawDataCorrupt
 
 logger = logging.getLogger(__name__)

@@ -35,9 +35,9 @@ from pymaf_data.datasets.entries import (
     refuse_duplicates,
 )
 from pymaf_data.datasets.images import image_name
-from pymaf_data.datasets.manifest import OFFSETS
 from pymaf_data.datasets.outlines import mask_of, require_drawing
 from pymaf_data.datasets.records import FAR, PersonRecord
+from pymaf_data.datasets.rules import OFFSETS
 from pymaf_data.datasets.select import Dropped, Told, damage
 from pymaf_data.geometry.boxes import crop_side, square
 

@@ -122,7 +122,8 @@ class PersonColumns:
                     rows = rank[number * _BLOCK : (number + 1) * _BLOCK]
                     if column.name in held:
                         part = held.pop(column.name)
-                        columns[column.name][(rows, *map(slice, part.shape[1:]))] = part
+                        place: tuple[Any, ...] = (rows, *map(slice, part.shape[1:]))
+                        columns[column.name][place] = part
         return cls(names, name[order], columns)
 
     def __len__(self) -> int:

@@ -24,7 +24,9 @@ from numpy.typing import NDArray
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets.archives import ArchivedImages, warn_of_waiting
 from pymaf_data.datasets.images import ImageRef, Images, MissingImage
-from pymaf_data.datasets.manifest import IMAGES, OFFSETS, OPENPOSE, Manifest, SelectionRule, found
+from pymaf_data.datasets.manifest import Manifest
+from pymaf_data.datasets.rules import OFFSETS
+from pymaf_data.datasets.splits import IMAGES, OPENPOSE, SelectionRule, found
 from pymaf_data.errors import ConfigError, RawDataMissing
 
 if TYPE_CHECKING:

@@ -23,9 +23,9 @@ from pydantic import Field
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets.dataset import ImageSource, Raw, ReaderOfStills, one_image
 from pymaf_data.datasets.images import UNKNOWN_SIZE, Images, MissingImage, image_name
-from pymaf_data.datasets.manifest import OFFSETS, Origin
 from pymaf_data.datasets.masks import mask_of, parts_of
 from pymaf_data.datasets.records import PersonRecord
+from pymaf_data.datasets.rules import OFFSETS, Origin
 from pymaf_data.datasets.select import Dropped, Told, damage
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.geometry.boxes import square

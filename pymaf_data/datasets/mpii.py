@@ -18,8 +18,8 @@ from pydantic import BeforeValidator, Field
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets.dataset import Raw, ReaderOfStills
 from pymaf_data.datasets.images import image_name
-from pymaf_data.datasets.manifest import OFFSETS
 from pymaf_data.datasets.records import PersonRecord
+from pymaf_data.datasets.rules import OFFSETS
 from pymaf_data.datasets.select import Dropped, Told, damage
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.untrusted.mat import read_mat

@@ -17,10 +17,10 @@ from pydantic import Field, ValidationError
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets.dataset import Raw, ReaderOfStills
 from pymaf_data.datasets.images import Images, image_name
-from pymaf_data.datasets.manifest import OFFSETS, Origin
 from pymaf_data.datasets.masks import mask_of, parts_of
 from pymaf_data.datasets.npz_rows import NpzRows
 from pymaf_data.datasets.records import FAR, PersonRecord
+from pymaf_data.datasets.rules import OFFSETS, Origin
 from pymaf_data.datasets.select import Dropped, Told, damage
 from pymaf_data.geometry.boxes import crop_side
 from pymaf_data.geometry.joints import J24, J49

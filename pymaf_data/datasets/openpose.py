@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from pymaf_data.datasets.columns import PersonColumns
-from pymaf_data.datasets.manifest import OFFSETS
 from pymaf_data.datasets.records import FAR
+from pymaf_data.datasets.rules import OFFSETS
 from pymaf_data.datasets.select import Tally
 from pymaf_data.errors import RawDataCorrupt, RawDataMissing
 from pymaf_data.geometry.joints import J49, OPENPOSE, OPENPOSE25

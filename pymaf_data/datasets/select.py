@@ -20,8 +20,8 @@ from pymaf_data.datasets.categories import Key
 from pymaf_data.datasets.columns import PersonColumns
 from pymaf_data.datasets.dataset import Raw, find_reader
 from pymaf_data.datasets.entries import what_is_wrong
-from pymaf_data.datasets.manifest import OPENPOSE
 from pymaf_data.datasets.records import Licence, PersonRecord
+from pymaf_data.datasets.splits import OPENPOSE
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.plain import clean
 

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from pymaf_data.datasets.dataset import Raw, ReaderOfStills
 from pymaf_data.datasets.images import Images, image_name
-from pymaf_data.datasets.manifest import OFFSETS
 from pymaf_data.datasets.masks import Mask, read_masks
 from pymaf_data.datasets.records import Gender, PersonRecord
+from pymaf_data.datasets.rules import OFFSETS
 from pymaf_data.datasets.select import Dropped, Told, damage
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.untrusted.npz import read_npz

@@ -15,7 +15,8 @@ from pydantic import Field
 
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets.archives import ArchivedImages, is_archive
-from pymaf_data.datasets.manifest import IMAGES, Manifest, Split, found
+from pymaf_data.datasets.manifest import Manifest
+from pymaf_data.datasets.splits import IMAGES, Split, found
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.untrusted.archived import Archive
 from pymaf_data.untrusted.kinds import kind_of_file

@@ -20,9 +20,9 @@ from pydantic import Field
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets.dataset import Raw, ReaderOfStills
 from pymaf_data.datasets.images import Images, image_name
-from pymaf_data.datasets.manifest import OFFSETS
 from pymaf_data.datasets.masks import Mask, read_masks
 from pymaf_data.datasets.records import PersonRecord
+from pymaf_data.datasets.rules import OFFSETS
 from pymaf_data.datasets.select import Dropped, Told, damage
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.untrusted.json_text import read_json

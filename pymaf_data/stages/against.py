@@ -19,8 +19,8 @@ from pydantic import Field
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets import Raw
 from pymaf_data.datasets.columns import PersonColumns
-from pymaf_data.datasets.manifest import OFFSETS
 from pymaf_data.datasets.npz_rows import NpzRows
+from pymaf_data.datasets.rules import OFFSETS
 from pymaf_data.geometry.joints import J49
 from pymaf_data.stages.told import KINDS
 

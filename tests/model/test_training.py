@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from typer.testing import CliRunner
 
 from pymaf_data.cli.app import app
 from pymaf_data.errors import ConfigError, NotAStore, PymafDataError, StoreIncomplete, TrainingError
-from pymaf_data.model import TrainOptions, load_checkpoint, train
+from pymaf_data.model import TrainOptions, load_checkpoint, train, training
 from pymaf_data.model.training import training_paths
 from pymaf_data.paths import VARIABLE, DataRoot
 from pymaf_data.runs import checkpoints
@@ -143,6 +145,13 @@ def test_a_run_of_an_earlier_version_goes_on(root: Path, refusals: list[PymafDat
     checkpoints.save(saved, folder)
     with pytest.raises(ConfigError, match="unheard_of"):
         train(options)
+
+
+@pytest.mark.parametrize(("frame", "stay"), [("view", 2), ("camera", 0)])
+def test_who_stays_in_the_images_camera_is_counted(frame: str, stay: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "unturned", lambda labels: np.array([True, False, True]))
+    loader: Any = SimpleNamespace(options=SimpleNamespace(frame=frame), labels=None)
+    assert training._frame(loader) == {"name": frame, "unturned": stay}
 
 
 def test_a_run_keeps_the_frame_that_it_was_begun_in(root: Path, refusals: list[PymafDataError]) -> None:

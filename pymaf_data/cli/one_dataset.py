@@ -29,7 +29,10 @@ def show(manifest: Manifest, root: Path, described: dict[str, Any], as_json: boo
         typer.Exit: with code 1, something that lies there is damaged.
     """
     found = survey(manifest, root)
-    expected = {name: split["expected"].get(manifest.default_selection) for name, split in described["splits"].items()}
+    expected = {
+        name: split["expected"].get(split["default_selection"] or manifest.default_selection)
+        for name, split in described["splits"].items()
+    }
     costs = forecast(manifest, {name: count for name, count in expected.items() if count})
     if as_json:
         echo_json({**described, "survey": found, "forecast": costs})
@@ -51,7 +54,7 @@ def show(manifest: Manifest, root: Path, described: dict[str, Any], as_json: boo
 
 def _lines(title: str, lines: list[str]) -> None:
     for number, line in enumerate(lines):
-        echo(f"  {'' if number else title:<10}{line}")
+        echo(f"  {'' if number else title:<9} {line}")
 
 
 def _download(described: dict[str, Any], item: dict[str, Any]) -> str:
@@ -72,19 +75,21 @@ def _layout(manifest: Manifest) -> list[str]:
 
 
 def _of_split(found: Survey, name: str, described: dict[str, Any]) -> list[str]:
-    said = [_of_role(role, file) for role, file in found.files[name].items()]
+    roles = described["files"]
+    said = [_of_role(role, file, roles[role]["optional"]) for role, file in found.files[name].items()]
     said.append(_of_images(found.images[name]))
-    said += [f"{count:,} persons expected ({selection})" for selection, count in described["expected"].items()]
+    known = described["expected_known"]
+    said += [f"{count:,} persons expected ({one}; {known[one]})" for one, count in described["expected"].items()]
     return said + ["held out: to measure on"] * described["held_out"]
 
 
-def _of_role(role: str, found: FoundFiles) -> str:
+def _of_role(role: str, found: FoundFiles, optional: bool) -> str:
     if found.problem:
         return f"{role}: {found.path}: {found.problem}"
     if found.files:
         return f"{role}: {found.path}, {f'{found.files:,} files, ' if found.files > 1 else ''}{size(found.bytes)}"
     packed = f"; still packed in {found.packed}: unpack it here" if found.packed else ""
-    return f"{role}: {found.path} is missing{packed}"
+    return f"{role}: {found.path} is {'not there, and need not be' if optional else 'missing'}{packed}"
 
 
 def _of_images(found: FoundImages) -> str:

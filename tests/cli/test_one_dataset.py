@@ -57,7 +57,7 @@ def test_of_nothing_it_says_what_to_get(root: Path, capsys: pytest.CaptureFixtur
         "annotations: annotations/person_keypoints_train2014.json is missing",
         "images: missing, 82,783 of them",
         "downloads: 20.4 GB; 27 min at 100 Mbit/s",
-        "28,344 persons expected (body12)",
+        "28,344 persons expected (body12; inferred",
     ):
         assert line in said
     assert "archives" not in said and "unused" not in said

@@ -35,6 +35,8 @@ def command(
 
         manifest = load_manifest(name)
         folder = as_meant(raw) if raw else root.raw(manifest.name)
+        for split in manifest.splits:
+            manifest = manifest.inside(folder, split)
         show(manifest, folder, described(manifest, root, folder), as_json)
         return
     listed = [described(load_manifest(name), root) for name in known_manifests()]

@@ -144,6 +144,15 @@ class Manifest(StrictModel):
         own = rules.model_copy(update={"files": {**rules.files, ANNOTATIONS: str(path.absolute())}})
         return self.model_copy(update={"splits": {**self.splits, name: own}}), name
 
+    def inside(self, root: Path, split: str) -> Manifest:
+        """The manifest as a split lies below ``root``, which may be the one folder that it lies in itself.
+
+        Raises:
+            UsageError: no such split.
+        """
+        own = self.split(split).inside(root)
+        return self if own is self.splits[split] else self.model_copy(update={"splits": {**self.splits, split: own}})
+
     def with_files(self, split: str, **files: str) -> Manifest:
         """The manifest with some of a split's files elsewhere, or with roles that it does not have.
 

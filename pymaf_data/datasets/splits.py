@@ -141,6 +141,16 @@ class Split(StrictModel):
         there = [role for role, pattern in self.files.items() if found(root, pattern)]
         return there if IMAGES in there or not self.archived(root) else [*there, IMAGES]
 
+    def inside(self, root: Path) -> Split:
+        """The split without the one folder that all of it lies in, where ``root`` is that folder itself."""
+        tops = {path.partition("/")[0] for role, path in self.files.items() if role not in self.optional}
+        if len(tops) != 1 or not self.absent(root):
+            return self
+        start = f"{tops.pop()}/"
+        files = {role: f"{path}/".removeprefix(start).removesuffix("/") for role, path in self.files.items()}
+        found = self.model_copy(update={"files": files})
+        return self if found.absent(root) or "" in {**files, IMAGES: "."}.values() else found
+
     def absent(self, root: Path) -> list[str]:
         """The roles of which nothing lies below a folder, though something must."""
         here = {*self.here(root), *self.optional}

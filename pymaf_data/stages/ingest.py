@@ -146,7 +146,7 @@ def require_raw_data(options: IngestOptions) -> Raw:
         ConfigError, UsageError, RawDataMissing: as :func:`ingest`.
     """
     root, manifest, split = _root_and_manifest(options)
-    manifest = manifest.with_options(split, options.option)
+    manifest = manifest.inside(root, split).with_options(split, options.option)
     if options.openpose:
         manifest = manifest.with_files(split, openpose=str(options.openpose.absolute()))
     raw = Raw(root, manifest, split, options.select, options.follow_links)

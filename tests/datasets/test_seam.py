@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -28,7 +29,7 @@ from pymaf_data.datasets import (
 from pymaf_data.datasets.images import MissingImage
 from pymaf_data.errors import ConfigError, RawDataMissing, StoreChanged, UsageError
 from pymaf_data.geometry.joints import J49
-from pymaf_data.stages.ingest import IngestOptions, ingest
+from pymaf_data.stages.ingest import IngestOptions, ingest, require_raw_data
 from pymaf_data.storage import open_store
 
 
@@ -166,6 +167,21 @@ def test_a_split_says_by_whom_and_how_it_is_read(clips: Path, tmp_path: Path) ->
     strange = load_manifest(manifest(tmp_path / "d.yaml", reader="clops"))
     with pytest.raises(ConfigError, match=r"'clops'[^\0]*clips, coco"):
         Raw(clips, strange, "train").require()
+
+
+def test_the_folder_that_all_lies_in_is_a_root_too(clips: Path, tmp_path: Path) -> None:
+    """As of a release that was unpacked elsewhere: `--root` names what holds the files, or what holds that."""
+    shutil.copytree(clips / "clips", tmp_path / "all" / "set" / "clips")
+    path = manifest(tmp_path / "a.yaml", files={"clips": "set/clips/*.txt", "images": "set"})
+    for number, root in enumerate((tmp_path / "all", tmp_path / "all" / "set")):
+        options = IngestOptions(dataset=str(path), root=root, out=tmp_path / f"{number}.zarr", crop_size=48)
+        raw = require_raw_data(options)
+        assert (raw.folder, select(raw).kept) == (["set", ""][number], 8)
+    with pytest.raises(RawDataMissing, match="set/clips"):
+        require_raw_data(options.model_copy(update={"root": tmp_path}))
+    one = manifest(tmp_path / "b.yaml", files={"clips": "a.txt", "images": "a.txt"})
+    with pytest.raises(RawDataMissing, match=r"a\.txt"):
+        require_raw_data(options.model_copy(update={"dataset": str(one), "root": tmp_path}))
 
 
 def test_an_option_is_said_on_the_command_line(clips: Path, tmp_path: Path) -> None:

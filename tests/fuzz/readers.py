@@ -451,7 +451,7 @@ def _write_archives(folder: Path) -> Iterator[Path]:
 def _read_archives(folder: Path) -> Any:
     from pymaf_data.datasets.archives import ArchivedImages, archives_of
 
-    source = ArchivedImages(archives_of(folder / "none", sorted(folder.glob("*.[tz]*"))), "images")
+    source = ArchivedImages(archives_of(folder, "none", sorted(folder.glob("*.[tz]*"))), "images")
     return [(source.stamp(f"images/{n}.png"), *source.decode(f"images/{n}.png", [-1], (32, 24))) for n in range(4)]
 
 

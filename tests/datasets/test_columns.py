@@ -91,7 +91,7 @@ def test_of_nobody_there_are_no_columns() -> None:
 def test_persons_take_the_memory_of_their_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     """312,188 with all columns stay below 450 MB, and below 700 MB while they come: no column is there three times."""
     monkeypatch.setattr(columns, "_BLOCK", 256)
-    count = 20_000
+    count = 6_000
     places = dict.fromkeys(J49.joints[25:42], (1.0, 2.0, 2))
     solid = dict.fromkeys(J24.joints, (0.5, 0.25, 1.0))
 

@@ -126,7 +126,7 @@ def within(seconds: float, look: Any) -> Any:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_proxy_in_the_environment_is_no_way_to_loopback(raw: Path, call: Call) -> None:
     done = call(raw, "ingest", "coco", "--overwrite", **PROXIES, no_proxy="", NO_PROXY="")
     assert done.returncode == 0, done.stderr

@@ -45,7 +45,7 @@ def many(body, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["thread", "process"])
+@pytest.mark.parametrize("kind", [pytest.param("thread", marks=pytest.mark.long), "process"])
 def test_two_workers_read_more_shards_than_files_may_be_open(many: list[Path], tmp_path: Path, kind: str) -> None:
     script = tmp_path / "read.py"
     script.write_text(READ)

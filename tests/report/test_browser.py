@@ -81,6 +81,7 @@ def padded(page: Path, folder: Path) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_ten_thousand_persons_open_in_two_seconds(tab: Any, page: Path, tmp_path: Path) -> None:
     largest = padded(page, tmp_path)
     assert 0.95 * MEGABYTES < largest.stat().st_size / 1e6 <= MEGABYTES

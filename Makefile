@@ -5,6 +5,8 @@ BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.installed
 # Every worker process computes on one thread: two workers on two cores, not four threads fighting.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+# Each file by one worker, in the order that tests/conftest.py gives them.
+SPREAD := -n 2 --dist loadfile --no-loadscope-reorder
 
 # Pages are tested in a browser. A build machine gets one, if it can; elsewhere those tests say that they are skipped.
 CAN_INSTALL := [ -n "$$CI" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! command -v chromium >/dev/null
@@ -40,10 +42,10 @@ kernels: $(STAMP)
 	  $(ONE_THREAD) $(BIN)/pymaf-data sample "$$folder/sample" --persons 1 --workers 2 --direct >/dev/null
 
 test: $(STAMP) browser kernels
-	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile -q -m "not long"
+	$(ONE_THREAD) $(BIN)/python -m pytest $(SPREAD) -q -m "not long"
 
 test-all: $(STAMP) browser kernels
-	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile -q
+	$(ONE_THREAD) $(BIN)/python -m pytest $(SPREAD) -q
 
 # The lowest versions that pyproject.toml allows, in a second environment.
 MINIMUM := $(VENV)-minimum

@@ -12,6 +12,12 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, lest one worker end with them while the other has nothing left."""
+    dear = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in dear)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _ctrl_c_is_heard() -> None:
     """Background jobs of scripts ignore Ctrl-C, and so would every command that a test starts and stops by it."""

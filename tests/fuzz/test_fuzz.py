@@ -35,6 +35,7 @@ def tallies() -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(fuzzing.READERS))
 def test_mutated_files_give_values_or_our_errors(name: str, tallies: dict[str, Any]) -> None:
     tally = tallies[name]

@@ -214,6 +214,7 @@ def test_damaged_remains_are_made_again(sample, tmp_path, monkeypatch, made_befo
     assert contents(out) == contents(sample)
 
 
+@pytest.mark.long
 def test_killed_at_every_step_and_run_again(kill, sample, tmp_path, monkeypatch, made_before):
     """Two pictures a batch, so that batches, the end and the clearing up are all interrupted."""
     monkeypatch.setattr(sample_files, "_BATCH", 2)
@@ -243,6 +244,7 @@ write_sample(options, lambda done, total, _: done and print(done, flush=True))
 """
 
 
+@pytest.mark.long
 def test_a_process_killed_while_it_makes_pictures(sample, tmp_path, made_before):
     out = tmp_path / "out"
     child = subprocess.Popen([sys.executable, "-c", CHILD, out], stdout=subprocess.PIPE, text=True)
@@ -256,7 +258,7 @@ def test_a_process_killed_while_it_makes_pictures(sample, tmp_path, made_before)
     assert contents(out) == contents(sample)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_workers_give_the_same_bytes(sample, tmp_path):
     write_sample(options(tmp_path / "out", workers=2))
     assert contents(tmp_path / "out") == contents(sample)

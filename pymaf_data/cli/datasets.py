@@ -78,8 +78,8 @@ def described(manifest: Manifest, root: DataRoot, folder: Path | None = None) ->
         "root": str(raw),
         "selections": {
             name: rule.title
-            for whose in (manifest, *manifest.splits.values())
-            for name, rule in whose.selections.items()
+            for rules in (manifest.selections, *(split.selections for split in manifest.splits.values()))
+            for name, rule in rules.items()
         },
         "default_selection": manifest.default_selection,
         "splits": splits,

@@ -122,8 +122,8 @@ class PersonColumns:
                     rows = rank[number * _BLOCK : (number + 1) * _BLOCK]
                     if column.name in held:
                         part = held.pop(column.name)
-                        place: tuple[Any, ...] = (rows, *map(slice, part.shape[1:]))
-                        columns[column.name][place] = part
+                        cells: tuple[Any, ...] = (rows, *map(slice, part.shape[1:]))
+                        columns[column.name][cells] = part
         return cls(names, name[order], columns)
 
     def __len__(self) -> int:

@@ -10,6 +10,8 @@ from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.world.dense import dense_truth, encode_dense, read_dense
 from pymaf_data.world.view import View
 
+pytestmark = pytest.mark.long  # of the world, which is finished
+
 
 def test_maps_go_through_their_files(tmp_path):
     image = np.random.default_rng(0).integers(0, 256, (37, 21, 3)).astype(np.uint8)

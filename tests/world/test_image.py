@@ -20,6 +20,8 @@ from pymaf_data.world.scenery import Photographs, Place
 from pymaf_data.world.things import Thing, box
 from pymaf_data.world.view import View
 
+pytestmark = pytest.mark.long  # of the world, which is finished
+
 GREEN = (20, 200, 30)
 DAY = Light(np.array([0.3, -0.9, -0.3]), np.full(3, 1.5), np.full(3, 0.6), np.full(3, 0.2))
 

@@ -7,6 +7,8 @@ import pytest
 
 from pymaf_data.world.statistics import HEADINGS, statistics_of
 
+pytestmark = pytest.mark.long  # of the world, which is finished
+
 # Least value that twelve counts of one uniform direction exceed once in 10,000 times: χ² of eleven degrees of freedom.
 CHI_SQUARE = 37.4
 

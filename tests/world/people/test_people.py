@@ -15,6 +15,8 @@ from pymaf_data.world.people import Outfit, Tailor, draw_outfit, palette
 from pymaf_data.world.people import kernels as k
 from pymaf_data.world.people import outfit as outfits
 
+pytestmark = pytest.mark.long  # of the world, which is finished
+
 STRAIGHT, MEAN = np.zeros(4), np.zeros(10)
 KITS = {kit.__name__.strip("_"): kit for _, kit, _ in outfits._KITS}
 

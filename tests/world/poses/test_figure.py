@@ -13,6 +13,8 @@ from pymaf_data.world.poses.figure import draw_variant, figure_of
 from pymaf_data.world.poses.goals import MASS
 from pymaf_data.world.poses.shapes import STATURES, cell_of
 
+pytestmark = pytest.mark.long  # of the world, which is finished
+
 NAMED = (
     *("standing", "walking", "running", "sitting", "squatting", "lying", "reaching", "bending", "climbing", "dancing"),
     "ball_sports",

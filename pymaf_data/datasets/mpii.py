@@ -116,4 +116,4 @@ def _structs(record: Any, name: str) -> list[Any]:
 def _number(record: Any, name: str) -> Any:
     """A number, also one that is text; None where it is absent or empty."""
     value = _field(record, name)
-    return None if value is None else float(value.ravel()[0])
+    return None if value is None else float(value.item(0))

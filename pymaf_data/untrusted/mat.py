@@ -4,9 +4,8 @@ SciPy's reader is compiled and can end the process on a damaged file. This one i
 sizes are compared with what is left, so that damage is always an error. Classes, functions and what else only Matlab
 understands is refused.
 
-Values are what ``scipy.io.loadmat`` gives, in Matlab's class however few bytes they are stored in: arrays of at least
-two axes; text as an array of rows; cells as object arrays; structs as arrays of records of objects; sparse matrices as
-csc.
+Values are what ``scipy.io.loadmat`` gives, in Matlab's class however few bytes they are stored in: arrays of two axes
+or more; text as an array of rows; cells as object arrays; structs as arrays of records of objects; sparse ones as csc.
 
 Source: MathWorks, MAT-File Format (level 5).
 """
@@ -14,10 +13,11 @@ Source: MathWorks, MAT-File Format (level 5).
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from struct import Struct
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,10 +27,12 @@ from pymaf_data.untrusted.kinds import kind_of
 from pymaf_data.untrusted.records import CONTAINER
 
 _STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
-_TEXT = {1: "latin1", 2: "latin1", 4: "utf-16", 16: "utf-8", 17: "utf-16", 18: "utf-32"}
+_TEXT = {1: "latin1", 2: "latin1", 4: "utf-16-{}", 16: "utf-8", 17: "utf-16-{}", 18: "utf-32-{}"}
 _MATRIX, _COMPRESSED = 14, 15
 _CELL, _STRUCT, _CHAR, _SPARSE = 1, 2, 4, 5
 _NUMERIC = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
+_USUAL = 40  # bytes of a head: flags, two axes and a name of up to four letters, as most have
+_KEPT = 256  # heads that are known again
 _MALFORMED = (ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError, zlib.error)
 
 
@@ -48,8 +50,7 @@ def read_mat(path: Path, names: Iterable[str], per_byte: int = PER_BYTE) -> dict
     wanted, data = tuple(names), read_whole(path)
     with _damage_of(path, f"a v5 file with {', '.join(wanted)}."):
         found = _Reader(data, per_byte).variables(frozenset(wanted))
-        absent = [name for name in wanted if name not in found]
-        if absent:
+        if absent := [name for name in wanted if name not in found]:
             raise ValueError(f"it lacks {', '.join(absent)}")
     return {name: found[name] for name in wanted}
 
@@ -60,9 +61,8 @@ def count_variables(path: Path) -> int:
     Raises:
         RawDataCorrupt: it cannot be opened, is no v5 file, is cut off, or holds none.
     """
-    data = read_whole(path)
     with _damage_of(path, "a v5 file with variables."):
-        count = _Reader(data).count()
+        count = sum(1 for _ in _Reader(read_whole(path)).listed())
         if count == 0:
             raise ValueError("it holds no variable")
     return count
@@ -80,152 +80,215 @@ def _damage_of(path: Path, expected: str) -> Iterator[None]:
         ) from None
 
 
-class _Part:
-    """A stretch of bytes that is read from its start to its end."""
+class _Elements:
+    """Bytes that are elements one after another, each a tag and what it declares; read by where one starts."""
 
-    def __init__(self, data: memoryview, order: str) -> None:
-        self._data, self._order = data, order
+    def __init__(self, data: bytes, order: str) -> None:
+        self.data, self.order = data, order
+        self._tag = Struct(f"{order}II").unpack_from
+        self._stored = {kind: np.dtype(f"{order}{name}") for kind, name in _STORED.items()}
 
-    def __bool__(self) -> bool:
-        return len(self._data) > 0
-
-    def take(self, size: int) -> memoryview:
-        if size > len(self._data):
-            raise ValueError(f"it declares {size:,} bytes where {len(self._data):,} are left")
-        taken, self._data = self._data[:size], self._data[size:]
-        return taken
-
-    def element(self) -> tuple[int, memoryview]:
-        """Type and bytes of the next element; up to four bytes may stand inside its tag."""
-        tag = self.take(8)
-        kind, size = np.frombuffer(tag, f"{self._order}u4").tolist()
+    def element(self, at: int, end: int) -> tuple[int, int, int, int]:
+        """Type, start and stop of an element, and where the next begins; up to four bytes may stand inside its tag."""
+        start = at + 8
+        if start > end:
+            raise ValueError(f"it declares 8 bytes where {end - at:,} are left")
+        kind, size = self._tag(self.data, at)
         if kind >> 16:
             if kind >> 16 > 4:
                 raise ValueError("a small element of more than four bytes")
-            return kind & 0xFFFF, tag[4 : 4 + (kind >> 16)]
-        body = self.take(size)
-        if kind != _COMPRESSED:
-            self.take(min(-size % 8, len(self._data)))
-        return kind, body
+            return kind & 0xFFFF, at + 4, at + 4 + (kind >> 16), start
+        stop = start + size
+        if stop > end:
+            raise ValueError(f"it declares {size:,} bytes where {end - start:,} are left")
+        after = stop if kind == _COMPRESSED else stop + -size % 8
+        return kind, start, stop, after if after < end else end
 
-    def numbers(self) -> np.ndarray:
-        """The next element as an array of its stored type."""
-        kind, body = self.element()
-        return np.frombuffer(body, f"{self._order}{_STORED[kind]}")
+    def numbers(self, at: int, end: int) -> tuple[np.ndarray, int]:
+        """An element as an array of its stored type, and where the next begins."""
+        kind, start, stop, after = self.element(at, end)
+        return np.frombuffer(self.data[start:stop], self._stored[kind]), after
+
+    def array(self, at: int, end: int, head: _Head) -> tuple[np.ndarray, int]:
+        """The same in the shape that a matrix has."""
+        kind, start, stop, after = self.element(at, end)
+        stored = self._stored[kind]
+        if stop - start != head.count * stored.itemsize:
+            raise ValueError(f"{stop - start:,} bytes of numbers for shape {head.shape}")
+        return np.ndarray(head.shape, stored, self.data, start, None, "F"), after
 
 
-class _Reader:
+class _Reader(_Elements):
     """One file."""
 
     def __init__(self, data: bytes, per_byte: int = PER_BYTE) -> None:
-        self._order = _byte_order(data)
-        self._data, self._bounds = data, Bounds(len(data), per_byte)
+        super().__init__(data, _byte_order(data))
+        self._bounds = Bounds(len(data), per_byte)
 
-    def count(self) -> int:
-        part, number = self._elements(), 0
-        while part:
-            part.element()
-            number += 1
-        return number
-
-    def _elements(self) -> _Part:
-        return _Part(memoryview(self._data)[128:], self._order)
+    def listed(self) -> Iterator[tuple[int, int, int]]:
+        """Type, start and stop of each variable."""
+        at = 128
+        while at < len(self.data):
+            kind, start, stop, at = self.element(at, len(self.data))
+            yield kind, start, stop
 
     def variables(self, wanted: frozenset[str]) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        part = self._elements()
-        while part and len(found) < len(wanted):
-            kind, body = part.element()
+        for kind, start, stop in self.listed():
+            data = self.data
             if kind == _COMPRESSED:
-                kind, body = self._unpacked(body)
+                kind, data = self._unpacked(data[start:stop])
+                start, stop = 0, len(data)
             if kind != _MATRIX:
                 raise ValueError(f"an element of type {kind} where a variable should be")
-            name, value = self._matrix(body, wanted)
+            self._bounds.charge(CONTAINER)
+            matrices = _Matrices(data, self.order, self._bounds, max(8 * len(self.data), 1 << 28))
+            name = matrices.said(start, stop)[0] if start < stop else ""
             if name in wanted:
-                found[name] = value
+                found[name] = matrices.value(start, stop)
+            if len(found) == len(wanted):
+                break
         return found
 
-    def _unpacked(self, body: memoryview) -> tuple[int, memoryview]:
+    def _unpacked(self, packed: bytes) -> tuple[int, bytes]:
         stream = zlib.decompressobj()
-        tag = stream.decompress(body, 8)
-        kind, size = np.frombuffer(tag, f"{self._order}u4").tolist() if len(tag) == 8 else (0, 0)
+        tag = stream.decompress(packed, 8)
+        kind, size = Struct(f"{self.order}II").unpack(tag) if len(tag) == 8 else (0, 0)
         self._bounds.charge(size)
         content = stream.decompress(stream.unconsumed_tail, size) if size else b""
         if len(content) != size:
             raise ValueError(f"a variable unpacks to {len(content):,} of {size:,} bytes")
-        return kind, memoryview(content)
+        return kind, content
 
-    def _matrix(self, body: memoryview, wanted: frozenset[str] | None = None, depth: int = 0) -> tuple[str, Any]:
-        """Name and value; the value is None where the name is not wanted."""
-        self._bounds.charge(CONTAINER)
-        if depth > DEEPEST:
-            raise ValueError(f"it is nested deeper than {DEEPEST}")
-        if not body:
-            return "", np.empty((0, 0))
-        part = _Part(body, self._order)
-        flags = int(part.numbers()[0])
-        kind, logical, imaginary = flags & 0xFF, bool(flags & 0x200), bool(flags & 0x800)
+
+class _Head(NamedTuple):
+    """What stands before a matrix's value."""
+
+    read: Callable[[_Head, int, int, int], Any]
+    shape: tuple[int, ...]
+    count: int
+    dtype: np.dtype[Any]  # of what is numeric
+    imaginary: bool
+
+
+class _Matrices(_Elements):
+    """A variable's matrices, within each other.
+
+    A label file has millions, most of one number. What a head of the usual length says, and the fields of a struct, are
+    worked out once for all that are of the same bytes.
+    """
+
+    def __init__(self, data: bytes, order: str, bounds: Bounds, most: int) -> None:
+        super().__init__(data, order)
+        self._bounds, self._most = bounds, most
+        self._heads: dict[bytes, _Head] = {}
+        self._records: dict[tuple[int, bytes], np.dtype[Any]] = {}
+
+    def said(self, at: int, end: int) -> tuple[str, int, tuple[int, ...], int]:
+        """Name, flags and shape of a matrix, and where what it holds begins."""
+        flags, at = self.numbers(at, end)
+        kind = int(flags[0]) & 0xFF
         if kind not in (_CELL, _STRUCT, _CHAR, _SPARSE, *_NUMERIC):
             raise ValueError(f"a Matlab object, function or other class ({kind}), which only Matlab reads")
-        shape = tuple(part.numbers().tolist())
-        name = str(part.element()[1], "latin1")
-        if wanted is not None and name not in wanted:
-            return name, None
+        shape, at = self.numbers(at, end)
+        _, start, stop, at = self.element(at, end)
+        return self.data[start:stop].decode("latin1"), int(flags[0]), tuple(shape.tolist()), at
+
+    def value(self, at: int, end: int, depth: int = 0) -> Any:
+        """Of the matrix of these bytes."""
+        if at == end:
+            return np.empty((0, 0))
+        after = at + _USUAL
+        head = self._heads.get(self.data[at:after]) if after <= end else None
+        if head is None:
+            head, after = self._head(at, end)
+        return head.read(head, after, end, depth)
+
+    def _head(self, at: int, end: int) -> tuple[_Head, int]:
+        _, flags, shape, after = self.said(at, end)
         if len(shape) < 2:
             raise ValueError(f"a matrix of {len(shape)} axes")
-        cells(shape, max(8 * len(self._data), 1 << 28))
-        if kind == _SPARSE:
-            return name, self._sparse(part, shape, logical, imaginary)
-        if kind == _CELL:
-            return name, self._cells(part, shape, depth)
-        if kind == _STRUCT:
-            return name, self._struct(part, shape, depth)
-        if kind == _CHAR:
-            return name, _text(*part.element(), shape, self._order)
-        return name, _numbers(part, shape, "b1" if logical else _NUMERIC[kind], imaginary)
+        kind, imaginary = flags & 0xFF, bool(flags & 0x800)
+        dtype = np.dtype("b1" if flags & 0x200 else _NUMERIC.get(kind, "c16" if imaginary else "f8"))
+        reads = {_CELL: self._cells, _STRUCT: self._struct, _CHAR: self._text, _SPARSE: self._sparse}
+        read = reads.get(kind, self._complex if imaginary else self._real)
+        head = _Head(read, shape, cells(shape, self._most), dtype, imaginary)
+        if after - at == _USUAL and len(self._heads) < _KEPT:
+            self._heads[self.data[at:after]] = head
+        return head, after
 
-    def _values(self, part: _Part, count: int, depth: int) -> Iterator[Any]:
-        self._bounds.charge(8 * count)
+    def _values(self, count: int, at: int, end: int, depth: int) -> list[Any]:
+        """Of so many matrices, one after another."""
+        self._bounds.charge((8 + CONTAINER) * count)
+        if count and depth >= DEEPEST:
+            raise ValueError(f"it is nested deeper than {DEEPEST}")
+        values = []
         for _ in range(count):
-            kind, body = part.element()
+            kind, start, stop, at = self.element(at, end)
             if kind != _MATRIX:
                 raise ValueError(f"an element of type {kind} where a matrix should be")
-            yield self._matrix(body, depth=depth + 1)[1]
+            values.append(self.value(start, stop, depth + 1))
+        return values
 
-    def _cells(self, part: _Part, shape: tuple[int, ...], depth: int) -> np.ndarray:
-        flat = _objects(list(self._values(part, _count(shape), depth)))
-        return flat.reshape(shape, order="F")
+    def _cells(self, head: _Head, at: int, end: int, depth: int) -> np.ndarray:
+        flat = np.fromiter(self._values(head.count, at, end, depth), object, head.count)
+        return flat.reshape(head.shape, order="F")
 
-    def _struct(self, part: _Part, shape: tuple[int, ...], depth: int) -> np.ndarray:
-        width = int(part.numbers()[0])
-        packed = bytes(part.element()[1])
-        if width <= 0 or len(packed) % width or len(packed) > 1 << 16:
-            raise ValueError("a struct whose field names do not add up")
-        fields = [packed[at : at + width].split(b"\0")[0].decode("latin1") for at in range(0, len(packed), width)]
-        count = _count(shape)
-        values = list(self._values(part, count * len(fields), depth))
-        flat = np.empty(count, [(field, object) for field in fields])
-        for place, field in enumerate(fields):
-            flat[field] = _objects(values[place :: len(fields)])
-        return flat.reshape(shape, order="F")
+    def _struct(self, head: _Head, at: int, end: int, depth: int) -> np.ndarray:
+        width, at = self.numbers(at, end)
+        _, start, stop, at = self.element(at, end)
+        dtype = self._record(int(width[0]), self.data[start:stop])
+        values = self._values(head.count * len(dtype), at, end, depth)
+        entries = zip(*[iter(values)] * len(dtype), strict=True)
+        flat = np.fromiter(entries, dtype, head.count) if len(dtype) else np.empty(head.count, dtype)
+        return flat.reshape(head.shape, order="F")
 
-    def _sparse(self, part: _Part, shape: tuple[int, ...], logical: bool, imaginary: bool) -> Any:
+    def _record(self, width: int, names: bytes) -> np.dtype[Any]:
+        """Of objects by the names of a struct's fields, of which each takes so many bytes."""
+        if (width, names) not in self._records:
+            if width <= 0 or len(names) % width or len(names) > 1 << 16:
+                raise ValueError("a struct whose field names do not add up")
+            fields = [names[at : at + width].split(b"\0")[0].decode("latin1") for at in range(0, len(names), width)]
+            if "" in fields:
+                raise ValueError("a struct with a field without a name")
+            self._bounds.charge(CONTAINER * (1 + len(fields)) + len(names))
+            self._records[width, names] = np.dtype([(field, object) for field in fields])
+        return self._records[width, names]
+
+    def _text(self, head: _Head, at: int, end: int, depth: int) -> np.ndarray:
+        """Rows of text as an array of the other axes; trailing blanks stay."""
+        kind, start, stop, _ = self.element(at, end)
+        text = self.data[start:stop].decode(_TEXT[kind].format("le" if self.order == "<" else "be"))
+        if len(text) != head.count:
+            raise ValueError(f"{len(text)} characters for shape {head.shape}")
+        if not text:
+            return np.empty(0 if 0 in head.shape[:-1] else head.shape[:-1], "U1")
+        if head.shape == (1, len(text)):
+            return np.array([text])
+        letters = np.frombuffer(text.encode("utf-32-le"), "<U1").reshape(head.shape, order="F")
+        return np.ascontiguousarray(letters).view(f"U{head.shape[-1]}")[..., 0]
+
+    def _real(self, head: _Head, at: int, end: int, depth: int) -> np.ndarray:
+        return self.array(at, end, head)[0].astype(head.dtype)
+
+    def _complex(self, head: _Head, at: int, end: int, depth: int) -> np.ndarray:
+        real, at = self.array(at, end, head)
+        return (real + 1j * self.array(at, end, head)[0]).astype("c8" if head.dtype == "f4" else "c16")
+
+    def _sparse(self, head: _Head, at: int, end: int, depth: int) -> Any:
         from pymaf_data.untrusted.matrices import compressed
 
-        rows, starts, values = part.numbers(), part.numbers(), part.numbers()
-        if imaginary:
-            values = values + 1j * part.numbers()
+        rows, at = self.numbers(at, end)
+        starts, at = self.numbers(at, end)
+        values, at = self.numbers(at, end)
+        if head.imaginary:
+            values = values + 1j * self.numbers(at, end)[0]
         used = int(starts[-1])
-        dtype = "b1" if logical else "c16" if imaginary else "f8"
-        return compressed("csc_matrix", values[:used].astype(dtype), rows[:used], starts, shape)
+        return compressed("csc_matrix", values[:used].astype(head.dtype), rows[:used], starts, head.shape)
 
 
 def _byte_order(data: bytes) -> str:
-    """The sign of the byte order that the header states.
-
-    Raises:
-        ValueError: it is no header of a v5 file; the text says of what.
-    """
+    """The sign of the byte order that the header states; the error, where it is none of a v5 file, says of what."""
     kind = kind_of(data[:4096])
     order = {b"IM": "<", b"MI": ">"}.get(data[126:128])
     if "v7.3" in kind or (kind and "Matlab" not in kind):
@@ -235,38 +298,3 @@ def _byte_order(data: bytes) -> str:
     if order is None or int.from_bytes(data[124:126], "little" if order == "<" else "big") != 0x0100:
         raise ValueError("it has no header of a Matlab v5 file")
     return order
-
-
-def _count(shape: tuple[int, ...]) -> int:
-    return cells(shape, 1 << 40)
-
-
-def _objects(values: list[Any]) -> np.ndarray:
-    flat = np.empty(len(values), object)
-    for place, value in enumerate(values):
-        flat[place] = value
-    return flat
-
-
-def _numbers(part: _Part, shape: tuple[int, ...], dtype: str, imaginary: bool) -> np.ndarray:
-    values = [part.numbers() for _ in range(1 + imaginary)]
-    count = _count(shape)
-    if any(len(value) != count for value in values):
-        raise ValueError(f"{len(values[0])} numbers for shape {shape}")
-    if imaginary:
-        return (values[0] + 1j * values[1]).astype("c8" if dtype == "f4" else "c16").reshape(shape, order="F")
-    return values[0].astype(dtype).reshape(shape, order="F")
-
-
-def _text(kind: int, body: memoryview, shape: tuple[int, ...], order: str) -> np.ndarray:
-    """Rows of text as an array of the other axes; trailing blanks stay."""
-    encoding = _TEXT[kind]
-    if encoding.startswith("utf-") and encoding != "utf-8":
-        encoding += "-le" if order == "<" else "-be"
-    text = str(body, encoding)
-    if len(text) != _count(shape):
-        raise ValueError(f"{len(text)} characters for shape {shape}")
-    if not text:
-        return np.empty(0 if 0 in shape[:-1] else shape[:-1], "U1")
-    letters = np.frombuffer(text.encode("utf-32-le"), "<U1").reshape(shape, order="F")
-    return np.ascontiguousarray(letters).view(f"U{shape[-1]}")[..., 0]

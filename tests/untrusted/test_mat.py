@@ -46,7 +46,7 @@ VALUES: dict[str, object] = {
 
 def same(ours: object, theirs: object) -> None:
     if sparse.issparse(theirs):
-        assert type(ours).__name__ == type(theirs).__name__
+        assert type(ours).__name__ == "csc_matrix" and theirs.format == "csc"  # some of SciPy's are arrays
         ours, theirs = ours.toarray(), theirs.toarray()
     assert isinstance(ours, np.ndarray) and isinstance(theirs, np.ndarray), (ours, theirs)
     assert ours.shape == theirs.shape
@@ -71,6 +71,90 @@ def test_values_are_those_that_scipy_reads(tmp_path: Path, compressed: bool) -> 
     ours = read_mat(path, VALUES)
     for name in VALUES:
         same(ours[name], theirs[name])
+
+
+DTYPES = ("f8", "f4", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "c16", "c8", "?")
+
+
+def anything(rng: np.random.Generator, depth: int = 0) -> object:
+    """Some value, most often of few numbers, as label files have them; containers stop at three levels."""
+    kind = rng.choice(
+        ["number", "array", "text", "rows", "nothing", "sparse", "cell", "struct"][: 6 if depth > 2 else 8]
+    )
+    dtype = rng.choice(DTYPES)
+    if kind == "number":
+        return (rng.integers(0, 100, (1, 1)) + (0.5j if dtype[0] == "c" else 0.0)).astype(dtype)
+    if kind == "array":
+        return rng.integers(0, 100, rng.integers(0, 4, rng.integers(2, 5))).astype(dtype)
+    if kind == "text":
+        return "".join(rng.choice(list("1a ß€\u732b"), rng.integers(0, 4)))
+    if kind == "rows":
+        return np.array(["".join(rng.choice(list("xyz1"), 3)) for _ in range(rng.integers(1, 4))])
+    if kind == "sparse":
+        return sparse.random(3, 4, 0.4, "csc", random_state=int(rng.integers(1 << 30)))
+    if kind == "cell":
+        return cell(*[anything(rng, depth + 1) for _ in range(rng.integers(0, 4))])
+    if kind == "struct":
+        names = ["x", "y", "id", "is_visible"][: rng.integers(1, 5)]
+        made = np.empty((1, rng.integers(0, 4)), [(name, object) for name in names])
+        for name in names:
+            made[name] = cell(*[anything(rng, depth + 1) for _ in range(made.size)])
+        return made
+    return np.empty((0, 0))
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_whatever_scipy_writes_is_read_as_scipy_reads_it(tmp_path: Path, compressed: bool) -> None:
+    path = tmp_path / "x.mat"
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        values = {name: anything(rng) for name in "abcd"}
+        savemat(path, values, do_compression=compressed)
+        theirs, ours = loadmat(path), read_mat(path, values)
+        for name in values:
+            same(ours[name], theirs[name])
+
+
+def test_matrices_that_begin_alike_are_told_apart(tmp_path: Path) -> None:
+    """What a head says is worked out once: another class, type, shape or length behind it is its own."""
+    path = tmp_path / "x.mat"
+    numbers = [element(9, struct.pack("<d", 7)), struct.pack("<HHI", 2, 1, 7), element(9, struct.pack("<d", 8))]
+    parts = [matrix(6, (1, 1), b"", number) for number in numbers]
+    parts += [matrix(9, (1, 1), b"", numbers[1]), matrix(4, (1, 1), b"", struct.pack("<HHI", 16, 1, ord("7")))]
+    parts += [matrix(6, (1, n), b"", element(2, bytes(n))) for n in range(1, 400)]  # more heads than are kept
+    path.write_bytes(header() + matrix(1, (1, len(parts)), b"v", b"".join(parts)))
+    found = read_mat(path, ["v"])["v"][0]
+    assert [value.tolist() for value in found[:5]] == [[[7.0]], [[7.0]], [[8.0]], [[7]], ["7"]]
+    assert [value.dtype.kind for value in found[:5]] == list("fffuU")
+    assert [value.shape for value in found[5:]] == [(1, n) for n in range(1, 400)]
+
+
+@pytest.mark.parametrize("size", [32, 40, 48, 55])
+def test_a_known_head_leads_nowhere_beyond_its_matrix(tmp_path: Path, size: int) -> None:
+    """The second number declares fewer bytes than it has; they stand there all the same."""
+    path, number = tmp_path / "x.mat", matrix(6, (1, 1), b"", element(9, bytes(8)))
+    cut = struct.pack("<II", 14, size) + number[8:]
+    path.write_bytes(header() + matrix(1, (1, 2), b"v", number + cut))
+    with pytest.raises(RawDataCorrupt, match="are left"):
+        read_mat(path, ["v"])
+
+
+@pytest.mark.parametrize(("kinds", "refused"), [(1, False), (9, True)])
+def test_names_of_fields_are_paid_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kinds: int, refused: bool
+) -> None:
+    """Packed they take few bytes, in memory hundreds each, once for all structs that have the same."""
+    monkeypatch.setattr("pymaf_data.untrusted.bounds._GROUND", 1 << 22)
+    path, structs = tmp_path / "x.mat", []
+    for number in range(9):
+        names = b"".join(b"%c%04d" % (97 + number % kinds, i) for i in range(4000))
+        structs.append(matrix(2, (0, 0), b"", element(5, struct.pack("<i", 5)) + element(1, names)))
+    path.write_bytes(header() + element(15, zlib.compress(matrix(1, (1, 9), b"v", b"".join(structs)))))
+    if refused:
+        with pytest.raises(RawDataCorrupt, match="more memory"):
+            read_mat(path, ["v"])
+    else:
+        assert len(read_mat(path, ["v"])["v"][0, 8].dtype.names) == 4000
 
 
 def test_classes_are_matlabs_whatever_the_numbers_are_stored_as(tmp_path: Path) -> None:
@@ -129,6 +213,12 @@ HOSTILE = {
     "struct": matrix(2, (HUGE, 1), b"v", element(5, struct.pack("<i", 8)) + element(1, b"a\0\0\0\0\0\0\0")),
     "struct without fields": matrix(2, (HUGE, HUGE), b"v", element(5, struct.pack("<i", 8)) + element(1, b"")),
     "field width": matrix(2, (1, 1), b"v", element(5, struct.pack("<i", 0)) + element(1, b"abc")),
+    "field without a name": matrix(
+        2,
+        (1, 1),
+        b"v",
+        element(5, struct.pack("<i", 8)) + element(1, bytes(8)) + matrix(6, (0, 0), b"", element(9, b"")),
+    ),
     "twice the field": matrix(2, (1, 1), b"v", element(5, struct.pack("<i", 1)) + element(1, b"aa") + nested(0)[:0]),
     "sparse": matrix(5, (HUGE, HUGE), b"v", element(5, bytes(4)) + element(5, bytes(8)) + element(9, bytes(8))),
     "sparse indices": matrix(

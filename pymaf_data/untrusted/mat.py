@@ -113,7 +113,7 @@ class _Elements:
         """The same in the shape that a matrix has."""
         kind, start, stop, after = self.element(at, end)
         stored = self._stored[kind]
-        if stop - start != head.count * stored.itemsize:
+        if stop - start != head.size * stored.itemsize:
             raise ValueError(f"{stop - start:,} bytes of numbers for shape {head.shape}")
         return np.ndarray(head.shape, stored, self.data, start, None, "F"), after
 
@@ -166,7 +166,7 @@ class _Head(NamedTuple):
 
     read: Callable[[_Head, int, int, int], Any]
     shape: tuple[int, ...]
-    count: int
+    size: int
     dtype: np.dtype[Any]  # of what is numeric
     imaginary: bool
 
@@ -231,16 +231,16 @@ class _Matrices(_Elements):
         return values
 
     def _cells(self, head: _Head, at: int, end: int, depth: int) -> np.ndarray:
-        flat = np.fromiter(self._values(head.count, at, end, depth), object, head.count)
-        return flat.reshape(head.shape, order="F")
+        return np.fromiter(self._values(head.size, at, end, depth), object, head.size).reshape(head.shape, order="F")
 
     def _struct(self, head: _Head, at: int, end: int, depth: int) -> np.ndarray:
-        width, at = self.numbers(at, end)
+        longest, at = self.numbers(at, end)
         _, start, stop, at = self.element(at, end)
-        dtype = self._record(int(width[0]), self.data[start:stop])
-        values = self._values(head.count * len(dtype), at, end, depth)
-        entries = zip(*[iter(values)] * len(dtype), strict=True)
-        flat = np.fromiter(entries, dtype, head.count) if len(dtype) else np.empty(head.count, dtype)
+        dtype = self._record(int(longest[0]), self.data[start:stop])
+        if not dtype.names:
+            return np.empty(head.shape, dtype, "F")
+        values = iter(self._values(head.size * len(dtype.names), at, end, depth))
+        flat = np.fromiter(zip(*[values] * len(dtype.names), strict=True), dtype, head.size)
         return flat.reshape(head.shape, order="F")
 
     def _record(self, width: int, names: bytes) -> np.dtype[Any]:
@@ -259,7 +259,7 @@ class _Matrices(_Elements):
         """Rows of text as an array of the other axes; trailing blanks stay."""
         kind, start, stop, _ = self.element(at, end)
         text = self.data[start:stop].decode(_TEXT[kind].format("le" if self.order == "<" else "be"))
-        if len(text) != head.count:
+        if len(text) != head.size:
             raise ValueError(f"{len(text)} characters for shape {head.shape}")
         if not text:
             return np.empty(0 if 0 in head.shape[:-1] else head.shape[:-1], "U1")

@@ -106,7 +106,7 @@ def anything(rng: np.random.Generator, depth: int = 0) -> object:
 @pytest.mark.parametrize("compressed", [False, True])
 def test_whatever_scipy_writes_is_read_as_scipy_reads_it(tmp_path: Path, compressed: bool) -> None:
     path = tmp_path / "x.mat"
-    for seed in range(60):
+    for seed in range(40):
         rng = np.random.default_rng(seed)
         values = {name: anything(rng) for name in "abcd"}
         savemat(path, values, do_compression=compressed)
@@ -129,13 +129,29 @@ def test_matrices_that_begin_alike_are_told_apart(tmp_path: Path) -> None:
     assert [value.shape for value in found[5:]] == [(1, n) for n in range(1, 400)]
 
 
-@pytest.mark.parametrize("size", [32, 40, 48, 55])
-def test_a_known_head_leads_nowhere_beyond_its_matrix(tmp_path: Path, size: int) -> None:
-    """The second number declares fewer bytes than it has; they stand there all the same."""
-    path, number = tmp_path / "x.mat", matrix(6, (1, 1), b"", element(9, bytes(8)))
-    cut = struct.pack("<II", 14, size) + number[8:]
-    path.write_bytes(header() + matrix(1, (1, 2), b"v", number + cut))
+@pytest.mark.parametrize(("kind", "size"), [(1, 32), (6, 32), (6, 40), (6, 48), (6, 55)])
+def test_a_known_head_leads_nowhere_beyond_its_matrix(tmp_path: Path, kind: int, size: int) -> None:
+    """The second matrix declares fewer bytes than it has; they stand there all the same."""
+    path, nothing = tmp_path / "x.mat", kind == 1
+    sound = matrix(kind, (0, 0) if nothing else (1, 1), b"", b"" if nothing else element(9, bytes(8)))
+    cut = struct.pack("<II", 14, size) + sound[8:]
+    path.write_bytes(header() + matrix(1, (1, 2), b"v", sound + cut))
     with pytest.raises(RawDataCorrupt, match="are left"):
+        read_mat(path, ["v"])
+
+
+@pytest.mark.parametrize(("cells", "ground"), [(True, 1 << 20), (False, 1 << 16)])
+def test_what_unpacks_to_far_more_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cells: bool, ground: int
+) -> None:
+    """20,000 empty matrices in eight bytes each; a million numbers."""
+    many, large = struct.pack("<II", 14, 0) * 20_000, element(2, bytes(1 << 20))
+    content = matrix(1, (1, 20_000), b"v", many) if cells else matrix(9, (1, 1 << 20), b"v", large)
+    path = tmp_path / "x.mat"
+    path.write_bytes(header() + element(15, zlib.compress(content)))
+    assert read_mat(path, ["v"])["v"].size in (20_000, 1 << 20)
+    monkeypatch.setattr("pymaf_data.untrusted.bounds._GROUND", ground)
+    with pytest.raises(RawDataCorrupt, match="more memory"):
         read_mat(path, ["v"])
 
 
@@ -225,6 +241,11 @@ HOSTILE = {
         5, (2, 1), b"v", element(5, struct.pack("<i", 9)) + element(5, struct.pack("<2i", 0, 1)) + element(9, bytes(8))
     ),
     "depth": nested(3000),
+    "cut tag": bytes(4),
+    "more numbers than its shape": matrix(6, (1, 1), b"v", element(9, bytes(16))),
+    "unpacks to less": element(
+        15, zlib.compress(struct.pack("<I", 14) + b"\x48\0\0\0" + matrix(6, (1, 1), b"v", element(9, bytes(8)))[8:])
+    ),
     "declared size": struct.pack("<II", 14, 1 << 31),
     "small element": struct.pack("<II", 14 | 9 << 16, 0),
     "bomb": element(15, zlib.compress(struct.pack("<II", 14, 1 << 31) + bytes(1 << 24)))[:-8],

@@ -9,7 +9,6 @@ Only the first three must be there. Names may be bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,14 +45,9 @@ class NpzRows:
     def __len__(self) -> int:
         return len(self.texts["imgname"])
 
-    def let_go(self, size: int) -> Iterator[NpzRows]:
-        """So many rows at a time, which are not kept: of Human3.6M's, 300 MB would wait for the last row."""
-        count = len(self)
-        cuts = range(size, count, size)
-        pieces = {key: [*map(np.copy, np.split(self.numbers.pop(key), cuts))][::-1] for key in [*self.numbers]}
-        for first in range(0, count, size):
-            texts = {key: texts[first : first + size] for key, texts in self.texts.items()}
-            yield NpzRows({key: parts.pop() for key, parts in pieces.items()}, texts, self.other)
+    def __getitem__(self, rows: slice) -> NpzRows:
+        numbers = {key: array[rows] for key, array in self.numbers.items()}
+        return NpzRows(numbers, {key: texts[rows] for key, texts in self.texts.items()}, self.other)
 
     @classmethod
     def of(cls, path: Path, wanted: tuple[str, ...] = (*_NUMBERS, *_TEXTS)) -> NpzRows:

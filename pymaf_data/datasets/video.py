@@ -26,6 +26,9 @@ from pymaf_data.datasets.decoding import MAX_PIXELS
 from pymaf_data.datasets.images import UNKNOWN_SIZE, ImageRef, Images, MissingImage
 from pymaf_data.errors import UntrustedData
 
+# Read when OpenCV first opens a video: else the decoder speaks on the terminal of what it repairs.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
 #: Endings of files whose frames can be images.
 ENDINGS = ("avi", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "webm")
 _NAME = re.compile(rf"(.+\.(?:{'|'.join(ENDINGS)}))/(\d{{6,9}})\.jpg", re.IGNORECASE)
@@ -153,8 +156,7 @@ class _Cursor:
 
     @classmethod
     def of(cls, path: Path, file: str, threads: int, usable: int | None = None) -> _Cursor | MissingImage:
-        """Open a file, of which the decoder shall not speak on the terminal."""
-        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+        """Open a file."""
         import cv2
 
         level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)

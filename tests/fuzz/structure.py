@@ -138,7 +138,7 @@ def _rows(array: Any, rng: random.Random) -> Any:
 
 
 def _shape(array: Any, rng: random.Random) -> Any:
-    forms = (array.T, array[None], array[..., None], array.reshape(-1), array.reshape(array.shape[:1] + (-1,)))
+    forms = (array.T, array[None], array[..., None], array.reshape(-1), array.reshape((*array.shape[:1], -1)))
     return rng.choice((*forms, array[..., :-1] if array.ndim else array, np.asfortranarray(array), array.mean()))
 
 

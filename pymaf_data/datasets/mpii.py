@@ -97,8 +97,10 @@ def _keypoints(raw: Raw, told: Told, who: str, points: list[Any]) -> dict[str, t
         joint, x, y = names[_number(point, "id")], _number(point, "x"), _number(point, "y")
         if x < 1 or y < 1:
             told.adjusted.add("joint_outside", f"{who}: {joint} at ({x:g}, {y:g})")
-        else:
-            found[joint] = x + shift, y + shift, {0: 1, 1: 2, None: 2}[_number(point, "is_visible")]
+            continue
+        place = x + shift, y + shift, {0: 1, 1: 2, None: 2}[_number(point, "is_visible")]
+        if found.setdefault(joint, place) != place:
+            raise ValueError(f"{joint} is at two places")
     return found
 
 

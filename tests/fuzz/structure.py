@@ -39,9 +39,10 @@ def restructure(sound: bytes, rng: random.Random, of_bytes: Bytes) -> bytes | No
     """
     if sound[:2] == b"PK":
         return _zip(sound, rng, of_bytes)
-    if sound[:1] in (b"{", b"["):
-        return _json(json.loads(sound), rng)
-    return None
+    try:
+        return _json(json.loads(sound), rng) if sound[:1] in (b"{", b"[") else None
+    except ValueError:
+        return None
 
 
 def _json(value: Any, rng: random.Random) -> bytes:

@@ -18,10 +18,8 @@ def _write_annotations(folder: Path) -> Iterator[Path]:
     yield factory("coco").small_set(folder / "raw", pictures=2).file
 
 
-def _read_annotations(folder: Path) -> Any:
-    from pymaf_data.datasets import Raw, load_manifest, select
-
-    return select(Raw(folder / "raw", load_manifest("coco"), "train"))
+def _read(name: str, split: str) -> Callable[[Path], Any]:
+    return lambda folder: _selection(folder, name, split)
 
 
 def _write_mpii(folder: Path) -> Iterator[Path]:
@@ -29,12 +27,6 @@ def _write_mpii(folder: Path) -> Iterator[Path]:
     person = mpii.rect(mpii.points([(10.0 + i, 20.0 + i) for i in range(16)]))
     image = mpii.image("1.jpg", mpii.struct(person, mpii.rect(mpii.NOTHING)))
     yield mpii.save(folder / "raw", [image, mpii.image("2.jpg", mpii.NOTHING)], [1, 0], compress=False)
-
-
-def _read_mpii(folder: Path) -> Any:
-    from pymaf_data.datasets import Raw, load_manifest, select
-
-    return select(Raw(folder / "raw", load_manifest("mpii"), "train"))
 
 
 def _write_lsp(folder: Path) -> Iterator[Path]:
@@ -67,9 +59,9 @@ def _read_up_3d(folder: Path) -> Any:
 
 
 def _selection(folder: Path, name: str, split: str) -> Any:
-    from pymaf_data.datasets import Raw, load_manifest, select
+    from pymaf_data.datasets import Raw, select
 
-    return select(Raw(folder / "raw", load_manifest(name), split))
+    return select(Raw(folder / "raw", _manifest(name), split))
 
 
 def _write_threedpw(folder: Path) -> Iterator[Path]:
@@ -86,20 +78,19 @@ def _write_threedoh50k(folder: Path) -> Iterator[Path]:
 
 def _write_ssp3d(folder: Path) -> Iterator[Path]:
     ssp3d = factory("ssp3d")
-    yield ssp3d.save(folder / "raw", ssp3d.labels(1))
+    yield ssp3d.save(folder / "raw", ssp3d.labels(3))
 
 
 def _read_test_split(name: str, fits: str) -> Callable[[Path], Any]:
     """A data set's own fits, in a file or folder below ``raw``, and the persons of its test split."""
 
     def read(folder: Path) -> Any:
-        from pymaf_data.datasets import Raw, select
         from pymaf_data.errors import PymafDataError
         from pymaf_data.fits.readers import find_reader
 
         with contextlib.suppress(PymafDataError):  # what one refuses, the other may take
             find_reader(name).read(folder / "raw" / fits, None)
-        return select(Raw(folder / "raw", _manifest(name), "test"))
+        return _selection(folder, name, "test")
 
     return read
 
@@ -120,13 +111,6 @@ def _write_npz(folder: Path) -> Iterator[Path]:
     yield npz.save(folder / "objects.npz", rows, imgname=np.array(["a.jpg", b"a.jpg", None], object), gender=None)
 
 
-@cache
-def _manifest_of_npz() -> Any:
-    from pymaf_data.datasets import load_manifest
-
-    return load_manifest("npz")
-
-
 def _read_npz(folder: Path) -> Any:
     """Its persons, compared with themselves, and its fits; the second file also where the first is refused."""
     from pymaf_data.datasets import Raw, select
@@ -137,7 +121,7 @@ def _read_npz(folder: Path) -> Any:
     found, refused = [], []
     for path in (folder / "mpii_train.npz", folder / "objects.npz"):
         try:
-            raw = Raw(folder, *_manifest_of_npz().of_file(path, "train"))
+            raw = Raw(folder, *_manifest("npz").of_file(path, "train"))
             found.append((READER.read(path, None), compare(path, select(raw).records, raw)))
         except PymafDataError as error:
             refused.append(error)
@@ -170,15 +154,9 @@ def _write_aic(folder: Path) -> Iterator[Path]:
     yield from (folder / "raw").rglob("*.json")
 
 
-def _read_aic(folder: Path) -> Any:
-    from pymaf_data.datasets import Raw, load_manifest, select
-
-    return select(Raw(folder / "raw", load_manifest("aic"), "train"))
-
-
 READERS = {
-    "annotations": Reader(_write_annotations, _read_annotations),
-    "mpii": Reader(_write_mpii, _read_mpii),
+    "annotations": Reader(_write_annotations, _read("coco", "train")),
+    "mpii": Reader(_write_mpii, _read("mpii", "train")),
     "LSP": Reader(_write_lsp, _read_lsp),
     "UP-3D": Reader(_write_up_3d, _read_up_3d),
     "3dpw": Reader(_write_threedpw, _read_test_split("3dpw", ".")),
@@ -186,5 +164,5 @@ READERS = {
     "ssp-3d": Reader(_write_ssp3d, _read_test_split("ssp-3d", ".")),
     "persons' npz": Reader(_write_npz, _read_npz),
     "own data": Reader(_write_own, _read_own),
-    "aic": Reader(_write_aic, _read_aic),
+    "aic": Reader(_write_aic, _read("aic", "train")),
 }

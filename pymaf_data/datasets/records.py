@@ -23,6 +23,7 @@ from pymaf_data.geometry.joints import J24, J49
 FAR = 1e6
 #: px; nobody is as small, and no crop could show them.
 SMALLEST_SIDE = 1.0
+_LEAST = 2.0**-126  # a smaller confidence is none in float32
 _NAME_BYTES = 1024
 #: The longest run lengths that are stored.
 MASK_BYTES = 1 << 16
@@ -88,7 +89,7 @@ class PersonRecord(StrictModel):
     intrinsics: tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]] | None = (
         Field(default=None, description="3 × 3 camera matrix of the image, in continuous px")
     )
-    confidence: dict[str, Annotated[float, Field(gt=0, le=1)]] = Field(
+    confidence: dict[str, Annotated[float, Field(ge=_LEAST, le=1)]] = Field(
         default_factory=dict,
         description="labelled joint → confidence where it was detected; the others have 1",
     )

@@ -95,7 +95,7 @@ def read_sequence(path: Path) -> Sequence:
     record = load_trusted_pickle(path)
     try:
         name, genders = record["sequence"], list(record["genders"])
-        if not isinstance(name, str) or not 0 < len(genders) <= _ACTORS:
+        if not isinstance(name, str) or not name.isprintable() or not 0 < len(genders) <= _ACTORS:
             raise ValueError(f"sequence {str(name)[:40]!r} of {len(genders)} actors")
         if uneven := [key for key in _OF_ACTORS if len(record[key]) != len(genders)]:
             raise ValueError(f"{len(genders)} genders, and {len(record[uneven[0]])} actors in {uneven[0]}")

@@ -143,6 +143,7 @@ def damaged(name: str, threedpw: ModuleType) -> dict[str, Any]:
         "no name": {"sequence": 3},
         "poses of no camera": {"cam_poses": np.zeros((3, 3, 4))},
         "an actor without a gender": {"genders": ["m"]},
+        "half a character": {"sequence": b"X\x03\0\0\0\xed\xa0\x80"},
     }
     changed = changes[name]
     return changed if isinstance(changed, list) else content | changed
@@ -153,7 +154,7 @@ def damaged(name: str, threedpw: ModuleType) -> dict[str, Any]:
     [
         *("no dictionary", "no actors", "a third gender", "an actor too few", "frames too few", "joints too few"),
         *("texts", "lists", "few betas", "no camera", "a flat camera", "no name", "poses of no camera"),
-        "an actor without a gender",
+        *("an actor without a gender", "half a character"),
     ],
 )
 def test_a_file_that_is_no_sequence_is_named(name: str, threedpw: ModuleType, tmp_path: Path) -> None:

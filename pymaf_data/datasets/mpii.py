@@ -92,7 +92,7 @@ def _outcome(raw: Raw, told: Told, options: MpiiOptions, image: Any, rect: Any, 
 def _keypoints(raw: Raw, told: Told, who: str, points: list[Any]) -> dict[str, tuple[float, float, int]]:
     """Joints in continuous px; as in SPIN, none left of or above the first pixel, where int(x) or int(y) is not > 0."""
     names: dict[float, Any] = dict(enumerate(raw.manifest.keypoints.listed.joints))
-    shift, found = raw.manifest.keypoints.offset, {}
+    shift, found = raw.manifest.keypoints.offset, dict[str, tuple[float, float, int]]()
     for point in points:
         joint, x, y = names[_number(point, "id")], _number(point, "x"), _number(point, "y")
         if x < 1 or y < 1:

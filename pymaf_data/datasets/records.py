@@ -23,7 +23,7 @@ from pymaf_data.geometry.joints import J24, J49
 FAR = 1e6
 #: px; nobody is as small, and no crop could show them.
 SMALLEST_SIDE = 1.0
-_LEAST = 2.0**-126  # a smaller confidence is none in float32
+_LEAST = 2.0**-149  # a smaller confidence is none in float32
 _NAME_BYTES = 1024
 #: The longest run lengths that are stored.
 MASK_BYTES = 1 << 16

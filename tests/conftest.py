@@ -104,6 +104,12 @@ def keypoint_sets() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def worlds() -> ModuleType:
+    """Every kind of raw data set in small, ``tests/factories/worlds.py``."""
+    return load_module(REPOSITORY / "tests" / "factories" / "worlds.py")
+
+
+@pytest.fixture(scope="session")
 def kill() -> ModuleType:
     """SIGKILL at a chosen file operation, ``tests/measures/kill.py``."""
     return load_module(REPOSITORY / "tests" / "measures" / "kill.py")

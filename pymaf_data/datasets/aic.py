@@ -37,17 +37,21 @@ class Aic(ReaderOfStills):
             raise RawDataCorrupt(f"{path} is no list of images", expected="AI Challenger's annotation file as released")
         for number, image in enumerate(images):
             people = image.get("keypoint_annotations") if isinstance(image, dict) else None
+            boxes = image.get("human_annotations") if isinstance(people, dict) else None
             if not isinstance(people, dict):
                 yield Dropped("malformed", f"image {number}", "it has no keypoint_annotations")
                 continue
-            told.listed = len(images), told.listed[1] + len(people)
-            yield from (_person(raw, told, image, number, name) for name in people)
+            names = dict.fromkeys([*people, *(boxes if isinstance(boxes, dict) else ())])
+            told.listed = len(images), told.listed[1] + len(names)
+            yield from (_person(raw, told, image, number, name) for name in names)
 
 
 def _person(raw: Raw, told: Told, image: dict[str, Any], number: int, name: str) -> PersonRecord | Dropped:
     who = f"{name[:20]} of image {number}"
     try:
         which = re.fullmatch(r"human([1-9][0-9]{0,2})", name)
+        if name not in image["keypoint_annotations"]:
+            return Dropped("no_keypoints", who)
         found, box = image["keypoint_annotations"][name], image["human_annotations"].get(name)
         if which is None or found.shape != (42,) or (box is not None and box.shape != (4,)):
             return Dropped("malformed", who, "not 14 joints and 4 numbers of a box")

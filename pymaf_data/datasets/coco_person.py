@@ -20,7 +20,7 @@ from pymaf_data.datasets.dataset import Raw
 from pymaf_data.datasets.entries import Annotation, Image, entry_id, has_keypoints, is_crowd
 from pymaf_data.datasets.images import image_name
 from pymaf_data.datasets.outlines import mask_of
-from pymaf_data.datasets.records import FAR, PersonRecord
+from pymaf_data.datasets.records import FAR, SMALLEST_SIDE, PersonRecord
 from pymaf_data.datasets.rules import OFFSETS
 from pymaf_data.datasets.select import Dropped, Told, damage
 from pymaf_data.geometry.boxes import crop_side, square
@@ -205,6 +205,7 @@ def _surely_sound(name: str, image: Image, box: Square) -> bool:
         0 < len(name) < 250
         and "\0" not in name
         and 0 < max(image.width, image.height) < largest
+        and box[2] >= SMALLEST_SIDE
         and -largest < min(box[:2]) <= max(box) < largest
     )
 

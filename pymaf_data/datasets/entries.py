@@ -6,7 +6,6 @@ is not looked at. Nothing else that decides over a person is guessed: "640" is n
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter
@@ -20,6 +19,7 @@ from pymaf_data.datasets.images import LARGEST_SIDE
 from pymaf_data.datasets.outlines import packed
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.plain import clean
+from pymaf_data.untrusted.json_text import parse_json
 
 _AGAIN = "fetch the annotation file again (it may have been cut off), or give the right one by a manifest of your own."
 _CROWD = {None: False, "": False, 0: False, 1: True, "0": False, "1": True, "false": False, "true": True}
@@ -83,7 +83,7 @@ class Annotation(_Raw):
 def load(path: Path, outlines: bool = False) -> dict[str, Any]:
     """Parse the file and check that it has COCO's lists; outlines are dropped, or kept as :func:`packed` has them."""
     try:
-        content = json.loads(path.read_bytes(), object_hook=packed if outlines else _without_outlines)
+        content = parse_json(path.read_bytes(), packed if outlines else _without_outlines)
     except OSError as error:
         raise RawDataCorrupt(
             f"cannot read {path}: {error.strerror}", action="check the file and its permissions."

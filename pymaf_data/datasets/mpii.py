@@ -92,13 +92,15 @@ def _outcome(raw: Raw, told: Told, options: MpiiOptions, image: Any, rect: Any, 
 def _keypoints(raw: Raw, told: Told, who: str, points: list[Any]) -> dict[str, tuple[float, float, int]]:
     """Joints in continuous px; as in SPIN, none left of or above the first pixel, where int(x) or int(y) is not > 0."""
     names: dict[float, Any] = dict(enumerate(raw.manifest.keypoints.listed.joints))
-    shift, found = raw.manifest.keypoints.offset, {}
+    shift, found = raw.manifest.keypoints.offset, dict[str, tuple[float, float, int]]()
     for point in points:
         joint, x, y = names[_number(point, "id")], _number(point, "x"), _number(point, "y")
         if x < 1 or y < 1:
             told.adjusted.add("joint_outside", f"{who}: {joint} at ({x:g}, {y:g})")
-        else:
-            found[joint] = x + shift, y + shift, {0: 1, 1: 2, None: 2}[_number(point, "is_visible")]
+            continue
+        place = x + shift, y + shift, {0: 1, 1: 2, None: 2}[_number(point, "is_visible")]
+        if found.setdefault(joint, place) != place:
+            raise ValueError(f"{joint} is at two places")
     return found
 
 

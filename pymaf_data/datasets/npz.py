@@ -19,7 +19,7 @@ from pymaf_data.datasets.dataset import Raw, ReaderOfStills
 from pymaf_data.datasets.images import Images, image_name
 from pymaf_data.datasets.masks import mask_of, parts_of
 from pymaf_data.datasets.npz_rows import NpzRows
-from pymaf_data.datasets.records import FAR, PersonRecord
+from pymaf_data.datasets.records import FAR, SMALLEST_SIDE, PersonRecord
 from pymaf_data.datasets.rules import OFFSETS, Origin
 from pymaf_data.datasets.select import Dropped, Told, damage
 from pymaf_data.geometry.boxes import crop_side
@@ -89,7 +89,7 @@ class _People:
         largest = [np.abs(self.box).max(1), np.where(self.labelled, np.abs(at).max(2), 0).max(1)]
         largest += [np.where(self.known, np.abs(self.solid[..., :3]).max(2), 0).max(1)]
         self.finite = np.isfinite(np.stack([*largest, confidence.sum(1), self.solid[..., 3].sum(1)])).all(0)
-        self.ordinary = np.max(largest, 0) < FAR / 8
+        self.ordinary = (np.max(largest, 0) < FAR / 8) & (self.box[:, 2] >= SMALLEST_SIDE)
 
     def outcome(self, row: int) -> PersonRecord | Dropped:
         """The person of a row, or why there is none."""

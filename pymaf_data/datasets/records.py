@@ -21,6 +21,9 @@ from pymaf_data.geometry.joints import J24, J49
 
 #: No image is this large; beyond it lies a broken annotation, not a person.
 FAR = 1e6
+#: px; nobody is as small, and no crop could show them.
+SMALLEST_SIDE = 1.0
+_LEAST = 2.0**-149  # a smaller confidence is none in float32
 _NAME_BYTES = 1024
 #: The longest run lengths that are stored.
 MASK_BYTES = 1 << 16
@@ -71,7 +74,7 @@ class PersonRecord(StrictModel):
     image_size: tuple[Side, Side] = Field(
         default=UNKNOWN_SIZE, description="width, height in px; (0, 0) where the data set does not say: the image's own"
     )
-    box: tuple[Pixel, Pixel, Annotated[float, Field(gt=0, le=FAR)]] = Field(
+    box: tuple[Pixel, Pixel, Annotated[float, Field(ge=SMALLEST_SIDE, le=FAR)]] = Field(
         description="centre x, centre y and side of the square box, in px"
     )
     keypoints: dict[str, tuple[Pixel, Pixel, Visibility]] = Field(
@@ -86,7 +89,7 @@ class PersonRecord(StrictModel):
     intrinsics: tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]] | None = (
         Field(default=None, description="3 × 3 camera matrix of the image, in continuous px")
     )
-    confidence: dict[str, Annotated[float, Field(gt=0, le=1)]] = Field(
+    confidence: dict[str, Annotated[float, Field(ge=_LEAST, le=1)]] = Field(
         default_factory=dict,
         description="labelled joint → confidence where it was detected; the others have 1",
     )
@@ -120,6 +123,13 @@ class PersonRecord(StrictModel):
     @classmethod
     def _in_j24(cls, joints: dict[str, tuple[float, float, float]]) -> dict[str, tuple[float, float, float]]:
         return _known(joints, _J24)
+
+    @field_validator("intrinsics")
+    @classmethod
+    def _of_a_camera(cls, K: Any) -> Any:
+        if K is not None and not (K[2] == (0, 0, 1) and min(K[0][0], K[1][1]) > 0 and np.isfinite(K).all()):
+            raise ValueError("not the matrix of a camera: focal lengths above 0, and a last row 0, 0, 1")
+        return K
 
     @field_validator("parts")
     @classmethod

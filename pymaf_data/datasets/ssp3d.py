@@ -46,7 +46,9 @@ def read_labels(path: Path) -> dict[str, NDArray[Any]]:
         if found[key].dtype.kind == "S":
             found[key] = np.char.decode(found[key], "utf-8", "replace")
     for key, shape in _SHAPES.items():
-        array = found[key] if key != "bbox_whs" else found[key].reshape(rows, -1)[:, :1].reshape(-1)
+        array = found[key]
+        if key == "bbox_whs" and array.ndim == 2 and array.size:
+            array = array[:, 0]  # of a square, width and height
         wanted = tuple(n or has for n, has in zip((rows, *shape), array.shape, strict=False))
         if array.shape != wanted or len(wanted) != 1 + len(shape) or array.dtype.kind not in "fiu":
             raise _no_labels(path, f"{key} of {array.dtype} {found[key].shape}")
@@ -87,6 +89,8 @@ def _outcome(raw: Raw, row: int, person: dict[str, Any], mask: Mask) -> PersonRe
     name, keypoints = str(person["fnames"]), raw.manifest.keypoints
     points = np.column_stack([person["joints2D"], np.ones(17)])[:, :3]  # confidence, where it is stated
     points[:, :2] += keypoints.offset
+    if not np.isfinite(points[:, 2]).all():
+        return Dropped("not_finite", f"row {row}", "joints2D: a confidence")
     places = zip(keypoints.listed.joints, points.tolist(), strict=True)
     found = {joint: (x, y, min(c, 1.0)) for joint, (x, y, c) in places if joint and not c <= 0}
     reason = raw.refusal(found) or ("bad_box" if person["bbox_whs"] <= 0 else None)

@@ -81,10 +81,22 @@ def _packed(entry: dict[str, Any]) -> dict[str, Any]:
         try:
             values = np.asarray(entry.get(key), np.float64)
             # 2D joints may come with a flag behind x and y.
-            packed[key] = values[:, :2] if key == "lsp_joints_2d" and values.ndim == 2 else values.reshape(shape)
+            packed[key] = _laid(values[:, :2] if key == "lsp_joints_2d" and values.ndim == 2 else values, shape)
         except (ValueError, TypeError, OverflowError):
             continue
     return packed
+
+
+def _laid(values: Floats, shape: tuple[int, ...]) -> Floats:
+    """Numbers in their shape, whichever axes of length 1 they have, or all in a row.
+
+    Raises:
+        ValueError: they lie otherwise, as if axes were swapped.
+    """
+    lengths, wanted = ([n for n in each if n != 1] for each in (values.shape, shape))
+    if len(lengths) > 1 and lengths != wanted:
+        raise ValueError(f"numbers of shape {values.shape}")
+    return values.reshape(shape)
 
 
 class ThreeDoh50k(ReaderOfStills):

@@ -31,6 +31,8 @@ from pymaf_data.untrusted.unpickle import load_trusted_pickle
 Floats = NDArray[np.float64]
 
 _GENDERS: dict[Any, Gender] = {"m": "male", "f": "female"}
+_OF_ACTORS = ("poses", "betas", "trans", "jointPositions", "poses2d", "campose_valid")
+_SKEW = 0.01  # what a rotation times its transpose may lie off
 _ACTORS, _FRAMES = 10, 1_000_000  # what an annotation id has place for
 #: SMPL's joints that are the same joints in J24. Its hips, neck and head are others than those that are annotated.
 _SHARED = {joint: SMPL24.index(joint) for joint in SMPL24.joints if joint in J24.joints}
@@ -45,7 +47,7 @@ class Actor:
         pose: (N, 72) axis-angle, the root in the world. betas: (10,). trans: (N, 3) metres, as smplx's ``transl``.
         joints: (N, 24, 3) SMPL's joints in the world, metres.
         keypoints: (N, 18, 3) px and confidence.
-        valid: (N,) whether the camera is, and is none of zeros.
+        valid: (N,) whether the camera is, and is turned by a rotation.
     """
 
     gender: Gender
@@ -93,15 +95,19 @@ def read_sequence(path: Path) -> Sequence:
     record = load_trusted_pickle(path)
     try:
         name, genders = record["sequence"], list(record["genders"])
-        if not isinstance(name, str) or not 0 < len(genders) <= _ACTORS:
+        if not isinstance(name, str) or not name.isprintable() or not 0 < len(genders) <= _ACTORS:
             raise ValueError(f"sequence {str(name)[:40]!r} of {len(genders)} actors")
+        if uneven := [key for key in _OF_ACTORS if len(record[key]) != len(genders)]:
+            raise ValueError(f"{len(genders)} genders, and {len(record[uneven[0]])} actors in {uneven[0]}")
         frames = len(record["cam_poses"])
         extrinsics = _numbers("cam_poses", record["cam_poses"], (frames, 4, 4))[:, :3]
         intrinsics = _numbers("cam_intrinsics", record["cam_intrinsics"], (3, 3))
         if frames > _FRAMES or not np.isfinite(intrinsics).all() or np.linalg.det(intrinsics) <= 0:
             raise ValueError(f"{frames} frames, cam_intrinsics {intrinsics.tolist()}")
         R = extrinsics[:, :, :3]
-        turns = np.isfinite(extrinsics).all((1, 2)) & (np.abs(R).sum((1, 2)) > 0)
+        with np.errstate(all="ignore"):
+            apart = np.abs(R @ R.transpose(0, 2, 1) - np.eye(3)).max((1, 2), initial=0)
+        turns = np.isfinite(extrinsics).all((1, 2)) & (apart < _SKEW)
         actors = tuple(_actor(record, k, genders[k], turns) for k in range(len(genders)))
     except (ValueError, TypeError, LookupError, np.linalg.LinAlgError) as error:
         raise RawDataCorrupt(
@@ -160,7 +166,8 @@ class ThreeDpw(ReaderOfStills):
 
 def _persons(raw: Raw, sequence: Sequence, k: int, wanted: NDArray[np.bool_]) -> Iterator[PersonRecord | Dropped]:
     actor, R = sequence.actors[k], sequence.extrinsics[:, :, :3]
-    measured = actor.joints[:, list(_SHARED.values())] @ R.transpose(0, 2, 1) + sequence.extrinsics[:, None, :, 3]
+    with np.errstate(invalid="ignore", over="ignore"):  # records refuse what is not finite
+        measured = actor.joints[:, list(_SHARED.values())] @ R.transpose(0, 2, 1) + sequence.extrinsics[:, None, :, 3]
     same: dict[str, Any] = {
         "subject": k,
         "sequence": sequence.number,
@@ -173,7 +180,8 @@ def _persons(raw: Raw, sequence: Sequence, k: int, wanted: NDArray[np.bool_]) ->
         who = f"actor {k} in frame {i} of {sequence.name}"
         try:
             points, sure = _detected(raw, actor.keypoints[i])
-            reason = raw.refusal(points) if actor.valid[i] else "no_camera"
+            reason = raw.refusal(points) if np.isfinite(actor.keypoints[i, :, 2]).all() else "not_finite"
+            reason = reason if actor.valid[i] else "no_camera"
             box = _box(raw, points) if not reason else (0.0, 0.0, 0.0)
             if reason or box[2] == 0:
                 yield Dropped(reason or "bad_box", who)

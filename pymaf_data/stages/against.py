@@ -107,7 +107,7 @@ def _matched(release: NpzRows, records: PersonColumns) -> NDArray[np.intp]:
     names = [name or "" for name in release.texts["imgname"]]
     halves = [records.column("keypoints")[:, 25:]]
     halves += [release.numbers.get("part", np.zeros((len(names), 24, 3)))]
-    like = [np.where(points[..., 2:] > 0, points[..., :2], 0).reshape(len(points), -1) for points in halves]
+    like = [np.where(points[..., 2:] > 0, points[..., :2], 0).reshape(len(points), 2 * 24) for points in halves]
     keys = ByImage(np.array(names, str), release.numbers["center"])
     return by_image(keys, np.array(records.names)[records.name], records.column("box"), (like[0], like[1]))
 

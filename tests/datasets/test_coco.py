@@ -85,6 +85,7 @@ DAMAGE: dict[str, tuple[dict[str, Any], str]] = {
     "box outside": ({"bbox": [-60, 10, 50, 20]}, "box_outside"),
     "box beyond": ({"bbox": [96, 10, 50, 20]}, "box_outside"),
     "box above": ({"bbox": [10, -30, 50, 30]}, "box_outside"),
+    "box of no pixel": ({"bbox": [10, 10, 1e-300, 1e-300]}, "malformed"),
     "NaN box": ({"bbox": [10, NAN, 5, 9]}, "not_finite"),
     "far box": ({"bbox": [10, 10, 1e308, 1e308]}, "malformed"),
     "box of three": ({"bbox": [10, 10, 5]}, "malformed"),
@@ -190,6 +191,13 @@ def test_an_id_given_twice_is_refused(kind: str, coco: ModuleType, tmp_path: Pat
     entries[2]["id"] = entries[0]["id"]
     made.save()
     with pytest.raises(RawDataCorrupt, match=f"{kind[:-1]} ids more than once"):
+        read(tmp_path)
+
+
+def test_a_list_that_is_there_twice_is_refused(coco: ModuleType, tmp_path: Path) -> None:
+    made = coco.small_set(tmp_path, pictures=1)
+    made.file.write_text(made.file.read_text()[:-1] + ', "annotations": []}')
+    with pytest.raises(RawDataCorrupt, match="'annotations' twice"):
         read(tmp_path)
 
 

@@ -15,6 +15,7 @@ from pymaf_data.datasets.records import Licence, PersonRecord
 GOOD: dict[str, Any] = {
     "image_name": "a.jpg", "annotation_id": 0, "image_size": (640, 480), "box": (1.0, 2.0, 3.0), "keypoints": {},
 }  # fmt: skip
+K = ((1.0, 0.5, -3.0), (0.0, 2.0, 4.0), (0.0, 0.0, 1.0))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,11 @@ GOOD: dict[str, Any] = {
         ("keypoints", {"nose": (0.0, 0.0, 1)}, {"nose": (0.0, float("nan"), 1)}),
         ("box", (0.0, 0.0, 1.0), (float("nan"), 0.0, 1.0)),
         ("box", (0.0, 0.0, 1.0), (0.0, 0.0, float("nan"))),
-        ("box", (0.0, 0.0, 1e-9), (0.0, 0.0, 0.0)),
+        ("box", (0.0, 0.0, 1.0), (0.0, 0.0, 0.99)),
+        ("intrinsics", K, ((0.0, 0.0, 1.0), *K[1:])),
+        ("intrinsics", K, (K[0], (0.0, -1.0, 1.0), K[2])),
+        ("intrinsics", K, (K[0], (0.0, float("inf"), 1.0), K[2])),
+        ("intrinsics", K, (*K[:2], (0.0, 0.0, 0.0))),
     ],
 )
 def test_a_column_holds_what_it_can_and_no_more(column: str, held: Any, refused: Any) -> None:

@@ -99,6 +99,7 @@ def test_places_are_continuous_and_the_box_is_spins_or_the_annotated(release: Pa
         ({"x": float("nan")}, "not_finite"),
         ({"id": 16}, "malformed"),
         ({"id": -1}, "malformed"),
+        ({"id": 4}, "malformed"),
         ({"is_visible": 3}, "malformed"),
         ({"is_visible": "yes"}, "malformed"),
         ({"y": "?"}, "malformed"),

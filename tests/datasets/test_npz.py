@@ -211,6 +211,7 @@ def test_arrays_come_in_many_forms(form: str, rows: list[dict[str, Any]], npz: M
         ({"scale": np.inf}, "not_finite"),
         ({"scale": 0.0}, "bad_box"),
         ({"scale": -1.0}, "bad_box"),
+        ({"scale": 1e-9}, "malformed"),
         ({"center": (1e9, 0.0)}, "malformed"),
         ({"part": (7, [np.nan, 3, 1])}, "not_finite"),
         ({"part": (7, [1e9, 3, 1])}, "malformed"),

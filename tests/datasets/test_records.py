@@ -52,6 +52,7 @@ def test_arrays_go_by_name() -> None:
         {"box_source": "guess"},
         {"camera": -2},
         {"confidence": {"left_wrist": 0.0}},
+        {"confidence": {"left_wrist": 1e-300}},
         {"confidence": {"left_wrist": 1.5}},
         {"confidence": {"nose": 0.5}},
     ],

@@ -72,6 +72,10 @@ def test_a_store_of_it(ssp3d: ModuleType, tmp_path: Path) -> None:
         {"poses": np.zeros((2, 24, 3))},
         {"bbox_centres": np.zeros((2, 3))},
         {"bbox_whs": np.array(["a", "b"])},
+        {"bbox_whs": np.ones(3)},
+        {"bbox_whs": np.ones(4)},
+        {"bbox_whs": np.ones((3, 1))},
+        {"bbox_whs": np.array(200.0)},
         {"cam_trans": np.zeros((3, 3))},
         {"shapes": np.zeros(())},
     ],
@@ -84,14 +88,15 @@ def test_labels_that_are_none(change: dict[str, Any], ssp3d: ModuleType, tmp_pat
 
 
 def test_a_damaged_person_is_counted_and_named(ssp3d: ModuleType, tmp_path: Path) -> None:
-    written = ssp3d.labels(5, genders=np.array(["m", "f", "x", "f", "m"]).astype("S1"))
+    written = ssp3d.labels(6, genders=np.array(["m", "f", "x", "f", "m", "m"]).astype("S1"))
     written["bbox_whs"][0] = 0
     written["bbox_centres"][1, 0] = np.nan
     written["joints2D"][3] = 0
+    written["joints2D"][5, 0, 2] = -np.inf
     ssp3d.save(tmp_path, written)
     selection = read(tmp_path)
     assert selection.account() == {
-        **{"total": 5, "kept": 2, "dropped": 3},
-        **{"no_keypoints": 1, "not_finite": 1, "bad_box": 1},
+        **{"total": 6, "kept": 2, "dropped": 4},
+        **{"no_keypoints": 1, "not_finite": 2, "bad_box": 1},
     }
     assert [record.gender for record in selection.records] == ["unknown", "male"]

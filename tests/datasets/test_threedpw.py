@@ -143,6 +143,8 @@ def damaged(name: str, threedpw: ModuleType) -> dict[str, Any]:
         "a flat camera": {"cam_intrinsics": np.zeros((3, 3))},
         "no name": {"sequence": 3},
         "poses of no camera": {"cam_poses": np.zeros((3, 3, 4))},
+        "an actor without a gender": {"genders": ["m"]},
+        "half a character": {"sequence": b"X\x03\0\0\0\xed\xa0\x80"},
     }
     changed = changes[name]
     return changed if isinstance(changed, list) else content | changed
@@ -153,6 +155,7 @@ def damaged(name: str, threedpw: ModuleType) -> dict[str, Any]:
     [
         *("no dictionary", "no actors", "a third gender", "an actor too few", "frames too few", "joints too few"),
         *("texts", "lists", "few betas", "no camera", "a flat camera", "no name", "poses of no camera"),
+        *("an actor without a gender", "half a character"),
     ],
 )
 def test_a_file_that_is_no_sequence_is_named(name: str, threedpw: ModuleType, tmp_path: Path) -> None:
@@ -176,14 +179,23 @@ def test_a_pickle_that_asks_for_code_is_refused(threedpw: ModuleType, tmp_path: 
         read(tmp_path)
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("key", ["poses2d", "jointPositions"])
-def test_a_damaged_frame_is_one_person(key: str, threedpw: ModuleType, tmp_path: Path) -> None:
+def test_a_damaged_frame_is_one_person(key: str, number: float, threedpw: ModuleType, tmp_path: Path) -> None:
     content = threedpw.sequence("one", 3)
-    content[key][0][1] = np.nan
+    content[key][0][1] = number
     threedpw.save(tmp_path, "test", content)
     selection = read(tmp_path)
     assert selection.account() == {"total": 3, "kept": 2, "dropped": 1, "not_finite": 1}
     assert "actor 0 in frame 1 of one" in str(selection.damaged[0])
+
+
+@pytest.mark.parametrize("entry", [0.0, 7.0, np.nan, 1e300])
+def test_a_camera_that_is_turned_by_no_rotation_is_none(entry: float, threedpw: ModuleType, tmp_path: Path) -> None:
+    content = threedpw.sequence("one", 3)
+    content["cam_poses"][1, 0, :3] = entry
+    threedpw.save(tmp_path, "test", content)
+    assert read(tmp_path).account() == {"total": 3, "kept": 2, "dropped": 1, "no_camera": 1}
 
 
 def test_a_name_that_leaves_the_folder_leads_nowhere(threedpw: ModuleType, tmp_path: Path) -> None:

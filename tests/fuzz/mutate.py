@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import struct
 
+from structure import restructure
+
 _EDGES = (
     0,
     1,
@@ -27,8 +29,13 @@ _WORDS = (
 
 
 def mutate(sound: bytes, name: str, number: int) -> bytes:
-    """The file of this number: one to four changes of a sound one."""
+    """The file of this number: one to four changes of a sound one, of its bytes or of what it says."""
     rng = random.Random(f"{name} {number}")
+    said = restructure(sound, rng, _bytes) if rng.random() < 0.5 else None
+    return _bytes(sound, rng) if said is None else said
+
+
+def _bytes(sound: bytes, rng: random.Random) -> bytes:
     data = bytearray(sound)
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
         rng.choice((_flip, _flip, _byte, _cut, _drop, _repeat, _splice, _number, _number, _word, _digits))(data, rng)

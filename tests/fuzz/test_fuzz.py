@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
+import json
 import sys
+import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 HERE = Path(__file__).parent
@@ -49,6 +54,29 @@ def test_a_number_names_one_file_for_ever() -> None:
     assert made == [fuzzing.mutate(data, "x", number) for number in range(40)]
     assert len(set(made)) > 35
     assert fuzzing.mutate(b"", "x", 1) is not None
+
+
+def test_what_a_file_says_is_mutated_under_right_checksums() -> None:
+    said = io.BytesIO()
+    np.savez_compressed(said, names=np.array(["a", "b"]), numbers=np.arange(6.0).reshape(2, 3))
+    made = [fuzzing.mutate(said.getvalue(), "x", number) for number in range(60)]
+    assert made == [fuzzing.mutate(said.getvalue(), "x", number) for number in range(60)]
+    whole = [data for data in made if zipfile.is_zipfile(io.BytesIO(data)) and intact(data)]
+    assert len(set(whole)) > 15
+    made = [fuzzing.mutate(b'{"a": [1, 2, {"b": "c"}], "d": null}', "x", number) for number in range(60)]
+    parsed = []
+    for text in made:
+        with contextlib.suppress(ValueError, RecursionError):
+            parsed.append(json.loads(text))
+    assert len({repr(value) for value in parsed}) > 15
+
+
+def intact(data: bytes) -> bool:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return archive.testzip() is None
+    except Exception:
+        return False
 
 
 def test_faults_of_every_kind_are_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

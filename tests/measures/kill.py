@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 # Every call before or after which the state of the disk may differ; a temporary file's name is drawn before it is made.
@@ -17,6 +17,12 @@ _OPERATIONS = (
 
 def killed_at(step: int, work: Callable[[], object]) -> bool:
     """Run `work` in a forked process that is killed before its `step`-th operation; False when it ended before."""
+    remaining = iter(range(step, -1, -1))
+    return killed_when(lambda _: next(remaining) == 0, work)
+
+
+def killed_when(ripe: Callable[[tuple[Any, ...]], bool], work: Callable[[], object]) -> bool:
+    """The same, before the first operation for whose arguments `ripe` holds."""
     child = os.fork()
     if child:
         _, status = os.waitpid(child, 0)
@@ -25,18 +31,17 @@ def killed_at(step: int, work: Callable[[], object]) -> bool:
         return os.WIFSIGNALED(status)
     code = 1
     try:
-        remaining = iter(range(step, -1, -1))
         for module, name in _OPERATIONS:
-            setattr(module, name, _deadly(getattr(module, name), remaining))
+            setattr(module, name, _deadly(getattr(module, name), ripe))
         work()
         code = 0
     finally:
         os._exit(code)
 
 
-def _deadly(operation: Callable[..., Any], remaining: Iterator[int]) -> Callable[..., Any]:
+def _deadly(operation: Callable[..., Any], ripe: Callable[[tuple[Any, ...]], bool]) -> Callable[..., Any]:
     def run(*arguments: Any, **named: Any) -> Any:
-        if next(remaining) == 0:
+        if ripe(arguments):
             os.kill(os.getpid(), signal.SIGKILL)
         return operation(*arguments, **named)
 

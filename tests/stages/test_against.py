@@ -45,6 +45,17 @@ def test_spins_file_of_a_set_agrees_with_our_ingest(world: Any, npz: ModuleType,
     assert (single.same, kinds(single)) == (8, {"order": 8}), "two on an image, the later annotated first"
 
 
+def test_nobody_on_either_side_is_compared(world: Any, npz: ModuleType, tmp_path: Path) -> None:
+    rows = npz.of_coco(world.file, "train2014")
+    names = {"imgname": np.zeros(0, "U9"), "center": np.zeros((0, 2)), "scale": np.zeros(0)}
+    none = npz.save(tmp_path / "none.npz", rows, part=np.zeros((0, 24, 3)), openpose=None, **names)
+    found = against(none, world.root)
+    assert (found.rows, found.both, kinds(found)) == (0, 0, {"missing_there": 8})
+    world.annotations.clear()
+    found = against(npz.save(tmp_path / "all.npz", rows), world.save().root)
+    assert (found.rows, found.both, kinds(found)) == (8, 0, {"missing_here": 8})
+
+
 def test_spins_rows_and_ours_depart_where_the_rules_do(world: Any, npz: ModuleType, tmp_path: Path) -> None:
     """Crowds are no persons here; joints where none can be are not taken."""
     world.annotations[0]["iscrowd"] = 1

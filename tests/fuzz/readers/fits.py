@@ -1,0 +1,86 @@
+"""Fits, and what training leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .reader import Reader, factory
+
+
+def _write_truth(folder: Path) -> Iterator[Path]:
+    N = 5
+    np.savez(
+        folder / "truth.npz", annotation_id=np.arange(N), pose=np.zeros((N, 72)), betas=np.zeros((N, 10)),
+        translation=np.zeros((N, 3)), intrinsics=np.zeros((N, 3, 3)), body=np.array("free"),
+        body_fingerprint=np.array("0" * 64), annotation_noise=np.array(0.5),
+    )  # fmt: skip
+    yield folder / "truth.npz"
+
+
+def _write_eft(folder: Path) -> Iterator[Path]:
+    eft, eye = factory("eft"), np.eye(3)
+    K = np.array([[800.0, 0, 320], [0, 800, 240], [0, 0, 1]])
+    place = np.array([0.1, 0.2, 4.0])
+    keys = {"imageName": "a.jpg", "annotId": 7}
+    one = eft.entry(np.array([330.0, 260, 200]), np.zeros(72), np.zeros(10), eye + place, place, np.zeros(3), K, **keys)
+    yield eft.write_eft(folder / "eft.json", [one] * 3)
+
+
+def read_fits(text: str) -> Callable[[Path], Any]:
+    def read(folder: Path) -> Any:
+        from pymaf_data.fits.joined import read_fits as read_joined
+        from pymaf_data.fits.request import FitRequest
+
+        return read_joined(FitRequest.of(text.format(folder)))
+
+    return read
+
+
+def _write_run(folder: Path) -> Iterator[Path]:
+    from pymaf_data.runs.history import History, HistoryLine
+    from pymaf_data.runs.snapshots import Snapshot, SnapshotFolder
+
+    history = History(folder, 0)
+    for step in (1, 2):
+        errors = {"M0": {"mpjpe": 1.0, "pa_mpjpe": 2.0}}
+        history.append(HistoryLine(step=step, kind="held_out", scalars={"loss": 1.0}, errors=errors, persons=3))
+    yield folder / "history.jsonl"
+    one = np.zeros((2, 4, 3), np.float32)
+    snapshots = SnapshotFolder(folder)
+    snapshots.write(1, Snapshot(rotation=one, betas=one, camera=one, mpjpe=one))
+    yield next(snapshots.path.glob("step-*.npz"))
+
+
+def _read_run(folder: Path) -> Any:
+    from pymaf_data.runs.history import read_history
+    from pymaf_data.runs.snapshots import SnapshotFolder
+
+    return read_history(folder), SnapshotFolder(folder).read(1)
+
+
+def _write_checkpoint(folder: Path) -> Iterator[Path]:
+    import torch
+
+    path = folder / "checkpoint.pt"
+    torch.save(
+        {"model": {"a.weight": torch.zeros(4, 4), "a.bias": torch.zeros(4)}, "step": 3, "options": {"x": [1]}}, path
+    )
+    yield path
+
+
+def _read_checkpoint(folder: Path) -> Any:
+    from pymaf_data.runs.checkpoints import load_tensors
+
+    return load_tensors(folder / "checkpoint.pt")
+
+
+READERS = {
+    "truth": Reader(_write_truth, read_fits("truth:{}/truth.npz")),
+    "EFT": Reader(_write_eft, read_fits("eft:{}/eft.json")),
+    "run": Reader(_write_run, _read_run),
+    "checkpoint": Reader(_write_checkpoint, _read_checkpoint),
+}

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,34 +56,34 @@ def read_detections(path: Path) -> Iterator[Detection]:
     Raises:
         RawDataCorrupt: it is not JSON, or of no known form.
     """
-    for frame, entry, own_box in _entries(path):
+    for frame, entry, box_of in _entries(path):
         try:
-            yield _detection(_number(frame), entry, own_box)
+            yield _detection(_number(frame), entry, box_of(entry))
         except (ValueError, TypeError, KeyError, OverflowError) as error:
             yield Detection(-1, np.zeros((0, 3)), fault=f"{type(error).__name__}: {str(error)[:80]}")
 
 
-def _entries(path: Path) -> Iterator[tuple[Any, Any, Any]]:
-    """Frame, person and box."""
+def _entries(path: Path) -> Iterator[tuple[Any, Any, Callable[[dict[str, Any]], Any]]]:
+    """Frame, person, and what gives the person's box."""
     if path.is_dir():
         for file in sorted(path.glob(_OPENPOSE)):
             frame, people = file.name.removesuffix(_OPENPOSE[1:]), _list(read_json(file), "people", file)
-            yield from ((frame, {"keypoints": person["pose_keypoints_2d"]}, None) for person in people)
+            yield from ((frame, {"keypoints": person.get("pose_keypoints_2d")}, _own_box) for person in people)
         return
     content = read_json(path)
     if isinstance(content, dict) and "annotations" in content:
         images = {entry["id"]: entry for entry in _list(content, "images", path) if isinstance(entry.get("id"), int)}
         for entry in _list(content, "annotations", path):
             image = images.get(entry.get("image_id"), {})
-            yield image.get("frame_id", image.get("file_name")), entry, entry.get("bbox")
+            yield image.get("frame_id", image.get("file_name")), entry, _own_box
         return
     if isinstance(content, dict):
         content = content.get("instance_info")
     for entry in _list({"": content}, "", path):
         if "instances" in entry:
-            yield from ((entry.get("frame_id"), one, _corners(one)) for one in _list(entry, "instances", path))
+            yield from ((entry.get("frame_id"), one, _corners) for one in _list(entry, "instances", path))
         else:
-            yield entry.get("image_id"), entry, entry.get("bbox") or entry.get("box")
+            yield entry.get("image_id"), entry, _own_box
 
 
 def _list(content: Any, key: str, path: Path) -> list[dict[str, Any]]:
@@ -95,6 +95,10 @@ def _list(content: Any, key: str, path: Path) -> list[dict[str, Any]]:
             action="see docs/datasets/video.md for the forms.",
         )
     return found
+
+
+def _own_box(entry: dict[str, Any]) -> Any:
+    return entry.get("bbox") or entry.get("box")
 
 
 def _corners(entry: dict[str, Any]) -> Any:

@@ -159,7 +159,7 @@ class _Cursor:
         """Open a file."""
         import cv2
 
-        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, threads])
         cv2.utils.logging.setLogLevel(level)
         if not video.isOpened():

@@ -8,6 +8,7 @@ Each has persons on two images at least, and every image.
 from __future__ import annotations
 
 import importlib.util
+import json
 import shutil
 import tarfile
 import zipfile
@@ -132,6 +133,17 @@ def npz(root: Path) -> dict[str, Any]:
     return {"dataset": "npz", "npz": file, "images": root, "root": None, "option": ("masks=upi-s1h/data/lsp",)}
 
 
+def video(root: Path) -> dict[str, Any]:
+    """Two, so that a shard begins in the middle of each; the second ends too early."""
+    videos, files = _load("videos"), []
+    for name, frames in (("a.mp4", 12), ("b.avi", 9)):
+        files.append(videos.write_video(root / name, frames, "mp4v" if name == "a.mp4" else "MJPG"))
+        joints = [value for joint in range(17) for value in (30 + joint, 20 + 2 * joint, 0.9)]
+        persons = [{"image_id": frame, "keypoints": joints, "box": [20, 10, 40, 60]} for frame in (2, 5, 8)]
+        files[-1].with_suffix(".json").write_text(json.dumps(persons))
+    return {"dataset": "video", "files": tuple(files), "root": None}
+
+
 def _keypoint_set(name: str, split: str = "train") -> World:
     def write(root: Path) -> dict[str, Any]:
         getattr(_load("keypoint_sets"), name.replace("-", "_"))(root)
@@ -152,6 +164,7 @@ WORLDS: dict[str, World] = {
     "3doh50k": threedoh50k,
     "ssp-3d": ssp3d,
     "npz": npz,
+    "video": video,
     "aic": _keypoint_set("aic"),
     "crowdpose": _keypoint_set("crowdpose"),
     "ochuman": _keypoint_set("ochuman", "val"),

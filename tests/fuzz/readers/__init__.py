@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from . import bodies, fits, images, raw_data, stores, yaml_files
+from . import bodies, fits, images, raw_data, stores, videos, yaml_files
 from .reader import Reader
 
 READERS: dict[str, Reader] = {
     name: reader
-    for room in (bodies, fits, raw_data, yaml_files, images, stores)
+    for room in (bodies, fits, raw_data, videos, yaml_files, images, stores)
     for name, reader in room.READERS.items()
 }
 

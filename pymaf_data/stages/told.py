@@ -25,6 +25,7 @@ KINDS = {
     "labelled": "with a joint that is labelled on one side alone",
     "keypoint": "with a keypoint elsewhere",
     "keypoint_truncated": "with keypoints cut to whole pixels in the file",
+    "openpose": "with other joints of OpenPose's",
     "order": "not in the file's order",
 }
 

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets.archives import ArchivedImages, warn_of_waiting
 from pymaf_data.datasets.images import ImageRef, Images, MissingImage
-from pymaf_data.datasets.manifest import Manifest
+from pymaf_data.datasets.manifest import Manifest, known_manifests
+from pymaf_data.datasets.nearby import elsewhere
 from pymaf_data.datasets.rules import OFFSETS
 from pymaf_data.datasets.splits import IMAGES, OPENPOSE, SelectionRule, found
 from pymaf_data.errors import ConfigError, RawDataMissing
@@ -126,6 +127,11 @@ class Raw:
         return self.manifest.split(self.split).archived(self.root.absolute())
 
     @property
+    def passed_over(self) -> list[Path]:
+        """The archives beside that folder which are not read, since it is there."""
+        return self.manifest.split(self.split).passed_over(self.root.absolute())
+
+    @property
     def rule(self) -> SelectionRule:
         """Whom to keep."""
         return self.manifest.selection(self.select, self.split)[1]
@@ -224,8 +230,8 @@ class Raw:
             self._missing(absent)
 
     def _missing(self, roles: Sequence[str]) -> list[Path]:
-        split = self.manifest.split(self.split)
-        patterns = split.files
+        split, name = self.manifest.split(self.split), self.manifest.name
+        patterns, known = split.files, name in known_manifests()
         others = [pattern for role, pattern in patterns.items() if role not in (IMAGES, *split.optional)]
         raise RawDataMissing(
             f"no raw data of {self.manifest.title}, split {self.split}: "
@@ -233,6 +239,8 @@ class Raw:
             expected=f"below {self.root}: {', '.join(others)} and, in {self.folder or '.'}/ or an archive, the images",
             action="\n  ".join(
                 [
+                    *filter(None, [elsewhere(self.root, split)]),
+                    *([f"`pymaf-data datasets {name} --root {self.root}` says what lies there;"] if known else []),
                     "give the folder that holds them with --root, or get them:",
                     *(f"{item.into:<13} {item.what}{': ' * bool(item.url)}{item.url}" for item in self.manifest.get),
                     "With no raw data at all, `pymaf-data sample OUT` writes a stand-in in COCO's layout;",
@@ -279,7 +287,7 @@ class ReaderOfStills:
 
     options: ClassVar[type[StrictModel]] = NoOptions
 
-    def images(self, raw: Raw) -> ImageSource:
+    def images(self, raw: Raw) -> Images | ArchivedImages:
         """Image files below the root, or else in archives there."""
         turn, archives = raw.manifest.images.orientation, raw.archives
         if archives:

@@ -140,7 +140,7 @@ class Manifest(StrictModel):
                 action="`pymaf-data ingest npz --npz FILE --images ROOT` takes an npz of SPIN's or PyMAF's.",
             )
         rules = self.split(split) if split != "train" else fitting[0]
-        name = re.sub(r"[^\w.-]+", "_", path.stem)
+        name = split_of(path)
         own = rules.model_copy(update={"files": {**rules.files, ANNOTATIONS: str(path.absolute())}})
         return self.model_copy(update={"splits": {**self.splits, name: own}}), name
 
@@ -194,6 +194,11 @@ class Manifest(StrictModel):
                 action="give one with --select, or leave it out.",
             )
         return chosen, selections[chosen]
+
+
+def split_of(path: Path) -> str:
+    """What the split of a file is called: as the file, without what no store's name can have."""
+    return re.sub(r"[^\w.-]+", "_", path.stem)
 
 
 def known_manifests() -> list[str]:

@@ -9,6 +9,7 @@ the images of finished shards are still what they were. Memory holds the records
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -32,6 +33,8 @@ from pymaf_data.stages.ingest_shard import IngestTask, array_specs, input_digest
 from pymaf_data.stages.options import IngestOptions
 from pymaf_data.stages.shards import run_shards
 from pymaf_data.storage import ArraySpec, Plan, Provenance, StageWriter, Store, create_store, open_store
+
+logger = logging.getLogger(__name__)
 
 STAGE = "ingest"
 _NAMED = 100  # damaged annotations named in a store; the report names all
@@ -118,6 +121,12 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
         done = run_shards(store, job, executor, progress, break_lock=options.break_lock)
         warn(done.notes)
         missing = _missing_images(open_store(done.path), selection, pictures)
+    if missing.counts.get("missing_picture") and raw.passed_over:
+        logger.warning(
+            "%s: not read, since the folder %s is there: unpack all of it, or move the folder away",
+            " and ".join(map(str, raw.passed_over)),
+            raw.root / raw.folder,
+        )
     return IngestReport(
         dataset=manifest.name,
         split=raw.split,

@@ -62,15 +62,14 @@ def _comparison(report: IngestReport) -> str:
     if report.expected is None:
         return ""
     known = f" ({report.expected_known})" * bool(report.expected_known)
-    if not report.whole and not report.whole_stated:
-        kept = report.counts["kept"]
-        return f"{kept:,} persons kept; the manifest expects {report.expected:,} of the whole split{known}"
-    if not report.whole:
+    kept = report.counts["kept"]
+    if not report.whole and report.whole_stated:
         return (
             f"the annotation file lists {images:,} images and {annotations:,} annotations, not the whole split, "
             f"so the count is not compared with the manifest's {report.expected:,}{known}"
         )
-    kept = report.counts["kept"]
+    if not report.whole and kept != report.expected:
+        return f"{kept:,} persons kept; the manifest expects {report.expected:,} of the whole split{known}"
     if kept == report.expected:
         return f"as many persons as the manifest expects of the whole split: {kept:,}{known}"
     return f"WARNING: of the whole split the manifest expects {report.expected:,} persons, and {kept:,} are kept{known}"

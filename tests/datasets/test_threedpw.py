@@ -12,6 +12,7 @@ import pytest
 
 from pymaf_data.datasets import Raw, Selection, find_reader, load_manifest, one_image, select
 from pymaf_data.datasets.images import MissingImage
+from pymaf_data.datasets.splits import Whole
 from pymaf_data.errors import RawDataCorrupt, UntrustedData
 from pymaf_data.geometry.joints import SMPL24
 from pymaf_data.stages.ingest import IngestOptions, ingest
@@ -193,3 +194,12 @@ def test_a_name_that_leaves_the_folder_leads_nowhere(threedpw: ModuleType, tmp_p
     (record,) = select(raw).records
     found = one_image(find_reader("3dpw").images(raw), record.image_name, record.image_size)
     assert isinstance(found, MissingImage) and found.reason == "unsafe_path"
+
+
+def test_a_split_is_whole_by_the_number_of_its_files(threedpw: ModuleType, tmp_path: Path) -> None:
+    for number in range(12):
+        assert not number or not read(tmp_path, "validation").whole
+        threedpw.save(tmp_path, "validation", threedpw.sequence(f"courtyard_{number:02d}", 1, "m"))
+    assert read(tmp_path, "validation").whole
+    with pytest.raises(ValueError, match="neither images, annotations nor files"):
+        Whole()

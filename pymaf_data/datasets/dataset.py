@@ -150,7 +150,11 @@ class Raw:
         Raises:
             ConfigError: a key is unknown or has a value that does not fit.
         """
-        return kind.parse(self.manifest.split(self.split).options, f"options of {self.manifest.name} {self.split}")
+        try:
+            return kind.parse(self.manifest.split(self.split).options, f"options of {self.manifest.name} {self.split}")
+        except ConfigError as error:
+            known = "; ".join(f"{name}: {field.description}" for name, field in kind.model_fields.items())
+            raise ConfigError(error.found, expected=known or "no options", action="correct what is named.") from None
 
     def files(self, role: str) -> list[Path]:
         """The files of a role, sorted, one at least unless it is optional.

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from pymaf_data.stages.render_iuv import RenderReport, StoreMaps
 
 _NAMED = 10
+#: What a reason says beside its name, which stores keep.
+_BECAUSE = {
+    "camera not solvable": ": the source brings none that is known without the body's file, and there are too few "
+    "labelled keypoints to solve one on; what cannot be seen in the image is stored as not valid",
+}
 #: Kind of difference from a release → what it says of so many persons, in the order of reports.
 KINDS = {
     "missing_here": "rows of the file whose person is not kept here",
@@ -115,7 +120,7 @@ def _source_lines(source: SourceReport) -> list[str]:
     if not source.shards_written:
         done = "complete already, nothing to do"
     lines = [f"fits/{source.name} of the body {source.body}: {source.valid:,} of {source.persons:,} persons; {done}"]
-    lines += [f"  {count:>7,} without: {why}" for why, count in source.without.items()]
+    lines += [f"  {count:>7,} without: {why}{_BECAUSE.get(why, '')}" for why, count in source.without.items()]
     if not source.proved:
         return [*lines, "  UNPROVED: this machine does not have that body; never chosen"]
     lines += _distance_line("reprojection", source.reprojection) + _distance_line("π residual", source.weak_residual)

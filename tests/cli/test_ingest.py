@@ -148,6 +148,8 @@ def test_a_folder_in_one_of_its_name_is_named(
         (["coco", "--images", "x"], 2, "--root"),
         (["coco", "--npz", "x.npz"], 2, "ingest npz --npz FILE --images ROOT"),
         (["npz", "--npz", "x.npz", "--split", "tain"], 2, "one of lspet_train"),
+        (["mpii", "--option", "boxx=raw"], 2, "held_out: images of which nobody is taken"),
+        (["ssp-3d", "--split", "test", "--option", "box=raw"], 2, "no options"),
         (["coco", "--workers", "0"], 2, "workers"),
         (["coco", "--on-error", "shrug"], 2, "skip"),
     ],

@@ -153,7 +153,7 @@ class Raw:
         try:
             return kind.parse(self.manifest.split(self.split).options, f"options of {self.manifest.name} {self.split}")
         except ConfigError as error:
-            known = "; ".join(f"{name}: {field.description}" for name, field in kind.model_fields.items())
+            known = "\n  ".join(f"{name}: {field.description}" for name, field in kind.model_fields.items())
             raise ConfigError(error.found, expected=known or "no options", action="correct what is named.") from None
 
     def files(self, role: str) -> list[Path]:

@@ -221,7 +221,9 @@ def load_manifest(name_or_path: str | Path) -> Manifest:
         raise ConfigError(
             f"no manifest for data set {text!r}",
             expected=f"one of {', '.join(known)}",
-            action="check the name, or give the path of a manifest of your own (*.yaml).",
+            action="`pymaf-data ingest npz --npz FILE --images ROOT` takes a file of SPIN's or PyMAF's."
+            if text.endswith(".npz")
+            else "check the name, or give the path of a manifest of your own (*.yaml).",
         )
     return Manifest.parse(read_yaml((files(_PACKAGE) / f"{text}.yaml").read_text("utf-8"), f"manifest {text}"), text)
 

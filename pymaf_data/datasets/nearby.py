@@ -21,10 +21,13 @@ def elsewhere(root: Path, split: Split) -> str:
     """
     if root.is_file():
         return f"{root} is a file: give the folder that it lies in with --root."
+    absent = [split.files[role] for role in split.absent(root)]
+    if not any(wanted and not wanted.startswith("/") for wanted in absent):
+        return ""  # the root itself, or what was named by its whole path
     for folder in (Path(os.path.normpath(root.absolute())).parent, *_below(root)):
         if not split.inside(folder).absent(folder):
             return f"it lies in {folder}: give that with --root."
-    strays = {split.files[role]: _stray(root, split.files[role]) for role in split.absent(root)}
+    strays = {wanted: _stray(root, wanted) for wanted in absent if not wanted.startswith("/")}
     said = [f"{stray} is there, and belongs at {root / wanted}" for wanted, stray in strays.items() if stray]
     return f"{'; '.join(said)}." if said else ""
 

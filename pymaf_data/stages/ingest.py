@@ -177,7 +177,14 @@ def _root_and_manifest(options: IngestOptions) -> tuple[Path, Manifest, str]:
             expected="an annotation file (*.json) instead of a data set's name, or --npz FILE",
             action="give the folder that holds a data set's files with --root.",
         )
-    return options.images or options.root or DataRoot.default().raw(manifest.name), manifest, split
+    root = options.images or options.root or DataRoot.default().raw(manifest.name)
+    if options.npz and not root.exists():
+        raise RawDataMissing(
+            f"no folder {root}, which the names of images in {options.npz} should begin in",
+            expected="the folder of the data set's images",
+            action="give it with --images.",
+        )
+    return root, manifest, split
 
 
 def _require_persons(selection: Selection, raw: Raw) -> None:

@@ -185,6 +185,11 @@ def test_an_npz_is_told_like_any_data_set(
     assert (
         "4 persons kept; the manifest expects 28,344 of the whole split (inferred: SPIN's coco_2014_train.npz)" in out
     )
+    assert call("npz", "--npz", path, "--root", tmp_path / "nowhere") == 1
+    said = capsys.readouterr().err
+    assert "give it with --images" in said and "it lies in" not in said
+    assert call(path, "--images", tmp_path / "raw") == 2
+    assert "pymaf-data ingest npz --npz FILE" in capsys.readouterr().err
     assert call("npz", "--npz", tmp_path / "none.npz", *where) == 1
     assert f"looked for {tmp_path / 'none.npz'}" in capsys.readouterr().err
 

@@ -137,7 +137,7 @@ class Images:
 
     def names(self) -> list[str]:
         """Names below the root of what lies in the folder itself, sorted."""
-        return sorted(path.relative_to(self.root).as_posix() for path in (self.root / self._folder).iterdir())
+        return sorted(path.relative_to(self.root).as_posix() for path in (self.root / self._folder).glob("*"))
 
     def resolve(self, name: str) -> Path:
         """The real path of an image; it need not exist. Of several spellings, the first that is there.

@@ -32,6 +32,7 @@ from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.geometry.boxes import square
 from pymaf_data.untrusted.mat import read_mat
 
+_NO_JOINT = ((0, 0), (-1, -1))  # but for placeholders that are asked for
 _AGAIN = "fetch the data set again."
 _Number = Annotated[int, Field(gt=0)]
 
@@ -136,6 +137,8 @@ def _keypoints(
         seen = (flag == 1) == (options.flag == "seen")
         if not seen and options.hidden == "placeholder":
             told.adjusted.add("joint_placeholder", f"{name}: {joint} at ({x:g}, {y:g})")
+        elif (x, y) in _NO_JOINT and (seen or options.flag == "hidden"):
+            told.adjusted.add("joint_at_origin", f"{name}: {joint} at ({x:g}, {y:g})")
         elif joint:
             found[joint] = x + shift, y + shift, 2 if seen else 1
     return found

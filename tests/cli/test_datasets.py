@@ -61,7 +61,7 @@ def test_what_need_not_be_there_is_not_missing(root: Path, capsys: pytest.Captur
         (root / "raw" / "lsp" / folder).with_name("joints.mat").touch()
     lines = listed(capsys).splitlines()
     assert any(
-        line.startswith(f"  test:          in {root}/raw/lsp; 1,000 persons expected (any; proved") for line in lines
+        line.startswith(f"  test:          in {root}/raw/lsp; 1,000 persons expected (any; inferred") for line in lines
     )
     assert not any(line.startswith("  get ") and "raw/lsp/" in line for line in lines), "nothing is lacking"
     said = {entry["name"]: entry for entry in json.loads(listed(capsys, "--json"))}

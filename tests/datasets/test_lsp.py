@@ -109,6 +109,25 @@ def test_the_extended_set_as_spin_takes_it(leeds: ModuleType, tmp_path: Path) ->
         np.testing.assert_array_equal(found[:, 2] == 2, seen[row])
 
 
+def test_a_joint_at_the_origin_is_none_but_for_placeholders_that_are_asked_for(
+    leeds: ModuleType, tmp_path: Path
+) -> None:
+    places, hidden = leeds.people(2000), ~ALL
+    places[0, 3], places[0, 5], hidden[0, 5] = 0, -1, True
+    leeds.lsp(tmp_path, places, hidden, "lsp_dataset_original")
+    (tmp_path / "lsp_dataset_original" / "images").mkdir()
+    selection = read(tmp_path, "lsp", "train")
+    assert selection.adjusted == {"joint_at_origin": 2} and selection.kept == 1000
+    assert set(NAMES) - set(selection.records[0].keypoints) == {NAMES[3], NAMES[5]}
+    assert selection.records[0].box[2] == pytest.approx(spin_box(np.delete(places[0], [3, 5], 0))[2])
+    seen = ALL[:30].copy()
+    seen[0, 5] = False
+    leeds.save_joints(tmp_path / "lspet_dataset" / "joints.mat", places[:30], seen.astype(float), joints_first=True)
+    (tmp_path / "lspet_dataset" / "images").mkdir()
+    taken = read(tmp_path, "lspet", "release", "hidden=labelled")
+    assert taken.adjusted == {"joint_at_origin": 1} and NAMES[5] in taken.records[0].keypoints
+
+
 def test_columns_of_full_size_are_of_the_images_that_are_there(leeds: ModuleType, tmp_path: Path) -> None:
     numbers = [2, 3, 17, 401, 9999]
     places = leeds.people(5)

@@ -158,7 +158,9 @@ def test_a_half_that_one_side_has_of_nobody_is_not_compared(world: Any, npz: Mod
         "row 2 (train2014/000000000003.jpg): openpose:left_wrist by -3.00, +0.00 px",
         "row 5 (train2014/000000000002.jpg): openpose:right_elbow here alone",
     )
-    assert "nearest" in told["openpose"].why
+    assert "(0, 0)" in told["openpose"].why, "the manifest's word comes first"
+    of_coco = compare(tmp_path / "b.npz", records, Raw(world.root, load_manifest("coco"), "train"))
+    assert "nearest" in {one.kind: one.why for one in of_coco.departures}["openpose"]
 
 
 def test_the_command_tells_and_is_content(

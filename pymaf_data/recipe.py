@@ -3,8 +3,9 @@
     sample → ingest → attach-fits → render-iuv → train → contact sheet → report
 
 A recipe holds the options of each stage, without the paths that follow from the data root: raw data lies in
-``raw/<dataset>``, stores in ``stores/<dataset>-<split>.zarr``, the run in ``runs/<name>``. A section that is left
-out is a step that is not taken. :func:`pipeline` turns a recipe into the steps, in order.
+``raw/<dataset>``, stores in ``stores/<dataset>-<split>.zarr``, the run in ``runs/<name>``. Files of persons (``npz``)
+and annotation files of one's own (``dataset: my.json``) lie anywhere, and so do their ``images``. A section that is
+left out is a step that is not taken. :func:`pipeline` turns a recipe into the steps, in order.
 """
 
 from __future__ import annotations
@@ -45,9 +46,13 @@ class SampleSection(StrictModel):
 
 
 class IngestSection(ExecutorOptions):
-    """One data set and split to ingest."""
+    """One data set and split to ingest, by its name, a manifest (*.yaml) or an annotation file (*.json); or an npz."""
 
     dataset: str
+    npz: UserPath | None = Field(default=None, description="of the data set npz: the file whose persons to take")
+    images: UserPath | None = Field(
+        default=None, description="of npz or an annotation file: the folder that the names of its images begin in"
+    )
     split: str = "train"
     held_out: bool = Field(default=False, description="measured on while training, and never trained on")
     select: str | None = None
@@ -58,6 +63,20 @@ class IngestSection(ExecutorOptions):
     workers: int = Field(default_factory=available_cores, ge=1)
     on_error: Literal["skip", "stop"] = "skip"
     follow_links: bool = Field(default=False, description="take images that are links out of the raw data's folder")
+
+    @property
+    def of_file(self) -> bool:
+        """Whether a file says who there is, wherever it lies."""
+        return bool(self.npz) or self.dataset.casefold().endswith(".json")
+
+    @property
+    def named(self) -> tuple[str, str]:
+        """What data set and split are called, in the names of stores too: after the file, where it is one."""
+        if not (self.of_file or self.dataset.endswith((".yaml", ".yml"))):
+            return self.dataset, self.split
+        from pymaf_data.datasets.own import names_of  # which imports NumPy
+
+        return names_of(self.dataset, self.npz, self.split)
 
 
 class FitsSection(ExecutorOptions):
@@ -147,11 +166,13 @@ def _data_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
             values = shared | {"split": split, "persons": fewer or recipe.sample.persons}
             yield _step("sample", f"generate the sample's {split} split", values, recipe)
     for part in recipe.ingest:
-        store, raw = root.store(part.dataset, part.split), root.raw(part.dataset)
-        values = _said(part, "held_out") | {"root": raw, "out": store}
-        yield _step("ingest", f"ingest {part.dataset} {part.split}", values, recipe)
+        name, split = part.named
+        store, raw = root.store(name, split), root.raw(name)
+        # An annotation file's root follows from where it and its images lie.
+        values = _said(part, "held_out") | {"out": store} | ({"root": raw} if part.npz or not part.of_file else {})
+        yield _step("ingest", f"ingest {name} {split}", values, recipe)
         if recipe.fits is not None:
-            places = {"{raw}": str(raw), "{split}": part.split}
+            places = {"{raw}": str(part.images or raw), "{split}": split}
             sources = tuple(_placed(source, places) for source in recipe.fits.sources)
             values = _said(recipe.fits, "sources") | {"store": store, "fits": sources}
             yield _step("attach-fits", f"fit {store.name}", values, recipe)
@@ -189,8 +210,8 @@ def _looking_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
     if recipe.sheet is not None:
         first = recipe.ingest[0]
         values = {
-            "store": root.store(first.dataset, first.split),
-            "raw": root.raw(first.dataset),
+            "store": root.store(*first.named),
+            "raw": None if first.of_file else root.raw(first.named[0]),
             "dataset": first.dataset,
             "follow_links": first.follow_links,
             "out": run / "contact_sheet.png",
@@ -208,13 +229,13 @@ def _looking_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
 
 def stores_of(recipe: Recipe, root: DataRoot) -> tuple[Path, ...]:
     """The stores that a recipe makes."""
-    return tuple(root.store(part.dataset, part.split) for part in recipe.ingest)
+    return tuple(root.store(*part.named) for part in recipe.ingest)
 
 
 def train_values(recipe: Recipe, root: DataRoot) -> dict[str, Any]:
     """The options of training that a recipe sets, its own stores and held-out stores among them."""
-    learned = [root.store(part.dataset, part.split) for part in recipe.ingest if not part.held_out]
-    held_out = [root.store(part.dataset, part.split) for part in recipe.ingest if part.held_out]
+    learned = [root.store(*part.named) for part in recipe.ingest if not part.held_out]
+    held_out = [root.store(*part.named) for part in recipe.ingest if part.held_out]
     values = {"name": recipe.name, **(recipe.train or {}), "stores": tuple(learned)}
     validation = values.get("validation", {})
     if held_out and isinstance(validation, dict):  # else it is refused with the options

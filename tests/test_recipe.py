@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from pymaf_data.config import StrictModel
+from pymaf_data.datasets import load_manifest
 from pymaf_data.errors import ConfigError, UsageError
 from pymaf_data.fits.fitter.options import SearchOptions
 from pymaf_data.paths import DataRoot
@@ -24,6 +27,7 @@ from pymaf_data.recipe import (
     pipeline,
     stores_of,
 )
+from pymaf_data.stages.ingest import ingest
 from pymaf_data.stages.registry import STAGES
 
 MINIMAL = {"name": "mine", "ingest": [{"dataset": "coco"}]}
@@ -33,7 +37,7 @@ MINIMAL = {"name": "mine", "ingest": [{"dataset": "coco"}]}
 MOODS = {"overwrite", "break_lock"}
 SECTIONS: dict[type[StrictModel], tuple[str, set[str], set[str]]] = {
     SampleSection: ("sample", {"held_out_persons"}, {"out", "split"}),
-    IngestSection: ("ingest", {"held_out"}, {"root", "npz", "images", "against", "out", "shard"} | MOODS),
+    IngestSection: ("ingest", {"held_out"}, {"root", "against", "out", "shard"} | MOODS),
     FitsSection: ("attach-fits", {"sources"}, {"store", "fits", "assets", "break_lock"}),
     RenderSection: ("render-iuv", set(), {"stores", "shard", "assets", "break_lock"}),
     SheetSection: ("contact-sheet", set(), {"store", "out", "raw", "dataset", "checkpoint", "follow_links"}),
@@ -179,6 +183,48 @@ def test_reports_are_of_every_store_and_of_the_run(tmp_path: Path) -> None:
     root = DataRoot(tmp_path)
     paths = [step.options.path for step in pipeline(load_recipe("demo"), root) if step.stage == "report"]
     assert paths == [root.store("sample", "train"), root.runs / "demo"]
+
+
+def test_files_of_persons_and_data_of_ones_own_are_ingested_too(tmp_path: Path) -> None:
+    """Stores are called as the command calls them, and annotation files find their own root."""
+    (tmp_path / "mine.yaml").write_text(json.dumps(load_manifest("coco").model_dump(mode="json") | {"name": "mine"}))
+    parts = [
+        {"dataset": "npz", "npz": tmp_path / "dataset_extras" / "mpii train.npz", "images": "/data/mpii"},
+        {"dataset": "npz", "npz": tmp_path / "b.npz"},
+        {"dataset": str(tmp_path / "My File.json"), "images": "~/photos", "split": "val", "held_out": True},
+        {"dataset": str(tmp_path / "mine.yaml")},
+    ]
+    sections = {"fits": {"sources": ["npz:{raw}/fits/{split}.npz"]}, "train": {}, "sheet": {}}
+    recipe, root = Recipe.parse(MINIMAL | {"ingest": parts} | sections, "test"), DataRoot(tmp_path)
+    steps = pipeline(recipe, root)
+    first, second, own, manifest = (step.options for step in steps if step.stage == "ingest")
+    stores = [
+        root.store(*names) for names in (("npz", "mpii_train"), ("npz", "b"), ("my-file", "val"), ("mine", "train"))
+    ]
+    assert [one.out for one in (first, second, own, manifest)] == stores == list(stores_of(recipe, root))
+    assert (first.npz, first.images) == (tmp_path / "dataset_extras" / "mpii train.npz", Path("/data/mpii"))
+    assert (second.root, second.images, manifest.root) == (root.raw("npz"), None, root.raw("mine"))
+    assert (own.images, own.root, own.split) == (Path.home() / "photos", None, "val")
+    (fits, *_) = (step.options.fits for step in steps if step.stage == "attach-fits")
+    assert fits == ("npz:/data/mpii/fits/mpii_train.npz",)
+    (train,) = (step.options for step in steps if step.stage == "train")
+    assert train.validation.stores == (stores[2],)
+    (sheet,) = (step.options for step in steps if step.stage == "contact-sheet")
+    assert sheet.raw is None and sheet.store == stores[0]
+
+
+def test_a_recipe_ingests_an_npz_and_an_annotation_file(coco: ModuleType, npz: ModuleType, tmp_path: Path) -> None:
+    made = coco.small_set(tmp_path / "photos", pictures=2, persons=1)
+    path = npz.save(tmp_path / "coco_2014_train.npz", npz.of_coco(made.file, "train2014"))
+    parts = [
+        {"dataset": "npz", "npz": path, "images": tmp_path / "photos"},
+        {"dataset": str(made.file), "images": made.folder},
+    ]
+    recipe, root = Recipe.parse(MINIMAL | {"ingest": parts}, "test"), DataRoot(tmp_path)
+    for step, store in zip(pipeline(recipe, root), stores_of(recipe, root), strict=True):
+        report = ingest(step.options)
+        assert report.store == store and report.counts["kept"] == 2 and not report.holes.counts
+        assert store == root.store(report.dataset, report.split)
 
 
 def test_a_section_left_out_is_a_step_not_taken(tmp_path: Path) -> None:

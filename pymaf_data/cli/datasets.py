@@ -103,15 +103,21 @@ def _store(root: DataRoot, name: str, split: str) -> dict[str, Any] | None:
 def _print(dataset: dict[str, Any]) -> None:
     echo(f"{dataset['name']}", bold=True, newline=False)
     echo(f"  {dataset['title']}{' · ' * bool(dataset['homepage'])}{dataset['homepage']}")
-    for name, split in dataset["splits"].items():
-        echo(f"  {name + ':':<9} {'; '.join(_of_split(dataset['root'], split))}")
-    for name, title in dataset["selections"].items():
-        echo(f"  {'--select':<10}{name}: {title}{' (default)' * (name == dataset['default_selection'])}")
-    for part, licence in dataset["licences"].items():
-        echo(f"  {'licence':<10}{part}: {licence}")
-    if any(_absent(split) for split in dataset["splits"].values()):
-        for item in dataset["get"]:
-            echo(f"  {'get':<10}{item['what']}{': ' * bool(item['url'])}{item['url']} → {place(dataset, item)}")
+    default, splits = dataset["default_selection"], dataset["splits"]
+    lines = [(f"{name}:", "; ".join(_of_split(dataset["root"], split))) for name, split in splits.items()]
+    lines += [
+        ("--select", f"{name}: {title}{' (default)' * (name == default)}")
+        for name, title in dataset["selections"].items()
+    ]
+    lines += [("licence", f"{part}: {licence}") for part, licence in dataset["licences"].items()]
+    if any(_absent(split) for split in splits.values()):
+        lines += [
+            ("get", f"{item['what']}{': ' * bool(item['url'])}{item['url']} → {place(dataset, item)}")
+            for item in dataset["get"]
+        ]
+    width = max(len(title) for title, _ in lines)
+    for title, line in lines:
+        echo(f"  {title:<{width}} {line}")
 
 
 def place(dataset: dict[str, Any], item: dict[str, Any]) -> str:

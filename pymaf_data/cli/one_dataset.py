@@ -10,7 +10,8 @@ import typer
 
 from pymaf_data.cli.datasets import place
 from pymaf_data.cli.say import echo, echo_json, size
-from pymaf_data.datasets import Manifest
+from pymaf_data.datasets import Manifest, find_reader
+from pymaf_data.datasets.nearby import elsewhere
 from pymaf_data.datasets.splits import IMAGES
 from pymaf_data.datasets.survey import FoundFiles, FoundImages, Survey, survey
 from pymaf_data.stages.forecast import MEGABITS, Forecast, forecast
@@ -37,24 +38,36 @@ def show(manifest: Manifest, root: Path, described: dict[str, Any], as_json: boo
     if as_json:
         echo_json({**described, "survey": found, "forecast": costs})
     else:
-        echo(manifest.name, bold=True, newline=False)
-        echo(f"  {manifest.title}{' · ' * bool(manifest.homepage)}{manifest.homepage}")
-        _lines("cite", [manifest.citation] * bool(manifest.citation))
-        _lines("licence", [f"{part}: {licence}" for part, licence in described["licences"].items()])
-        _lines("get", [_download(described, item) for item in described["get"]])
-        _lines("layout", [f"{root}/", *_layout(manifest)])
-        for name in manifest.splits:
-            _lines(name, _of_split(found, name, described["splits"][name]))
-        _lines("archives", _archives(found))
-        _lines("unused", [", ".join([*found.extra, *found.unfinished])] * bool(found.extra or found.unfinished))
-        _lines("needs", _costs(costs))
+        _show(manifest, root, described, found, costs)
     if found.damaged:
         raise typer.Exit(1)
 
 
-def _lines(title: str, lines: list[str]) -> None:
-    for number, line in enumerate(lines):
-        echo(f"  {'' if number else title:<9} {line}")
+def _show(manifest: Manifest, root: Path, described: dict[str, Any], found: Survey, costs: Forecast) -> None:
+    echo(manifest.name, bold=True, newline=False)
+    echo(f"  {manifest.title}{' · ' * bool(manifest.homepage)}{manifest.homepage}")
+    sections = {
+        "cite": [manifest.citation] * bool(manifest.citation),
+        "licence": [f"{part}: {licence}" for part, licence in described["licences"].items()],
+        "get": [_download(described, item) for item in described["get"]],
+        "layout": [f"{root}/", *_layout(manifest)],
+        **{f"{name}:": _of_split(manifest, root, found, described, name) for name in manifest.splits},
+        "--select": [f"{name}: {title}" for name, title in described["selections"].items()],
+        "--option": _options(manifest.reader),
+        "archives": _archives(found),
+        "unused": [", ".join([*found.extra, *found.unfinished])] * bool(found.extra or found.unfinished),
+        "needs": _costs(costs),
+    }
+    width = max(map(len, sections))
+    for title, lines in sections.items():
+        for number, line in enumerate(lines):
+            echo(f"  {'' if number else title:<{width}} {line}")
+
+
+def _options(reader: str) -> list[str]:
+    """What the reader of a data set can be told, where it is known."""
+    fields = find_reader(reader).options.model_fields
+    return [f"{name}: {field.description}" for name, field in fields.items() if field.description]
 
 
 def _download(described: dict[str, Any], item: dict[str, Any]) -> str:
@@ -64,19 +77,24 @@ def _download(described: dict[str, Any], item: dict[str, Any]) -> str:
 
 def _layout(manifest: Manifest) -> list[str]:
     """Each path below the root, and what it is of which splits."""
-    what: dict[str, list[str]] = {}
+    what: dict[str, dict[str, list[str]]] = {}
     for name, split in manifest.splits.items():
         for role, path in split.files.items():
             archives = ", ".join(split.archives) or f"{path}.zip, .tar, .tar.gz"
             shown = f"{path}/, or {archives}" if role == IMAGES and path else path or "./"
-            what.setdefault(shown, []).append(f"{role} of {name}")
+            what.setdefault(shown, {}).setdefault(role, []).append(name)
     width = max(map(len, what))
-    return [f"  {path:<{width}}  {', '.join(roles)}" for path, roles in what.items()]
+    return [
+        f"  {path:<{width}}  {'; '.join(f'{role} of ' + ', '.join(splits) for role, splits in roles.items())}"
+        for path, roles in what.items()
+    ]
 
 
-def _of_split(found: Survey, name: str, described: dict[str, Any]) -> list[str]:
-    roles = described["files"]
-    said = [_of_role(role, file, roles[role]["optional"]) for role, file in found.files[name].items()]
+def _of_split(manifest: Manifest, root: Path, found: Survey, whole: dict[str, Any], name: str) -> list[str]:
+    split, described = manifest.splits[name], whole["splits"][name]
+    roles, near = described["files"], elsewhere(root, split) if split.absent(root) else ""
+    said = [near] * bool(near)
+    said += [_of_role(role, file, roles[role]["optional"]) for role, file in found.files[name].items()]
     said.append(_of_images(found.images[name]))
     known = described["expected_known"]
     said += [f"{count:,} persons expected ({one}; {known[one]})" for one, count in described["expected"].items()]
@@ -87,7 +105,9 @@ def _of_role(role: str, found: FoundFiles, optional: bool) -> str:
     if found.problem:
         return f"{role}: {found.path}: {found.problem}"
     if found.files:
-        return f"{role}: {found.path}, {f'{found.files:,} files, ' if found.files > 1 else ''}{size(found.bytes)}"
+        of = f" of {found.listed:,}" if found.listed and found.files < found.listed else ""
+        files = f"{found.files:,}{of} files, " if found.files > 1 or of else ""
+        return f"{role}: {found.path}, {files}{size(found.bytes)}"
     packed = f"; still packed in {found.packed}: unpack it here" if found.packed else ""
     return f"{role}: {found.path} is {'not there, and need not be' if optional else 'missing'}{packed}"
 
@@ -106,7 +126,8 @@ def _archives(found: Survey) -> list[str]:
     said = []
     for archive in found.archives:
         state = archive.problem or f"whole, {archive.files:,} files"
-        use = ", read as it is" if archive.used else ""
+        unread = f", not read: {archive.instead}/ is there, and counts" if archive.instead else ""
+        use = ", read as it is" if archive.used else unread
         said.append(f"{archive.path}, {size(archive.bytes)}: {state}{use}")
     return said
 

@@ -74,7 +74,7 @@ class Absences:
         """Where the folder is named twice, or was left behind when the images were moved."""
         below = name.removeprefix(f"{self._folder}/").lstrip("/") if self._folder else name
         leaf = below.rpartition("/")[2]
-        for other in (below, f"{self._folder}/{leaf}".lstrip("/"), leaf):
+        for other in (below, f"{self._folder}/{name}".lstrip("/"), f"{self._folder}/{leaf}".lstrip("/"), leaf):
             if other != name and (self._root / other).is_file():
                 return f"{other} is there: the manifest's folder and the annotations' file_name do not fit together"
         return ""

@@ -13,6 +13,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -38,30 +39,40 @@ def without_ending(name: str) -> str:
     return name[: -len(next(ending for ending in ENDINGS if name.lower().endswith(ending)))]
 
 
-def archives_of(root: Path, folder: str, named: Sequence[Path] = ()) -> list[Path]:
+def archives_of(root: Path, folder: str, named: Sequence[Path] = (), own: Sequence[str] = ()) -> list[Path]:
     """The archives that stand for a folder of images; none where the folder holds images, or anything else.
-
-    They are called as the folder is, or as one that it is in, and lie beside or in that; or are in the folder itself.
 
     Args:
         root: the data set's folder.
         folder: of the images below it; "" is the root itself, for which only ``named`` can stand.
         named: archives of other names, by the manifest.
+        own: patterns of files that lie in the folder beside images, such as the annotations.
     """
-    inside: list[Path] = []
-    if folder and (root / folder).is_dir():
-        with os.scandir(root / folder) as entries:
-            for entry in entries:
-                if is_archive(entry.name):
-                    inside.append(Path(entry.path))
-                elif not entry.name.startswith("."):
-                    return []
+    entries = _entries(root / folder) if folder else iter(())
+    if any(not (is_archive(name) or any(fnmatch(name, one) for one in own)) for name in entries):
+        return []  # the first image tells
+    return archives_at(root, folder, named)
+
+
+def archives_at(root: Path, folder: str, named: Sequence[Path] = ()) -> list[Path]:
+    """The archives that can stand for a folder, whether it is there or not.
+
+    They are called as the folder is, or as one that it is in, and lie beside or in that; or are in the folder itself.
+    """
+    inside = [root / folder / name for name in _entries(root / folder) if is_archive(name)] if folder else []
     parts = folder.split("/") if folder else []
     paths = [root.joinpath(*parts[:k]) for k in range(len(parts), 0, -1)]
     called = [place / (path.name + ending) for path in paths for ending in ENDINGS for place in (path.parent, path)]
     there = [path for path in dict.fromkeys((*named, *called, *sorted(inside))) if path.is_file()]
     plain = {without_ending(str(path)) for path in there if path.name.lower().endswith(TAR)}
     return [path for path in there if not (path.name.lower().endswith(GZIP) and without_ending(str(path)) in plain)]
+
+
+def _entries(folder: Path) -> Iterator[str]:
+    """Names in a folder, hidden ones left out; none where it is not one."""
+    if folder.is_dir():
+        with os.scandir(folder) as entries:
+            yield from (entry.name for entry in entries if not entry.name.startswith("."))
 
 
 def warn_of_waiting(archives: Iterable[Path]) -> None:

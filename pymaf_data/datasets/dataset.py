@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets.archives import ArchivedImages, warn_of_waiting
-from pymaf_data.datasets.images import ImageRef, MissingImage
-from pymaf_data.datasets.manifest import Manifest
+from pymaf_data.datasets.images import ImageRef, Images, MissingImage
+from pymaf_data.datasets.manifest import Manifest, known_manifests
+from pymaf_data.datasets.nearby import elsewhere
 from pymaf_data.datasets.rules import OFFSETS
 from pymaf_data.datasets.splits import IMAGES, OPENPOSE, SelectionRule, found
 from pymaf_data.datasets.thin import Thin
@@ -131,6 +132,11 @@ class Raw:
         return self.manifest.split(self.split).archived(self.root.absolute())
 
     @property
+    def passed_over(self) -> list[Path]:
+        """The archives beside that folder which are not read, since it is there."""
+        return self.manifest.split(self.split).passed_over(self.root.absolute())
+
+    @property
     def rule(self) -> SelectionRule:
         """Whom to keep."""
         return self.manifest.selection(self.select, self.split)[1]
@@ -149,7 +155,11 @@ class Raw:
         Raises:
             ConfigError: a key is unknown or has a value that does not fit.
         """
-        return kind.parse(self.manifest.split(self.split).options, f"options of {self.manifest.name} {self.split}")
+        try:
+            return kind.parse(self.manifest.split(self.split).options, f"options of {self.manifest.name} {self.split}")
+        except ConfigError as error:
+            known = "\n  ".join(f"{name}: {field.description}" for name, field in kind.model_fields.items())
+            raise ConfigError(error.found, expected=known or "no options", action="correct what is named.") from None
 
     def files(self, role: str) -> list[Path]:
         """The files of a role, sorted, one at least unless it is optional.
@@ -237,8 +247,8 @@ class Raw:
             self._missing(absent)
 
     def _missing(self, roles: Sequence[str]) -> list[Path]:
-        split = self.manifest.split(self.split)
-        patterns = split.files
+        split, name = self.manifest.split(self.split), self.manifest.name
+        patterns, known = split.files, name in known_manifests()
         others = [pattern for role, pattern in patterns.items() if role not in (IMAGES, *split.optional)]
         raise RawDataMissing(
             f"no raw data of {self.manifest.title}, split {self.split}: "
@@ -246,6 +256,8 @@ class Raw:
             expected=f"below {self.root}: {', '.join(others)} and, in {self.folder or '.'}/ or an archive, the images",
             action="\n  ".join(
                 [
+                    *filter(None, [elsewhere(self.root, split)]),
+                    *([f"`pymaf-data datasets {name} --root {self.root}` says what lies there;"] if known else []),
                     "give the folder that holds them with --root, or get them:",
                     *(f"{item.into:<13} {item.what}{': ' * bool(item.url)}{item.url}" for item in self.manifest.get),
                     "With no raw data at all, `pymaf-data sample OUT` writes a stand-in in COCO's layout;",
@@ -295,7 +307,7 @@ class ReaderOfStills:
     options: ClassVar[type[StrictModel]] = NoOptions
     thins: ClassVar[bool] = False
 
-    def images(self, raw: Raw) -> ImageSource:
+    def images(self, raw: Raw) -> Images | ArchivedImages:
         """Image files and frames of videos below the root, or else image files in archives there."""
         turn, archives = raw.manifest.images.orientation, raw.archives
         if archives:

@@ -115,7 +115,7 @@ class Images:
     def __init__(
         self, root: Path, folder: str, *, follow_links: bool = False, orientation: Orientation = "ignore"
     ) -> None:
-        self.root = root
+        self.root, self._folder = root, folder
         self._allowed = tuple(f"{path.resolve()}{os.sep}" for path in (root, root / folder))
         self._follow_links, self._orientation = follow_links, orientation
         self._folders: dict[str, Path] = {}
@@ -136,6 +136,10 @@ class Images:
     ) -> Iterator[NDArray[np.uint8] | MissingImage]:
         """The image of a file."""
         yield from (self.load(file, size) for _ in frames)
+
+    def names(self) -> list[str]:
+        """Names below the root of what lies in the folder itself, sorted."""
+        return sorted(path.relative_to(self.root).as_posix() for path in (self.root / self._folder).glob("*"))
 
     def resolve(self, name: str) -> Path:
         """The real path of an image; it need not exist. Of several spellings, the first that is there.

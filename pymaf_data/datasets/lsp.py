@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pymaf_data.config import StrictModel
+from pymaf_data.datasets.archives import ArchivedImages
 from pymaf_data.datasets.dataset import ImageSource, Raw, ReaderOfStills, one_image
 from pymaf_data.datasets.images import UNKNOWN_SIZE, Images, MissingImage, image_name
 from pymaf_data.datasets.masks import mask_of, parts_of
@@ -31,6 +32,7 @@ from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.geometry.boxes import square
 from pymaf_data.untrusted.mat import read_mat
 
+_NO_JOINT = ((0, 0), (-1, -1))  # but for placeholders that are asked for
 _AGAIN = "fetch the data set again."
 _Number = Annotated[int, Field(gt=0)]
 
@@ -60,12 +62,12 @@ class Lsp(ReaderOfStills):
         """Every column of the split."""
         options, path = raw.options(LspOptions), raw.file("annotations")
         joints = _joints(path, len(raw.manifest.keypoints.listed.joints))
-        names = _names(raw, options, len(joints))
         first, last = options.persons or (1, len(joints))
         folders = raw.files("masks") if "masks" in raw.manifest.split(raw.split).files else []
         masks = [Images(folder.absolute(), "") for folder in folders[:1]]
-        told.listed = len(joints), len(names[first - 1 : last])
         with self.images(raw) as images:
+            names = _names(raw, options, len(joints), images)
+            told.listed = len(joints), len(names[first - 1 : last])
             for name, person in zip(names[first - 1 : last], joints[first - 1 : last].tolist(), strict=True):
                 outcome = _outcome(raw, told, options, name, person)
                 if masks and isinstance(outcome, PersonRecord):
@@ -85,18 +87,20 @@ def _joints(path: Path, count: int) -> NDArray[np.float64]:
     raise RawDataCorrupt(found, expected=f"numbers of shape (3, {count}, N) or ({count}, 3, N)", action=_AGAIN)
 
 
-def _names(raw: Raw, options: LspOptions, count: int) -> list[str]:
+def _names(raw: Raw, options: LspOptions, count: int, images: Images | ArchivedImages) -> list[str]:
     """The image of each column."""
     if options.columns == "numbered":
         return [f"im{number:0{options.digits}d}.jpg" for number in range(1, count + 1)]
-    folder = raw.root / raw.folder
-    names = sorted(path.name for path in folder.glob("im*.png") if re.fullmatch(r"im\d{1,18}\.png", path.name))
+    start = f"{raw.folder}/" if raw.folder else ""
+    there = (name.removeprefix(start) for name in images.names())
+    names = sorted(name for name in there if re.fullmatch(r"im\d{1,18}\.png", name, re.IGNORECASE))
     if len(names) != count:
+        where = " and ".join(map(str, raw.archives or [raw.root / raw.folder]))
         raise RawDataCorrupt(
-            f"{len(names):,} images im*.png in {folder} for {count:,} columns of joints",
+            f"{len(names):,} images im*.png in {where} for {count:,} columns of joints",
             expected="an image for each: column i is of the i-th that is there, so that one image that is missing "
             "gives every person after it the joints of another",
-            action=_AGAIN,
+            action="unpack the data set again, or fetch it again.",
         )
     return names
 
@@ -133,6 +137,8 @@ def _keypoints(
         seen = (flag == 1) == (options.flag == "seen")
         if not seen and options.hidden == "placeholder":
             told.adjusted.add("joint_placeholder", f"{name}: {joint} at ({x:g}, {y:g})")
+        elif (x, y) in _NO_JOINT and (seen or options.flag == "hidden"):
+            told.adjusted.add("joint_at_origin", f"{name}: {joint} at ({x:g}, {y:g})")
         elif joint:
             found[joint] = x + shift, y + shift, 2 if seen else 1
     return found

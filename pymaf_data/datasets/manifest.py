@@ -140,7 +140,7 @@ class Manifest(StrictModel):
                 action="`pymaf-data ingest npz --npz FILE --images ROOT` takes an npz of SPIN's or PyMAF's.",
             )
         rules = self.split(split) if split != "train" else fitting[0]
-        name = re.sub(r"[^\w.-]+", "_", path.stem)
+        name = split_of(path)
         own = rules.model_copy(update={"files": {**rules.files, ANNOTATIONS: str(path.absolute())}})
         return self.model_copy(update={"splits": {**self.splits, name: own}}), name
 
@@ -196,6 +196,11 @@ class Manifest(StrictModel):
         return chosen, selections[chosen]
 
 
+def split_of(path: Path) -> str:
+    """What the split of a file is called: as the file, without what no store's name can have."""
+    return re.sub(r"[^\w.-]+", "_", path.stem)
+
+
 def known_manifests() -> list[str]:
     """Names of the data sets that come with the package."""
     names = (Path(entry.name) for entry in files(_PACKAGE).iterdir())
@@ -216,7 +221,9 @@ def load_manifest(name_or_path: str | Path) -> Manifest:
         raise ConfigError(
             f"no manifest for data set {text!r}",
             expected=f"one of {', '.join(known)}",
-            action="check the name, or give the path of a manifest of your own (*.yaml).",
+            action="`pymaf-data ingest npz --npz FILE --images ROOT` takes a file of SPIN's or PyMAF's."
+            if text.endswith(".npz")
+            else "check the name, or give the path of a manifest of your own (*.yaml).",
         )
     return Manifest.parse(read_yaml((files(_PACKAGE) / f"{text}.yaml").read_text("utf-8"), f"manifest {text}"), text)
 

@@ -34,7 +34,7 @@ class MpiiOptions(StrictModel):
         "spin", description="spin: scale × 1.25, centre 15 · scale px down; raw: neither"
     )
     held_out: Annotated[
-        frozenset[str], BeforeValidator(lambda text: text.split() if isinstance(text, str) else text)
+        frozenset[str], BeforeValidator(lambda text: text.split() if isinstance(text, str) else text or ())
     ] = Field(frozenset(), description="images of which nobody is taken: names without .jpg, blanks between")
 
 

@@ -55,6 +55,12 @@ class Npz(ReaderOfStills):
         rows = NpzRows.of(path)
         if rows.other:
             logger.warning("%s: keys that are not known and not read: %s", path, ", ".join(rows.other)[:300])
+        if not {"part", "openpose"} & {*rows.numbers}:
+            logger.warning(
+                "%s has no keypoints: its fits can neither be seen in the images nor proved, and are attached as not "
+                "valid; the raw data set has both (as `pymaf-data ingest 3dpw` and `attach-fits --fits 3dpw`)",
+                path,
+            )
         told.listed = len({*rows.texts["imgname"]}), len(rows)
         folders = (raw.root.absolute(), raw.root.absolute() / raw.options(NpzOptions).masks)
         images, masks = (Images(folder, "", follow_links=raw.follow_links) for folder in folders)

@@ -18,7 +18,7 @@ from typing import Any
 from pymaf_data.datasets.categories import Category, entry_key
 from pymaf_data.datasets.conventions import fitting, guesses, of_count
 from pymaf_data.datasets.entries import has_keypoints, is_crowd, load
-from pymaf_data.datasets.manifest import Manifest
+from pymaf_data.datasets.manifest import Manifest, load_manifest, split_of
 from pymaf_data.errors import RawDataCorrupt, RawDataMissing
 
 logger = logging.getLogger(__name__)
@@ -26,6 +26,19 @@ logger = logging.getLogger(__name__)
 SUFFIX = ".json"
 _HELD_OUT = ("val", "test")
 _COCO17 = 17
+
+
+def names_of(dataset: str, npz: Path | None, split: str) -> tuple[str, str]:
+    """What data set and split are called that are asked for by a manifest or an annotation file, or of an npz."""
+    if npz is not None:
+        return dataset, split_of(npz)
+    if dataset.casefold().endswith(SUFFIX):
+        return _name(Path(dataset)), split
+    return load_manifest(dataset).name, split
+
+
+def _name(path: Path) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", path.stem.casefold()).strip("-") or "own"
 
 
 def own_data(path: Path, images: Path | None, root: Path | None, split: str) -> tuple[Path, Manifest]:
@@ -48,7 +61,7 @@ def own_data(path: Path, images: Path | None, root: Path | None, split: str) -> 
     base = (root or (nearest if nearest.name else folder)).absolute()
     status = path.stat()
     content: dict[str, Any] = {
-        "name": re.sub(r"[^a-z0-9]+", "-", path.stem.casefold()).strip("-") or "own",
+        "name": _name(path),
         "title": path.name,
         "reader": "coco",
         "licences": [{"covers": "annotations and photographs", "name": "not stated"}],

@@ -21,7 +21,7 @@ from pymaf_data.datasets.columns import PersonColumns
 from pymaf_data.datasets.dataset import Raw, find_reader
 from pymaf_data.datasets.entries import what_is_wrong
 from pymaf_data.datasets.records import Licence, PersonRecord
-from pymaf_data.datasets.splits import OPENPOSE
+from pymaf_data.datasets.splits import ANNOTATIONS, OPENPOSE
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.plain import clean
 
@@ -204,7 +204,7 @@ def select(raw: Raw, stop: bool = False) -> Selection:
         damaged,
         adjusted={reason: told.adjusted.counts[reason] for reason in ADJUSTED if told.adjusted.counts[reason]},
         licences=told.photographs([name for name, _ in records.row_keys()]),
-        whole=whole is not None and told.listed == (whole.images, whole.annotations),
+        whole=whole is not None and whole.fits(*told.listed, len(raw.files(ANNOTATIONS)) if whole.files else 0),
         listed=told.listed,
     )
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import Field, field_validator, model_validator
 
 from pymaf_data.config import StrictModel
-from pymaf_data.datasets.archives import archives_of, is_archive, without_ending
+from pymaf_data.datasets.archives import archives_at, archives_of, is_archive, without_ending
 from pymaf_data.datasets.images import below
 from pymaf_data.errors import ConfigError
 
@@ -27,10 +27,22 @@ Standing: TypeAlias = Literal["proved", "inferred", "unsure"]
 
 
 class Whole(StrictModel):
-    """What a complete annotation file lists; only then are the expected counts comparable."""
+    """What complete annotations list, or how many files they are; only then are the expected counts comparable."""
 
-    images: int = Field(gt=0)
-    annotations: int = Field(gt=0)
+    images: int | None = Field(default=None, gt=0)
+    annotations: int | None = Field(default=None, gt=0)
+    files: int | None = Field(default=None, gt=0, description="of the role annotations")
+
+    @model_validator(mode="after")
+    def _something(self) -> Whole:
+        if not self.model_dump(exclude_none=True):
+            raise ValueError("whole: says neither images, annotations nor files")
+        return self
+
+    def fits(self, images: int, annotations: int, files: int) -> bool:
+        """Whether as many are there as are stated."""
+        stated = (self.images, images), (self.annotations, annotations), (self.files, files)
+        return all(wanted in (None, there) for wanted, there in stated)
 
 
 class Expected(StrictModel):
@@ -133,8 +145,17 @@ class Split(StrictModel):
 
     def archived(self, root: Path) -> list[Path]:
         """The archives that stand for the images' folder below ``root``; none where that is there."""
-        named = [path for pattern in self.archives for path in found(root, pattern)]
-        return archives_of(root, self.files[IMAGES], named)
+        folder = self.files[IMAGES]
+        own = [path.rpartition("/")[2] for path in self.files.values() if path.rpartition("/")[0] == folder]
+        return archives_of(root, folder, self._named(root), own)
+
+    def passed_over(self, root: Path) -> list[Path]:
+        """The archives that would stand for the images' folder below ``root``, were that not there."""
+        there = archives_at(root, self.files[IMAGES], self._named(root))
+        return [] if self.archived(root) else there
+
+    def _named(self, root: Path) -> list[Path]:
+        return [path for pattern in self.archives for path in found(root, pattern)]
 
     def here(self, root: Path) -> list[str]:
         """The roles of which something lies below a folder."""

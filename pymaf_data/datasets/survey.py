@@ -16,7 +16,7 @@ from pydantic import Field
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets.archives import ArchivedImages, is_archive
 from pymaf_data.datasets.manifest import Manifest
-from pymaf_data.datasets.splits import IMAGES, Split, found
+from pymaf_data.datasets.splits import ANNOTATIONS, IMAGES, Split, found
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.untrusted.archived import Archive
 from pymaf_data.untrusted.kinds import kind_of_file
@@ -35,6 +35,7 @@ class FoundFiles(StrictModel):
     bytes: int
     problem: str = Field(default="", description="of the first file that is not what it should be")
     packed: str = Field(default="", description="the archive in which it still is")
+    listed: int | None = Field(default=None, description="files of the whole split")
 
 
 class FoundImages(StrictModel):
@@ -53,6 +54,7 @@ class FoundArchive(StrictModel):
     files: int
     problem: str
     used: bool = Field(description="images are read from it")
+    instead: str = Field(default="", description="the folder whose images are read instead of those in it")
 
 
 class Survey(StrictModel):
@@ -80,13 +82,14 @@ def survey(manifest: Manifest, root: Path) -> Survey:
         root: its folder; it need not be there.
     """
     manifest, opened = manifest.below(root), {}
-    used = {path: name for name, split in manifest.splits.items() for path in split.archived(root)}
+    used = {path for split in manifest.splits.values() for path in split.archived(root)}
+    instead = {path: split.files[IMAGES] for split in manifest.splits.values() for path in split.passed_over(root)}
     for path in sorted({*used, *_archives_below(manifest, root)}):
         opened[path] = _archive(path)
     packed = {path: names for path, (names, _) in opened.items()}
     return Survey(
         files={
-            name: {role: _files(root, split.files[role], packed) for role in split.files if role != IMAGES}
+            name: {role: _files(root, split, role, packed) for role in split.files if role != IMAGES}
             for name, split in manifest.splits.items()
         },
         images={name: _images(root, split, opened) for name, split in manifest.splits.items()},
@@ -96,7 +99,8 @@ def survey(manifest: Manifest, root: Path) -> Survey:
                 bytes=path.stat().st_size,
                 files=len(names),
                 problem=problem,
-                used=path in used,
+                used=path in used and not problem,
+                instead="" if path in used else instead.get(path, ""),
             )
             for path, (names, problem) in opened.items()
         ),
@@ -129,18 +133,20 @@ def _archive(path: Path) -> tuple[list[str], str]:
     try:
         archive = Archive(path)
     except RawDataCorrupt as error:
-        return [], error.found.removeprefix(f"{path} is ").removeprefix(f"{path}: ")
+        return [], error.found.removeprefix(f"{path} is ").removeprefix(f"{path}: ").rstrip(".")
     archive.close()
     return list(archive.members), ""
 
 
-def _files(root: Path, pattern: str, packed: dict[Path, list[str]]) -> FoundFiles:
+def _files(root: Path, split: Split, role: str, packed: dict[Path, list[str]]) -> FoundFiles:
+    pattern, listed = split.files[role], split.whole.files if split.whole and role == ANNOTATIONS else None
     paths = found(root, pattern)
     files = [file for path in paths for file in ([path] if path.is_file() else _below(path))]
     problem = next((wrong for file in paths if file.is_file() and (wrong := _problem(file))), "")
     inside = [_name(root, path) for path, names in packed.items() if not paths and _any_ends(names, pattern)]
     size = sum(file.stat().st_size for file in files)
-    return FoundFiles(path=pattern, files=len(files), bytes=size, problem=problem, packed=next(iter(inside), ""))
+    still = next(iter(inside), "")
+    return FoundFiles(path=pattern, files=len(files), bytes=size, problem=problem, packed=still, listed=listed)
 
 
 def _any_ends(names: list[str], pattern: str) -> bool:

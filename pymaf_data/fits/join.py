@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 NONE = -1
 _FARTHEST = 0.25
 """Box sides that the centres of a file's box and of a person's may lie apart, since boxes are drawn in many ways."""
+_NEAR, _COMMON = 3.0, 3
+"""Pixels within which joints are alike, and how many two persons must share to be told apart, or known, by them."""
 
 
 def join(table: FitTable, persons: Persons, origin: str, body: str | None = None) -> Fits:
@@ -118,7 +120,8 @@ def by_image(
         keys: of the rows.
         names: (N,) image names of the persons.
         boxes: (N, 3) their boxes.
-        like: px of persons (N, K) and rows (M, K): of boxes in one place, those are one person's that are alike.
+        like: keypoints of persons (N, J, 3) and rows (M, J, 3): who has the same joints is the same person, wherever
+            the boxes are.
     """
     row = np.full(len(names), NONE)
     images, image_of = np.unique(names, return_inverse=True)
@@ -126,21 +129,27 @@ def by_image(
     ours = _grouped(image_of.tolist())
     for image, fits in theirs.items():
         people = np.array(ours.get(image, []), int)
-        unlike = _unlike(like[0][people], like[1][fits]) if like else 0.0
+        unlike = _unlike(like[0][people], like[1][fits]) if like else None
         for person, fit in _pairs(boxes[people], keys.centres[fits], unlike):
             row[people[person]] = fits[fit]
     return row
 
 
 def _unlike(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """(P, F) from 0 to a hundredth of a box's side: it decides where places do not."""
-    apart = np.nan_to_num(np.abs(ours[:, None] - theirs[None]).mean(-1), nan=np.inf, posinf=np.inf)
-    return 0.01 * (1 - 100 / (100 + apart))
+    """(P, F) from 0, where the joints that both have are in one place, to 1, where they are not or are too few."""
+    both = (ours[:, None, :, 2] > 0) & (theirs[None, :, :, 2] > 0)
+    with np.errstate(invalid="ignore", over="ignore"):  # a file's numbers may be anything
+        apart = np.linalg.norm(ours[:, None, :, :2] - theirs[None, :, :, :2], axis=-1)
+        far = np.where(both, np.nan_to_num(apart / (apart + _NEAR), nan=1.0), 0.0)
+    count = both.sum(-1)
+    return np.where(count >= _COMMON, far.sum(-1) / np.maximum(count, 1), 1.0)
 
 
-def _pairs(boxes: np.ndarray, centres: np.ndarray, unlike: np.ndarray | float = 0.0) -> Iterator[tuple[int, int]]:
+def _pairs(boxes: np.ndarray, centres: np.ndarray, unlike: np.ndarray | None) -> Iterator[tuple[int, int]]:
     """(person, fit) of boxes (P, 3) and centres (F, 2) on one image: the least sum of distances in box sides."""
-    apart = np.linalg.norm(boxes[:, None, :2] - centres[None], axis=-1) / boxes[:, 2:] + unlike
+    apart = np.linalg.norm(boxes[:, None, :2] - centres[None], axis=-1) / boxes[:, 2:]
+    if unlike is not None:  # who is alike is near; a hundredth of a box's side decides where places do not
+        apart = np.where(unlike < 0.5, 0.0, apart) + 0.01 * unlike
     # Beyond the limit all are alike, lest a pair far apart outweigh one that fits.
     cost = np.minimum(np.nan_to_num(apart, nan=np.inf), 2 * _FARTHEST)
     for person, fit in zip(*linear_sum_assignment(cost), strict=True):

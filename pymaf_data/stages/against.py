@@ -1,9 +1,9 @@
 """Compare persons of a raw data set with a release of the same set, such as SPIN's npz: a row there, a person here.
 
-Persons are matched by image and centre, one to one; of names the ends count, since each side has its own root.
-Coordinates are compared in the file's own pixels: the offset that led to continuous ones (``origin``) is taken off
-again. What differs is counted by kind and named by its first rows; where the manifest says why a kind is to be expected
-(``departures``), that is told with it.
+Persons are matched by image and keypoints, else by centre, one to one; of names the ends count, since each side has
+its own root. Coordinates are compared in the file's own pixels: the offset that led to continuous ones (``origin``) is
+taken off again. What differs is counted by kind and named by its first rows; where the manifest says why a kind is to
+be expected (``departures``), that is told with it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ from pymaf_data.stages.told import KINDS
 
 _SAME = 0.01  # px; the file may hold float32
 _NAMED = 3  # first rows
+#: Why a kind is to be expected of any data set.
+_WHY = {
+    "openpose": "SPIN gives each person the detection nearest to it, which is somebody else's where it was not detected"
+}
 
 
 class Departure(StrictModel):
@@ -91,7 +95,7 @@ def compare(path: Path, records: PersonColumns, raw: Raw) -> Against:
                 persons=found[kind][0],
                 first=tuple(found[kind][1]),
                 common=differ[kind].common if kind in differ else "",
-                why=raw.manifest.departures.get(kind, ""),
+                why=raw.manifest.departures.get(kind, _WHY.get(kind, "")),
             )
             for kind in KINDS
             if found[kind][0]
@@ -100,16 +104,14 @@ def compare(path: Path, records: PersonColumns, raw: Raw) -> Against:
 
 
 def _matched(release: NpzRows, records: PersonColumns) -> NDArray[np.intp]:
-    """(N,) the row of each person, −1: none. Where boxes are in one place, keypoints tell whose they are."""
+    """(N,) the row of each person, −1: none. Keypoints tell whose a row is, else boxes."""
     from pymaf_data.fits.join import by_image  # which imports torch
     from pymaf_data.fits.readers.reader import ByImage
 
     names = [name or "" for name in release.texts["imgname"]]
-    halves = [records.column("keypoints")[:, 25:]]
-    halves += [release.numbers.get("part", np.zeros((len(names), 24, 3)))]
-    like = [np.where(points[..., 2:] > 0, points[..., :2], 0).reshape(len(points), 2 * 24) for points in halves]
-    keys = ByImage(np.array(names, str), release.numbers["center"])
-    return by_image(keys, np.array(records.names)[records.name], records.column("box"), (like[0], like[1]))
+    part = release.numbers.get("part", np.zeros((len(names), 24, 3), np.float32))
+    keys, like = ByImage(np.array(names, str), release.numbers["center"]), (records.column("keypoints")[:, 25:], part)
+    return by_image(keys, np.array(records.names)[records.name], records.column("box"), like)
 
 
 def _called(release: NpzRows, row: int) -> str:
@@ -148,14 +150,27 @@ def _of_boxes(release: NpzRows, there: NDArray[Any], box: NDArray[Any], shift: f
 
 
 def _of_keypoints(release: NpzRows, there: NDArray[Any], ours: NDArray[Any], shift: float) -> dict[str, Difference]:
-    ours, theirs = ours.copy(), np.zeros_like(ours)
-    for key, half in (("part", slice(25, 49)), ("openpose", slice(25))):
-        if key in release.numbers and ours[:, half, 2].any():
-            theirs[:, half] = release.numbers[key][there]
-        else:  # what one side has of nobody is not compared
-            ours[:, half] = 0
-    offset = np.repeat([OFFSETS["index"], shift], [25, 24])[:, None]
-    delta, cut = _apart(ours[..., :2] - offset, theirs[..., :2])
+    own = _of_joints(release, "part", there, ours, shift)
+    detected = _of_joints(release, "openpose", there, ours, OFFSETS["index"])
+    off = np.any([difference.off for difference in detected.values()], axis=0)
+
+    def said(one: int) -> str:
+        return "; ".join(difference.said(one) for difference in detected.values() if difference.off[one])
+
+    return own | {"openpose": Difference(off, said)}
+
+
+def _of_joints(
+    release: NpzRows, key: str, there: NDArray[Any], ours: NDArray[Any], shift: float
+) -> dict[str, Difference]:
+    """Of one half of J49; what one side has of nobody is not compared."""
+    half = slice(25) if key == "openpose" else slice(25, 49)
+    theirs, ours = np.zeros_like(ours), ours * np.isin(np.arange(len(J49)), np.arange(len(J49))[half])[:, None]
+    if key in release.numbers and ours[..., 2].any():
+        theirs[:, half] = release.numbers[key][there]
+    else:
+        ours[:] = 0
+    delta, cut = _apart(ours[..., :2] - shift, theirs[..., :2])
     labelled: Any = np.stack([ours[..., 2] > 0, theirs[..., 2] > 0])
     apart = labelled.all(0) & ~(np.abs(delta) <= _SAME).all(2)
     cut = apart & (cut | (np.abs(delta) <= _SAME)).all(2)

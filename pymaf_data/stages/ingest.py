@@ -9,6 +9,7 @@ the images of finished shards are still what they were. Memory holds the records
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -34,6 +35,8 @@ from pymaf_data.stages.ingest_shard import IngestTask, array_specs, input_digest
 from pymaf_data.stages.options import IngestOptions
 from pymaf_data.stages.shards import run_shards
 from pymaf_data.storage import ArraySpec, Plan, Provenance, StageWriter, Store, create_store, open_store
+
+logger = logging.getLogger(__name__)
 
 STAGE = "ingest"
 _NAMED = 100  # damaged annotations named in a store; the report names all
@@ -120,6 +123,12 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
         done = run_shards(store, job, executor, progress, break_lock=options.break_lock)
         warn(done.notes)
         missing = _missing_images(open_store(done.path), selection, pictures)
+    if missing.counts.get("missing_picture") and raw.passed_over:
+        logger.warning(
+            "%s: not read, since the folder %s is there: unpack all of it, or move the folder away",
+            " and ".join(map(str, raw.passed_over)),
+            raw.root / raw.folder,
+        )
     return IngestReport(
         dataset=manifest.name,
         split=raw.split,
@@ -179,7 +188,14 @@ def _root_and_manifest(options: IngestOptions) -> tuple[Path, Manifest, str]:
             expected="an annotation file (*.json) instead of a data set's name, or --npz FILE",
             action="give the folder that holds a data set's files with --root.",
         )
-    return options.images or options.root or DataRoot.default().raw(manifest.name), manifest, split
+    root = options.images or options.root or DataRoot.default().raw(manifest.name)
+    if options.npz and not root.exists():
+        raise RawDataMissing(
+            f"no folder {root}, which the names of images in {options.npz} should begin in",
+            expected="the folder of the data set's images",
+            action="give it with --images.",
+        )
+    return root, manifest, split
 
 
 def _require_persons(selection: Selection, raw: Raw) -> None:

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from pymaf_data.stages.render_iuv import RenderReport, StoreMaps
 
 _NAMED = 10
+#: What a reason says beside its name, which stores keep.
+_BECAUSE = {
+    "camera not solvable": ": the source brings none that is known without the body's file, and there are too few "
+    "labelled keypoints to solve one on; what cannot be seen in the image is stored as not valid",
+}
 #: Kind of difference from a release → what it says of so many persons, in the order of reports.
 KINDS = {
     "missing_here": "rows of the file whose person is not kept here",
@@ -25,6 +30,7 @@ KINDS = {
     "labelled": "with a joint that is labelled on one side alone",
     "keypoint": "with a keypoint elsewhere",
     "keypoint_truncated": "with keypoints cut to whole pixels in the file",
+    "openpose": "with other joints of OpenPose's",
     "order": "not in the file's order",
 }
 
@@ -61,15 +67,14 @@ def _comparison(report: IngestReport) -> str:
     if report.expected is None:
         return ""
     known = f" ({report.expected_known})" * bool(report.expected_known)
-    if not report.whole and not report.whole_stated:
-        kept = report.counts["kept"]
-        return f"{kept:,} persons kept; the manifest expects {report.expected:,} of the whole split{known}"
-    if not report.whole:
+    kept = report.counts["kept"]
+    if not report.whole and report.whole_stated:
         return (
             f"the annotation file lists {images:,} images and {annotations:,} annotations, not the whole split, "
             f"so the count is not compared with the manifest's {report.expected:,}{known}"
         )
-    kept = report.counts["kept"]
+    if not report.whole and kept != report.expected:
+        return f"{kept:,} persons kept; the manifest expects {report.expected:,} of the whole split{known}"
     if kept == report.expected:
         return f"as many persons as the manifest expects of the whole split: {kept:,}{known}"
     return f"WARNING: of the whole split the manifest expects {report.expected:,} persons, and {kept:,} are kept{known}"
@@ -115,7 +120,7 @@ def _source_lines(source: SourceReport) -> list[str]:
     if not source.shards_written:
         done = "complete already, nothing to do"
     lines = [f"fits/{source.name} of the body {source.body}: {source.valid:,} of {source.persons:,} persons; {done}"]
-    lines += [f"  {count:>7,} without: {why}" for why, count in source.without.items()]
+    lines += [f"  {count:>7,} without: {why}{_BECAUSE.get(why, '')}" for why, count in source.without.items()]
     if not source.proved:
         return [*lines, "  UNPROVED: this machine does not have that body; never chosen"]
     lines += _distance_line("reprojection", source.reprojection) + _distance_line("π residual", source.weak_residual)

@@ -48,9 +48,9 @@ def test_the_list_is_read_by_people(coco: ModuleType, root: Path, capsys: pytest
     (root / "raw" / "mpii" / "images").mkdir(parents=True)
     lines = listed(capsys).splitlines()
     known = "inferred: SPIN's coco_2014_train.npz, EFT's README"
-    assert f"  train:    in {root}/raw/coco; 28,344 persons expected (body12; {known})" in lines
+    assert f"  train:   in {root}/raw/coco; 28,344 persons expected (body12; {known})" in lines
     known = "inferred: SPIN's mpii_train.npz"
-    assert f"  train:    not in {root}/raw/mpii (images alone); 14,810 persons expected (spin; {known})" in lines
+    assert f"  train:   not in {root}/raw/mpii (images alone); 14,810 persons expected (spin; {known})" in lines
     assert any(line.startswith("  get ") and "train2014.zip" in line for line in lines), "val is still to be had"
     assert any("all 12 body keypoints labelled, as SPIN selects (default)" in line for line in lines)
 
@@ -60,7 +60,9 @@ def test_what_need_not_be_there_is_not_missing(root: Path, capsys: pytest.Captur
         (root / "raw" / "lsp" / folder).mkdir(parents=True)
         (root / "raw" / "lsp" / folder).with_name("joints.mat").touch()
     lines = listed(capsys).splitlines()
-    assert any(line.startswith(f"  test:     in {root}/raw/lsp; 1,000 persons expected (any; proved") for line in lines)
+    assert any(
+        line.startswith(f"  test:          in {root}/raw/lsp; 1,000 persons expected (any; inferred") for line in lines
+    )
     assert not any(line.startswith("  get ") and "raw/lsp/" in line for line in lines), "nothing is lacking"
     said = {entry["name"]: entry for entry in json.loads(listed(capsys, "--json"))}
     masks = said["lsp"]["splits"]["test"]["files"]["masks"]

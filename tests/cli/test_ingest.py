@@ -105,7 +105,37 @@ def test_without_raw_data_it_says_where_what_and_how(
     text = capsys.readouterr().err
     for part in ("raw/coco", "person_keypoints_train2014.json", "train2014.zip", "pymaf-data sample OUT", "--root"):
         assert part in text
-    assert "Traceback" not in text
+    assert "Traceback" not in text and "pymaf-data datasets coco --root" in text and "it lies in" not in text
+
+
+def test_a_root_a_folder_off_is_named(coco: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = coco.small_set(tmp_path / "mine" / "coco", pictures=1, persons=1)
+    for root in (tmp_path / "mine", tmp_path, made.folder):
+        assert call("coco", "--root", root) == 1
+        assert f"it lies in {tmp_path / 'mine' / 'coco'}: give that with --root" in capsys.readouterr().err
+
+
+def test_a_folder_that_was_unpacked_in_part_says_that_its_archive_is_not_read(
+    coco: ModuleType, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = coco.small_set(tmp_path / "raw", pictures=3, persons=1)
+    (tmp_path / "raw" / "train2014.zip").touch()
+    where = ("--root", tmp_path / "raw", "--out", tmp_path / "s.zarr", "--crop-size", 32)
+    assert call("coco", *where) == 0 and "not read" not in caplog.text
+    (made.folder / made.images[2]["file_name"]).unlink()
+    assert call("coco", *where, "--overwrite") == 0
+    assert "train2014.zip: not read, since the folder" in caplog.text
+
+
+def test_a_folder_in_one_of_its_name_is_named(
+    coco: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = coco.small_set(tmp_path / "raw", pictures=1, persons=1)
+    made.folder.rename(tmp_path / "aside")
+    made.folder.mkdir()
+    (tmp_path / "aside").rename(made.folder / "train2014")
+    assert call("coco", "--root", tmp_path / "raw") == 1
+    assert "train2014/train2014/000000000001.jpg is there" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -118,6 +148,8 @@ def test_without_raw_data_it_says_where_what_and_how(
         (["coco", "--images", "x"], 2, "--root"),
         (["coco", "--npz", "x.npz"], 2, "ingest npz --npz FILE --images ROOT"),
         (["npz", "--npz", "x.npz", "--split", "tain"], 2, "one of lspet_train"),
+        (["mpii", "--option", "boxx=raw"], 2, "held_out: images of which nobody is taken"),
+        (["ssp-3d", "--split", "test", "--option", "box=raw"], 2, "no options"),
         (["coco", "--workers", "0"], 2, "workers"),
         (["coco", "--on-error", "shrug"], 2, "skip"),
     ],
@@ -153,19 +185,26 @@ def test_an_npz_is_told_like_any_data_set(
     assert (
         "4 persons kept; the manifest expects 28,344 of the whole split (inferred: SPIN's coco_2014_train.npz)" in out
     )
+    assert call("npz", "--npz", path, "--root", tmp_path / "nowhere") == 1
+    said = capsys.readouterr().err
+    assert "give it with --images" in said and "it lies in" not in said
+    assert call(path, "--images", tmp_path / "raw") == 2
+    assert "pymaf-data ingest npz --npz FILE" in capsys.readouterr().err
     assert call("npz", "--npz", tmp_path / "none.npz", *where) == 1
     assert f"looked for {tmp_path / 'none.npz'}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("kept", "whole", "message"),
+    ("kept", "whole", "stated", "message"),
     [
-        (28344, True, "as many persons as the manifest expects of the whole split: 28,344"),
-        (28343, True, "WARNING: of the whole split the manifest expects 28,344 persons, and 28,343 are kept"),
-        (28344, False, "not the whole split"),
+        (28344, True, True, "as many persons as the manifest expects of the whole split: 28,344"),
+        (28343, True, True, "WARNING: of the whole split the manifest expects 28,344 persons, and 28,343 are kept"),
+        (28344, False, True, "not the whole split"),
+        (28344, False, False, "as many persons as the manifest expects of the whole split: 28,344"),
+        (28343, False, False, "28,343 persons kept; the manifest expects 28,344 of the whole split"),
     ],
 )
-def test_the_count_is_compared_only_with_the_whole_split(kept: int, whole: bool, message: str) -> None:
+def test_the_count_is_compared_only_with_the_whole_split(kept: int, whole: bool, stated: bool, message: str) -> None:
     report = IngestReport(
         dataset="coco",
         split="train",
@@ -175,6 +214,7 @@ def test_the_count_is_compared_only_with_the_whole_split(kept: int, whole: bool,
         expected=28344,
         expected_known="inferred: SPIN's file",
         whole=whole,
+        whole_stated=stated,
         listed=(82783, 185316),
         damaged=(),
         holes=MissingImages(),
@@ -184,5 +224,3 @@ def test_the_count_is_compared_only_with_the_whole_split(kept: int, whole: bool,
     )
     told = "\n".join(ingest_lines(report))
     assert message in told and "(inferred: SPIN's file)" in told
-    told = "\n".join(ingest_lines(report.model_copy(update={"whole_stated": False})))
-    assert whole or f"{kept:,} persons kept; the manifest expects 28,344 of the whole split (inferred" in told

@@ -75,7 +75,7 @@ def test_what_lies_there_is_counted(
     (root / ".DS_Store").touch()
     said = told(capsys, manifest)
     assert "images: 8 in train2014/, 2 of 10 missing" in said
-    assert "unused    thesis, val2014.zip.part\n" in said
+    assert "unused   thesis, val2014.zip.part\n" in said
     packed(made.folder, root / "train2014.zip")
     for _ in range(2):
         made.folder.mkdir(exist_ok=True)  # an empty folder is none
@@ -87,6 +87,25 @@ def test_what_lies_there_is_counted(
     (made.folder / "1.jpg").touch()
     entry = json.loads(told(capsys, manifest, "--json", "--root", root))["survey"]
     assert entry["images"]["train"]["where"] == ["train2014/"] and not entry["archives"][0]["used"]
+    assert "whole, 9 files, not read: train2014/ is there, and counts" in told(capsys, manifest)
+
+
+def test_what_lies_close_by_is_named(coco: ModuleType, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = coco.small_set(root / "COCO", pictures=2, persons=1)
+    assert f"it lies in {root / 'COCO'}: give that with --root" in told(capsys, "coco")
+    assert f"it lies in {root / 'COCO'}: " in told(capsys, "coco", "--root", made.folder)
+    (root / "train2014").mkdir()
+    made.folder.rename(root / "train2014" / "train2014")
+    made.file.rename(root / made.file.name)
+    (root / "train2014.zip").touch()
+    (root / "COCO").rename(root / "old")
+    said = told(capsys, "coco", code=1)
+    assert f"{root / made.file.name} is there, and belongs at {root / 'annotations' / made.file.name}." in said
+    assert f"{root / made.file.name} is a file: give the folder" in told(
+        capsys, "coco", "--root", root / made.file.name
+    )
+    shutil.rmtree(root)
+    assert "it lies in" not in told(capsys, "coco") and "is there" not in told(capsys, "coco")
 
 
 def test_what_is_cut_short_is_damage(
@@ -98,7 +117,9 @@ def test_what_is_cut_short_is_damage(
     (root / "train2014.zip").write_bytes(whole[:-300])
     said = told(capsys, manifest, code=1)
     assert (
-        "train2014.zip, " in said and "cut short or damaged" in said and "images: 0 in train2014.zip, 10 of 10" in said
+        "train2014.zip, " in said
+        and "cut short or damaged: File is not a zip file\n" in said
+        and "images: 0 in train2014.zip, 10 of 10" in said
     )
     (root / "train2014.zip").write_bytes(whole)
     text = made.file.read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -108,6 +109,25 @@ def test_the_extended_set_as_spin_takes_it(leeds: ModuleType, tmp_path: Path) ->
         np.testing.assert_array_equal(found[:, 2] == 2, seen[row])
 
 
+def test_a_joint_at_the_origin_is_none_but_for_placeholders_that_are_asked_for(
+    leeds: ModuleType, tmp_path: Path
+) -> None:
+    places, hidden = leeds.people(2000), ~ALL
+    places[0, 3], places[0, 5], hidden[0, 5] = 0, -1, True
+    leeds.lsp(tmp_path, places, hidden, "lsp_dataset_original")
+    (tmp_path / "lsp_dataset_original" / "images").mkdir()
+    selection = read(tmp_path, "lsp", "train")
+    assert selection.adjusted == {"joint_at_origin": 2} and selection.kept == 1000
+    assert set(NAMES) - set(selection.records[0].keypoints) == {NAMES[3], NAMES[5]}
+    assert selection.records[0].box[2] == pytest.approx(spin_box(np.delete(places[0], [3, 5], 0))[2])
+    seen = ALL[:30].copy()
+    seen[0, 5] = False
+    leeds.save_joints(tmp_path / "lspet_dataset" / "joints.mat", places[:30], seen.astype(float), joints_first=True)
+    (tmp_path / "lspet_dataset" / "images").mkdir()
+    taken = read(tmp_path, "lspet", "release", "hidden=labelled")
+    assert taken.adjusted == {"joint_at_origin": 1} and NAMES[5] in taken.records[0].keypoints
+
+
 def test_columns_of_full_size_are_of_the_images_that_are_there(leeds: ModuleType, tmp_path: Path) -> None:
     numbers = [2, 3, 17, 401, 9999]
     places = leeds.people(5)
@@ -118,9 +138,32 @@ def test_columns_of_full_size_are_of_the_images_that_are_there(leeds: ModuleType
     assert [record.annotation_id for record in records] == numbers
     for record, person in zip(records, places, strict=True):
         assert record.box == pytest.approx(spin_box(person))
-    (tmp_path / "hr-lspet" / "im00003.png").unlink()
+    (tmp_path / "hr-lspet" / "im00003.png").rename(tmp_path / "hr-lspet" / "im00003.PNG")
+    assert [record.annotation_id for record in read(tmp_path, "lspet", "train").records] == numbers
+    (tmp_path / "hr-lspet" / "im00003.PNG").unlink()
     with pytest.raises(RawDataCorrupt, match=r"4 images .* for 5 columns"):
         read(tmp_path, "lspet", "train")
+
+
+@pytest.mark.parametrize("inside", ["hr-lspet/", ""])
+@pytest.mark.parametrize("place", [".", "hr-lspet"])
+def test_columns_of_full_size_are_of_the_images_in_the_archive(
+    inside: str, place: str, leeds: ModuleType, tmp_path: Path
+) -> None:
+    """As downloaded: joints.mat unpacked, the images not."""
+    numbers, places = [2, 17, 9999], leeds.people(3)
+    leeds.hr_lspet(tmp_path, places, ALL[:3], numbers)
+    store = ingest(IngestOptions(dataset="lspet", root=tmp_path, out=tmp_path / "a.zarr", crop_size=32)).store
+    crops = open_store(store).array("image")[:]
+    with zipfile.ZipFile(tmp_path / place / "hr-lspet.zip", "w") as archive:
+        for file in sorted((tmp_path / "hr-lspet").glob("*.[pm]*")):
+            archive.write(file, f"{inside}{file.name}")
+            if file.suffix == ".png":
+                file.unlink()
+    report = ingest(IngestOptions(dataset="lspet", root=tmp_path, out=tmp_path / "b.zarr", crop_size=32))
+    assert report.counts["kept"] == 3 and not report.holes.counts
+    assert open_store(report.store).rows == open_store(store).rows
+    np.testing.assert_array_equal(open_store(report.store).array("image")[:], crops)
 
 
 def save(root: Path, joints: Any) -> None:

@@ -70,6 +70,7 @@ OFFSETS = [
     ("hr-lspet_train.npz", 0, 0),
     ("h36m_mosh_train.npz", 0, 0),
     ("mpi_inf_3dhp_train.npz", 0, 0),
+    ("3dpw_test.npz", 0, 0),
     ("3dpw_train.npz", 0.5, 0.5),
     ("whatever.npz", 0.5, 0.5),
 ]
@@ -158,20 +159,24 @@ def test_published_names_are_known(name: str, split: str, held_out: bool, count:
     assert (made.expected["all"].count if made.expected else None) == count
 
 
-def test_what_a_set_does_not_know_is_absent(rows: list[dict[str, Any]], npz: ModuleType, tmp_path: Path) -> None:
+def test_what_a_set_does_not_know_is_absent(
+    rows: list[dict[str, Any]], npz: ModuleType, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """3DPW's file has no keypoints, EFT's an S of zeros, some one of zeros in some rows; none looks real."""
     none = dict.fromkeys(("part", "openpose", "S"))
     bare = read(npz.save(tmp_path / "3dpw_test.npz", rows, **none))
     assert bare.kept == 3 and not any(record.keypoints or record.joints3d for record in bare.records)
     assert "joints3d" not in bare.records.columns
+    assert "3dpw_test.npz has no keypoints" in caplog.text and "--fits 3dpw" in caplog.text
     assert read(tmp_path / "3dpw_test.npz", chosen="any").counts == {"no_keypoints": 3}
+    caplog.clear()
     zero = np.zeros((3, 24, 4))
     assert "joints3d" not in read(npz.save(tmp_path / "a.npz", rows, S=zero)).records.columns
     zero[..., 3] = 1
     zero[1] = rows[1]["S"]
     mixed = read(npz.save(tmp_path / "b.npz", rows, S=zero)).records
     assert [len(record.joints3d) for record in mixed] == [0, 23, 0]
-    assert [record.annotation_id for record in mixed] == [2, 1, 0]
+    assert [record.annotation_id for record in mixed] == [2, 1, 0] and "no keypoints" not in caplog.text
 
 
 @pytest.mark.parametrize("chosen", ["all", "any", "body12"])

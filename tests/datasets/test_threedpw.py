@@ -12,6 +12,7 @@ import pytest
 
 from pymaf_data.datasets import Raw, Selection, find_reader, load_manifest, one_image, select
 from pymaf_data.datasets.images import MissingImage
+from pymaf_data.datasets.splits import Whole
 from pymaf_data.datasets.thin import Thin
 from pymaf_data.errors import RawDataCorrupt, UntrustedData
 from pymaf_data.geometry.joints import SMPL24
@@ -222,3 +223,12 @@ def test_sequences_are_thinned_by_what_moves_in_the_world(threedpw: ModuleType, 
         assert selection.total == 12 and selection.counts["thinned"] == 12 - len(kept[text])
     assert sorted(kept["every:2"]) == [(k, i) for k in (0, 1) for i in (0, 2, 4)]
     assert sorted(kept["motion:90mm"]) == [(0, 0), (1, 0), (1, 4)]
+
+
+def test_a_split_is_whole_by_the_number_of_its_files(threedpw: ModuleType, tmp_path: Path) -> None:
+    for number in range(12):
+        assert not number or not read(tmp_path, "validation").whole
+        threedpw.save(tmp_path, "validation", threedpw.sequence(f"courtyard_{number:02d}", 1, "m"))
+    assert read(tmp_path, "validation").whole
+    with pytest.raises(ValueError, match="neither images, annotations nor files"):
+        Whole()

@@ -22,6 +22,7 @@ from pymaf_data.geometry.frames import intrinsics_of
 from pymaf_data.geometry.joints import COCO17, J24, J49
 from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
 from pymaf_data.stages.ingest import IngestOptions, ingest
+from pymaf_data.stages.told import attach_lines
 from pymaf_data.storage import Store, open_store
 
 FRAMES = 5
@@ -181,6 +182,7 @@ def test_without_a_body_nobody_knows_where_it_stands(pair: Any, here: dict[str, 
     report = attach(store, f"3dpw:{tmp_path}")
     assert report.failed and [source.proved for source in report.sources] == [True, False]
     assert report.sources[1].without == {"no fit in the source": 4, "camera not solvable": 5}
+    assert any("camera not solvable: the source brings none" in line for line in attach_lines(report))
     here["smpl-male"] = kept
     assert [source.valid for source in attach(store, f"3dpw:{tmp_path}").sources] == [4, 5]
 

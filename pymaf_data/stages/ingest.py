@@ -22,6 +22,8 @@ from pymaf_data.config import StrictModel
 from pymaf_data.datasets import ImageSource, Manifest, Raw, Selection, find_reader, load_manifest, one_image, select
 from pymaf_data.datasets.images import MISSING, REASONS, WITHOUT_FILE
 from pymaf_data.datasets.own import SUFFIX, own_data
+from pymaf_data.datasets.own_video import VIDEO, of_videos
+from pymaf_data.datasets.thin import Thin
 from pymaf_data.digest import digest_path
 from pymaf_data.errors import RawDataCorrupt, RawDataMissing, StoreChanged, UsageError
 from pymaf_data.paths import DataRoot, as_meant
@@ -149,7 +151,8 @@ def require_raw_data(options: IngestOptions) -> Raw:
     manifest = manifest.inside(root, split).with_options(split, options.option)
     if options.openpose:
         manifest = manifest.with_files(split, openpose=str(options.openpose.absolute()))
-    raw = Raw(root, manifest, split, options.select, options.follow_links)
+    thin = Thin.parse(options.thin) if options.thin else None
+    raw = Raw(root, manifest, split, options.select, options.follow_links, thin)
     raw.require()
     return raw
 
@@ -159,6 +162,14 @@ def _root_and_manifest(options: IngestOptions) -> tuple[Path, Manifest, str]:
     if options.dataset.casefold().endswith(SUFFIX):
         file = as_meant(Path(options.dataset))
         return *own_data(file, options.images, options.root, options.split), options.split
+    if options.dataset == VIDEO and options.files:
+        return *of_videos(options.files, options.detections, options.split), options.split
+    if options.files or options.detections:
+        raise UsageError(
+            f"{'videos' if options.files else '--detections'} with the data set {options.dataset}",
+            expected="pymaf-data ingest video FILE… --detections JSON",
+            action="name the data set video, or leave them out.",
+        )
     manifest, split = load_manifest(options.dataset), options.split
     if options.npz:
         manifest, split = manifest.of_file(options.npz, split)
@@ -209,7 +220,9 @@ def _plan(options: IngestOptions, raw: Raw, selection: Selection) -> Plan:
         rows=tuple(selection.records.row_keys()),
         manifest_digest=raw.manifest.rules_digest(raw.split, raw.select),
         inputs={name: digest_path(path) for name, path in raw.inputs().items()},
-        options=made | ({"columns": list(brought)} if brought else {}),
+        options=made
+        | ({"columns": list(brought)} if brought else {})
+        | ({"thin": options.thin} if options.thin else {}),
         shard=options.shard,
     )
 
@@ -280,6 +293,14 @@ class IngestJob:
         records = self.selection.records[rows]
         digest, stop = input_digest(records, self.pictures.get()), self.options.on_error == "stop"
         return IngestTask(records, digest, self.pictures, self.options.crop_size, self.name_bytes, stop)
+
+    def again(self, shard: int) -> float:
+        """See :func:`ranges_of`: frames before the first of a shard, by how many it takes itself to decode it."""
+        rows = self.plan.rows[shard * self.plan.shard : (shard + 1) * self.plan.shard]
+        places = [self.pictures.get().place(name) for name, _ in rows]
+        frames = [place.frame for place in places if place.file == places[0].file]
+        taken = (frames[-1] - frames[0]) * len(places) / len(frames)
+        return max(frames[0], 0) / max(taken, 1)
 
 
 def _require_same_images(writer: StageWriter, selection: Selection, pictures: ImageSource) -> None:

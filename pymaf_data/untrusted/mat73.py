@@ -81,7 +81,7 @@ def _asked(path: Path, wanted: tuple[str, ...], function: Callable[..., Any], *a
         if "HDF5" not in kind:
             raise ValueError(f"it is {kind or 'nothing known'}")
         seconds, memory = _SECONDS + _PER_MB * size / (1 << 20), _GROUND + PER_BYTE * size
-        return isolated.call(function, str(path), *arguments, seconds=seconds, memory=memory)
+        return isolated.call(function, str(path.absolute()), *arguments, seconds=seconds, memory=memory)
     except ValueError as error:
         raise RawDataCorrupt(
             f"{path} is no Matlab v7.3 file, or damaged: {str(error)[:200]}",

@@ -58,6 +58,15 @@ def test_other_byte_orders_and_filters_of_matlab_are_read(tmp_path: Path) -> Non
     assert found.dtype == np.float32
 
 
+def test_a_path_is_meant_from_where_we_stand_now(
+    mat73: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("a", "b"):
+        mat73.save(tmp_path / folder / "v.mat", {"v": folder})
+        monkeypatch.chdir(tmp_path / folder)
+        assert read_mat73(Path("v.mat"), ["v"])["v"].tolist() == [folder]
+
+
 def test_cells_are_mapped_where_they_lie(mat73: ModuleType, tmp_path: Path) -> None:
     masks = [np.zeros((40, 30), bool) for _ in range(5)]
     for i, mask in enumerate(masks):

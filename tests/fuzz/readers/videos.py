@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from pymaf_data.datasets.video import VideoFrames
 
@@ -45,7 +47,42 @@ def _read_detections(folder: Path) -> Any:
     return select(require_raw_data(IngestOptions(dataset="video", files=(folder / "a.mp4",))))
 
 
+def _write_tdhp(*names: str) -> Callable[[Path], Iterator[Path]]:
+    """Both splits, of whose files those of some names are mutated."""
+
+    def write(folder: Path) -> Iterator[Path]:
+        tdhp, root = factory("tdhp"), folder / "raw"
+        tdhp.sequence(root, "S1/Seq1", 6, {0: 4}, 64)
+        K = tdhp.lens(root / "mpi_inf_3dhp_test_set/test_util/camera_calibration/ts1-4cameras.calib", (64, 64))
+        solid = tdhp.people(4, 1)
+        points, ones = tdhp.seen(K, solid)[:, tdhp.TEST], np.ones(4)
+        content = tdhp.measured(points, solid[:, tdhp.TEST], ones, ones)
+        factory("mat73").save(root / "mpi_inf_3dhp_test_set/TS1/annot_data.mat", content)
+        tdhp.measured_images(root / "mpi_inf_3dhp_test_set/TS1/imageSequence", [0], (64, 64))
+        yield from (path for name in names for path in sorted(root.rglob(name)))
+
+    return write
+
+
+def _read_tdhp(split: str, images: bool = False) -> Callable[[Path], Any]:
+    def read(folder: Path) -> Any:
+        from pymaf_data.datasets import Raw, find_reader, load_manifest, one_image, select
+
+        manifest = load_manifest("mpi-inf-3dhp").with_options(split, ["every=1"])
+        raw = Raw(folder / "raw", manifest, split, "any")
+        found = select(raw).records
+        with find_reader("mpi-inf-3dhp").images(raw) as source:
+            return found, [one_image(source, name, (64, 64)) for name, _ in found.row_keys() if images]
+
+    return read
+
+
 READERS = {
     "videos": Reader(_write_videos, _read_videos),
     "detections": Reader(_write_detections, _read_detections),
+    "3dhp annot.mat": Reader(_write_tdhp("annot.mat"), _read_tdhp("train")),
+    "3dhp annot_data": Reader(_write_tdhp("annot_data.mat"), _read_tdhp("test")),
+    "3dhp calibration": Reader(_write_tdhp("camera.calibration"), _read_tdhp("train")),
+    "3dhp lens": Reader(_write_tdhp("*.calib"), _read_tdhp("test")),
+    "3dhp video": Reader(_write_tdhp("video_0.avi"), _read_tdhp("train", images=True)),
 }

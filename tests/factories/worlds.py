@@ -144,6 +144,12 @@ def video(root: Path) -> dict[str, Any]:
     return {"dataset": "video", "files": tuple(files), "root": None}
 
 
+def tdhp(root: Path) -> dict[str, Any]:
+    """Two cameras, whose videos are shorter than the annotations."""
+    _load("tdhp").sequence(root, "S1/Seq1", 6, {0: 4, 1: 4}, 64)
+    return {"dataset": "mpi-inf-3dhp", "option": ("every=1",), "select": "any"}
+
+
 def _keypoint_set(name: str, split: str = "train") -> World:
     def write(root: Path) -> dict[str, Any]:
         getattr(_load("keypoint_sets"), name.replace("-", "_"))(root)
@@ -165,6 +171,7 @@ WORLDS: dict[str, World] = {
     "ssp-3d": ssp3d,
     "npz": npz,
     "video": video,
+    "mpi-inf-3dhp": tdhp,
     "aic": _keypoint_set("aic"),
     "crowdpose": _keypoint_set("crowdpose"),
     "ochuman": _keypoint_set("ochuman", "val"),

@@ -8,15 +8,22 @@ are absent that came with format 2.0; the older ones are always there, with the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pymaf_data.datasets.records import BOX_SOURCES, GENDERS, PARTS, PersonRecord, joint3d_array, keypoint_arrays
+from pymaf_data.datasets.records import (
+    BOX_SOURCES,
+    FAR,
+    GENDERS,
+    PARTS,
+    PersonRecord,
+    joint3d_array,
+    keypoint_arrays,
+)
 from pymaf_data.geometry.joints import J24, J49
 from pymaf_data.storage import Array, Store
 
@@ -102,12 +109,13 @@ class PersonColumns:
     columns: dict[str, NDArray[Any]]
 
     @classmethod
-    def of(cls, records: Iterable[PersonRecord]) -> PersonColumns:
-        """The columns of records, which are let go block by block, in row order."""
-        source, blocks, listed = iter(records), list[dict[str, NDArray[Any]]](), list[str]()
-        while block := list(islice(source, _BLOCK)):
-            listed += [record.image_name for record in block]
-            blocks.append(_block(block))
+    def of(cls, records: Iterable[PersonRecord | PersonColumns]) -> PersonColumns:
+        """The columns of records and of blocks of columns, which are let go block by block, in row order."""
+        blocks, listed, starts = list[dict[str, NDArray[Any]]](), list[str](), [0]
+        for images, block in _blocks(records):
+            listed += images
+            blocks.append(block)
+            starts.append(len(listed))
         names = tuple(sorted(set(listed)))
         place = {name: index for index, name in enumerate(names)}
         name = np.array([place[image] for image in listed], np.int32)
@@ -119,12 +127,36 @@ class PersonColumns:
                 widest = column._replace(shape=tuple(np.max(shapes, axis=0).astype(int).tolist()))
                 columns[column.name] = widest.absent(len(listed))
                 for number, held in enumerate(blocks):
-                    rows = rank[number * _BLOCK : (number + 1) * _BLOCK]
+                    rows = rank[starts[number] : starts[number + 1]]
                     if column.name in held:
                         part = held.pop(column.name)
                         cells: tuple[Any, ...] = (rows, *map(slice, part.shape[1:]))
                         columns[column.name][cells] = part
         return cls(names, name[order], columns)
+
+    @classmethod
+    def of_arrays(cls, images: Sequence[str], **values: Any) -> PersonColumns:
+        """Persons of a reader that has them as arrays; one value may stand for all rows.
+
+        Args:
+            images: image name of each of the N persons.
+            values: :data:`STATED` → (N, …), by their names.
+
+        Raises:
+            ValueError: boxes, joints or camera matrices that no record could have.
+        """
+        names, name = np.unique(np.array(images, str), return_inverse=True)
+        columns = {
+            column.name: np.broadcast_to(values[column.name], (len(images), *column.shape)).astype(column.dtype)
+            for column in STATED
+            if column.name in values
+        }
+        for place in ("box", "keypoints", "joints3d", "intrinsics"):
+            if place in columns and not (np.abs(columns[place]) <= FAR).all():
+                raise ValueError(f"{place} with a value that is not finite, or beyond {FAR:g}")
+        if not (columns["box"][:, 2] > 0).all():
+            raise ValueError("boxes without area")
+        return cls(tuple(names.tolist()), name.astype(np.int32), columns)
 
     def __len__(self) -> int:
         return len(self.name)
@@ -171,6 +203,23 @@ class PersonColumns:
     def nbytes(self) -> int:
         """Bytes of the columns."""
         return self.name.nbytes + sum(array.nbytes for array in self.columns.values())
+
+
+def _blocks(
+    source: Iterable[PersonRecord | PersonColumns],
+) -> Iterator[tuple[list[str], dict[str, NDArray[Any]]]]:
+    """Image names and columns, block by block; records are objects until there are enough of them for one."""
+    held: list[PersonRecord] = []
+    for one in source:
+        if isinstance(one, PersonColumns):
+            yield [one.names[image] for image in one.name.tolist()], dict(one.columns)
+            continue
+        held.append(one)
+        if len(held) == _BLOCK:
+            yield [record.image_name for record in held], _block(held)
+            held = []
+    if held:
+        yield [record.image_name for record in held], _block(held)
 
 
 def _block(records: list[PersonRecord]) -> dict[str, NDArray[Any]]:

@@ -92,6 +92,12 @@ def ssp3d() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def mat73() -> ModuleType:
+    """The writer of Matlab's v7.3 files, ``tests/factories/mat73.py``."""
+    return load_module(REPOSITORY / "tests" / "factories" / "mat73.py")
+
+
+@pytest.fixture(scope="session")
 def openpose() -> ModuleType:
     """The writer of OpenPose's detections, ``tests/factories/openpose.py``."""
     return load_module(REPOSITORY / "tests" / "factories" / "openpose.py")

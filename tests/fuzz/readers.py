@@ -152,6 +152,19 @@ def _read_mat(folder: Path) -> Any:
     return [read_mat(path, ["v"]) for path in sorted(folder.glob("*.mat"))]
 
 
+def _write_mat73(folder: Path) -> Iterator[Path]:
+    content = {"v": [np.eye(3), "text", np.array([[True]])], "w": np.ones((4, 1, 17, 2))}
+    for packed in (False, True):
+        yield factory("mat73").save(folder / f"{int(packed)}.mat", content, packed)
+
+
+def _read_mat73(folder: Path) -> Any:
+    from pymaf_data.untrusted.mat73 import map_cells, read_mat73
+
+    paths = sorted(folder.glob("*.mat"))
+    return [(read_mat73(path, ["v", "w"]), map_cells(path, "v", np.max, 1)) for path in paths]
+
+
 # Fits and runs
 
 
@@ -502,6 +515,7 @@ READERS: dict[str, Reader] = {
     "npy and npz": Reader(_write_arrays, _read_arrays),
     "atlas .mat": Reader(_write_atlas, _read_atlas),
     "mat": Reader(_write_mat, _read_mat),
+    "mat 7.3": Reader(_write_mat73, _read_mat73),
     "truth": Reader(_write_truth, _read_fits("truth:{}/truth.npz")),
     "EFT": Reader(_write_eft, _read_fits("eft:{}/eft.json")),
     "run": Reader(_write_run, _read_run),

@@ -1,0 +1,156 @@
+"""Call a function in a process of its own, for C libraries that a damaged file can crash, hang or bloat.
+
+One child is started with the first call and kept, so that each further call costs milliseconds; it ends with us,
+however we end. It may compute and take memory within bounds that the kernel keeps. What it answers is read as a
+stranger's pickle is, since what broke the library may have broken the child.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import pickle
+import resource
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pymaf_data.errors import PymafDataError
+
+_START = "import sys; sys.path[:] = sys.argv[1:]; from pymaf_data.untrusted.isolated import serve; serve()"
+_WAITING = 60.0  # seconds that reading from a slow disk may add, beside ten times those of computing
+_LARGEST = 1 << 32  # bytes of an answer
+
+_one = threading.Lock()
+_child: subprocess.Popen[bytes] | None = None
+
+
+def call(function: Callable[..., Any], *arguments: Any, seconds: float, memory: int) -> Any:
+    """What a function returns: builtin containers, numbers, text and NumPy arrays.
+
+    Args:
+        function: of a module, by whose name the child imports it.
+        arguments: what JSON can say.
+        seconds: that it may compute.
+        memory: bytes that it may take.
+
+    Raises:
+        ValueError: the function raised, took too long or too much, or ended the child; the text says which.
+    """
+    from pymaf_data.untrusted.unpickle import loads_trusted  # SciPy, which the child need not load
+
+    order = json.dumps([function.__module__, function.__qualname__, arguments, seconds, memory]).encode() + b"\n"
+    with _one:
+        try:
+            answer = _answered(_running(), order, seconds)
+        except BaseException:  # whatever stopped us, what comes next would be the answer to another question
+            _end()
+            raise
+    try:
+        sound, value = loads_trusted(answer, "the answer of the process that reads it")
+    except (PymafDataError, TypeError) as error:
+        raise ValueError(str(error)[:200]) from None
+    if not sound:
+        raise ValueError(str(value)[:300])
+    return value
+
+
+def _running() -> subprocess.Popen[bytes]:
+    global _child
+    if _child is None or _child.poll() is not None:
+        _end()
+        command = [sys.executable, "-c", _START, *sys.path]
+        # In a session of its own it hears no Ctrl-C: that one is ours.
+        _child = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            bufsize=0,
+        )
+    return _child
+
+
+@atexit.register
+def _end() -> None:
+    global _child
+    child, _child = _child, None
+    if child is not None:
+        child.kill()
+        with child:  # closes the pipes, and waits
+            pass
+
+
+def _answered(child: subprocess.Popen[bytes], order: bytes, seconds: float) -> bytes:
+    assert child.stdin is not None and child.stdout is not None
+    until = time.monotonic() + 10 * seconds + _WAITING
+    with contextlib.suppress(BrokenPipeError):
+        child.stdin.write(order)
+    head = _taken(child.stdout.fileno(), 8, until)
+    size = int.from_bytes(head, "little")
+    answer = _taken(child.stdout.fileno(), size, until) if len(head) == 8 and size <= _LARGEST else b""
+    if answer and len(answer) == size:
+        return answer
+    try:
+        code = child.wait(max(0.1, min(10.0, until - time.monotonic())))
+    except subprocess.TimeoutExpired:
+        code = -signal.SIGPROF
+    if code == -signal.SIGPROF:
+        raise ValueError(f"it takes over {seconds:.0f} s to read")
+    cause = signal.Signals(-code).name if code < 0 else f"code {code}"
+    raise ValueError(f"the library that reads it ended, {cause}")
+
+
+def _taken(descriptor: int, size: int, until: float) -> bytes:
+    found = bytearray()
+    while len(found) < size and select.select([descriptor], [], [], max(0.0, until - time.monotonic()))[0]:
+        block = os.read(descriptor, min(size - len(found), 1 << 20))
+        if not block:
+            break
+        found += block
+    return bytes(found)
+
+
+# In the child
+
+
+def serve() -> None:
+    """Answer until nobody asks any more."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints is no answer
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)  # ends it also where a library never returns
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for order in sys.stdin.buffer:
+        module, name, arguments, seconds, memory = json.loads(order)
+        function = getattr(import_module(module), name)
+        _bound(memory)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        answer = _tried(function, arguments)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        answers.write(len(answer).to_bytes(8, "little") + answer)
+        answers.flush()
+
+
+def _tried(function: Callable[..., Any], arguments: list[Any]) -> bytes:
+    try:
+        return pickle.dumps((True, function(*arguments)), 5)
+    except Exception as error:  # damage leads libraries into errors of any kind
+        text = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        return pickle.dumps((False, text[:300]), 5)
+
+
+def _bound(memory: int) -> None:
+    """Take no more memory than so many bytes above what is taken; where the system does not count, nothing happens."""
+    with contextlib.suppress(OSError, ValueError):
+        taken = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (taken + memory, resource.getrlimit(resource.RLIMIT_AS)[1]))

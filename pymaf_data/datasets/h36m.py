@@ -18,7 +18,7 @@ from pymaf_data.datasets.columns import PersonColumns
 from pymaf_data.datasets.dataset import Raw
 from pymaf_data.datasets.h36m_cameras import read_metadata
 from pymaf_data.datasets.h36m_persons import H36mOptions, Reading
-from pymaf_data.datasets.h36m_views import H36mFrames, View
+from pymaf_data.datasets.h36m_views import H36mFrames, LateFrames, View
 from pymaf_data.datasets.select import Dropped, Told
 
 _ALL = 1  # the action that holds everything once more
@@ -28,12 +28,12 @@ class H36m:
     """Reader of poses (roles ``annotations``, ``keypoints``), boxes (``bb``, ``bs``) and ``metadata``."""
 
     options = H36mOptions
+    thins = True
 
     def images(self, raw: Raw) -> H36mFrames:
         """Frames of the videos, or images that were made of them."""
-        frames = H36mFrames(raw.root.absolute(), raw.folder, follow_links=raw.follow_links)
-        frames.late = int(raw.options(H36mOptions).frames == "spin")
-        return frames
+        kind = LateFrames if raw.options(H36mOptions).frames == "spin" else H36mFrames
+        return kind(raw.root.absolute(), raw.folder, follow_links=raw.follow_links)
 
     def read(self, raw: Raw, told: Told) -> Iterator[PersonColumns | Dropped]:
         """Every view of every sequence; of its frames every fifth, or those that ``raw.thin`` keeps."""

@@ -73,10 +73,16 @@ class H36mFrames(VideoFrames):
     late = 0
 
     def place(self, name: str) -> ImageRef:
-        """Frame ``late`` frames after the one that the name counts."""
+        """Frame i of the video for a name that counts i + 1, and ``late`` frames after it."""
         match = _IMAGE.fullmatch(name)
-        if not match or (self.root / name).is_file():
+        if not match or self.stamp(name) >= 0:
             return ImageRef(name)
         above, subject, action, camera, number = match.groups()
         video = f"{above}{subject}/Videos/{action.replace('_', ' ')}.{camera}.mp4"
         return ImageRef(video, max(int(number) - 1 + self.late, 0))
+
+
+class LateFrames(H36mFrames):
+    """As SPIN reads frames to evaluate: it reads one before it begins to count."""
+
+    late = 1

@@ -28,6 +28,7 @@ from pymaf_data.geometry.joints import J24, J49
 from pymaf_data.storage import Array, Store
 
 _BLOCK = 4096  # records that are objects at a time
+_TOGETHER = 1 << 17  # rows whose arrays are so large that the system has their memory back when they are let go
 
 
 class Column(NamedTuple):
@@ -41,8 +42,11 @@ class Column(NamedTuple):
     always: bool = True  # in a store also where a data set does not bring it
 
     def absent(self, rows: int) -> NDArray[Any]:
-        """(rows, …) of the missing value."""
-        return np.full((rows, *self.shape), self.missing, self.dtype)
+        """(rows, …) of the missing value; zeros take no memory before they are written to."""
+        found = np.zeros((rows, *self.shape), self.dtype)
+        if self.missing:
+            found[:] = self.missing
+        return found
 
 
 #: In the order of ``schemas/store.md``. ``image_name`` comes from names; ``present`` and ``reason`` are known when the
@@ -110,29 +114,14 @@ class PersonColumns:
 
     @classmethod
     def of(cls, records: Iterable[PersonRecord | PersonColumns]) -> PersonColumns:
-        """The columns of records and of blocks of columns, which are let go block by block, in row order."""
-        blocks, listed, starts = list[dict[str, NDArray[Any]]](), list[str](), [0]
-        for images, block in _blocks(records):
-            listed += images
-            blocks.append(block)
-            starts.append(len(listed))
-        names = tuple(sorted(set(listed)))
-        place = {name: index for index, name in enumerate(names)}
-        name = np.array([place[image] for image in listed], np.int32)
-        order = np.lexsort((np.concatenate([block["annotation_id"] for block in blocks]), name)) if blocks else name
-        rank, columns = np.argsort(order), dict[str, NDArray[Any]]()
-        for column in PERSON_COLUMNS:
-            shapes = [block[column.name].shape[1:] for block in blocks if column.name in block]
-            if shapes:
-                widest = column._replace(shape=tuple(np.max(shapes, axis=0).astype(int).tolist()))
-                columns[column.name] = widest.absent(len(listed))
-                for number, held in enumerate(blocks):
-                    rows = rank[starts[number] : starts[number + 1]]
-                    if column.name in held:
-                        part = held.pop(column.name)
-                        cells: tuple[Any, ...] = (rows, *map(slice, part.shape[1:]))
-                        columns[column.name][cells] = part
-        return cls(names, name[order], columns)
+        """The columns of records, which are let go block by block, and of blocks, which are emptied, in row order."""
+        large, small = list[PersonColumns](), list[PersonColumns]()
+        for block in _blocks(records):
+            small.append(block)
+            if sum(map(len, small)) >= _TOGETHER:
+                large.append(_joined(small))
+                small = []
+        return _joined([*large, *small])
 
     @classmethod
     def of_arrays(cls, images: Sequence[str], **values: Any) -> PersonColumns:
@@ -205,24 +194,43 @@ class PersonColumns:
         return self.name.nbytes + sum(array.nbytes for array in self.columns.values())
 
 
-def _blocks(
-    source: Iterable[PersonRecord | PersonColumns],
-) -> Iterator[tuple[list[str], dict[str, NDArray[Any]]]]:
-    """Image names and columns, block by block; records are objects until there are enough of them for one."""
+def _blocks(source: Iterable[PersonRecord | PersonColumns]) -> Iterator[PersonColumns]:
+    """Records are objects until there are enough of them for a block."""
     held: list[PersonRecord] = []
     for one in source:
-        if isinstance(one, PersonColumns):
-            yield [one.names[image] for image in one.name.tolist()], dict(one.columns)
-            continue
-        held.append(one)
-        if len(held) == _BLOCK:
-            yield [record.image_name for record in held], _block(held)
-            held = []
+        if isinstance(one, PersonRecord):
+            held.append(one)
+            if len(held) == _BLOCK:
+                yield _block(held)
+                held = []
+        else:
+            yield one
     if held:
-        yield [record.image_name for record in held], _block(held)
+        yield _block(held)
 
 
-def _block(records: list[PersonRecord]) -> dict[str, NDArray[Any]]:
+def _joined(blocks: list[PersonColumns]) -> PersonColumns:
+    """Blocks as one, in row order; each array is let go as soon as it is copied."""
+    names = tuple(sorted({name for block in blocks for name in block.names}))
+    place = {name: index for index, name in enumerate(names)}
+    listed = [np.array([place[name] for name in block.names], np.int32)[block.name] for block in blocks]
+    name = np.concatenate([np.zeros(0, np.int32), *listed])
+    order = np.lexsort((np.concatenate([block.columns["annotation_id"] for block in blocks]), name)) if blocks else name
+    ranks, columns = np.split(np.argsort(order), np.cumsum([*map(len, blocks)])[:-1]), dict[str, NDArray[Any]]()
+    for column in PERSON_COLUMNS:
+        shapes = [block.columns[column.name].shape[1:] for block in blocks if column.name in block.columns]
+        if shapes:
+            widest = column._replace(shape=tuple(np.max(shapes, axis=0).astype(int).tolist()))
+            columns[column.name] = widest.absent(len(name))
+            for rows, block in zip(ranks, blocks, strict=True):
+                if column.name in block.columns:
+                    part = block.columns.pop(column.name)
+                    cells: tuple[Any, ...] = (rows, *map(slice, part.shape[1:]))
+                    columns[column.name][cells] = part
+    return PersonColumns(names, name[order], columns)
+
+
+def _block(records: list[PersonRecord]) -> PersonColumns:
     """The columns of some records, without those that none of them brings."""
     known = np.array([record.intrinsics is not None for record in records])
     unknown = ((0.0,) * 3,) * 3
@@ -242,7 +250,8 @@ def _block(records: list[PersonRecord]) -> dict[str, NDArray[Any]]:
         array = np.asarray([column.words.index(word) for word in values] if column.words else values, column.dtype)
         if column.name in _NEEDED or (array != column.missing).any():
             found[column.name] = array
-    return found
+    place = {name: index for index, name in enumerate(dict.fromkeys(record.image_name for record in records))}
+    return PersonColumns(tuple(place), np.array([place[record.image_name] for record in records], np.int32), found)
 
 
 def _padded(rows: list[tuple[bytes, ...]], shape: tuple[int, ...]) -> NDArray[np.uint8] | None:

@@ -99,7 +99,8 @@ class Reading:
                 points = project(solid, self.camera.lens)
             box, annotated = self._boxes(frames, points, (points - before).mean(1))
         lacking = ~annotated & (self.options.boxes != "joints")
-        why = np.where(lacking & (self.raw.manifest.box.missing == "drop"), "no_box", "")
+        why = np.full(len(frames), "", object)
+        why[lacking & (self.raw.manifest.box.missing == "drop")] = "no_box"
         why[~(box[:, 2] > 0)] = "bad_box"
         numbers = np.concatenate([box, solid.reshape(len(solid), -1), points.reshape(len(points), -1)], 1)
         why[~(np.abs(numbers) < FAR - 1).all(1)] = "not_finite"

@@ -4,7 +4,6 @@ show their numbers."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -29,23 +28,36 @@ ODD = {
 }  # fmt: skip
 #: fx fy cx cy k1 k2 k3 p1 p2, like those of the release.
 LENSES = {
-    camera: np.array([1145.0 + k, 1143.7 - k, 512.5 + k, 515.4 - 3 * k, -0.2071, 0.2478, -0.0031 + 0.004 * k, -0.0014, -0.0010 + k / 1000])
+    camera: np.array(
+        [
+            1145.0 + k,
+            1143.7 - k,
+            512.5 + k,
+            515.4 - 3 * k,
+            -0.2071,
+            0.2478,
+            0.004 * k - 0.0031,
+            -0.0014,
+            k / 1000 - 0.001,
+        ]
+    )
     for k, camera in enumerate(CAMERAS)
-}  # fmt: skip
+}
 
 
-@dataclass
 class World:
-    """What is written: cameras by (subject, camera), and what each view holds.
+    """What is written.
 
-    ``views`` has (subject, name, camera) → world (N, 32, 3) m, solid (N, 32, 3) mm in the camera, flat (N, 32, 2) px.
+    ``angles``, ``centres`` (mm): by (subject, camera). ``bodies``: (subject, name) → (N, 32, 3) mm in the world.
+    ``views``: (subject, name, camera) → world (N, 32, 3) m, solid (N, 32, 3) mm in the camera, flat (N, 32, 2) px.
     """
 
-    root: Path
-    angles: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
-    centres: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
-    views: dict[tuple[int, str, str], dict[str, np.ndarray]] = field(default_factory=dict)
-    bodies: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.angles: dict[tuple[int, str], np.ndarray] = {}
+        self.centres: dict[tuple[int, str], np.ndarray] = {}
+        self.bodies: dict[tuple[int, str], np.ndarray] = {}
+        self.views: dict[tuple[int, str, str], dict[str, np.ndarray]] = {}
 
     def rotation(self, subject: int, camera: str) -> np.ndarray:
         """(3, 3) world → camera."""
@@ -105,7 +117,11 @@ def metadata(world: World) -> str:
 def body(random: np.random.Generator, frames: int) -> np.ndarray:
     """(N, 32, 3) mm in the world: some points of someone who walks; doubled joints as in the release."""
     start = random.uniform([-300, -300, 100], [300, 300, 1700], (32, 3))
-    found = start + np.linspace(0, 400, frames)[:, None, None] * random.normal(size=3) + 5 * random.normal(size=(frames, 32, 3))
+    found = (
+        start
+        + np.linspace(0, 400, frames)[:, None, None] * random.normal(size=3)
+        + 5 * random.normal(size=(frames, 32, 3))
+    )
     found[:, 11] = found[:, 0]
     found[:, [16, 24]] = found[:, 13:14]
     return found
@@ -122,9 +138,16 @@ def distorted(solid: np.ndarray, lens: np.ndarray) -> np.ndarray:
 
 
 def add(
-    world: World, subject: int, name: str, camera: str, frames: int = 12, *, column: bool = False, fetched: bool = False,
+    world: World,
+    subject: int,
+    name: str,
+    camera: str,
+    frames: int = 12,
+    *,
+    column: bool = False,
+    fetched: bool = False,
     flat: bool = True,
-) -> dict[str, np.ndarray]:  # fmt: skip
+) -> dict[str, np.ndarray]:
     """Write a view's poses: D3_Positions_mono and D2_Positions. All cameras see the same body."""
     random = np.random.default_rng([subject, *name.encode()])
     moves = world.bodies.setdefault((subject, name), body(random, frames))
@@ -156,7 +179,9 @@ def save_cdf(path: Path, pose: np.ndarray, *, column: bool = False, double: bool
     return path
 
 
-def save_boxes(world: World, subject: int, name: str, camera: str, masks: Sequence[np.ndarray], kind: str = "bb") -> Path:
+def save_boxes(
+    world: World, subject: int, name: str, camera: str, masks: Sequence[np.ndarray], kind: str = "bb"
+) -> Path:
     """Masks (H, W) as Matlab 7.3 keeps a column of cells that the release's own tool wrote."""
     path = world.root / f"S{subject}" / "MySegmentsMat" / f"ground_truth_{kind}" / f"{name}.{camera}.mat"
     path.parent.mkdir(parents=True, exist_ok=True)

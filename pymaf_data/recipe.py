@@ -51,6 +51,7 @@ class IngestSection(ExecutorOptions):
     split: str = "train"
     held_out: bool = Field(default=False, description="measured on while training, and never trained on")
     select: str | None = None
+    thin: str | None = Field(default=None, description="of sequences: every:N, or motion:100mm; else as published")
     option: tuple[str, ...] = Field(default=(), description="of the data set's reader, such as masks=true")
     openpose: UserPath | None = Field(default=None, description="folder of OpenPose's detections")
     crop_size: int = Field(default=400, ge=32, le=2048)

@@ -23,11 +23,13 @@ from numpy.typing import NDArray
 
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets.archives import ArchivedImages, warn_of_waiting
-from pymaf_data.datasets.images import ImageRef, Images, MissingImage
+from pymaf_data.datasets.images import ImageRef, MissingImage
 from pymaf_data.datasets.manifest import Manifest
 from pymaf_data.datasets.rules import OFFSETS
 from pymaf_data.datasets.splits import IMAGES, OPENPOSE, SelectionRule, found
-from pymaf_data.errors import ConfigError, RawDataMissing
+from pymaf_data.datasets.thin import Thin
+from pymaf_data.datasets.video import VideoFrames
+from pymaf_data.errors import ConfigError, RawDataMissing, UsageError
 
 if TYPE_CHECKING:
     from pymaf_data.datasets.columns import PersonColumns
@@ -96,6 +98,7 @@ class Raw:
         split: name of the split.
         select: a selection of the manifest; None: its default.
         follow_links: take images that are links out of the folder.
+        thin: which frames of a sequence are wanted; None: those that the published preprocessing takes.
 
     Raises:
         ConfigError, UsageError: no such split or selection; an image folder outside the root.
@@ -106,6 +109,7 @@ class Raw:
     split: str
     select: str | None = None
     follow_links: bool = False
+    thin: Thin | None = None
 
     def __post_init__(self) -> None:
         self.manifest.split(self.split)
@@ -218,9 +222,17 @@ class Raw:
 
         Raises:
             ConfigError: there is no such reader, or the split's options are not its.
+            UsageError: it is to be thinned and has no sequences.
             RawDataMissing: as :meth:`files`.
         """
-        self.options(find_reader(self.manifest.reader).options)
+        reader = find_reader(self.manifest.reader)
+        self.options(reader.options)
+        if self.thin and not getattr(reader, "thins", False):
+            raise UsageError(
+                f"--thin, and {self.manifest.title} has no sequences whose frames could be thinned",
+                expected="a data set from video, such as h36m, mpi-inf-3dhp or 3dpw",
+                action="leave out --thin.",
+            )
         absent = self.manifest.split(self.split).absent(self.root)
         if absent:
             self._missing(absent)
@@ -258,6 +270,8 @@ class DatasetReader(Protocol):
     """One kind of raw data set."""
 
     options: ClassVar[type[StrictModel]]
+    #: Whether it asks :attr:`Raw.thin` which frames are wanted; without it, it does not.
+    thins: ClassVar[bool]
 
     def read(self, raw: Raw, told: Told) -> Iterator[PersonRecord | PersonColumns | Dropped]:
         """Every annotated person, or why there is none, in the files' order; of many who are sound, their columns.
@@ -277,17 +291,18 @@ class DatasetReader(Protocol):
 
 
 class ReaderOfStills:
-    """What readers share whose images are files of their own."""
+    """What readers share whose images are files of their own, or frames named after their video."""
 
     options: ClassVar[type[StrictModel]] = NoOptions
+    thins: ClassVar[bool] = False
 
     def images(self, raw: Raw) -> ImageSource:
-        """Image files below the root, or else in archives there."""
+        """Image files and frames of videos below the root, or else image files in archives there."""
         turn, archives = raw.manifest.images.orientation, raw.archives
         if archives:
             warn_of_waiting(archives)
             return ArchivedImages(archives, raw.folder, turn)
-        return Images(raw.root.absolute(), raw.folder, follow_links=raw.follow_links, orientation=turn)
+        return VideoFrames(raw.root.absolute(), raw.folder, follow_links=raw.follow_links, orientation=turn)
 
 
 def find_reader(name: str) -> DatasetReader:

@@ -33,6 +33,8 @@ MISSING = {
     "corrupt_picture": "the image is not an intact JPEG, PNG or WebP",
     "mis_sized_picture": "the image has another size than annotated",
     "exif_turned_picture": "the image has the annotated size only when turned as its EXIF orientation says",
+    "missing_frame": "the video ends before the image",
+    "unreadable_video": "the video cannot be decoded",
 }
 REASONS = ("", *MISSING)
 #: Reasons under which no file was there to be read, as :meth:`Images.stamp` says −1.
@@ -193,16 +195,17 @@ class Images:
             data = _read(self.resolve(name))
         except UntrustedData as error:
             if is_address(name):
-                return MissingImage("missing_picture", self._with_cause(name, name))
+                return MissingImage("missing_picture", self.with_cause(name, name))
             by_link = stays_below(name)
-            return MissingImage("unsafe_path", error.found if by_link else self._with_cause(error.found, name))
+            return MissingImage("unsafe_path", error.found if by_link else self.with_cause(error.found, name))
         except (FileNotFoundError, NotADirectoryError):
-            return MissingImage("missing_picture", self._with_cause(name, name))
+            return MissingImage("missing_picture", self.with_cause(name, name))
         except OSError as error:
             return MissingImage("unreadable_picture", f"{name}: {error.strerror}")
         return data if isinstance(data, MissingImage) else decode(data, size, self._orientation)
 
-    def _with_cause(self, found: str, name: str) -> str:
+    def with_cause(self, found: str, name: str) -> str:
+        """What was not found, and what lies there instead."""
         cause = self._absences.why(name)
         return f"{found}: {cause}" if cause else found
 

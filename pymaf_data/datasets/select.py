@@ -37,6 +37,7 @@ UNWANTED = {
     "no_area": "without an annotated area, or with a box outside the image",
     "held_out": "on an image that is held out to measure on",
     "no_camera": "on a frame whose camera is not known",
+    "thinned": "on a frame between those that are taken of its sequence",
     "known_bad": "of a sequence that is known to be bad",
 }
 DAMAGED = {
@@ -150,12 +151,14 @@ class Told:
     Attributes:
         listed: images and annotations in the files, whoever is wanted; (0, 0): not counted.
         adjusted: joints and boxes taken otherwise than annotated, by a reason of :data:`ADJUSTED`.
+        unwanted: persons of whom nothing was made, too many to be dropped one by one, by a reason of :data:`UNWANTED`.
         licences: of the photographs, by key: name and address, None where neither is stated; None: nothing is known.
         licence_of: image name → key.
     """
 
     listed: tuple[int, int] = (0, 0)
     adjusted: Tally = field(default_factory=Tally)
+    unwanted: Counter[str] = field(default_factory=Counter)
     licences: dict[Key, tuple[str, str] | None] | None = None
     licence_of: dict[str, Key] = field(default_factory=dict)
 
@@ -191,14 +194,15 @@ def select(raw: Raw, stop: bool = False) -> Selection:
     raw.require()
     told, origin = Told(), raw.origin.name
     with _uncollected():
-        records, counts, damaged = sort_out(find_reader(raw.manifest.reader).read(raw, told), origin, stop)
+        records, sorted_out, damaged = sort_out(find_reader(raw.manifest.reader).read(raw, told), origin, stop)
+    counts = Counter(sorted_out) + told.unwanted
     if len(records) and OPENPOSE in raw.manifest.split(raw.split).files:
         _detect(records, raw, told)
     told.adjusted.warn(ADJUSTED, origin)
     whole = raw.manifest.split(raw.split).whole
     return Selection(
         records,
-        counts,
+        {reason: counts[reason] for reason in REASONS if counts[reason]},
         damaged,
         adjusted={reason: told.adjusted.counts[reason] for reason in ADJUSTED if told.adjusted.counts[reason]},
         licences=told.photographs([name for name, _ in records.row_keys()]),

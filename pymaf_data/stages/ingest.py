@@ -22,6 +22,7 @@ from pymaf_data.config import StrictModel
 from pymaf_data.datasets import ImageSource, Manifest, Raw, Selection, find_reader, load_manifest, one_image, select
 from pymaf_data.datasets.images import MISSING, REASONS, WITHOUT_FILE
 from pymaf_data.datasets.own import SUFFIX, own_data
+from pymaf_data.datasets.thin import Thin
 from pymaf_data.digest import digest_path
 from pymaf_data.errors import RawDataCorrupt, RawDataMissing, StoreChanged, UsageError
 from pymaf_data.paths import DataRoot, as_meant
@@ -149,7 +150,8 @@ def require_raw_data(options: IngestOptions) -> Raw:
     manifest = manifest.inside(root, split).with_options(split, options.option)
     if options.openpose:
         manifest = manifest.with_files(split, openpose=str(options.openpose.absolute()))
-    raw = Raw(root, manifest, split, options.select, options.follow_links)
+    thin = Thin.parse(options.thin) if options.thin else None
+    raw = Raw(root, manifest, split, options.select, options.follow_links, thin)
     raw.require()
     return raw
 
@@ -209,7 +211,9 @@ def _plan(options: IngestOptions, raw: Raw, selection: Selection) -> Plan:
         rows=tuple(selection.records.row_keys()),
         manifest_digest=raw.manifest.rules_digest(raw.split, raw.select),
         inputs={name: digest_path(path) for name, path in raw.inputs().items()},
-        options=made | ({"columns": list(brought)} if brought else {}),
+        options=made
+        | ({"columns": list(brought)} if brought else {})
+        | ({"thin": options.thin} if options.thin else {}),
         shard=options.shard,
     )
 

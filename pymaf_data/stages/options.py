@@ -74,6 +74,14 @@ class IngestOptions(ExecutorOptions):
             shown="the data set's own, SPIN's rule",
         ),
     ] = None
+    thin: Annotated[
+        str | None,
+        Flag(
+            "Of sequences: every:N, every Nth frame, or motion:100mm, frames in which a joint moved by so much since "
+            "the last one kept.",
+            shown="as the published preprocessing does",
+        ),
+    ] = None
     option: Annotated[
         tuple[str, ...],
         Flag(

@@ -186,13 +186,14 @@ def found(root: Path, pattern: str) -> list[Path]:
     """What lies below ``root`` under a name, or else a pattern with ``*`` and ``{one,other}``, sorted."""
     if (root / pattern).exists():
         return [root / pattern]
-    paths = map(root.joinpath, _spelled_out(pattern))
+    paths = map(root.joinpath, spelled_out(pattern))
     return sorted({hit for path in paths for hit in Path(path.anchor).glob(str(path)[len(path.anchor) :])})
 
 
-def _spelled_out(pattern: str) -> list[str]:
+def spelled_out(pattern: str) -> list[str]:
+    """The patterns that one with ``{one,other}`` stands for."""
     head, opened, rest = pattern.partition("{")
     choices, closed, tail = rest.partition("}")
     if not (opened and closed):
         return [pattern]
-    return [f"{head}{choice}{end}" for choice in choices.split(",") for end in _spelled_out(tail)]
+    return [f"{head}{choice}{end}" for choice in choices.split(",") for end in spelled_out(tail)]

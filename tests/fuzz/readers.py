@@ -335,6 +335,67 @@ def _manifest(name: str) -> Any:
     return load_manifest(name)
 
 
+def _write_cdf(folder: Path) -> Iterator[Path]:
+    h36m, pose = factory("h36m"), np.arange(192.0).reshape(2, 96)
+    yield h36m.save_cdf(folder / "row.cdf", pose)
+    yield h36m.save_cdf(folder / "column.cdf", pose, column=True, double=False)
+    yield h36m.save_cdf(folder / "packed.cdf", pose, packed=6)
+
+
+def _read_cdf(folder: Path) -> Any:
+    from pymaf_data.errors import RawDataCorrupt
+    from pymaf_data.untrusted.cdf import read_cdf
+
+    found, refused = [], []
+    for path in sorted(folder.glob("*.cdf")):
+        try:
+            found.append(read_cdf(path, "Pose"))
+        except RawDataCorrupt as error:
+            refused.append(error)
+    if refused:
+        raise refused[0]
+    return found
+
+
+def _write_h36m(folder: Path) -> Iterator[Path]:
+    h36m = factory("h36m")
+    world = h36m.start(folder / "raw")
+    for camera in h36m.CAMERAS[:2]:
+        h36m.add(world, 9, "Greeting", camera, 2)
+    yield from sorted((folder / "raw").glob("S9/*/*/*.cdf"))
+    yield folder / "raw" / "metadata.xml"
+
+
+def _read_h36m(folder: Path) -> Any:
+    from pymaf_data.datasets import Raw, select
+
+    manifest = _manifest("h36m").with_options("p1", ["known_bad=correct"])
+    return select(Raw(folder / "raw", manifest, "p1"))
+
+
+def _write_metadata(folder: Path) -> Iterator[Path]:
+    factory("h36m").start(folder)
+    yield folder / "metadata.xml"
+
+
+def _read_metadata(folder: Path) -> Any:
+    from pymaf_data.datasets.h36m_cameras import read_metadata
+
+    return read_metadata(folder / "metadata.xml")
+
+
+def _write_boxes(folder: Path) -> Iterator[Path]:
+    h36m = factory("h36m")
+    world, mask = h36m.start(folder), h36m.rectangle(3, 4, 20, 30, 40, 50)
+    yield h36m.save_boxes(world, 9, "Greeting", h36m.CAMERAS[0], [mask] * 3)
+
+
+def _read_boxes(folder: Path) -> Any:
+    from pymaf_data.datasets.h36m_boxes import read_boxes
+
+    return read_boxes(next(folder.rglob("*.mat")), [0, 2])
+
+
 def _write_npz(folder: Path) -> Iterator[Path]:
     npz = factory("npz")
     more = {"S": np.ones((24, 4)), "openpose": np.ones((25, 3)), "gender": "m", "pose": np.zeros(72)}
@@ -527,6 +588,10 @@ READERS: dict[str, Reader] = {
     "3dpw": Reader(_write_threedpw, _read_test_split("3dpw", ".")),
     "3doh50k": Reader(_write_threedoh50k, _read_test_split("3doh50k", "testset")),
     "ssp-3d": Reader(_write_ssp3d, _read_test_split("ssp-3d", ".")),
+    "cdf": Reader(_write_cdf, _read_cdf),
+    "h36m": Reader(_write_h36m, _read_h36m),
+    "metadata.xml": Reader(_write_metadata, _read_metadata),
+    "boxes of h36m": Reader(_write_boxes, _read_boxes),
     "persons' npz": Reader(_write_npz, _read_npz),
     "own data": Reader(_write_own, _read_own),
     "aic": Reader(_write_aic, _read_aic),

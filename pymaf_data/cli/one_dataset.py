@@ -96,7 +96,7 @@ def _of_images(found: FoundImages) -> str:
     if not found.where:
         return "images: missing" + (f", {found.listed:,} of them" if found.listed else "")
     if found.videos:
-        return f"images: {found.count:,}, and frames of {found.videos:,} videos, in {' and '.join(found.where)}"
+        return f"images: {found.count:,}, videos: {found.videos:,}, in {' and '.join(found.where)}"
     text = f"images: {found.count:,} in {' and '.join(found.where)}"
     if found.listed is None:
         return text

@@ -33,7 +33,7 @@ def extent(mask: np.ndarray) -> tuple[int, int, int, int]:
     """
     if mask.ndim != 2:
         raise ValueError(f"a mask of shape {mask.shape}")
-    of_person = mask == 1
+    of_person = mask if mask.dtype == bool else mask == 1
     xs, ys = np.flatnonzero(of_person.any(0)), np.flatnonzero(of_person.any(1))
     if min(len(xs), len(ys)) == 0 or min(xs[-1] - xs[0], ys[-1] - ys[0]) + 1 < _LEAST:
         raise ValueError("a mask of nobody")

@@ -12,6 +12,7 @@ import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,12 +73,20 @@ class H36mFrames(VideoFrames):
 
     late = 0
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._made: dict[str, bool] = {}
+
     def place(self, name: str) -> ImageRef:
         """Frame i of the video for a name that counts i + 1, and ``late`` frames after it."""
         match = _IMAGE.fullmatch(name)
-        if not match or self.stamp(name) >= 0:
+        if not match:
             return ImageRef(name)
         above, subject, action, camera, number = match.groups()
+        if above not in self._made:  # without the folder, no image is looked for
+            self._made[above] = (self.root / above / "images").is_dir()
+        if self._made[above] and self.stamp(name) >= 0:
+            return ImageRef(name)
         video = f"{above}{subject}/Videos/{action.replace('_', ' ')}.{camera}.mp4"
         return ImageRef(video, max(int(number) - 1 + self.late, 0))
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from pymaf_data import __version__
 from pymaf_data.errors import UsageError, WorkerError
-from pymaf_data.stages.executors import make_shards, orders_of, ranges_of
+from pymaf_data.stages.executors import again_of, make_shards, orders_of, ranges_of
 from pymaf_data.stages.shards import Advance, Committed, ShardJob
 from pymaf_data.stages.workers import starting
 from pymaf_data.storage import StageWriter
@@ -64,7 +64,8 @@ class Cluster:
         with self._client() as client:
             _require_alike(client, job, writer)
             workers = sum(client.nthreads().values())
-            ranges = (list(orders_of(job, writer, part)) for part in ranges_of(shards, workers, _RANGE))
+            parts = ranges_of(shards, workers, _RANGE, again_of(job))
+            ranges = (list(orders_of(job, writer, part)) for part in parts)
             tasks = (client.submit(make_shards, orders, pure=False) for orders in ranges)
             running = as_completed(list(islice(tasks, 2 * workers)))
             for future in running:

@@ -14,6 +14,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,14 @@ from pymaf_data.datasets.decoding import MAX_PIXELS
 from pymaf_data.datasets.images import UNKNOWN_SIZE, ImageRef, Images, MissingImage
 from pymaf_data.errors import UntrustedData
 
+# Read when OpenCV first opens a video: else the decoder speaks on the terminal of what it repairs.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
 #: Endings of files whose frames can be images.
 ENDINGS = ("avi", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "webm")
 _NAME = re.compile(rf"(.+\.(?:{'|'.join(ENDINGS)}))/(\d{{6,9}})\.jpg", re.IGNORECASE)
 _IDLE = 4  # decoders kept between shards, of the files read last
+_MOST_THREADS = 8  # of a decoder, which holds a frame for each
 _PATCHED = 3  # frames at the end of a file that is cut off; the one that was cut is shown among the last
 #: Containers by what they begin with. A playlist would have the decoder open whatever other files it names.
 _BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"uuid", b"udta", b"moof", b"mfra", b"sidx")
@@ -47,7 +52,7 @@ class VideoFrames(Images):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._given = arguments, options
+        self._given, self._threads = (arguments, options), _cores()
         self._idle: dict[str, _Cursor] = {}
         self._lock = threading.Lock()
 
@@ -72,7 +77,8 @@ class VideoFrames(Images):
             yield from super().decode(file, frames, size)
             return
         with self._cursor(file, frames[0]) as cursor:
-            yield from (cursor if isinstance(cursor, MissingImage) else cursor.image(k, size) for k in frames)
+            images = (cursor if isinstance(cursor, MissingImage) else cursor.image(k, size) for k in frames)
+            yield from _ahead(images) if self._threads > 1 else images
 
     def count(self, file: str) -> int:
         """How many frames a video has, by decoding it; 0 where it cannot be."""
@@ -112,15 +118,32 @@ class VideoFrames(Images):
             return MissingImage("unreadable_picture", f"{file}: {error.strerror}")
         if not _CONTAINERS.match(start):
             return MissingImage("unreadable_video", f"{file} is no mp4, mov, avi, mkv, webm or mpeg")
-        cursor = _Cursor.of(path, file)
+        cursor = _Cursor.of(path, file, self._threads)
         if not isinstance(cursor, MissingImage) and _is_cut_off(path):
             usable = max(cursor.run_out() - _PATCHED, 0)
-            cursor = _Cursor.of(path, file, usable)
+            cursor = _Cursor.of(path, file, self._threads, usable)
         return cursor
 
 
 def _again(kind: type[VideoFrames], arguments: tuple[Any, ...], options: dict[str, Any]) -> VideoFrames:
-    return kind(*arguments, **options)
+    """In a worker: workers are the parallelism there, so it decodes on one thread."""
+    there = kind(*arguments, **options)
+    there._threads = 1
+    return there
+
+
+def _ahead(images: Iterator[Any]) -> Iterator[Any]:
+    """The same, each decoded while the one before is worked on."""
+    with ThreadPoolExecutor(1) as decoder:
+        waiting = decoder.submit(next, images, None)
+        while (image := waiting.result()) is not None:
+            waiting = decoder.submit(next, images, None)
+            yield image
+
+
+def _cores() -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, _MOST_THREADS)
 
 
 class _Cursor:
@@ -132,14 +155,12 @@ class _Cursor:
         self.last = -1
 
     @classmethod
-    def of(cls, path: Path, file: str, usable: int | None = None) -> _Cursor | MissingImage:
-        """Open a file, of which the decoder shall not speak on the terminal."""
-        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    def of(cls, path: Path, file: str, threads: int, usable: int | None = None) -> _Cursor | MissingImage:
+        """Open a file."""
         import cv2
 
-        # One thread: shards of several files are made side by side, and workers are the parallelism.
         level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
-        video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+        video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, threads])
         cv2.utils.logging.setLogLevel(level)
         if not video.isOpened():
             return MissingImage("unreadable_video", f"{file} cannot be opened, as one that was cut off or damaged")
@@ -163,7 +184,7 @@ class _Cursor:
         if size not in (UNKNOWN_SIZE, found):
             told = f"{found[0]} × {found[1]} px, annotated {size[0]} × {size[1]}"
             return MissingImage("mis_sized_picture", f"{self._file}: {told}")
-        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image))
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
 
     def run_out(self) -> int:
         """Decode what is left; returns how many frames there are in all."""

@@ -8,7 +8,7 @@ exist; a shard that is made twice is the same shard.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _BEHIND = ("workers", "allow_unproved")
 _CLUSTER = "pymaf_data.flows.dask:Cluster"
 _GROUP = "pymaf_data.executors"
+_AGAIN = 0.25  # of a shard, that a worker may do again to begin a range
 # Library → how the number of its own threads is asked and set.
 _THREADED = {"cv2": ("getNumThreads", "setNumThreads"), "torch": ("get_num_threads", "set_num_threads")}
 
@@ -162,22 +163,38 @@ class Order:
     task: ShardTask
 
 
-def ranges_of(shards: Sequence[int], workers: int, longest: int | None = None) -> Iterator[Sequence[int]]:
+def nothing_again(shard: int) -> float:
+    """Of jobs that can begin anywhere."""
+    return 0.0
+
+
+def ranges_of(
+    shards: Sequence[int], workers: int, longest: int | None = None, again: Callable[[int], float] = nothing_again
+) -> Iterator[Sequence[int]]:
     """Ranges of neighbours among ascending shards, in order: each at most half of a worker's part of those left.
 
-    The last ones are single shards, so that no worker waits long for another.
+    The last ones are single shards, so that no worker waits long for another. A range is longer where the next one
+    would do too much ``again``, in shards: decode a video anew up to where it begins.
     """
     while shards:
         most = -(-len(shards) // (2 * workers))
         most = min(most, longest or most)
         size = next((i for i in range(1, most) if shards[i] != shards[i - 1] + 1), most)
+        while size < len(shards) and shards[size] == shards[size - 1] + 1 and again(shards[size]) > _AGAIN:
+            size += 1
         yield shards[:size]
         shards = shards[size:]
 
 
+def again_of(job: ShardJob) -> Callable[[int], float]:
+    """What a range that begins with a shard does again, where a job says that."""
+    said: Callable[[int], float] = getattr(job, "again", nothing_again)
+    return said
+
+
 def lanes_of(job: ShardJob, writer: StageWriter, shards: Sequence[int], workers: int) -> list[Iterator[Order]]:
     """For each worker its orders, range by range. It has the next range when it asks for more than its last."""
-    ranges = ranges_of(shards, workers)
+    ranges = ranges_of(shards, workers, again=again_of(job))
     return [orders_of(job, writer, chain.from_iterable(ranges)) for _ in range(workers)]
 
 

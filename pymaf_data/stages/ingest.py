@@ -285,6 +285,14 @@ class IngestJob:
         digest, stop = input_digest(records, self.pictures.get()), self.options.on_error == "stop"
         return IngestTask(records, digest, self.pictures, self.options.crop_size, self.name_bytes, stop)
 
+    def again(self, shard: int) -> float:
+        """See :func:`ranges_of`: frames before the first of a shard, by how many it takes itself to decode it."""
+        rows = self.plan.rows[shard * self.plan.shard : (shard + 1) * self.plan.shard]
+        places = [self.pictures.get().place(name) for name, _ in rows]
+        frames = [place.frame for place in places if place.file == places[0].file]
+        taken = (frames[-1] - frames[0]) * len(places) / len(frames)
+        return max(frames[0], 0) / max(taken, 1)
+
 
 def _require_same_images(writer: StageWriter, selection: Selection, pictures: ImageSource) -> None:
     """Refuse to go on when images of finished shards came, went or changed size since they were read."""

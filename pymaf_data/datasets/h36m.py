@@ -40,7 +40,7 @@ class H36m:
         metadata, options = read_metadata(raw.file("metadata")), raw.options(H36mOptions)
         flat = {View.of(path): path for path in raw.files("keypoints")}
         for path in raw.files("annotations"):
-            view, who = View.of(path), f"{path.parent.parent.name}/{path.name}"
+            view, who = View.of(path), "/".join(path.parts[-4:])
             action = metadata.actions.get((view.subject, view.name)) if view else None
             camera = metadata.cameras.get((view.subject, view.camera)) if view else None
             if view is None or action is None or camera is None:

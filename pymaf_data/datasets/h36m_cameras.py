@@ -91,7 +91,7 @@ def read_metadata(path: Path) -> Metadata:
         table = [[(cell.text or "").strip() for cell in row] for row in _found(root, "mapping")][:_ACTIONS]
         subjects = [int(re.fullmatch(r"S(\d{1,2})", text)[1]) for text in table[0][2:]]  # type: ignore[index]
         actions = {
-            (subject, name): (int(action), int(subaction))
+            (subject, name): (_small(action, 99), _small(subaction, 9))
             for action, subaction, *names in reversed(table[1:])  # of two with one name, the first
             for subject, name in zip(subjects, names, strict=False)
             if name
@@ -103,6 +103,12 @@ def read_metadata(path: Path) -> Metadata:
             expected="metadata.xml of the data set's toolbox, with mapping, dbcameras and w0",
             action="fetch it again.",
         ) from None
+
+
+def _small(text: str, most: int) -> int:
+    if not 0 < int(text) <= most:
+        raise ValueError(f"an action or subaction {text[:20]!r}")
+    return int(text)
 
 
 def _found(root: Element, where: str) -> Element:

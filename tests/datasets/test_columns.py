@@ -94,7 +94,7 @@ def test_what_a_reader_has_as_arrays_are_the_same_persons() -> None:
     ],
 )
 def test_arrays_hold_nothing_that_no_record_could(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="boxes without area|a value that is not finite"):
+    with pytest.raises(ValueError, match=r"boxes without area|a value that is not finite"):
         arrays(**wrong)
 
 

@@ -20,6 +20,7 @@ from pymaf_data.datasets.h36m_cameras import project, read_metadata
 from pymaf_data.datasets.images import MissingImage
 from pymaf_data.datasets.thin import Thin
 from pymaf_data.errors import ConfigError, RawDataCorrupt, RawDataMissing
+from pymaf_data.stages.against import compare
 from pymaf_data.stages.ingest import IngestOptions, ingest
 from pymaf_data.storage import open_store
 from pymaf_data.untrusted.cdf import read_cdf
@@ -34,6 +35,8 @@ JOINTS = {
     "right_ankle": 3, "spine_h36m": 12, "neck_lsp": 24, "jaw_h36m": 14, "head_h36m": 15, "left_shoulder": 17,
     "left_elbow": 18, "left_wrist": 19, "right_shoulder": 25, "right_elbow": 26, "right_wrist": 27,
 }  # fmt: skip
+#: Where SPIN puts them among its 24.
+SPIN = [14, 3, 4, 5, 2, 1, 0, 16, 12, 17, 18, 9, 10, 11, 8, 7, 6]
 VIEWS = [
     *((9, name, camera) for name in ("Greeting", "Greeting 1", "Walking") for camera in (A, D)),
     *((11, "Directions", A), (11, "Greeting 2", D), (1, "TakingPhoto 1", A), (1, "TakingPhoto 1", B)),
@@ -232,6 +235,25 @@ def test_the_layout_of_h36m_fetch_is_the_same_data(written: Any, h36m: ModuleTyp
             assert theirs[record.image_name].keypoints[joint][:2] == pytest.approx((x, y), abs=1e-3)
 
 
+def test_against_what_spins_script_writes_nothing_differs(written: Any, npz: ModuleType, tmp_path: Path) -> None:
+    """In its own order: subjects by number, files by name. Of a video that it cannot read it writes no rows."""
+    rows = []
+    for subject, name, camera in sorted(VIEWS, key=lambda view: (view[0], f"{view[1]}.{view[2]}")):
+        for i in () if subject == 1 or name == "Directions" else range(0, N, 5):
+            if (name, camera, i) in {("Greeting", D, 5), ("Greeting", D, 10)}:
+                continue  # without a mask of anybody it ends
+            left, top, right, bottom = 300 + i, 200, 520, 801 + i
+            part = npz.spread(written.views[subject, name, camera]["flat"][i, list(JOINTS.values())], SPIN)
+            centre, scale = [(right + left) / 2, (bottom + top) / 2], 0.9 * max(right - left, bottom - top) / 200
+            image = f"images/S{subject}_{name.replace(' ', '_')}.{camera}_{i + 1:06d}.jpg"
+            rows.append(npz.person(image, centre, scale, part))
+    raw = raw_of(written.root)
+    found = compare(npz.save(tmp_path / "h36m_valid_protocol1.npz", rows), select(raw).records, raw)
+    assert (found.rows, found.both, found.same) == (19, 19, 19)
+    assert {departure.kind: departure.persons for departure in found.departures} == {"missing_there": 5, "order": 19}
+    assert all(departure.why for departure in found.departures)
+
+
 def test_known_bad_sequences_are_kept_left_out_or_corrected(world: Any, h36m: ModuleType) -> None:
     """Written 200 mm beside, as the release has it: corrected, the person is where it was."""
     true = dict(world.views)
@@ -387,6 +409,7 @@ def test_nothing_in_xml_is_expanded(tmp_path: Path) -> None:
         ("mapping>", "map>"),
         ("<td>S1</td>", "<td>one</td>"),
         ("<td>2</td><td>1</td>", "<td>two</td><td>1</td>"),
+        ("<td>2</td><td>1</td>", "<td>2</td><td>99999999999</td>"),
         ("w0>", "w1>"),
         ("<w0>[", "<w0>[1 "),
         ("<w0>[", "<w0>[nan"),

@@ -122,7 +122,7 @@ class Reading:
             subject=self.view.subject,
             sequence=1000 * self.view.subject + 10 * self.action + self.subaction,
             frame=frames,
-            intrinsics=np.add(self.camera.intrinsics, [[0, 0, offset], [0, 0, offset], [0, 0, 0]]),
+            intrinsics=self.camera.intrinsics + np.array([[0, 0, offset], [0, 0, offset], [0, 0, 0]], np.float64),
             has_intrinsics=True,
             camera=self.view.camera,
             box_source=np.where(annotated[good], source, BOX_SOURCES.index("keypoints")),

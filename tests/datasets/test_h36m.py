@@ -217,6 +217,13 @@ def test_without_boxes_persons_may_be_left_out(world: Any, caplog: pytest.LogCap
     assert read(world.root).adjusted == {"box_from_keypoints": 21}
 
 
+def test_a_box_reaches_to_the_outer_edges_of_its_mask(h36m: ModuleType) -> None:
+    mask = h36m.rectangle(3, 5, 9, 7, 10, 12)
+    assert extent(mask) == extent(mask.astype(np.uint8)) == (3, 5, 9, 7)
+    mask[8, 1] = True
+    assert extent(mask) == (1, 5, 9, 9)
+
+
 @pytest.mark.parametrize("mask", [np.zeros((4, 5)), np.eye(1, 5), np.full((4, 5), 255), np.ones(4)])
 def test_what_is_no_mask_of_somebody_is_no_box(mask: np.ndarray) -> None:
     with pytest.raises(ValueError, match="mask"):
@@ -361,7 +368,7 @@ def test_a_damaged_pose_is_one_person_and_a_damaged_file_is_named(world: Any, h3
     selection = read(world.root)
     assert selection.counts["not_finite"] == 2 and selection.kept == 22
     assert f"frame 5 of S9 Greeting.{A}" in str(selection.damaged[1])
-    for damaged in (pose[:8].reshape(8, -1), pose[:, :17].reshape(N, -1)):
+    for damaged in (pose[:8].reshape(8, -1), pose[:, :17].reshape(N, -1), np.zeros((2, N, 96))):
         path.unlink()
         h36m.save_cdf(path, damaged)
         with pytest.raises(RawDataCorrupt, match=r"Greeting\.54138969\.cdf"):

@@ -161,20 +161,20 @@ def add(
 
 
 def save_cdf(path: Path, pose: np.ndarray, *, column: bool = False, double: bool = True, packed: int = 0) -> Path:
-    """One record of the zVariable Pose, of N × 96 or N × 64 numbers."""
+    """One record of the zVariable Pose, of N × 96 or N × 64 numbers; or several."""
     from cdflib import cdfwrite
 
     path.parent.mkdir(parents=True, exist_ok=True)
     spec = {"Majority": "column_major" if column else "row_major", "Compressed": packed}
     file = cdfwrite.CDF(path, cdf_spec=spec, delete=True)
-    pose = pose.astype(np.float64 if double else np.float32)
+    records = pose.reshape(-1, *pose.shape[-2:]).astype(np.float64 if double else np.float32)
     variable = {
         "Variable": "Pose", "Data_Type": 45 if double else 44, "Num_Elements": 1, "Rec_Vary": True,
-        "Dim_Sizes": list(pose.shape), "Var_Type": "zVariable", "Compress": packed,
+        "Dim_Sizes": list(pose.shape[-2:]), "Var_Type": "zVariable", "Compress": packed,
     }  # fmt: skip
     # The package writes the bytes as they lie, whichever order it declares.
-    stored = np.frombuffer(pose.tobytes("F"), pose.dtype).reshape(pose.shape) if column else pose
-    file.write_var(variable, var_data=stored[None])
+    stored = [np.frombuffer(one.tobytes("F"), one.dtype).reshape(one.shape) if column else one for one in records]
+    file.write_var(variable, var_data=np.stack(stored))
     file.close()
     return path
 

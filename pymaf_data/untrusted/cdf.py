@@ -18,7 +18,7 @@ from pymaf_data.errors import ConfigError, RawDataCorrupt
 from pymaf_data.untrusted import isolated
 from pymaf_data.untrusted.bounds import PER_BYTE, open_regular
 
-_SECONDS, _PER_MB = 10.0, 1.0  # of computing: cdflib needs milliseconds for a megabyte
+_SECONDS, _PER_MB = 5.0, 1.0  # of computing: cdflib needs one to be imported, and milliseconds for a megabyte
 _GROUND = 1 << 28  # bytes beside the data
 
 

@@ -373,6 +373,13 @@ def _read_h36m(folder: Path) -> Any:
     return select(Raw(folder / "raw", manifest, "p1"))
 
 
+def _write_mosh(folder: Path) -> Iterator[Path]:
+    path = folder / "S9" / "Greeting_cam0_aligned.pkl"
+    path.parent.mkdir()
+    path.write_bytes(factory("threedpw").pickled({"new_poses": np.ones((3, 72)), "betas": np.zeros(10)}))
+    yield path
+
+
 def _write_metadata(folder: Path) -> Iterator[Path]:
     factory("h36m").start(folder)
     yield folder / "metadata.xml"
@@ -590,6 +597,7 @@ READERS: dict[str, Reader] = {
     "ssp-3d": Reader(_write_ssp3d, _read_test_split("ssp-3d", ".")),
     "cdf": Reader(_write_cdf, _read_cdf),
     "h36m": Reader(_write_h36m, _read_h36m),
+    "mosh": Reader(_write_mosh, _read_fits("h36m-mosh:{}")),
     "metadata.xml": Reader(_write_metadata, _read_metadata),
     "boxes of h36m": Reader(_write_boxes, _read_boxes),
     "persons' npz": Reader(_write_npz, _read_npz),

@@ -48,6 +48,7 @@ READERS: dict[str, str] = {
     "3doh50k": "pymaf_data.datasets.threedoh50k:ThreeDoh50k",
     "ssp-3d": "pymaf_data.datasets.ssp3d:Ssp3d",
     "npz": "pymaf_data.datasets.npz:Npz",
+    "video": "pymaf_data.datasets.own_video:Video",
 }
 GROUP = "pymaf_data.datasets"
 

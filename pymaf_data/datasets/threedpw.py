@@ -140,6 +140,8 @@ def _numbers(key: str, value: Any, shape: tuple[int, ...] | None = None) -> Floa
 class ThreeDpw(ReaderOfStills):
     """Reader of sequences (role ``annotations``)."""
 
+    thins = True
+
     def read(self, raw: Raw, told: Told) -> Iterator[PersonRecord | Dropped]:
         """Every actor in every frame."""
         files: dict[int, Path] = {}
@@ -150,11 +152,13 @@ class ThreeDpw(ReaderOfStills):
                 raise RawDataCorrupt(fault, expected="a file for each sequence", action="take one of them away.")
             frames = len(sequence.extrinsics)
             told.listed = told.listed[0] + frames, told.listed[1] + frames * len(sequence.actors)
-            for k in range(len(sequence.actors)):
-                yield from _persons(raw, sequence, k)
+            for k, actor in enumerate(sequence.actors):
+                wanted = raw.thin.keep(np.arange(frames), actor.joints) if raw.thin else np.ones(frames, bool)
+                told.unwanted["thinned"] += int((~wanted).sum())
+                yield from _persons(raw, sequence, k, wanted)
 
 
-def _persons(raw: Raw, sequence: Sequence, k: int) -> Iterator[PersonRecord | Dropped]:
+def _persons(raw: Raw, sequence: Sequence, k: int, wanted: NDArray[np.bool_]) -> Iterator[PersonRecord | Dropped]:
     actor, R = sequence.actors[k], sequence.extrinsics[:, :, :3]
     measured = actor.joints[:, list(_SHARED.values())] @ R.transpose(0, 2, 1) + sequence.extrinsics[:, None, :, 3]
     same: dict[str, Any] = {
@@ -164,7 +168,8 @@ def _persons(raw: Raw, sequence: Sequence, k: int) -> Iterator[PersonRecord | Dr
         "gender": actor.gender,
         "box_source": "keypoints",
     }
-    for i, key in enumerate(sequence.ids(k, np.arange(len(R))).tolist()):
+    frames = np.flatnonzero(wanted)
+    for i, key in zip(frames.tolist(), sequence.ids(k, frames).tolist(), strict=True):
         who = f"actor {k} in frame {i} of {sequence.name}"
         try:
             points, sure = _detected(raw, actor.keypoints[i])

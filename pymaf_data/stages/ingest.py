@@ -22,6 +22,7 @@ from pymaf_data.config import StrictModel
 from pymaf_data.datasets import ImageSource, Manifest, Raw, Selection, find_reader, load_manifest, one_image, select
 from pymaf_data.datasets.images import MISSING, REASONS, WITHOUT_FILE
 from pymaf_data.datasets.own import SUFFIX, own_data
+from pymaf_data.datasets.own_video import VIDEO, of_videos
 from pymaf_data.datasets.thin import Thin
 from pymaf_data.digest import digest_path
 from pymaf_data.errors import RawDataCorrupt, RawDataMissing, StoreChanged, UsageError
@@ -161,6 +162,14 @@ def _root_and_manifest(options: IngestOptions) -> tuple[Path, Manifest, str]:
     if options.dataset.casefold().endswith(SUFFIX):
         file = as_meant(Path(options.dataset))
         return *own_data(file, options.images, options.root, options.split), options.split
+    if options.dataset == VIDEO and options.files:
+        return *of_videos(options.files, options.detections, options.split), options.split
+    if options.files or options.detections:
+        raise UsageError(
+            f"{'videos' if options.files else '--detections'} with the data set {options.dataset}",
+            expected="pymaf-data ingest video FILE… --detections JSON",
+            action="name the data set video, or leave them out.",
+        )
     manifest, split = load_manifest(options.dataset), options.split
     if options.npz:
         manifest, split = manifest.of_file(options.npz, split)

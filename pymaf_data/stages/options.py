@@ -47,8 +47,20 @@ class IngestOptions(ExecutorOptions):
             default=...,
         ),
     ] = "coco"
+    files: Annotated[
+        tuple[UserPath, ...],
+        Flag("Of the data set video: the videos.", argument=True, metavar="[VIDEO]..."),
+    ] = ()
     root: Annotated[UserPath | None, Flag("Folder of the raw data set.", shown="raw/DATASET of the data root")] = None
     npz: Annotated[UserPath | None, Flag("Of the data set npz: the file whose persons to take.", metavar="FILE")] = None
+    detections: Annotated[
+        UserPath | None,
+        Flag(
+            "Of videos: the persons found in them, a JSON or a folder of OpenPose's, or the folder that holds one of "
+            "them for each.",
+            shown="beside the videos, of their names",
+        ),
+    ] = None
     images: Annotated[
         UserPath | None,
         Flag(

@@ -12,6 +12,7 @@ import pytest
 
 from pymaf_data.datasets import Raw, Selection, find_reader, load_manifest, one_image, select
 from pymaf_data.datasets.images import MissingImage
+from pymaf_data.datasets.thin import Thin
 from pymaf_data.errors import RawDataCorrupt, UntrustedData
 from pymaf_data.geometry.joints import SMPL24
 from pymaf_data.stages.ingest import IngestOptions, ingest
@@ -193,3 +194,19 @@ def test_a_name_that_leaves_the_folder_leads_nowhere(threedpw: ModuleType, tmp_p
     (record,) = select(raw).records
     found = one_image(find_reader("3dpw").images(raw), record.image_name, record.image_size)
     assert isinstance(found, MissingImage) and found.reason == "unsafe_path"
+
+
+def test_sequences_are_thinned_by_what_moves_in_the_world(threedpw: ModuleType, tmp_path: Path) -> None:
+    """The camera moves too, which is no motion of the person."""
+    content = threedpw.sequence("downtown_arguing_00", 6, "mf", seed=1)
+    for joints in content["jointPositions"]:
+        joints[:] = joints[0]
+    content["jointPositions"][1][4:] += 0.1
+    threedpw.save(tmp_path, "test", content)
+    kept = {}
+    for text in ("every:2", "motion:90mm"):
+        selection = select(Raw(tmp_path, load_manifest("3dpw"), "test", thin=Thin.parse(text)))
+        kept[text] = [(record.subject, record.frame) for record in selection.records]
+        assert selection.total == 12 and selection.counts["thinned"] == 12 - len(kept[text])
+    assert sorted(kept["every:2"]) == [(k, i) for k in (0, 1) for i in (0, 2, 4)]
+    assert sorted(kept["motion:90mm"]) == [(0, 0), (1, 0), (1, 4)]

@@ -1,0 +1,181 @@
+"""Anyone's own videos, with the persons that a detector of keypoints found in them.
+
+    pymaf-data ingest video clip.mp4 --detections clip.json        forms: pymaf_data.datasets.detections
+
+Persons of one video are a sequence; names are those of :func:`~pymaf_data.datasets.video.frame_name`.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from pydantic import Field
+
+from pymaf_data.config import StrictModel
+from pymaf_data.datasets.conventions import JointList, find
+from pymaf_data.datasets.dataset import Raw, ReaderOfStills
+from pymaf_data.datasets.detections import Detection, is_openpose, read_detections
+from pymaf_data.datasets.images import image_name
+from pymaf_data.datasets.manifest import Manifest, load_manifest
+from pymaf_data.datasets.records import PersonRecord
+from pymaf_data.datasets.rules import OFFSETS
+from pymaf_data.datasets.select import Dropped, Told, damage
+from pymaf_data.datasets.splits import ANNOTATIONS, IMAGES, OPENPOSE
+from pymaf_data.datasets.video import ENDINGS, frame_name
+from pymaf_data.errors import RawDataMissing, UsageError
+from pymaf_data.geometry.boxes import square
+
+#: The data set whose files are given one by one.
+VIDEO = "video"
+#: Joints → whose they are, where the manifest's convention has another number.
+_DETECTORS = {17: "COCO17", 18: "OpenPose18", 25: "OpenPose25", 26: "Halpe", 133: "COCO-WholeBody", 136: "Halpe"}
+_PERSONS = 1000  # of a frame: what an annotation id has place for
+
+
+class VideoOptions(StrictModel):
+    """What a manifest or the user chooses."""
+
+    first: int = Field(0, ge=0, description="number that the detections give the first frame")
+    confidence: float = Field(0.2, ge=0, le=1, description="joints below it are taken as not labelled")
+
+
+def of_videos(videos: Sequence[Path], detections: Path | None, split: str) -> tuple[Path, Manifest]:
+    """Root and manifest of some videos; the role of each one's detections is its name below the root.
+
+    Args:
+        videos: the files.
+        detections: of one video its file or folder; else the folder that holds them, named as the videos are; by
+            default the videos' own.
+        split: name of the split.
+
+    Raises:
+        RawDataMissing: a video or its detections are not there.
+    """
+    files = [video.absolute() for video in videos]
+    root = Path(os.path.commonpath([file.parent for file in files]))
+    roles = {}
+    for file in files:
+        if not file.is_file():
+            raise RawDataMissing(f"there is no video {file}", action="check the path.")
+        whole = detections is not None and len(files) == 1 and (detections.is_file() or is_openpose(detections))
+        place = detections if whole and detections else _beside(detections or file.parent, file)
+        roles[file.relative_to(root).as_posix()] = str(place.absolute())
+    rules = load_manifest(VIDEO).split("train")
+    own = rules.model_copy(update={"files": {**roles, IMAGES: ""}, "held_out": split.startswith(("val", "test"))})
+    return root, load_manifest(VIDEO).model_copy(update={"splits": {split: own}}).below(root)
+
+
+def _beside(folder: Path, video: Path) -> Path:
+    """The detections of a video among those of a folder."""
+    for place in (folder / f"{video.stem}.json", folder / video.stem):
+        if place.is_file() or is_openpose(place):
+            return place
+    raise RawDataMissing(
+        f"no detections of {video.name} in {folder}",
+        expected=f"{video.stem}.json, or a folder {video.stem} of OpenPose's",
+        action="bring them there, or name them with --detections.",
+    )
+
+
+class Video(ReaderOfStills):
+    """Reader of detections: a role for each video, or ``annotations``, files that are named as the videos are."""
+
+    options = VideoOptions
+    thins = True
+
+    def read(self, raw: Raw, told: Told) -> Iterator[PersonRecord | Dropped]:
+        """Every detected person.
+
+        Raises:
+            RawDataCorrupt: detections of no known form.
+            RawDataMissing: there is no video of their name.
+            UsageError: frames are to be thinned by motion.
+        """
+        options = raw.options(VideoOptions)
+        if raw.thin and raw.thin.metres:
+            raise UsageError(
+                "--thin motion of detections, which are places in the image",
+                expected="joints in metres",
+                action="take --thin every:N.",
+            )
+        for video, path in _paired(raw):
+            name = image_name(raw.folder, video, raw.root)
+            persons = Counter[int]()
+            for found in read_detections(path):
+                told.listed = told.listed[0], told.listed[1] + 1
+                frame = found.frame - options.first
+                if not found.fault and raw.thin and not raw.thin.keep(np.array([frame]), np.zeros((1, 0, 3)))[0]:
+                    told.unwanted["thinned"] += 1
+                    continue
+                yield _person(raw, found, name, frame, persons[frame], options.confidence)
+                persons[frame] += 1
+
+
+def _paired(raw: Raw) -> list[tuple[str, Path]]:
+    """Each video, by its name below the images' folder, with its detections."""
+    roles = [role for role in raw.manifest.split(raw.split).files if role not in (IMAGES, OPENPOSE)]
+    if ANNOTATIONS not in roles:
+        return [(role, raw.file(role)) for role in roles]
+    files, folder = {path.stem: path for path in raw.files(ANNOTATIONS)}, raw.root / raw.folder
+    videos = sorted(path.name for path in folder.iterdir() if path.suffix[1:].casefold() in ENDINGS)
+    paired = [(video, files[Path(video).stem]) for video in videos if Path(video).stem in files]
+    if not paired:
+        raise RawDataMissing(
+            f"no video in {folder} is called as a file of detections is ({', '.join(list(files)[:5])})",
+            expected=f"NAME.json beside NAME.mp4 ({', '.join(ENDINGS)})",
+            action="name the videos: pymaf-data ingest video FILE… --detections JSON.",
+        )
+    return paired
+
+
+def _person(raw: Raw, found: Detection, video: str, frame: int, number: int, least: float) -> PersonRecord | Dropped:
+    who = f"person {number} in frame {found.frame} of {video}"
+    listed = _joints(raw, len(found.joints))
+    if found.fault or listed is None:
+        return Dropped("malformed", who, found.fault or f"{len(found.joints)} joints, and no detector's are so many")
+    if frame < 0 or number >= _PERSONS:
+        return Dropped("malformed", who, f"frames begin at {found.frame - frame}, persons of a frame end at {_PERSONS}")
+    shift, named = raw.manifest.keypoints.offset, zip(listed.joints, found.joints.tolist(), strict=False)
+    seen = {joint: (x + shift, y + shift, c) for joint, (x, y, c) in named if joint and c > 0 and c >= least}
+    reason = raw.refusal(seen)
+    box = (0.0, 0.0, 0.0) if reason else _box(raw, found, seen)
+    if reason or box[2] <= 0:
+        return Dropped(reason or "bad_box", who)
+    try:
+        return PersonRecord(
+            image_name=frame_name(video, frame),
+            annotation_id=frame * _PERSONS + number,
+            box=box,
+            keypoints={joint: (x, y, 2) for joint, (x, y, _) in seen.items()},
+            confidence={joint: min(c, 1.0) for joint, (_, _, c) in seen.items()},
+            subject=found.track,
+            sequence=zlib.crc32(video.encode()) & 0x7FFFFFFF,
+            frame=frame,
+            box_source="detector" if found.box else "keypoints",
+        )
+    except ValueError as error:
+        return damage(who, error)
+
+
+def _joints(raw: Raw, count: int) -> JointList | None:
+    """The manifest's convention, or that of the detectors that find so many joints."""
+    own = raw.manifest.keypoints.listed
+    return own if count in own.counts else find(_DETECTORS.get(count, ""))
+
+
+def _box(raw: Raw, found: Detection, seen: dict[str, tuple[float, float, float]]) -> tuple[float, float, float]:
+    rule = raw.manifest.box
+    shift = OFFSETS[rule.origin]
+    if found.box:
+        left, top, width, height = found.box
+        corner = left + shift, top + shift
+    else:
+        xs, ys = [x for x, _, _ in seen.values()], [y for _, y, _ in seen.values()]
+        corner, width, height = (min(xs), min(ys)), max(xs) - min(xs), max(ys) - min(ys)
+    square_box: tuple[float, float, float] = square(*corner, width, height, rule.factor)
+    return square_box

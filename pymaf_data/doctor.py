@@ -23,6 +23,7 @@ _OPTIONAL = {
     "prefect": "flows (or pass --direct)",
     "dask": "flows on a cluster",
     "pycocotools": "COCO's average precision",
+    "cdflib": "the poses of Human3.6M",
 }
 
 

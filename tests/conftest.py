@@ -74,6 +74,12 @@ def coco() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def h36m() -> ModuleType:
+    """The writer of small releases of Human3.6M, ``tests/factories/h36m.py``."""
+    return load_module(REPOSITORY / "tests" / "factories" / "h36m.py")
+
+
+@pytest.fixture(scope="session")
 def threedpw() -> ModuleType:
     """The writer of 3DPW's sequences, ``tests/factories/threedpw.py``."""
     return load_module(REPOSITORY / "tests" / "factories" / "threedpw.py")

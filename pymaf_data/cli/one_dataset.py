@@ -115,6 +115,8 @@ def _of_role(role: str, found: FoundFiles, optional: bool) -> str:
 def _of_images(found: FoundImages) -> str:
     if not found.where:
         return "images: missing" + (f", {found.listed:,} of them" if found.listed else "")
+    if found.videos:
+        return f"images: {found.count:,}, videos: {found.videos:,}, in {' and '.join(found.where)}"
     text = f"images: {found.count:,} in {' and '.join(found.where)}"
     if found.listed is None:
         return text

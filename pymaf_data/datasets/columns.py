@@ -8,19 +8,27 @@ are absent that came with format 2.0; the older ones are always there, with the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pymaf_data.datasets.records import BOX_SOURCES, GENDERS, PARTS, PersonRecord, joint3d_array, keypoint_arrays
+from pymaf_data.datasets.records import (
+    BOX_SOURCES,
+    FAR,
+    GENDERS,
+    PARTS,
+    PersonRecord,
+    joint3d_array,
+    keypoint_arrays,
+)
 from pymaf_data.geometry.joints import J24, J49
 from pymaf_data.storage import Array, Store
 
 _BLOCK = 4096  # records that are objects at a time
+_TOGETHER = 1 << 17  # rows whose arrays are so large that the system has their memory back when they are let go
 
 
 class Column(NamedTuple):
@@ -34,8 +42,11 @@ class Column(NamedTuple):
     always: bool = True  # in a store also where a data set does not bring it
 
     def absent(self, rows: int) -> NDArray[Any]:
-        """(rows, …) of the missing value."""
-        return np.full((rows, *self.shape), self.missing, self.dtype)
+        """(rows, …) of the missing value; zeros take no memory before they are written to."""
+        found = np.zeros((rows, *self.shape), self.dtype)
+        if self.missing:
+            found[:] = self.missing
+        return found
 
 
 #: In the order of ``schemas/store.md``. ``image_name`` comes from names; ``present`` and ``reason`` are known when the
@@ -102,29 +113,39 @@ class PersonColumns:
     columns: dict[str, NDArray[Any]]
 
     @classmethod
-    def of(cls, records: Iterable[PersonRecord]) -> PersonColumns:
-        """The columns of records, which are let go block by block, in row order."""
-        source, blocks, listed = iter(records), list[dict[str, NDArray[Any]]](), list[str]()
-        while block := list(islice(source, _BLOCK)):
-            listed += [record.image_name for record in block]
-            blocks.append(_block(block))
-        names = tuple(sorted(set(listed)))
-        place = {name: index for index, name in enumerate(names)}
-        name = np.array([place[image] for image in listed], np.int32)
-        order = np.lexsort((np.concatenate([block["annotation_id"] for block in blocks]), name)) if blocks else name
-        rank, columns = np.argsort(order), dict[str, NDArray[Any]]()
-        for column in PERSON_COLUMNS:
-            shapes = [block[column.name].shape[1:] for block in blocks if column.name in block]
-            if shapes:
-                widest = column._replace(shape=tuple(np.max(shapes, axis=0).astype(int).tolist()))
-                columns[column.name] = widest.absent(len(listed))
-                for number, held in enumerate(blocks):
-                    rows = rank[number * _BLOCK : (number + 1) * _BLOCK]
-                    if column.name in held:
-                        part = held.pop(column.name)
-                        cells: tuple[Any, ...] = (rows, *map(slice, part.shape[1:]))
-                        columns[column.name][cells] = part
-        return cls(names, name[order], columns)
+    def of(cls, records: Iterable[PersonRecord | PersonColumns]) -> PersonColumns:
+        """The columns of records, which are let go block by block, and of blocks, which are emptied, in row order."""
+        large, small = list[PersonColumns](), list[PersonColumns]()
+        for block in _blocks(records):
+            small.append(block)
+            if sum(map(len, small)) >= _TOGETHER:
+                large.append(_joined(small))
+                small = []
+        return _joined([*large, *small])
+
+    @classmethod
+    def of_arrays(cls, images: Sequence[str], **values: Any) -> PersonColumns:
+        """Persons of a reader that has them as arrays; one value may stand for all rows.
+
+        Args:
+            images: image name of each of the N persons.
+            values: :data:`STATED` → (N, …), by their names.
+
+        Raises:
+            ValueError: boxes, joints or camera matrices that no record could have.
+        """
+        names, name = np.unique(np.array(images, str), return_inverse=True)
+        columns = {
+            column.name: np.broadcast_to(values[column.name], (len(images), *column.shape)).astype(column.dtype)
+            for column in STATED
+            if column.name in values
+        }
+        for place in ("box", "keypoints", "joints3d", "intrinsics"):
+            if place in columns and not (np.abs(columns[place]) <= FAR).all():
+                raise ValueError(f"{place} with a value that is not finite, or beyond {FAR:g}")
+        if not (columns["box"][:, 2] > 0).all():
+            raise ValueError("boxes without area")
+        return cls(tuple(names.tolist()), name.astype(np.int32), columns)
 
     def __len__(self) -> int:
         return len(self.name)
@@ -173,7 +194,43 @@ class PersonColumns:
         return self.name.nbytes + sum(array.nbytes for array in self.columns.values())
 
 
-def _block(records: list[PersonRecord]) -> dict[str, NDArray[Any]]:
+def _blocks(source: Iterable[PersonRecord | PersonColumns]) -> Iterator[PersonColumns]:
+    """Records are objects until there are enough of them for a block."""
+    held: list[PersonRecord] = []
+    for one in source:
+        if isinstance(one, PersonRecord):
+            held.append(one)
+            if len(held) == _BLOCK:
+                yield _block(held)
+                held = []
+        else:
+            yield one
+    if held:
+        yield _block(held)
+
+
+def _joined(blocks: list[PersonColumns]) -> PersonColumns:
+    """Blocks as one, in row order; each array is let go as soon as it is copied."""
+    names = tuple(sorted({name for block in blocks for name in block.names}))
+    place = {name: index for index, name in enumerate(names)}
+    listed = [np.array([place[name] for name in block.names], np.int32)[block.name] for block in blocks]
+    name = np.concatenate([np.zeros(0, np.int32), *listed])
+    order = np.lexsort((np.concatenate([block.columns["annotation_id"] for block in blocks]), name)) if blocks else name
+    ranks, columns = np.split(np.argsort(order), np.cumsum([*map(len, blocks)])[:-1]), dict[str, NDArray[Any]]()
+    for column in PERSON_COLUMNS:
+        shapes = [block.columns[column.name].shape[1:] for block in blocks if column.name in block.columns]
+        if shapes:
+            widest = column._replace(shape=tuple(np.max(shapes, axis=0).astype(int).tolist()))
+            columns[column.name] = widest.absent(len(name))
+            for rows, block in zip(ranks, blocks, strict=True):
+                if column.name in block.columns:
+                    part = block.columns.pop(column.name)
+                    cells: tuple[Any, ...] = (rows, *map(slice, part.shape[1:]))
+                    columns[column.name][cells] = part
+    return PersonColumns(names, name[order], columns)
+
+
+def _block(records: list[PersonRecord]) -> PersonColumns:
     """The columns of some records, without those that none of them brings."""
     known = np.array([record.intrinsics is not None for record in records])
     unknown = ((0.0,) * 3,) * 3
@@ -193,7 +250,8 @@ def _block(records: list[PersonRecord]) -> dict[str, NDArray[Any]]:
         array = np.asarray([column.words.index(word) for word in values] if column.words else values, column.dtype)
         if column.name in _NEEDED or (array != column.missing).any():
             found[column.name] = array
-    return found
+    place = {name: index for index, name in enumerate(dict.fromkeys(record.image_name for record in records))}
+    return PersonColumns(tuple(place), np.array([place[record.image_name] for record in records], np.int32), found)
 
 
 def _padded(rows: list[tuple[bytes, ...]], shape: tuple[int, ...]) -> NDArray[np.uint8] | None:

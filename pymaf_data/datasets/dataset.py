@@ -33,6 +33,7 @@ from pymaf_data.datasets.video import VideoFrames
 from pymaf_data.errors import ConfigError, RawDataMissing, UsageError
 
 if TYPE_CHECKING:
+    from pymaf_data.datasets.columns import PersonColumns
     from pymaf_data.datasets.records import PersonRecord
     from pymaf_data.datasets.select import Dropped, Told
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 READERS: dict[str, str] = {
     "aic": "pymaf_data.datasets.aic:Aic",
     "coco": "pymaf_data.datasets.coco:Coco",
+    "h36m": "pymaf_data.datasets.h36m:H36m",
     "lsp": "pymaf_data.datasets.lsp:Lsp",
     "mpii": "pymaf_data.datasets.mpii:Mpii",
     "up-3d": "pymaf_data.datasets.up_3d:Up3d",
@@ -285,8 +287,8 @@ class DatasetReader(Protocol):
     #: Whether it asks :attr:`Raw.thin` which frames are wanted; without it, it does not.
     thins: ClassVar[bool]
 
-    def read(self, raw: Raw, told: Told) -> Iterator[PersonRecord | Dropped]:
-        """Every annotated person, or why there is none, in the files' order.
+    def read(self, raw: Raw, told: Told) -> Iterator[PersonRecord | PersonColumns | Dropped]:
+        """Every annotated person, or why there is none, in the files' order; of many who are sound, their columns.
 
         Args:
             raw: where the files are, and whom :meth:`Raw.refusal` wants.

@@ -40,6 +40,7 @@ UNWANTED = {
     "no_frame": "without an image: their video is shorter, or not there",
     "not_valid": "on a frame that is marked as not to be measured on",
     "thinned": "on a frame between those that are taken of its sequence",
+    "known_bad": "of a sequence that is known to be bad",
 }
 DAMAGED = {
     "malformed": "malformed: a value of the wrong type, length or range",
@@ -57,6 +58,7 @@ ADJUSTED = {
     "joint_far_outside": "joints labelled outside the image and the person's crop: taken as not labelled",
     "joint_placeholder": "joints marked as not seen, whose places are placeholders: taken as not labelled",
     "box_from_keypoints": "persons without a box: the box of their labelled joints taken",
+    "keypoints_projected": "persons without 2D joints: their 3D joints as the camera sees them taken",
     "mask_unusable": "masks that are not there, not intact, or not of the image's size: not taken",
     "openpose_absent": "persons on images without a file of OpenPose's: taken without its joints",
     "openpose_apart": "persons near whom OpenPose detected nobody: taken without its joints",
@@ -220,7 +222,7 @@ def _detect(records: PersonColumns, raw: Raw, told: Told) -> None:
     if (raw.rule.requires or raw.rule.area) and not getattr(reader, "thins", False):
         with _uncollected():
             read = reader.read(raw.of_everyone, Told())
-            everyone = PersonColumns.of(one for one in read if isinstance(one, PersonRecord))
+            everyone = PersonColumns.of(one for one in read if not isinstance(one, Dropped))
     add_openpose(records, everyone, raw.file(OPENPOSE), raw.folder, told.adjusted)
 
 
@@ -237,12 +239,12 @@ def _uncollected() -> Iterator[None]:
 
 
 def sort_out(
-    outcomes: Iterable[PersonRecord | Dropped], origin: str, stop: bool
+    outcomes: Iterable[PersonRecord | PersonColumns | Dropped], origin: str, stop: bool
 ) -> tuple[PersonColumns, dict[str, int], tuple[Dropped, ...]]:
     """Separate records from the dropped: records in row order, counts by reason, and what was damaged.
 
     Args:
-        outcomes: one per annotation.
+        outcomes: one per annotation; or the columns of many.
         origin: the annotation file, for messages.
         stop: raise at the first damaged annotation instead of counting it.
 
@@ -253,9 +255,9 @@ def sort_out(
     damaged: list[Dropped] = []
     tally = Tally()
 
-    def kept() -> Iterator[PersonRecord]:
+    def kept() -> Iterator[PersonRecord | PersonColumns]:
         for outcome in outcomes:
-            if isinstance(outcome, PersonRecord):
+            if not isinstance(outcome, Dropped):
                 yield outcome
                 continue
             counts[outcome.reason] += 1

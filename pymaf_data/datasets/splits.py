@@ -84,8 +84,8 @@ class Split(StrictModel):
     """
 
     files: dict[str, str] = Field(
-        description="role → path or pattern (*) below the root; `images` is the folder that image names begin with, "
-        ". the root itself; the other roles are the reader's, such as `annotations`"
+        description="role → path or pattern (*, {one,other}) below the root; `images` is the folder that image names "
+        "begin with, . the root itself; the other roles are the reader's, such as `annotations`"
     )
     optional: tuple[str, ...] = Field(default=(), description="roles whose files need not be there")
     archives: tuple[str, ...] = Field(
@@ -204,8 +204,17 @@ def _plain_path(path: str) -> str:
 
 
 def found(root: Path, pattern: str) -> list[Path]:
-    """What lies below ``root`` under a name, or else a pattern, sorted."""
+    """What lies below ``root`` under a name, or else a pattern with ``*`` and ``{one,other}``, sorted."""
     if (root / pattern).exists():
         return [root / pattern]
-    path = root / pattern
-    return sorted(Path(path.anchor).glob(str(path)[len(path.anchor) :]))
+    paths = map(root.joinpath, spelled_out(pattern))
+    return sorted({hit for path in paths for hit in Path(path.anchor).glob(str(path)[len(path.anchor) :])})
+
+
+def spelled_out(pattern: str) -> list[str]:
+    """The patterns that one with ``{one,other}`` stands for."""
+    head, opened, rest = pattern.partition("{")
+    choices, closed, tail = rest.partition("}")
+    if not (opened and closed):
+        return [pattern]
+    return [f"{head}{choice}{end}" for choice in choices.split(",") for end in spelled_out(tail)]

@@ -16,12 +16,14 @@ from pydantic import Field
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets.archives import ArchivedImages, is_archive
 from pymaf_data.datasets.manifest import Manifest
-from pymaf_data.datasets.splits import ANNOTATIONS, IMAGES, Split, found
+from pymaf_data.datasets.splits import ANNOTATIONS, IMAGES, Split, found, spelled_out
+from pymaf_data.datasets.video import ENDINGS
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.untrusted.archived import Archive
 from pymaf_data.untrusted.kinds import kind_of_file
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
+_VIDEOS = tuple(f".{ending}" for ending in ENDINGS)
 _UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".aria2", ".tmp", ".incomplete")
 _NOT_IT = ("empty", "a web page", "a Git LFS", "a git-annex", "nothing but zeros")
 _END = 64  # bytes in which a JSON file closes
@@ -44,6 +46,7 @@ class FoundImages(StrictModel):
     where: tuple[str, ...] = Field(description="the folder, or the archives that stand for it; none: there are none")
     count: int
     listed: int | None = Field(description="images that a complete annotation file lists")
+    videos: int = Field(default=0, description="videos there, whose frames may be images")
 
 
 class FoundArchive(StrictModel):
@@ -187,10 +190,10 @@ def _images(root: Path, split: Split, opened: dict[Path, tuple[list[str], str]])
             count = sum(name.lower().endswith(IMAGE_ENDINGS) for name in images.names())
         return FoundImages(where=tuple(_name(root, path) for path in archives), count=count, listed=listed)
     folder = root / split.files[IMAGES]
-    walked = (names for _, _, names in os.walk(folder))
-    count = sum(name.lower().endswith(IMAGE_ENDINGS) for names in walked for name in names)
+    leaves = [name.lower() for _, _, names in os.walk(folder) for name in names]
+    count, videos = (sum(name.endswith(endings) for name in leaves) for endings in (IMAGE_ENDINGS, _VIDEOS))
     where = (f"{split.files[IMAGES] or '.'}/",) if folder.is_dir() else ()
-    return FoundImages(where=where, count=count, listed=listed)
+    return FoundImages(where=where, count=count, listed=listed, videos=videos)
 
 
 def _known(manifest: Manifest, entry: str) -> bool:
@@ -199,4 +202,4 @@ def _known(manifest: Manifest, entry: str) -> bool:
         return True
     named = [path for split in manifest.splits.values() for path in (*split.files.values(), *split.archives)]
     named += [item.into for item in manifest.get]
-    return any(fnmatch(entry, path.split("/")[0]) for path in named)
+    return any(fnmatch(entry, one.split("/")[0]) for path in named for one in spelled_out(path))

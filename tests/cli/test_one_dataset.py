@@ -80,7 +80,7 @@ def test_what_lies_there_is_counted(
     for _ in range(2):
         made.folder.mkdir(exist_ok=True)  # an empty folder is none
         entry = json.loads(told(capsys, manifest, "--json"))["survey"]
-        assert entry["images"]["train"] == {"where": ["train2014.zip"], "count": 8, "listed": 10}
+        assert entry["images"]["train"] == {"where": ["train2014.zip"], "count": 8, "listed": 10, "videos": 0}
         assert entry["files"]["train"]["annotations"]["files"] == 1
     (archive,) = entry["archives"]
     assert archive["used"] and archive["files"] == 9 and not archive["problem"]
@@ -153,3 +153,16 @@ def test_the_forecast_is_of_the_right_size(coco: ModuleType, tmp_path: Path) -> 
     assert 0.3 * size < costs.store_bytes["train"] < 10 * size
     assert costs.unknown == 0 and costs.download_seconds == pytest.approx(costs.download_bytes / 12.5e6)
     assert costs.ingest_seconds["train"] < 1
+
+
+def test_videos_are_counted_and_names_in_braces_are_known(
+    h36m: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = h36m.start(tmp_path)
+    h36m.add(world, 9, "Greeting", "54138969", 2)
+    h36m.save_video(world, 9, "Greeting", "54138969", 2)
+    (tmp_path / "S12").mkdir()
+    said = told(capsys, "h36m", "--root", tmp_path)
+    assert "images: 0, videos: 1, in ./\n" in said and "unused    S12\n" in said
+    assert "annotations: S{1,5,6,7,8}/{MyPoseFeatures/,Poses_}D3_Positions_mono/*.cdf is missing" in said
+    assert "annotations: S{9,11}/{MyPoseFeatures/,Poses_}D3_Positions_mono/*.cdf, " in said

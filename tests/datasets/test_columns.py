@@ -52,6 +52,52 @@ def test_records_come_out_as_they_went_in(block: int, monkeypatch: pytest.Monkey
     assert names.shape == (3, 12) and names.dtype == np.uint8
 
 
+@pytest.mark.parametrize("together", [1, 3, 1000])
+def test_blocks_of_columns_and_records_come_out_as_one(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever bring a column, and however many are joined first."""
+    monkeypatch.setattr(columns, "_TOGETHER", together)
+    one, two, *rest = mixed()
+    found = PersonColumns.of([PersonColumns.of(rest[2:]), one, PersonColumns.of([two]), *rest[:2]])
+    whole = PersonColumns.of(mixed())
+    assert list(found) == list(whole) and found.names == whole.names
+    assert {name: (array.dtype, array.tolist()) for name, array in found.columns.items()} == {
+        name: (array.dtype, array.tolist()) for name, array in whole.columns.items()
+    }
+
+
+def arrays(**changes: Any) -> PersonColumns:
+    keypoints, seen = np.zeros((2, len(J49), 3)), np.zeros((2, len(J49)))
+    keypoints[:, 30], seen[:, 30] = [[1.5, 2.5, 1], [3.5, 4.5, 1]], 2
+    values = {"image_size": (64, 48), "box": [[1, 2, 3], [4, 5, 6]], "keypoints": keypoints, "visibility": seen}
+    return PersonColumns.of_arrays(["b.jpg", "a.jpg"], **values | {"annotation_id": [7, 8], "camera": 3} | changes)
+
+
+def test_what_a_reader_has_as_arrays_are_the_same_persons() -> None:
+    joint = J49.joints[30]
+    same: dict[str, Any] = {"image_size": (64, 48), "camera": 3, "intrinsics": K}
+    records = [
+        PersonRecord(image_name="b.jpg", annotation_id=7, box=(1, 2, 3), keypoints={joint: (1.5, 2.5, 2)}, **same),
+        PersonRecord(image_name="a.jpg", annotation_id=8, box=(4, 5, 6), keypoints={joint: (3.5, 4.5, 2)}, **same),
+    ]
+    assert list(PersonColumns.of([arrays(intrinsics=K, has_intrinsics=True)])) == list(PersonColumns.of(records))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"box": [1, 2, 0]},
+        {"box": [[1, 2, 3], [np.nan, 2, 3]]},
+        {"box": [[1, 2, 3], [1, 2, 2e6]]},
+        {"keypoints": np.full((2, len(J49), 3), np.inf)},
+        {"joints3d": np.full((2, len(J24), 4), np.nan)},
+        {"intrinsics": np.full((3, 3), np.nan)},
+    ],
+)
+def test_arrays_hold_nothing_that_no_record_could(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"boxes without area|a value that is not finite"):
+        arrays(**wrong)
+
+
 def test_what_no_record_brings_is_absent_and_what_one_brings_is_filled() -> None:
     plain = PersonColumns.of([person("a.jpg", 1), person("b.jpg", 2)])
     brought = {"image_size", "box", "keypoints", "visibility", "annotation_id"}

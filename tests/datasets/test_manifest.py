@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from pymaf_data.datasets import Manifest, Raw, is_held_out, known_manifests, load_manifest
+from pymaf_data.datasets.splits import found
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import ConfigError, RawDataMissing, UsageError
 
@@ -190,3 +191,18 @@ def test_optional_roles_need_not_be_there(tmp_path: Path) -> None:
     for wrong in ("images", "hats"):
         with pytest.raises(ValueError, match="optional"):
             Manifest.model_validate(content() | {"splits": {"train": split | {"optional": [wrong]}}})
+
+
+def test_patterns_name_files_of_several_folders(tmp_path: Path) -> None:
+    for name in ("S1/a.cdf", "S11/a.cdf", "S9/poses/a.cdf", "S9/b.cdf", "S{9,11}/c.cdf"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+
+    def names(pattern: str) -> list[str]:
+        return [path.relative_to(tmp_path).as_posix() for path in found(tmp_path, pattern)]
+
+    assert names("S{9,11}/{,poses/}a.cdf") == ["S11/a.cdf", "S9/poses/a.cdf"]
+    assert names("S{1,9}/*.cdf") == ["S1/a.cdf", "S9/b.cdf"]
+    assert names("S{9,11}/c.cdf") == ["S{9,11}/c.cdf"], "what is called so is meant"
+    assert names("{S1,S*}/a.cdf") == ["S1/a.cdf", "S11/a.cdf"], "each once"
+    assert names("S{1") == names("S1}") == []

@@ -144,6 +144,15 @@ def video(root: Path) -> dict[str, Any]:
     return {"dataset": "video", "files": tuple(files), "root": None}
 
 
+def h36m(root: Path) -> dict[str, Any]:
+    """Two cameras of one sequence; boxes are those of the joints."""
+    made = _load("h36m").start(root)
+    for camera in ("54138969", "60457274"):
+        _load("h36m").add(made, 9, "Walking", camera, 12)
+        _load("h36m").save_video(made, 9, "Walking", camera)
+    return {"dataset": "h36m", "split": "p1", "option": ("boxes=joints",)}
+
+
 def tdhp(root: Path) -> dict[str, Any]:
     """Two cameras, whose videos are shorter than the annotations."""
     _load("tdhp").sequence(root, "S1/Seq1", 6, {0: 4, 1: 4}, 64)
@@ -171,6 +180,7 @@ WORLDS: dict[str, World] = {
     "ssp-3d": ssp3d,
     "npz": npz,
     "video": video,
+    "h36m": h36m,
     "mpi-inf-3dhp": tdhp,
     "aic": _keypoint_set("aic"),
     "crowdpose": _keypoint_set("crowdpose"),

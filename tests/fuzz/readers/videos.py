@@ -11,6 +11,7 @@ import numpy as np
 
 from pymaf_data.datasets.video import VideoFrames
 
+from .fits import read_fits
 from .reader import Reader, factory
 
 
@@ -77,9 +78,82 @@ def _read_tdhp(split: str, images: bool = False) -> Callable[[Path], Any]:
     return read
 
 
+def _write_cdf(folder: Path) -> Iterator[Path]:
+    h36m, pose = factory("h36m"), np.arange(192.0).reshape(2, 96)
+    yield h36m.save_cdf(folder / "row.cdf", pose)
+    yield h36m.save_cdf(folder / "column.cdf", pose, column=True, double=False)
+    yield h36m.save_cdf(folder / "packed.cdf", pose, packed=6)
+
+
+def _read_cdf(folder: Path) -> Any:
+    from pymaf_data.errors import RawDataCorrupt
+    from pymaf_data.untrusted.cdf import read_cdf
+
+    found, refused = [], []
+    for path in sorted(folder.glob("*.cdf")):
+        try:
+            found.append(read_cdf(path, "Pose"))
+        except RawDataCorrupt as error:
+            refused.append(error)
+    if refused:
+        raise refused[0]
+    return found
+
+
+def _write_h36m(folder: Path) -> Iterator[Path]:
+    h36m = factory("h36m")
+    world = h36m.start(folder / "raw")
+    for camera in h36m.CAMERAS[:2]:
+        h36m.add(world, 9, "Greeting", camera, 2)
+    yield from sorted((folder / "raw").glob("S9/*/*/*.cdf"))
+    yield folder / "raw" / "metadata.xml"
+
+
+def _read_h36m(folder: Path) -> Any:
+    from pymaf_data.datasets import Raw, load_manifest, select
+
+    manifest = load_manifest("h36m").with_options("p1", ["known_bad=correct"])
+    return select(Raw(folder / "raw", manifest, "p1"))
+
+
+def _write_mosh(folder: Path) -> Iterator[Path]:
+    path = folder / "S9" / "Greeting_cam0_aligned.pkl"
+    path.parent.mkdir()
+    path.write_bytes(factory("threedpw").pickled({"new_poses": np.ones((3, 72)), "betas": np.zeros(10)}))
+    yield path
+
+
+def _write_metadata(folder: Path) -> Iterator[Path]:
+    factory("h36m").start(folder)
+    yield folder / "metadata.xml"
+
+
+def _read_metadata(folder: Path) -> Any:
+    from pymaf_data.datasets.h36m_cameras import read_metadata
+
+    return read_metadata(folder / "metadata.xml")
+
+
+def _write_boxes(folder: Path) -> Iterator[Path]:
+    h36m = factory("h36m")
+    world, mask = h36m.start(folder), h36m.rectangle(3, 4, 20, 30, 40, 50)
+    yield h36m.save_boxes(world, 9, "Greeting", h36m.CAMERAS[0], [mask] * 3)
+
+
+def _read_boxes(folder: Path) -> Any:
+    from pymaf_data.datasets.h36m_boxes import read_boxes
+
+    return read_boxes(next(folder.rglob("*.mat")), [0, 2])
+
+
 READERS = {
     "videos": Reader(_write_videos, _read_videos),
     "detections": Reader(_write_detections, _read_detections),
+    "cdf": Reader(_write_cdf, _read_cdf),
+    "h36m": Reader(_write_h36m, _read_h36m),
+    "mosh": Reader(_write_mosh, read_fits("h36m-mosh:{}")),
+    "metadata.xml": Reader(_write_metadata, _read_metadata),
+    "boxes of h36m": Reader(_write_boxes, _read_boxes),
     "3dhp annot.mat": Reader(_write_tdhp("annot.mat"), _read_tdhp("train")),
     "3dhp annot_data": Reader(_write_tdhp("annot_data.mat"), _read_tdhp("test")),
     "3dhp calibration": Reader(_write_tdhp("camera.calibration"), _read_tdhp("train")),

@@ -53,6 +53,10 @@ class IngestSection(ExecutorOptions):
     images: UserPath | None = Field(
         default=None, description="of npz or an annotation file: the folder that the names of its images begin in"
     )
+    files: tuple[UserPath, ...] = Field(default=(), description="of the data set video: the videos")
+    detections: UserPath | None = Field(
+        default=None, description="of videos: the persons found in them, a file or a folder; none: beside them"
+    )
     split: str = "train"
     held_out: bool = Field(default=False, description="measured on while training, and never trained on")
     select: str | None = None
@@ -67,12 +71,12 @@ class IngestSection(ExecutorOptions):
     @property
     def of_file(self) -> bool:
         """Whether a file says who there is, wherever it lies."""
-        return bool(self.npz) or self.dataset.casefold().endswith(".json")
+        return bool(self.npz or self.files) or self.dataset.casefold().endswith(".json")
 
     @property
     def named(self) -> tuple[str, str]:
         """What data set and split are called, in the names of stores too: after the file, where it is one."""
-        if not (self.of_file or self.dataset.endswith((".yaml", ".yml"))):
+        if self.files or not (self.of_file or self.dataset.endswith((".yaml", ".yml"))):
             return self.dataset, self.split
         from pymaf_data.datasets.own import names_of  # which imports NumPy
 

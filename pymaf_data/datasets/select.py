@@ -81,7 +81,7 @@ class Dropped:
         return self.reason in DAMAGED
 
     def __str__(self) -> str:
-        return f"{self.annotation}: {self.detail or REASONS[self.reason]}"
+        return clean(f"{self.annotation}: {self.detail or REASONS[self.reason]}")
 
 
 def damage(annotation: str, error: Exception) -> Dropped:
@@ -136,7 +136,7 @@ class Tally:
         self.counts[reason] += 1
         first = self._first.setdefault(reason, [])
         if len(first) < _NAMED:
-            first.append(case)
+            first.append(clean(case))
 
     def warn(self, sentences: dict[str, str], origin: str) -> None:
         """One warning for each reason, in the order of ``sentences``; ``origin`` is where the cases stand."""

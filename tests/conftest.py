@@ -104,6 +104,12 @@ def mat73() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def tdhp() -> ModuleType:
+    """The writer of small MPI-INF-3DHPs, ``tests/factories/tdhp.py``."""
+    return load_module(REPOSITORY / "tests" / "factories" / "tdhp.py")
+
+
+@pytest.fixture(scope="session")
 def openpose() -> ModuleType:
     """The writer of OpenPose's detections, ``tests/factories/openpose.py``."""
     return load_module(REPOSITORY / "tests" / "factories" / "openpose.py")

@@ -47,6 +47,7 @@ READERS: dict[str, str] = {
     "3dpw": "pymaf_data.datasets.threedpw:ThreeDpw",
     "3doh50k": "pymaf_data.datasets.threedoh50k:ThreeDoh50k",
     "ssp-3d": "pymaf_data.datasets.ssp3d:Ssp3d",
+    "mpi-inf-3dhp": "pymaf_data.datasets.mpi_inf_3dhp:MpiInf3dhp",
     "npz": "pymaf_data.datasets.npz:Npz",
     "video": "pymaf_data.datasets.own_video:Video",
 }

@@ -53,7 +53,7 @@ def mask_of(masks: Images, name: str, size: tuple[int, int]) -> bytes:
     Raises:
         ValueError: why there is none.
     """
-    return _run_lengths(_labels(masks, name, size) > 0)[0]
+    return run_lengths(_labels(masks, name, size) > 0)[0]
 
 
 def parts_of(masks: Images, name: str, size: tuple[int, int]) -> tuple[bytes, ...]:
@@ -66,7 +66,7 @@ def parts_of(masks: Images, name: str, size: tuple[int, int]) -> tuple[bytes, ..
     unknown = np.setdiff1d(labels, (0, *PARTS))
     if unknown.size:
         raise ValueError(f"a part {unknown[0]}")
-    return _run_lengths(*(labels == part for part in PARTS))
+    return run_lengths(*(labels == part for part in PARTS))
 
 
 def _labels(masks: Images, name: str, size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -79,7 +79,12 @@ def _labels(masks: Images, name: str, size: tuple[int, int]) -> NDArray[np.uint8
     return pixels[..., 0]
 
 
-def _run_lengths(*masks: NDArray[np.bool_]) -> tuple[bytes, ...]:
+def run_lengths(*masks: NDArray[np.bool_]) -> tuple[bytes, ...]:
+    """Of each mask (H, W).
+
+    Raises:
+        ValueError: they are longer than is stored.
+    """
     counts = tuple(map(encode_mask, masks))
     if max(map(len, counts)) > MASK_BYTES:
         raise ValueError(f"an outline of more than {MASK_BYTES:,} bytes")
@@ -91,6 +96,6 @@ def _read(masks: Images, name: str) -> Mask:
         pixels = masks.load(name, UNKNOWN_SIZE)
         if isinstance(pixels, MissingImage):
             return Mask(fault=f"{name}: {pixels}")
-        return Mask(_run_lengths(pixels[..., 0] > 0)[0], (pixels.shape[1], pixels.shape[0]))
+        return Mask(run_lengths(pixels[..., 0] > 0)[0], (pixels.shape[1], pixels.shape[0]))
     except ValueError as error:  # a name that no file system spells, or an outline that is too long
         return Mask(fault=f"{name!r}: {type(error).__name__}: {error}")

@@ -37,6 +37,8 @@ UNWANTED = {
     "no_area": "without an annotated area, or with a box outside the image",
     "held_out": "on an image that is held out to measure on",
     "no_camera": "on a frame whose camera is not known",
+    "no_frame": "without an image: their video is shorter, or not there",
+    "not_valid": "on a frame that is marked as not to be measured on",
     "thinned": "on a frame between those that are taken of its sequence",
     "known_bad": "of a sequence that is known to be bad",
 }
@@ -215,10 +217,11 @@ def _detect(records: PersonColumns, raw: Raw, told: Told) -> None:
     """Fill the joints that OpenPose detects; who is not kept is read too, lest a kept neighbour be taken for them."""
     from pymaf_data.datasets.openpose import add_openpose
 
-    everyone = records
-    if raw.rule.requires or raw.rule.area:
+    everyone, reader = records, find_reader(raw.manifest.reader)
+    # Of a sequence other frames are taken where everyone is wanted; nobody else is on those that are.
+    if (raw.rule.requires or raw.rule.area) and not getattr(reader, "thins", False):
         with _uncollected():
-            read = find_reader(raw.manifest.reader).read(raw.of_everyone, Told())
+            read = reader.read(raw.of_everyone, Told())
             everyone = PersonColumns.of(one for one in read if not isinstance(one, Dropped))
     add_openpose(records, everyone, raw.file(OPENPOSE), raw.folder, told.adjusted)
 

@@ -13,7 +13,6 @@ import json
 import os
 import pickle
 import resource
-import select
 import signal
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable
 from importlib import import_module
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,15 @@ def _running() -> subprocess.Popen[bytes]:
     return _child
 
 
+def _forget() -> None:
+    """A fork has a child of its own: two that ask one would hear each other's answers."""
+    global _child, _one
+    _child, _one = None, threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
 @atexit.register
 def _end() -> None:
     global _child
@@ -113,7 +122,7 @@ def _answered(child: subprocess.Popen[bytes], order: bytes, seconds: float) -> b
 
 def _taken(descriptor: int, size: int, until: float) -> bytes:
     found = bytearray()
-    while len(found) < size and select.select([descriptor], [], [], max(0.0, until - time.monotonic()))[0]:
+    while len(found) < size and wait([descriptor], max(0.0, until - time.monotonic())):
         block = os.read(descriptor, min(size - len(found), 1 << 20))
         if not block:
             break

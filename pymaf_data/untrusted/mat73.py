@@ -34,14 +34,14 @@ _FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32"}
 _MOST = 1 << 40
 
 
-def read_mat73(path: Path, names: Iterable[str]) -> dict[str, Any]:
-    """The named variables of a file; others are not read.
+def read_mat73(path: Path, names: Iterable[str], optional: Iterable[str] = ()) -> dict[str, Any]:
+    """The named variables of a file, and of the optional ones those that it has; others are not read.
 
     Raises:
         RawDataCorrupt: it cannot be opened, is no v7.3 file, is damaged, or lacks a variable.
     """
     wanted = tuple(names)
-    found: dict[str, Any] = _asked(path, wanted, _read, wanted)
+    found: dict[str, Any] = _asked(path, wanted, _read, wanted, tuple(optional))
     return found
 
 
@@ -81,7 +81,7 @@ def _asked(path: Path, wanted: tuple[str, ...], function: Callable[..., Any], *a
         if "HDF5" not in kind:
             raise ValueError(f"it is {kind or 'nothing known'}")
         seconds, memory = _SECONDS + _PER_MB * size / (1 << 20), _GROUND + PER_BYTE * size
-        return isolated.call(function, str(path), *arguments, seconds=seconds, memory=memory)
+        return isolated.call(function, str(path.absolute()), *arguments, seconds=seconds, memory=memory)
     except ValueError as error:
         raise RawDataCorrupt(
             f"{path} is no Matlab v7.3 file, or damaged: {str(error)[:200]}",
@@ -93,9 +93,10 @@ def _asked(path: Path, wanted: tuple[str, ...], function: Callable[..., Any], *a
 # In the child
 
 
-def _read(path: str, names: list[str]) -> dict[str, Any]:
+def _read(path: str, names: list[str], optional: list[str]) -> dict[str, Any]:
     with _opened(path) as (file, bounds):
-        return {name: _value(file, _named(file, name), bounds) for name in names}
+        there = [*names, *(name for name in optional if name in file)]
+        return {name: _value(file, _named(file, name), bounds) for name in there}
 
 
 def _map(path: str, name: str, called: list[str], width: int, at: list[int] | None) -> NDArray[np.float64]:

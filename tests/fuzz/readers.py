@@ -403,6 +403,35 @@ def _read_boxes(folder: Path) -> Any:
     return read_boxes(next(folder.rglob("*.mat")), [0, 2])
 
 
+def _write_tdhp(*names: str) -> Callable[[Path], Iterator[Path]]:
+    """Both splits, of whose files those of some names are mutated."""
+
+    def write(folder: Path) -> Iterator[Path]:
+        tdhp, root = factory("tdhp"), folder / "raw"
+        tdhp.sequence(root, "S1/Seq1", 6, {0: 4}, 64)
+        K = tdhp.lens(root / "mpi_inf_3dhp_test_set/test_util/camera_calibration/ts1-4cameras.calib", (64, 64))
+        solid = tdhp.people(4, 1)
+        points, ones = tdhp.seen(K, solid)[:, tdhp.TEST], np.ones(4)
+        content = tdhp.measured(points, solid[:, tdhp.TEST], ones, ones)
+        factory("mat73").save(root / "mpi_inf_3dhp_test_set/TS1/annot_data.mat", content)
+        tdhp.measured_images(root / "mpi_inf_3dhp_test_set/TS1/imageSequence", [0], (64, 64))
+        yield from (path for name in names for path in sorted(root.rglob(name)))
+
+    return write
+
+
+def _read_tdhp(split: str, images: bool = False) -> Callable[[Path], Any]:
+    def read(folder: Path) -> Any:
+        from pymaf_data.datasets import Raw, find_reader, one_image, select
+
+        raw = Raw(folder / "raw", _manifest("mpi-inf-3dhp").with_options(split, ["every=1"]), split, "any")
+        found = select(raw).records
+        with find_reader("mpi-inf-3dhp").images(raw) as source:
+            return found, [one_image(source, name, (64, 64)) for name, _ in found.row_keys() if images]
+
+    return read
+
+
 def _write_npz(folder: Path) -> Iterator[Path]:
     npz = factory("npz")
     more = {"S": np.ones((24, 4)), "openpose": np.ones((25, 3)), "gender": "m", "pose": np.zeros(72)}
@@ -600,6 +629,11 @@ READERS: dict[str, Reader] = {
     "mosh": Reader(_write_mosh, _read_fits("h36m-mosh:{}")),
     "metadata.xml": Reader(_write_metadata, _read_metadata),
     "boxes of h36m": Reader(_write_boxes, _read_boxes),
+    "3dhp annot.mat": Reader(_write_tdhp("annot.mat"), _read_tdhp("train")),
+    "3dhp annot_data": Reader(_write_tdhp("annot_data.mat"), _read_tdhp("test")),
+    "3dhp calibration": Reader(_write_tdhp("camera.calibration"), _read_tdhp("train")),
+    "3dhp lens": Reader(_write_tdhp("*.calib"), _read_tdhp("test")),
+    "3dhp video": Reader(_write_tdhp("video_0.avi"), _read_tdhp("train", images=True)),
     "persons' npz": Reader(_write_npz, _read_npz),
     "own data": Reader(_write_own, _read_own),
     "aic": Reader(_write_aic, _read_aic),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -42,6 +43,7 @@ def test_values_are_as_matlab_has_them(mat73: ModuleType, tmp_path: Path, packed
         assert found[name].shape == VALUES[name].shape
         assert np.array_equal(found[name], VALUES[name])
     assert (found["single"].dtype, found["whole"].dtype, found["flags"].dtype) == (np.float32, np.int16, bool)
+    assert read_mat73(path, ["text"], optional=["flags", "none"]).keys() == {"text", "flags"}
     assert found["text"].tolist() == ["TS1 größer"]
     assert found["cells"].shape == (3, 1)
     eye, letter, seven = found["cells"].ravel()
@@ -54,6 +56,15 @@ def test_other_byte_orders_and_filters_of_matlab_are_read(tmp_path: Path) -> Non
     found = read_mat73(tmp_path / "a.mat", ["v"])["v"]
     assert found.tolist() == [0, 1, 2, 3, 4, 5]
     assert found.dtype == np.float32
+
+
+def test_a_path_is_meant_from_where_we_stand_now(
+    mat73: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("a", "b"):
+        mat73.save(tmp_path / folder / "v.mat", {"v": folder})
+        monkeypatch.chdir(tmp_path / folder)
+        assert read_mat73(Path("v.mat"), ["v"])["v"].tolist() == [folder]
 
 
 def test_cells_are_mapped_where_they_lie(mat73: ModuleType, tmp_path: Path) -> None:
@@ -177,6 +188,22 @@ def test_a_child_that_dies_hangs_or_swells_is_followed_by_another() -> None:
     assert ask(os.getpid) not in (first, second)
 
 
+FORK = """
+import os, sys
+from pymaf_data.untrusted import isolated
+ask = lambda: isolated.call(os.getpid, seconds=5, memory=1 << 28)
+ours = ask()
+if os.fork() == 0:
+    sys.exit(0 if ask() not in (ours, os.getppid()) else 3)
+theirs = os.waitstatus_to_exitcode(os.wait()[1])
+sys.exit(theirs or (0 if ask() == ours else 4))
+"""
+
+
+def test_a_fork_has_a_child_of_its_own_and_leaves_ours_alive() -> None:
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", FORK], timeout=60, check=False).returncode == 0
+
+
 HOLD = """
 import os, sys, time
 from pymaf_data.untrusted import isolated
@@ -185,12 +212,28 @@ time.sleep(60)
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_the_child_ends_with_us(number: signal.Signals) -> None:
+def test_many_open_files_are_no_damage() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 1200:
+        pytest.skip(f"no more than {hard} files may be open")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1200), hard))
+    ours = ask(os.getpid)
+    opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    try:
+        os.kill(ours, signal.SIGKILL)
+        time.sleep(0.2)
+        assert ask(os.getpid) != ours  # whose pipes have numbers beyond 1024
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_the_child_ends_with_us() -> None:
     with subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         child = int(holder.stdout.readline())
-        holder.send_signal(number)
+        holder.send_signal(signal.SIGKILL)
         holder.wait()
     until = time.monotonic() + 10
     while time.monotonic() < until and Path(f"/proc/{child}/status").exists():

@@ -8,6 +8,8 @@ import typer
 
 from pymaf_data.cli.say import Stores, echo, echo_json, size
 
+_INPUTS = 20  # of some data sets over a thousand files
+
 
 def command(
     stores: Stores = None,
@@ -38,7 +40,9 @@ def _print(store: dict[str, Any]) -> None:
     _table("counts", _against(store["counts"], store["expected"]))
     _table("licences", store["licences"])
     _table("options", store["options"])
-    _table("inputs", {name: digest[:16] for name, digest in store["inputs"].items()})
+    inputs = [(name, digest[:16]) for name, digest in store["inputs"].items()]
+    more = {f"and {len(inputs) - _INPUTS:,} more": "see --json"} if len(inputs) > _INPUTS else {}
+    _table("inputs", dict(inputs[:_INPUTS]) | more)
     _line("manifest", store["manifest_digest"][:16] or "none")
     _table("versions", store["versions"])
     _table("writers", store["writers"])

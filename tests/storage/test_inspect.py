@@ -39,7 +39,7 @@ def test_inspect_tells_where_a_store_comes_from(whole: Path) -> None:
     assert arrays["ingest/image"] == {"shape": [11, 16, 16, 3], "dtype": "uint8", "codec": "jpeg", "bytes": files}
 
 
-def test_the_commands_print_for_people_and_scripts(run: Any, whole: Path) -> None:
+def test_the_commands_print_for_people_and_scripts(run: Any, whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = run("inspect", whole)
     assert text.exit_code == 0
     for part in (
@@ -51,6 +51,10 @@ def test_the_commands_print_for_people_and_scripts(run: Any, whole: Path) -> Non
     ):
         assert part in text.output
     assert json.loads(run("inspect", whole, "--json").stdout)[0]["persons"] == 11
+    head = inspect(whole) | {"inputs": {f"S1/{number:04}.cdf": "0" * 64 for number in range(1, 1201)}}
+    monkeypatch.setattr("pymaf_data.storage.inspect", lambda path: head)
+    text = run("inspect", whole).output
+    assert "S1/0020.cdf" in text and "S1/0021.cdf" not in text and "and 1,180 more: see --json" in text
     assert json.loads(run("verify", whole, "--json").stdout) == {str(whole): []}
     assert "whole" in run("verify", whole).stdout
 

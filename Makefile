@@ -5,6 +5,8 @@ BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.installed
 # Every worker process computes on one thread: two workers on two cores, not four threads fighting.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+# Compiled modules are kept, whatever the machine's default: two hundred processes that tests start would compile them anew.
+export PYTHONDONTWRITEBYTECODE :=
 # Each file by one worker, in the order that tests/conftest.py gives them.
 SPREAD := -n 2 --dist loadfile --no-loadscope-reorder
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
+import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -41,6 +44,31 @@ def load_module(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """``once(name, make)``: a folder that ``make`` fills, once for all workers of pytest; tests do not change it."""
+
+    def made(name: str, make: Callable[[Path], object]) -> Path:
+        base = tmp_path_factory.getbasetemp()
+        common = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+        folder = common / name
+        with (common / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                make(unfinished := tmp_path_factory.mktemp(name))
+                unfinished.rename(folder)
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def smpl_folder(shared: Path, once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    """A licence-free folder in PyMAF's data/ layout, written by the reference script."""
+    script = shared / "reference" / "pymaf_parity" / "make_synthetic_smpl.py"
+    return once("smpl", lambda folder: load_module(script).main(folder))
 
 
 @pytest.fixture(scope="session")

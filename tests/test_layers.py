@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,7 @@ def modules() -> list[tuple[str, Path]]:
     return found
 
 
+@cache
 def imported(name: str, path: Path) -> set[str]:
     """Dotted names that the module imports anywhere, also inside functions; relative ones resolved."""
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]

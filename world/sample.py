@@ -21,7 +21,7 @@ from pymaf_data.digest import digest_json
 from pymaf_data.errors import RawDataCorrupt, UsageError
 from pymaf_data.geometry.joints import COCO17
 from pymaf_data.progress import Progress
-from pymaf_data.stages.workers import spawned_pool, starting
+from pymaf_data.stages.workers import ended_pool, starting
 from pymaf_data.world.annotate import Annotator
 from pymaf_data.world.layout import MARK, SPLITS, WORK, SplitLayout
 from pymaf_data.world.options import SampleOptions
@@ -215,8 +215,8 @@ def _products(options: SampleOptions, files: SplitFiles) -> Iterator[tuple[int, 
         yield number, produce(_job(options, split, number))
         for number in numbers:
             yield number, produce(_job(options, split, number))
-    pool = spawned_pool(options.workers)
-    try:
+    # What is begun at the end is of no use: it is not waited for.
+    with ended_pool(options.workers) as pool:
         waiting: list[tuple[int, Future[Product]]] = []
         ahead = range(number, number + 3 * options.workers)
         with starting():
@@ -226,8 +226,6 @@ def _products(options: SampleOptions, files: SplitFiles) -> Iterator[tuple[int, 
             done, future = waiting.pop(0)
             waiting.append((number, pool.submit(produce, _job(options, split, number))))
             yield done, future.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _header() -> dict[str, Any]:

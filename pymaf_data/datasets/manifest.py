@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from fnmatch import fnmatch
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -203,8 +204,13 @@ def split_of(path: Path) -> str:
 
 def known_manifests() -> list[str]:
     """Names of the data sets that come with the package."""
+    return list(_known())
+
+
+@cache
+def _known() -> tuple[str, ...]:
     names = (Path(entry.name) for entry in files(_PACKAGE).iterdir())
-    return sorted(name.stem for name in names if name.suffix == ".yaml" and name.stem not in _OTHER)
+    return tuple(sorted(name.stem for name in names if name.suffix == ".yaml" and name.stem not in _OTHER))
 
 
 def load_manifest(name_or_path: str | Path) -> Manifest:
@@ -225,7 +231,12 @@ def load_manifest(name_or_path: str | Path) -> Manifest:
             if text.endswith(".npz")
             else "check the name, or give the path of a manifest of your own (*.yaml).",
         )
-    return Manifest.parse(read_yaml((files(_PACKAGE) / f"{text}.yaml").read_text("utf-8"), f"manifest {text}"), text)
+    return _shipped(text)
+
+
+@cache  # to parse one takes ten milliseconds, longer than a small file of annotations
+def _shipped(name: str) -> Manifest:
+    return Manifest.parse(read_yaml((files(_PACKAGE) / f"{name}.yaml").read_text("utf-8"), f"manifest {name}"), name)
 
 
 def is_held_out(head: dict[str, Any]) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pymaf_data.config import StrictModel
 from pymaf_data.errors import UsageError
-from pymaf_data.fits.readers import find_reader, formats
+from pymaf_data.fits.readers import find_reader, formats, is_format
 from pymaf_data.paths import DataRoot, UserPath
 
 MADE_HERE = "keypoints"
@@ -34,8 +34,8 @@ class FitRequest(StrictModel):
             UsageError: not of that form, an unknown format, a path missing or too many.
         """
         match = _REQUEST.fullmatch(text)
-        known = (MADE_HERE, *formats())
-        if match is None or match["format"] not in known:
+        if match is None or not (match["format"] == MADE_HERE or is_format(match["format"])):
+            known = (MADE_HERE, *formats())
             raise UsageError(
                 f"{text!r} names no source of fits",
                 expected=f"[NAME=]FORMAT[:PATH[:COMPANION]] with a FORMAT among {', '.join(known)}, NAME in lower case",

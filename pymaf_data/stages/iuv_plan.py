@@ -8,9 +8,9 @@ Rendering and ``verify`` both ask here, so that what is rendered and what counts
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +95,8 @@ def prepare(store: Store, size: int, backend: str, assets: Path | None = None) -
             expected="at least one chosen fit",
             action="attach better ones; `pymaf-data inspect` tells why these were refused.",
         )
-    sources = {index: _source(store, chosen, index, assets) for index in used}
+    hold = cache(Held.of)  # sources of one body share it
+    sources = {index: _source(store, chosen, index, assets, hold) for index in used}
     _require_one_atlas(store, list(sources.values()))
     return MapJob(store, chosen, sources, size, backend)
 
@@ -172,11 +173,13 @@ def _require_complete(store: Store, info: StageInfo) -> None:
         )
 
 
-def _source(store: Store, chosen: ChosenReader, index: int, assets: Path | None) -> FitSource:
+def _source(
+    store: Store, chosen: ChosenReader, index: int, assets: Path | None, hold: Callable[..., Held[Any]]
+) -> FitSource:
     """A source of fits with its own body and that body's atlas."""
     info, kind = chosen.source(index), chosen.camera(index)
     _require_complete(store, info)
-    held = Held.of(load_body, info.attributes["body"], assets_folder(assets))
+    held = hold(load_body, info.attributes["body"], assets_folder(assets))
     body = held.get()
     if body.digest != info.attributes["body_digest"]:
         raise AssetMismatch(
@@ -184,7 +187,7 @@ def _source(store: Store, chosen: ChosenReader, index: int, assets: Path | None)
             expected=f"the body at hand, {body.digest[:12]}",
             action="attach the fits again, or bring back the body file that they were made with.",
         )
-    atlas = Held.of(atlas_of_body, body.name, assets_folder(assets))
+    atlas = hold(atlas_of_body, body.name, assets_folder(assets))
     atlas.get().check_mesh(body.faces.numpy(), len(body.v_template), f"body {body.name}")
     return FitSource(info.stage, info.generation, kind, held, atlas)
 

@@ -247,7 +247,11 @@ class StageRecord(StrictModel):
 
 def seal(content: dict[str, Any]) -> bytes:
     """The bytes of a sealed file."""
-    sealed = {**content, "seal": digest_json(content)}
+    return _sealed(content, digest_json(content))
+
+
+def _sealed(content: dict[str, Any], digest: str) -> bytes:
+    sealed = {**content, "seal": digest}
     return (json.dumps(sealed, sort_keys=True, indent=1, ensure_ascii=True, allow_nan=False) + "\n").encode("ascii")
 
 
@@ -260,7 +264,7 @@ def unseal(data: bytes, where: str, action: str) -> dict[str, Any]:
     try:
         content = json.loads(data)
         claimed = content.pop("seal")
-        whole = claimed == digest_json(content) and seal(content) == data
+        whole = claimed == digest_json(content) and _sealed(content, claimed) == data
     except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
         whole = False
     if not whole:

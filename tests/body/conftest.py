@@ -1,10 +1,5 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -15,15 +10,6 @@ from pymaf_data.geometry.rotations import axis_angle_to_matrix
 @pytest.fixture(scope="session")
 def free64() -> BodyModel:
     return load_body("free", dtype=torch.float64)
-
-
-@pytest.fixture(scope="session")
-def smpl_folder(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A licence-free folder in PyMAF's data/ layout, written by the reference script."""
-    folder = tmp_path_factory.mktemp("assets")
-    script = shared / "reference/pymaf_parity/make_synthetic_smpl.py"
-    subprocess.run([sys.executable, str(script), str(folder)], check=True, env=os.environ)
-    return folder
 
 
 @pytest.fixture

@@ -97,7 +97,8 @@ def test_downsampling_is_the_real_selection(assets, free64):
 
 def test_downsampling_that_averages_is_refused(assets):
     D = np.empty(2, object)
-    D[:] = [sparse.csc_matrix(np.full((1723, 6890), 1 / 6890)), sparse.csc_matrix(np.eye(431, 1723))]
+    means = sparse.kron(sparse.eye(1723), np.full((1, 2), 1 / 2), "coo")  # of two vertices each
+    D[:] = [sparse.csc_matrix((means.data, (means.row, means.col)), (1723, 6890)), sparse.eye(431, 1723, format="csc")]
     np.savez(assets / "mesh_downsampling.npz", D=D)
     with pytest.raises(AssetMismatch, match="selects"):
         load_body("smpl-neutral", assets)

@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -113,9 +114,11 @@ def test_a_person_of_read_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert np.allclose(person["keypoints"][joint, :2], expected, atol=1e-3)
 
 
-@pytest.mark.slow
-def test_render_body(run: Run, tmp_path: Path) -> None:
-    assert "show 24 parts" in run(EXAMPLES / "render_body.py", "body.png")
+def test_render_body(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["render_body.py", "body.png"])
+    runpy.run_path(str(EXAMPLES / "render_body.py"), run_name="__main__")
+    assert "show 24 parts" in capsys.readouterr().out
     image = cv2.imread(str(tmp_path / "body.png"))
     assert image.shape == (400, 800, 3)
     lit, dense = (image[:, :400] != 235).any(2), image[:, 400:].any(2)
@@ -158,6 +161,14 @@ def test_a_data_set_of_a_package(run: Run, tmp_path: Path) -> None:
     check_sticks(tmp_path / "s.zarr")
 
 
+TWO_COMMANDS = """
+from pymaf_data.cli.app import run
+for words in (["fits"], ["attach-fits", "s.zarr", "--fits", "lines:bodies.jsonl", "--direct"]):
+    try: run(words)
+    except SystemExit as ended: assert not ended.code, words
+"""
+
+
 @pytest.mark.slow
 def test_add_fit_format(run: Run, tmp_path: Path, body: BodyModel) -> None:
     made = factory("fits")
@@ -176,8 +187,7 @@ def test_add_fit_format(run: Run, tmp_path: Path, body: BodyModel) -> None:
                 "size": [640, 480],
             }
             lines.write(json.dumps(entry) + "\n")
-    assert "a .jsonl file" in run("-m", "pymaf_data", "fits")
-    run("-m", "pymaf_data", "attach-fits", "s.zarr", "--fits", "lines:bodies.jsonl", "--direct")
+    assert "a .jsonl file" in run("-c", TWO_COMMANDS)
     store = open_store(tmp_path / "s.zarr")
     assert store.array("fits/lines/valid")[:].all()
     assert store.array("fits/lines/reprojection")[:].max() < 0.1
@@ -196,6 +206,8 @@ def direct(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def test_add_network(direct: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     monkeypatch.setattr("pymaf_data.model.networks.resnet.STAGES", (1, 1, 1, 1))
+    monkeypatch.setattr("pymaf_data.model.networks.resnet.WIDTH", 8)
+    monkeypatch.setattr("add_network.CHANNELS", 256)
     store = factory("stores").invented_store(tmp_path / "s.zarr", load_body("free"), 12, shard=8)
     model = {"network": "direct", "view_size": 64}
     told = {"stores": (store.path,), "device": "cpu", "precision": "fp32", "workers": 0, "allow_partial": True}

@@ -171,16 +171,28 @@ def test_a_second_run_does_nothing(store: Store, truth: Path) -> None:
     assert files_of(store) == before
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, factory: ModuleType, known: Any) -> dict[str, bytes]:
+    """What a store of three shards with keypoint fits consists of."""
+    store = factory.make_store(tmp_path_factory.mktemp("whole") / "a.zarr", known.persons[:6], shard=2)
+    attach(store, "keypoints")
+    return files_of(store)
+
+
 class Killed(Exception):
     """Stands for a process that ends here."""
 
 
 @pytest.mark.parametrize("shards", [0, 1, 2])
 def test_an_interrupted_run_is_completed_to_the_same_bytes(
-    tmp_path: Path, factory: ModuleType, known: Any, monkeypatch: pytest.MonkeyPatch, shards: int
+    tmp_path: Path,
+    factory: ModuleType,
+    known: Any,
+    undisturbed: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    shards: int,
 ) -> None:
-    whole, broken = (factory.make_store(tmp_path / f"{name}.zarr", known.persons[:6], shard=2) for name in "ab")
-    attach(whole, "keypoints")
+    broken = factory.make_store(tmp_path / "b.zarr", known.persons[:6], shard=2)
     write, written = StageWriter.write_shard, []
 
     def write_until_killed(self: StageWriter, *arguments: Any) -> None:
@@ -194,7 +206,7 @@ def test_an_interrupted_run_is_completed_to_the_same_bytes(
         with pytest.raises(Killed):
             attach(broken, "keypoints")
     assert attach(broken, "keypoints").sources[0].shards_written == 3 - shards
-    assert files_of(broken) == files_of(whole)
+    assert files_of(broken) == undisturbed
 
 
 def test_fits_of_a_body_that_is_not_here_are_unproved(

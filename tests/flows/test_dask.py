@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import pickle
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-pytest.importorskip("distributed")
-
 from pymaf_data.errors import WorkerError
 from pymaf_data.flows import dask
 from pymaf_data.stages.ingest import IngestOptions, ingest
 from pymaf_data.storage import StageWriter, open_store
+
+# Looked for, not imported: every worker of pytest would import it while it collects.
+pytestmark = pytest.mark.skipif(find_spec("distributed") is None, reason="Dask is not installed (extra: flows)")
 
 
 class Answering:

@@ -6,16 +6,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-pytest.importorskip("prefect", reason="Prefect is not installed (extra: flows)")
+from pymaf_data.cli import app
+
+# Looked for, not imported: every worker of pytest would import it while it collects.
+pytestmark = pytest.mark.skipif(find_spec("prefect") is None, reason="Prefect is not installed (extra: flows)")
 
 PIPELINE = """
 name: tiny
-sample: {persons: 3, seed: 5}
+sample: {persons: 3, seed: 5, size: [320, 240]}
 ingest: [{dataset: sample}]
 fits: {sources: ["truth:{raw}/truth/train.npz"]}
 render: {size: 63}
@@ -42,12 +46,24 @@ def contents(root: Path) -> dict[str, bytes]:
 
 @pytest.mark.slow
 def test_prefect_and_direct_give_the_same_bytes_and_leave_nothing(
-    tmp_path: Path, run: Any, environment: Any, processes_of: Any
+    tmp_path: Path,
+    run: Any,
+    processes_of: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    def directly(recipe: Path, root: Path) -> str:
+        monkeypatch.setenv("PYMAF_DATA_ROOT", str(root))
+        monkeypatch.setenv("COLUMNS", "200")
+        with pytest.raises(SystemExit) as ended:
+            app.run(["run", str(recipe), "--direct"])
+        said = capsys.readouterr()
+        assert not ended.value.code, said.err
+        return said.out
+
     recipe = tmp_path / "tiny.yaml"
     recipe.write_text(PIPELINE)
-    direct = run(recipe, tmp_path / "direct", "--direct")
-    assert direct.returncode == 0, direct.stderr
+    direct = directly(recipe, tmp_path / "direct")
     flow = run(recipe, tmp_path / "flow")
     assert flow.returncode == 0, flow.stderr
     assert contents(tmp_path / "flow") == contents(tmp_path / "direct")
@@ -55,25 +71,11 @@ def test_prefect_and_direct_give_the_same_bytes_and_leave_nothing(
     pages = [(tmp_path / root / "reports" / "sample-train.html").read_bytes() for root in ("direct", "flow")]
     assert pages[0] == pages[1]
     assert processes_of(tmp_path / "flow") == [], "the ephemeral server outlived its command"
-    assert flow.stdout.replace("/flow/", "/direct/").splitlines()[-3:] == direct.stdout.splitlines()[-3:]
-    again = run(recipe, tmp_path / "direct", "--direct")
-    assert again.returncode == 0, again.stderr
-    assert "complete already, nothing to do" in again.stdout
-    assert "drawn already, nothing to do" in again.stdout
-    assert "shows the same already, nothing to do" in again.stdout
-    assert single_flow(environment(tmp_path / "flow")) == "0 of 1 shards written"
-
-
-def single_flow(environment: dict[str, str]) -> str:
-    """Call one stage's flow as a script would, on a store that is whole."""
-    script = (
-        "from pymaf_data.flows import ingest_flow\n"
-        "from pymaf_data.stages.ingest import IngestOptions\n"
-        "report = ingest_flow(IngestOptions(dataset='sample'))\n"
-        "print(f'{report.shards_written} of {report.shards} shards written')\n"
-    )
-    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True)
-    return result.stdout.strip()
+    assert flow.stdout.replace("/flow/", "/direct/").splitlines()[-3:] == direct.splitlines()[-3:]
+    again = directly(recipe, tmp_path / "direct")
+    assert "complete already, nothing to do" in again
+    assert "drawn already, nothing to do" in again
+    assert "shows the same already, nothing to do" in again
 
 
 SHOUT = """

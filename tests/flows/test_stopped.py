@@ -25,7 +25,7 @@ COMMAND = [sys.executable, "-c", "from pymaf_data.cli import main; main()"]
 SLOW = """
 import sys, time
 from pathlib import Path
-import pymaf_data.world.sample as stage
+import pymaf_data.stages.ingest as stage
 
 begun = Path(sys.argv.pop())
 
@@ -36,7 +36,7 @@ def endless(options, progress=None):
     finally:
         print("cleaned up", file=sys.stderr, flush=True)
 
-stage.write_sample = endless
+stage.ingest = endless
 from pymaf_data.cli import main
 from pymaf_data.stages.workers import starting
 main()
@@ -90,9 +90,11 @@ def start(tmp_path: Path, environment: Environment) -> Iterator[Start]:
         pytest.param(signal.SIGINT, [], marks=pytest.mark.long),
     ],
 )
-def test_a_stage_is_stopped(start: Start, tmp_path: Path, number: int, direct: list[str], gone: Gone) -> None:
+def test_a_stage_is_stopped(
+    start: Start, coco_like: Path, tmp_path: Path, number: int, direct: list[str], gone: Gone
+) -> None:
     begun = tmp_path / "begun"
-    words = ["sample", str(tmp_path / "raw"), *direct, str(begun)]
+    words = ["ingest", "sample", *direct, str(begun)]
     process = start([sys.executable, "-c", SLOW, *words])
     until(begun.exists, process)
     process.send_signal(number)
@@ -197,8 +199,8 @@ def test_no_maker_of_shards_outlives_its_command(
     number: int,
     moment: Callable[[Path, list[str]], bool],
 ) -> None:
-    coco.small_set(tmp_path / "raw" / "coco", pictures=1100)  # five shards, of seconds each
-    process = start([*COMMAND, "ingest", "coco", "--crop-size", "1024", "--direct", *who])
+    coco.small_set(tmp_path / "raw" / "coco", pictures=220, persons=10)  # five shards, of seconds each
+    process = start([*COMMAND, "ingest", "coco", "--crop-size", "512", "--direct", *who])
     until(lambda: moment(tmp_path, processes_of(tmp_path)), process)
     process.send_signal(number)
     _, err = process.communicate(timeout=300)

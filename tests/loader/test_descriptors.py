@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import resource
+import shutil
 import subprocess
 import sys
 from dataclasses import fields
@@ -34,14 +35,15 @@ if __name__ == "__main__":
 
 @pytest.fixture(scope="module")
 def many(body, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two stores of 100 shards, whose images alone are 200 files."""
+    """Two equal stores of 100 shards, whose images alone are 200 files."""
     spec = importlib.util.spec_from_file_location("stores", FACTORY)
     assert spec is not None
     assert spec.loader is not None
     stores = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(stores)
     folder = tmp_path_factory.mktemp("many")
-    return [stores.invented_store(folder / name, body, 100, shard=1, seed=n).path for n, name in enumerate("ab")]
+    one = stores.invented_store(folder / "a", body, 100, shard=1).path
+    return [one, shutil.copytree(one, folder / "b")]
 
 
 @pytest.mark.slow

@@ -34,25 +34,18 @@ def weight_fill(parity: Path) -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def synthetic_assets(parity: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("assets")
-    load_script(parity / "make_synthetic_smpl.py").main(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
 def released_keys(parity: Path) -> dict[str, dict[str, Any]]:
     return json.loads((parity / "pymaf_state_dict.json").read_text())
 
 
 @pytest.fixture(scope="session")
 def released_state(
-    released_keys: dict[str, dict[str, Any]], weight_fill: ModuleType, synthetic_assets: Path
+    released_keys: dict[str, dict[str, Any]], weight_fill: ModuleType, smpl_folder: Path
 ) -> dict[str, torch.Tensor]:
     """A state dict with all 441 released keys: filled weights, the body's buffers, its down-sampling matrix."""
     from pymaf_data.body import load_body
 
-    body = load_body("smpl-neutral", synthetic_assets)
+    body = load_body("smpl-neutral", smpl_folder)
     down = torch.zeros(431, 6890)
     down[torch.arange(431), body.downsample(torch.arange(6890)[None, :, None])[0, :, 0]] = 1.0
     known = {
@@ -90,7 +83,7 @@ def free_body() -> Any:
 
 @pytest.fixture(scope="session")
 def make_batch(free_body: Any) -> Callable[..., Any]:
-    """``make_batch(B, seed=0)``: B fully labelled persons; images are noise, everything else agrees."""
+    """``make_batch(B, seed=0, view=224)``: B fully labelled persons; images are noise, everything else agrees."""
     from pymaf_data.geometry.affines import resize
     from pymaf_data.geometry.cameras import weak_to_camera
     from pymaf_data.geometry.rotations import axis_angle_to_matrix
@@ -99,18 +92,18 @@ def make_batch(free_body: Any) -> Callable[..., Any]:
 
     atlas = load_atlas("free")
 
-    def make(B: int, seed: int = 0) -> Batch:
+    def make(B: int, seed: int = 0, view: int = 224) -> Batch:
         random = torch.Generator().manual_seed(seed)
         pose = axis_angle_to_matrix(0.2 * torch.randn(B, 24, 3, generator=random))
         pose[:, 0] = torch.diag(torch.tensor([1.0, -1.0, -1.0])) @ pose[:, 0]
         betas = torch.randn(B, 10, generator=random)
         camera = torch.tensor([[0.9, 0.0, 0.1]]).repeat(B, 1)
         body = free_body(pose, betas)
-        iuv = render_iuv(body.vertices, camera, atlas)
+        iuv = render_iuv(body.vertices, camera, atlas, view // 4)
         yes = torch.ones(B, dtype=torch.bool)
         keypoints = weak_to_camera(camera).project(body.joints) / 112 - 1
         return Batch(
-            image=torch.randint(0, 256, (B, 3, 224, 224), generator=random, dtype=torch.uint8),
+            image=torch.randint(0, 256, (B, 3, view, view), generator=random, dtype=torch.uint8),
             keypoints=torch.cat([keypoints, torch.ones(B, 49, 1)], dim=-1),
             joints3d=torch.cat([body.joints[:, 25:], torch.ones(B, 24, 1)], dim=-1),
             pose=pose,

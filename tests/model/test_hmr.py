@@ -28,9 +28,9 @@ ROTATION, NUMBER = 1e-5, 2e-5  # of the parity material
 
 
 @pytest.fixture(scope="module")
-def released(parity: Path, weight_fill: Any, synthetic_assets: Path) -> dict[str, Tensor]:
+def released(parity: Path, weight_fill: Any, smpl_folder: Path) -> dict[str, Tensor]:
     """All 331 released keys, filled by name; the mean parameters are the assets'."""
-    with np.load(synthetic_assets / "smpl_mean_params.npz") as mean:
+    with np.load(smpl_folder / "smpl_mean_params.npz") as mean:
         known = {"init_pose": mean["pose"], "init_shape": mean["shape"], "init_cam": mean["cam"]}
     state = {}
     for name, entry in json.loads((parity / "hmr_state_dict.json").read_text()).items():
@@ -44,11 +44,11 @@ def released(parity: Path, weight_fill: Any, synthetic_assets: Path) -> dict[str
 
 @pytest.mark.parametrize("wrapper", ["bare", "SPIN's"])
 def test_released_weights_give_the_released_numbers(
-    released: dict[str, Tensor], wrapper: str, parity: Path, weight_fill: Any, synthetic_assets: Path, tmp_path: Path
+    released: dict[str, Tensor], wrapper: str, parity: Path, weight_fill: Any, smpl_folder: Path, tmp_path: Path
 ) -> None:
     content = released if wrapper == "bare" else {"model": {f"module.{name}": released[name] for name in released}}
     torch.save(content, tmp_path / "hmr.pt")
-    model = load_checkpoint(tmp_path / "hmr.pt", synthetic_assets, network="hmr")
+    model = load_checkpoint(tmp_path / "hmr.pt", smpl_folder, network="hmr")
     own = model.state_dict()
     assert len(released) == 331
     assert own.keys() == released.keys(), "none is missing, none unknown"

@@ -21,11 +21,11 @@ LAST = (5e-5, 5e-5, 5e-5)
 
 @pytest.fixture(scope="module")
 def network(
-    released_state: dict[str, torch.Tensor], synthetic_assets: Path, tmp_path_factory: pytest.TempPathFactory
+    released_state: dict[str, torch.Tensor], smpl_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> PyMAF:
     path = tmp_path_factory.mktemp("released") / "model.pt"
     torch.save({"model": released_state}, path)
-    return load_checkpoint(path, assets=synthetic_assets)
+    return load_checkpoint(path, assets=smpl_folder)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_dense_logits(output: Output, released_forward: dict[str, np.ndarray]) -
 
 
 def test_a_checkpoint_that_samples_other_vertices_is_refused(
-    released_state: dict[str, torch.Tensor], synthetic_assets: Path
+    released_state: dict[str, torch.Tensor], smpl_folder: Path
 ) -> None:
     from pymaf_data.errors import AssetMismatch
     from pymaf_data.model.checkpoint import released_state as select
@@ -102,4 +102,4 @@ def test_a_checkpoint_that_samples_other_vertices_is_refused(
     other = dict(released_state)
     other["maf_extractor.1.Dmap"] = released_state["maf_extractor.1.Dmap"].roll(1, dims=1)
     with pytest.raises(AssetMismatch, match="other vertices"):
-        select(other, load_body("smpl-neutral", synthetic_assets))
+        select(other, load_body("smpl-neutral", smpl_folder))

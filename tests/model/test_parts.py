@@ -94,12 +94,12 @@ def test_the_backbone_has_torchvisions_layout() -> None:
     assert sum(value.numel() for name, value in state.items() if "num_batches" not in name) == 23_561_152
 
 
-def test_another_image_size_is_refused(free_body) -> None:
+def test_another_image_size_is_refused(small, free_body) -> None:
     with pytest.raises(ShapeError, match="256"):
         PyMAF(free_body)(torch.zeros(1, 3, 256, 256))
 
 
-def test_the_head_runs_only_where_it_is_wanted(free_body) -> None:
+def test_the_head_runs_only_where_it_is_wanted(small, free_body) -> None:
     model = PyMAF(free_body).eval()
     image = torch.zeros(1, 3, 224, 224)
     with torch.no_grad():
@@ -110,7 +110,7 @@ def test_the_head_runs_only_where_it_is_wanted(free_body) -> None:
     assert len(out.predictions) == 4
 
 
-def test_iterations_learn_from_their_own_loss_alone(free_body) -> None:
+def test_iterations_learn_from_their_own_loss_alone(small, free_body) -> None:
     torch.manual_seed(0)
     model = PyMAF(free_body).train()
     predictions = model(torch.randn(2, 3, 224, 224)).predictions
@@ -120,7 +120,7 @@ def test_iterations_learn_from_their_own_loss_alone(free_body) -> None:
     assert model.maf_extractor[2].conv0.weight.grad is None
 
 
-def test_bfloat16_stays_close(free_body) -> None:
+def test_bfloat16_stays_close(small, free_body) -> None:
     torch.manual_seed(0)
     model = PyMAF(free_body).eval()
     image = torch.randn(1, 3, 224, 224)
@@ -139,7 +139,7 @@ def test_images_are_normalised_by_imagenet() -> None:
 
 
 @pytest.mark.parametrize("converted", [True, False])
-def test_network_and_losses_work_in_float64(converted: bool, shallow, make_batch) -> None:
+def test_network_and_losses_work_in_float64(converted: bool, small, make_batch) -> None:
     """Their gradient is that of central differences, which float32 anywhere would drown in rounding."""
     from pymaf_data.body import load_body
     from pymaf_data.model.losses import loss_terms

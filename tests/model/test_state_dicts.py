@@ -35,7 +35,7 @@ def save(tmp_path: Path) -> Save:
 
 
 @pytest.fixture(scope="module")
-def state(shallow: None, free_body: Any) -> State:
+def state(small: None, free_body: Any) -> State:
     torch.manual_seed(0)
     return PyMAF(free_body, ModelOptions()).state_dict()
 
@@ -110,7 +110,7 @@ def test_a_prefix_that_some_keys_lack_is_named(state: State, free_body: Any, sav
 def test_missing_unknown_and_misshapen_keys_are_told_apart(state: State, free_body: Any, save: Save) -> None:
     other = without(state, "regressor.0.fc1.bias", "regressor.1.fc1.bias")
     other |= {f"head.{n}.weight": torch.ones(1) for n in range(5)}
-    other |= {"dp_head.predict_u.bias": torch.ones(7), "regressor.2.fc2.bias": torch.ones(1024, dtype=torch.int64)}
+    other |= {"dp_head.predict_u.bias": torch.ones(7), "regressor.2.fc2.bias": state["regressor.2.fc2.bias"].long()}
     with pytest.raises(CheckpointError) as refused:
         load_checkpoint(save(other), body=free_body)
     told = str(refused.value)
@@ -190,12 +190,17 @@ def test_a_network_of_no_known_name_is_refused_before_a_body_is_looked_for(save:
         load_checkpoint(save({"model": {"backbone.a.weight": torch.ones(2), "head.b": torch.ones(2)}}))
 
 
+def make_whole(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("pymaf_data.model.networks.resnet.STAGES", (3, 4, 6, 3))
+    patch.setattr("pymaf_data.model.networks.resnet.WIDTH", 64)
+
+
 @pytest.fixture(scope="module")
-def imagenet() -> State:
-    """At full depth: what is shallow elsewhere in this file is not torchvision's ResNet-50."""
+def imagenet(small: None) -> State:
+    """Whole: what is small elsewhere in this file is not torchvision's ResNet-50."""
     torch.manual_seed(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pymaf_data.model.networks.resnet.STAGES", (3, 4, 6, 3))
+        make_whole(patch)
         weights = ResNet50().state_dict()
     return {**weights, "fc.weight": torch.zeros(1, 1).expand(1000, 2048), "fc.bias": torch.zeros(1000)}
 
@@ -204,7 +209,7 @@ def imagenet() -> State:
 def test_backbones_are_found_and_lose_their_classifier(
     wrapper: str, imagenet: State, save: Save, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pymaf_data.model.networks.resnet.STAGES", (3, 4, 6, 3))
+    make_whole(monkeypatch)
     backbone = ResNet50()
     load_backbone(backbone, save(WRAPPED[wrapper](imagenet)))
     for name, value in backbone.state_dict().items():
@@ -214,10 +219,10 @@ def test_backbones_are_found_and_lose_their_classifier(
 def test_a_backbone_that_is_not_whole_names_its_keys(
     imagenet: State, save: Save, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pymaf_data.model.networks.resnet.STAGES", (3, 4, 6, 3))
+    make_whole(monkeypatch)
     with pytest.raises(CheckpointError, match=r"1 missing \(layer3\.2\.bn2\.bias\); 1 unknown \(final\.weight\)"):
         load_backbone(ResNet50(), save({**without(imagenet, "layer3.2.bn2.bias"), "final.weight": torch.ones(1)}))
-    broken = {**imagenet, "bn1.weight": torch.full((64,), float("nan"))}
+    broken = {**imagenet, "bn1.weight": torch.full_like(imagenet["bn1.weight"], float("nan"))}
     with pytest.raises(CheckpointError, match="not finite"):
         load_backbone(ResNet50(), save(broken))
 

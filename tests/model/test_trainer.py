@@ -17,7 +17,7 @@ import torch
 
 from pymaf_data.errors import CheckpointError, TrainingError
 from pymaf_data.loader import Batch
-from pymaf_data.model import OptimizerOptions, PyMAF, TrainOptions, load_checkpoint, normalise
+from pymaf_data.model import ModelOptions, OptimizerOptions, PyMAF, TrainOptions, load_checkpoint, normalise
 from pymaf_data.model.checkpoint import check_body
 from pymaf_data.model.interrupt import StopRequest
 from pymaf_data.model.trainer import LOGS, Trainer
@@ -28,7 +28,7 @@ from pymaf_data.runs.history import HistoryLine, read_history
 from pymaf_data.runs.snapshots import SnapshotFolder
 
 pytestmark = pytest.mark.usefixtures("small")
-OPTIONS = TrainOptions(batch_size=2, log_every=2, device="cpu", precision="fp32")
+OPTIONS = TrainOptions(batch_size=2, log_every=2, device="cpu", precision="fp32", model=ModelOptions(view_size=64))
 
 
 class Memory:
@@ -47,7 +47,7 @@ class Memory:
 
 @pytest.fixture(scope="module")
 def feed(make_batch: Callable[..., Batch]) -> Memory:
-    return Memory([make_batch(2, seed) for seed in range(3)])
+    return Memory([make_batch(2, seed, 64) for seed in range(3)])
 
 
 @pytest.fixture(scope="module")
@@ -208,10 +208,8 @@ def test_a_loss_that_is_not_finite_stops_and_is_named(
 def test_fixed_statistics_make_training_and_evaluation_one_function(
     trainer_for: Callable[..., Trainer], feed: Memory, tmp_path: Path
 ) -> None:
-    from pymaf_data.model import ModelOptions
-
     options = OptimizerOptions(fixed_statistics=True)
-    trainer = trainer_for(tmp_path, 1, optimizer=options, model=ModelOptions(dropout=0.0))
+    trainer = trainer_for(tmp_path, 1, optimizer=options, model=ModelOptions(dropout=0.0, view_size=64))
     trainer._prepare()
     image = normalise(torch.cat([batch.image for batch in feed.batches]))
     with torch.no_grad():

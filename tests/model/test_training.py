@@ -28,7 +28,8 @@ from pymaf_data.runs.history import read_history
 from pymaf_data.runs.snapshots import SnapshotFolder
 
 pytestmark = pytest.mark.usefixtures("small")
-QUICK = {"steps": 2, "batch_size": 2, "device": "cpu", "precision": "fp32", "workers": 0}
+WHOLE = {"steps": 2, "batch_size": 2, "device": "cpu", "precision": "fp32", "workers": 0}
+QUICK = WHOLE | {"model": {"view_size": 64}}
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,7 @@ def refusals(root: Path) -> list[PymafDataError]:
     ask()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(VARIABLE, str(root))
-        rendered = {"targets": "rendered", "name": "rendered", "steps": 1, "model": {"view_size": 64}}
+        rendered = {"targets": "rendered", "name": "rendered", "steps": 1}
         train(TrainOptions.parse(QUICK | rendered, "test"))
     render_iuv_stage(RenderOptions(stores=(store,)))
     return said
@@ -133,7 +134,7 @@ def test_other_options_are_refused_until_overwritten(root: Path, refusals: list[
 def test_a_run_of_an_earlier_version_goes_on(root: Path, refusals: list[PymafDataError]) -> None:
     """Its checkpoint does not know the options that came since: they had their defaults."""
     folder = root / "runs" / "earlier"
-    options = TrainOptions.parse(QUICK | {"name": "earlier", "steps": 1}, "test")
+    options = TrainOptions.parse(WHOLE | {"name": "earlier", "steps": 1}, "test")
     train(options)
     saved = checkpoints.read(folder / CHECKPOINT)
     del saved.options["joints3d"], saved.options["model"]["view_size"], saved.options["model"]["network"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -73,17 +71,9 @@ def test_another_mesh_is_refused(atlas: Atlas, body) -> None:
         atlas.check_mesh(faces, 6891)
 
 
-@pytest.fixture(scope="module")
-def licensed(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("assets")
-    script = shared / "reference" / "pymaf_parity" / "make_synthetic_smpl.py"
-    subprocess.run([sys.executable, str(script), str(folder)], check=True, capture_output=True)
-    return folder
-
-
-def test_densepose_files_load_and_chart_smpl_only(licensed: Path, body) -> None:
-    atlas = load_atlas(licensed / "UV_data" / "UV_Processed.mat")
-    smpl = load_body("smpl-neutral", assets=licensed)
+def test_densepose_files_load_and_chart_smpl_only(smpl_folder: Path, body) -> None:
+    atlas = load_atlas(smpl_folder / "UV_data" / "UV_Processed.mat")
+    smpl = load_body("smpl-neutral", assets=smpl_folder)
     assert len(atlas.faces) == 13774
     assert set(np.unique(atlas.face_part)) == set(range(1, 25))
     atlas.check_mesh(smpl.faces.numpy(), 6890, "SMPL")

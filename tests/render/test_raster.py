@@ -30,21 +30,22 @@ def cast_rays(vertices: np.ndarray, faces: np.ndarray, camera: Camera, size: int
     inverse = np.zeros_like(corners)
     inverse[whole] = np.linalg.inv(corners[whole])
     inverse[~whole] = np.nan
-    z = vertices[faces][..., 2]
+    inverse = np.ascontiguousarray(np.swapaxes(inverse, 0, 1))  # (3, F, 3): a corner's weights in one stretch of memory
+    z = vertices[faces][..., 2].T
     i, j = np.mgrid[:size, :size]
     centres = np.stack([j + 0.5, i + 0.5, np.ones_like(i)], axis=-1).reshape(-1, 3)
     face, bary, depth = np.full(size**2, -1), np.zeros((size**2, 3)), np.full(size**2, np.inf)
     with np.errstate(invalid="ignore", divide="ignore"):
         for p, centre in enumerate(centres):
-            weights = inverse @ centre
-            inside = (weights >= 0).all(axis=1)
-            distance = (weights * z).sum(axis=1) if camera.orthographic else 1 / weights.sum(axis=1)
+            weights = (inverse.reshape(-1, 3) @ centre).reshape(3, -1)
+            inside = (weights[0] >= 0) & (weights[1] >= 0) & (weights[2] >= 0)
+            distance = (weights * z).sum(axis=0) if camera.orthographic else 1 / weights.sum(axis=0)
             inside &= camera.orthographic | (distance >= NEAR)
             distance = np.where(inside, distance, np.inf)
             nearest = int(distance.argmin())
             if inside[nearest]:
                 face[p], depth[p] = nearest, distance[nearest]
-                bary[p] = weights[nearest] / weights[nearest].sum()
+                bary[p] = weights[:, nearest] / weights[:, nearest].sum()
     return face.reshape(size, size), bary.reshape(size, size, 3), depth.reshape(size, size)
 
 

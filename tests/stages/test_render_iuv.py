@@ -26,7 +26,7 @@ from pymaf_data.geometry import affines
 from pymaf_data.geometry.cameras import Camera, full_frame, orthographic_view, weak_to_camera
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.render import load_atlas, rasterize
-from pymaf_data.stages.iuv_plan import stale_maps
+from pymaf_data.stages.iuv_plan import prepare, stale_maps
 from pymaf_data.stages.iuv_shard import MapTask, Rows
 from pymaf_data.stages.render_iuv import RenderOptions, RenderReport, StoreMaps, render_iuv_stage
 from pymaf_data.storage import ArraySpec, Plan, Provenance, Store, create_store, encode_jpeg, open_store, verify
@@ -176,6 +176,13 @@ def test_maps_show_the_chosen_fit_in_the_frame_of_the_crop(fitted: Path) -> None
         assert foreground > 1200
         print(f"{KINDS[kind]}: {agree / foreground:.4f} of {foreground}")
         assert agree >= 0.97 * foreground, KINDS[kind]
+
+
+def test_sources_of_one_body_share_it(fitted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+    monkeypatch.setattr("pymaf_data.stages.iuv_plan.load_body", lambda name, _: loaded.append(name) or BODY)
+    assert len(prepare(open_store(fitted), SIZE, "numba").sources) == len(KINDS)
+    assert loaded == ["free"]
 
 
 def test_rows_without_a_usable_fit_are_holes(fitted: Path) -> None:

@@ -16,8 +16,8 @@ import pytest
 from pymaf_data.errors import DiskFull, NotWritable, PymafDataError
 from pymaf_data.storage import files, inspect, open_store, verify
 
-# Killed before every fifth operation; `make test-all` takes every one.
-strides = pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.long)])
+# Killed before every eleventh operation; `make test-all` takes every one.
+strides = pytest.mark.parametrize("stride", [11, pytest.param(1, marks=pytest.mark.long)])
 
 
 @pytest.fixture

@@ -53,7 +53,8 @@ def large(kit: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_all_arrays_of_several_stores_are_read_with_few_descriptors(kit: Any, large: Path) -> None:
     recipe = kit.replace(kit.recipe, persons=70, shard=1, specs=_SPECS)
     with at_most(64):
-        held = [open_store(large).array(spec.name) for spec in _SPECS for _ in range(3)]
+        stores = [open_store(large) for _ in range(3)]
+        held = [store.array(spec.name) for spec in _SPECS for store in stores]
         for array, spec in zip(held[::3], _SPECS, strict=True):
             assert np.array_equal(array[:], recipe.values(spec))
         assert verify(large) == []

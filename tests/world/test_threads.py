@@ -39,11 +39,14 @@ def test_a_worker_compiles_the_scenery_while_another_poses_people(tmp_path, monk
             orders.append(call.__name__)
             return super().submit(call, *arguments)
 
+        def __exit__(self, *_):
+            self.shutdown(cancel_futures=True)
+
     shade, calls = painting.shade, []
     monkeypatch.setattr(painting, "shade", lambda *arguments: calls.append(1) or shade(*arguments))
     paint_nobody()
     assert calls
-    monkeypatch.setattr(stage, "spawned_pool", lambda _: Recording(1))
+    monkeypatch.setattr(stage, "ended_pool", lambda _: Recording(1))
     options = SampleOptions(out=tmp_path / "out", persons=1, size=(200, 160), workers=2)
     stage.write_sample(options, lambda *report: told.append(report))
     assert orders[:2] == ["paint_nobody", "produce"] and orders.count("paint_nobody") == 1

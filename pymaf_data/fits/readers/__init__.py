@@ -7,6 +7,7 @@ format's, with ``_`` for a hyphen and before a digit: ``_3dpw``, ``ssp_3d``.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pkgutil import iter_modules
@@ -23,6 +24,11 @@ def formats() -> list[str]:
     return sorted({*_own(), *entry_points(group=GROUP).names})
 
 
+def is_format(name: str) -> bool:
+    """Whether there is a format of this name."""
+    return name in _own() or name in entry_points(group=GROUP).names  # takes the metadata of all that is installed
+
+
 def find_reader(name: str) -> FitReader:
     """The reader of a format; ours where another package's has the same name.
 
@@ -36,6 +42,7 @@ def find_reader(name: str) -> FitReader:
     return registered
 
 
+@cache
 def _own() -> dict[str, str]:
     """Format → module."""
     modules = (module.name for module in iter_modules(__path__) if module.name != "reader")

@@ -135,8 +135,8 @@ def main() -> None:
             "rounds": options.rounds,
             "images_per_second": {name: summary(values) for name, values in rates.items()},
             "of_bare": {name: ratio(rates, name, reference) for name, reference in pairs.items()},
+            "machine": before,
         },
-        before,
     )
 
 

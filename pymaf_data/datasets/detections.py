@@ -132,4 +132,4 @@ def _detection(frame: int, entry: dict[str, Any], box: Any) -> Detection:
         at = None
     track = entry.get("track_id", entry.get("idx", -1))
     known = isinstance(track, int) and not isinstance(track, bool) and 0 <= track < 2**31
-    return Detection(frame, joints, at, track if known else -1)  # type: ignore[arg-type]
+    return Detection(frame, joints, at, track if known else -1)

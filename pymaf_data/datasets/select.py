@@ -75,6 +75,10 @@ class Dropped:
     annotation: str
     detail: str = ""
 
+    def __post_init__(self) -> None:
+        if self.reason not in REASONS:  # it would be in no count
+            raise ValueError(f"no reason to drop a person is called {self.reason!r}: {', '.join(REASONS)}")
+
     @property
     def damaged(self) -> bool:
         """Whether the data is at fault, not the selection."""

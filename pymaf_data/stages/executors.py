@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 _BEHIND = ("workers", "allow_unproved")
 _CLUSTER = "pymaf_data.flows.dask:Cluster"
 _GROUP = "pymaf_data.executors"
-_AGAIN = 0.25  # of a shard, that a worker may do again to begin a range
 # Library → how the number of its own threads is asked and set.
 _THREADED = {"cv2": ("getNumThreads", "setNumThreads"), "torch": ("get_num_threads", "set_num_threads")}
 
@@ -174,13 +173,13 @@ def ranges_of(
     """Ranges of neighbours among ascending shards, in order: each at most half of a worker's part of those left.
 
     The last ones are single shards, so that no worker waits long for another. A range is longer where the next one
-    would do too much ``again``, in shards: decode a video anew up to where it begins.
+    would do ``again`` more than half of what it has, in shards: decode a video anew up to where it begins.
     """
     while shards:
         most = -(-len(shards) // (2 * workers))
         most = min(most, longest or most)
         size = next((i for i in range(1, most) if shards[i] != shards[i - 1] + 1), most)
-        while size < len(shards) and shards[size] == shards[size - 1] + 1 and again(shards[size]) > _AGAIN:
+        while size < len(shards) and shards[size] == shards[size - 1] + 1 and again(shards[size]) > size / 2:
             size += 1
         yield shards[:size]
         shards = shards[size:]

@@ -13,7 +13,9 @@ import logging
 from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
+from statistics import fmean
 
 import cv2
 from pydantic import Field
@@ -311,12 +313,11 @@ class IngestJob:
         return IngestTask(records, digest, self.pictures, self.options.crop_size, self.name_bytes, stop)
 
     def again(self, shard: int) -> float:
-        """See :func:`ranges_of`: frames before the first of a shard, by how many it takes itself to decode it."""
+        """See :func:`ranges_of`: frames of a video that lie before the first of a shard, in shards."""
         rows = self.plan.rows[shard * self.plan.shard : (shard + 1) * self.plan.shard]
         places = [self.pictures.get().place(name) for name, _ in rows]
-        frames = [place.frame for place in places if place.file == places[0].file]
-        taken = (frames[-1] - frames[0]) * len(places) / len(frames)
-        return max(frames[0], 0) / max(taken, 1)
+        steps = [after.frame - before.frame for before, after in pairwise(places) if after.file == before.file]
+        return max(places[0].frame, 0) / (self.plan.shard * max(fmean(steps or [1]), 1))
 
 
 def _require_same_images(writer: StageWriter, selection: Selection, pictures: ImageSource) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from pymaf_data.datasets import Selection, select
 from pymaf_data.datasets.detections import read_detections
+from pymaf_data.datasets.own_video import Video
 from pymaf_data.errors import RawDataCorrupt, RawDataMissing, UsageError
 from pymaf_data.stages.ingest import IngestOptions, ingest, require_raw_data
 from pymaf_data.storage import open_store
@@ -170,3 +171,21 @@ def test_thinning_and_what_is_missing_is_said(clip: Path, tmp_path: Path) -> Non
         read(clip)
     with pytest.raises(RawDataMissing, match="there is no video"):
         read(tmp_path / "none.mp4")
+
+
+def test_each_of_two_videos_is_decoded_by_one_worker(clip: Path, tmp_path: Path) -> None:
+    """A shard tells what a range that begins with it decodes for nothing, in shards."""
+    from pymaf_data.stages.executors import again_of, ranges_of
+    from pymaf_data.stages.held import Opened
+    from pymaf_data.stages.ingest import IngestJob, _plan
+
+    other = write_video(clip.parent / "other.avi", 3, "MJPG")
+    for path in (clip, other):
+        said(path, [{"image_id": 5 * k, "keypoints": flat(0), "box": [0, 0, 96, 96]} for k in range(22)])
+    options = IngestOptions(dataset="video", files=(clip, other), out=tmp_path / "s.zarr", shard=10)
+    raw = require_raw_data(options)
+    selection = select(raw)
+    job = IngestJob(raw, selection, Opened(Video().images(raw)), options, _plan(options, raw, selection), 99)
+    again = again_of(job)
+    assert [again(shard) for shard in range(5)] == pytest.approx([0, 1, 2, 0.8, 1.8])
+    assert [list(part) for part in ranges_of(range(5), 2, again=again)] == [[0, 1, 2], [3, 4]]

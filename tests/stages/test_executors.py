@@ -223,10 +223,12 @@ def test_every_worker_gets_ranges_of_neighbours(shards: list[int], workers: int,
 
 def test_a_range_begins_where_little_of_a_video_is_decoded_again() -> None:
     """Shards of one video stay together, whatever their number; between videos, and after a gap, a range may begin."""
-    video = [0, 1, 2, 3, 0, 0.2, 1, 0.1]  # shards of a video that lie before each
+    video = [0, 1, 2, 3, 0, 0.2, 1.2, 0.1]  # shards of a video that lie before each
     ranges = list(ranges_of(range(8), 4, again=video.__getitem__))
     assert [list(each) for each in ranges] == [[0, 1, 2, 3], [4], [5, 6], [7]]
     assert [list(each) for each in ranges_of([0, 1, 3, 7], 4, 1, video.__getitem__)] == [[0, 1], [3], [7]]
+    late = [0, 0.5, 1.5, 2.5]  # that begins in the middle of the first
+    assert [list(each) for each in ranges_of(range(4), 2, again=late.__getitem__)] == [[0], [1, 2, 3]]
 
 
 @dataclass(frozen=True)

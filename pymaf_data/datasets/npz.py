@@ -64,9 +64,9 @@ class Npz(ReaderOfStills):
         told.listed = len({*rows.texts["imgname"]}), len(rows)
         folders = (raw.root.absolute(), raw.root.absolute() / raw.options(NpzOptions).masks)
         images, masks = (Images(folder, "", follow_links=raw.follow_links) for folder in folders)
-        for first in range(0, len(rows), _BLOCK):
+        for number, block in enumerate(rows.let_go(_BLOCK)):
             with np.errstate(invalid="ignore", over="ignore"):  # numbers may be anything
-                people = _People(raw, told, images, masks, first, rows[first : first + _BLOCK])
+                people = _People(raw, told, images, masks, number * _BLOCK, block)
             yield from map(people.outcome, range(len(people.rows)))
 
 

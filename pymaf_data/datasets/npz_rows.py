@@ -9,6 +9,8 @@ Only the first three must be there. Names may be bytes.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,9 +47,14 @@ class NpzRows:
     def __len__(self) -> int:
         return len(self.texts["imgname"])
 
-    def __getitem__(self, rows: slice) -> NpzRows:
-        numbers = {key: array[rows] for key, array in self.numbers.items()}
-        return NpzRows(numbers, {key: texts[rows] for key, texts in self.texts.items()}, self.other)
+    def let_go(self, size: int) -> Iterator[NpzRows]:
+        """So many rows at a time, which are not kept: of Human3.6M's, 300 MB would wait for the last row."""
+        count = len(self)
+        cuts = range(size, count, size)
+        pieces = {key: [*map(np.copy, np.split(self.numbers.pop(key), cuts))][::-1] for key in [*self.numbers]}
+        for first in range(0, count, size):
+            texts = {key: texts[first : first + size] for key, texts in self.texts.items()}
+            yield NpzRows({key: parts.pop() for key, parts in pieces.items()}, texts, self.other)
 
     @classmethod
     def of(cls, path: Path, wanted: tuple[str, ...] = (*_NUMBERS, *_TEXTS)) -> NpzRows:
@@ -67,7 +74,9 @@ class NpzRows:
         read = [key for key in keys if key in wanted or key in _NEEDED]
         names = _texts(path, "imgname")
         texts = {"imgname": names, **{key: _texts(path, key, len(names)) for key in read if key in _TEXTS[1:]}}
-        numbers = {key: _numbers(path, key, len(names)) for key in read if key in _NUMBERS}
+        # The largest first: it is there twice while it is cast, and the others are not there yet.
+        largest = sorted(_NUMBERS.keys() & {*read}, key=lambda key: (math.prod(_NUMBERS[key]), key), reverse=True)
+        numbers = {key: _numbers(path, key, len(names)) for key in largest}
         if names and np.median(numbers["scale"]) > _LARGEST:
             raise RawDataCorrupt(f"{path}: half of the scales are above {_LARGEST:g}", expected="sides in px / 200")
         return cls(numbers, texts, tuple(key for key in keys if key not in (*_NUMBERS, *_TEXTS, *_FITS)))

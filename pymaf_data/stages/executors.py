@@ -125,18 +125,18 @@ class Processes:
         """
         waiting: dict[Future[tuple[int, Any]], tuple[ProcessPoolExecutor, Iterator[Order]]] = {}
 
-        def submit(pool: ProcessPoolExecutor, orders: Iterator[Order], count: int) -> None:
-            waiting.update({pool.submit(make_shard, order): (pool, orders) for order in islice(orders, count)})
+        def submit(pool: ProcessPoolExecutor, orders: Iterator[Order]) -> None:
+            waiting.update({pool.submit(make_shard, order): (pool, orders) for order in islice(orders, 1)})
 
         with ExitStack() as stack, _alive():
             lanes = lanes_of(job, writer, shards, self.count)
             pools = [stack.enter_context(ended_pool(1)) for _ in lanes]
             with starting():
-                for lane in zip(pools, lanes, strict=True):
-                    submit(*lane, 2)
+                for lane in [*zip(pools, lanes, strict=True)] * 2:  # each one first, or two shards were one's
+                    submit(*lane)
             while waiting:
                 for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                    submit(*waiting.pop(future), 1)
+                    submit(*waiting.pop(future))
                     shard, notes = future.result()
                     advance(writer.rows(shard).stop - writer.rows(shard).start)
                     yield shard, notes

@@ -261,6 +261,9 @@ def test_each_process_makes_its_own_ranges(raw: Path, tmp_path: Path, monkeypatc
     assert all(mine == sorted(mine) for mine in made)
     assert [mine[:2] for mine in first] == [[2, 3], [5, 6], [8, 9]]
     assert first[0][:3] == [2, 3, 4], "its range to the end"
+    store = open_store(ingest(IngestOptions(root=raw, out=tmp_path / "t.zarr", crop_size=64, shard=1)).store)
+    run_shards(store, Counting(), Processes(2), shards="0-1")
+    assert made[-2:] == [[0], [1]], "few shards are shared too"
 
 
 class Cursor:

@@ -15,6 +15,7 @@ resize to a fractional size costs five times that and would still need the warp.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import cv2
 import numpy as np
@@ -73,9 +74,19 @@ def _cell_means(window: Image, cell: int) -> Image:
     if cell == 1:
         return window
     height, width = window.shape[:2]
-    below, right = -height % cell, -width % cell
-    if below or right:
-        window = np.asarray(cv2.copyMakeBorder(window, 0, below, 0, right, cv2.BORDER_CONSTANT), np.uint8)
+    below, right = height - height % cell, width - width % cell
+    means = np.empty((-(-height // cell), -(-width // cell), 3), np.uint8)
+    h, w = below // cell, right // cell
+    if h and w:
+        means[:h, :w] = _whole_cells(window[:below, :right], cell)
+    for rest, place in ((window[below:], means[h:]), (window[:, right:], means[:, w:])):
+        if rest.size:  # a strip alone is copied, not the window
+            black = -rest.shape[0] % cell, -rest.shape[1] % cell
+            place[:] = _whole_cells(cv2.copyMakeBorder(rest, 0, black[0], 0, black[1], cv2.BORDER_CONSTANT), cell)
+    return means
+
+
+def _whole_cells(window: NDArray[Any], cell: int) -> Image:
     shape = (window.shape[1] // cell, window.shape[0] // cell)
     if cell in (3, 5):  # the same numbers in half of the time: means that begin at every pixel, and every third of them
         means = cv2.blur(window, (cell, cell), anchor=(0, 0), borderType=cv2.BORDER_CONSTANT)

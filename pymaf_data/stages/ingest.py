@@ -41,6 +41,7 @@ from pymaf_data.storage import ArraySpec, Plan, Provenance, StageWriter, Store, 
 logger = logging.getLogger(__name__)
 
 STAGE = "ingest"
+_FEW = 64  # shards, up to which those of videos are made smaller
 _NAMED = 100  # damaged annotations named in a store; the report names all
 
 
@@ -116,7 +117,7 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
     against = compare(options.against, selection.records, raw) if options.against else None
     with find_reader(manifest.reader).images(raw) as pictures:
         _require_some_image(selection, pictures, " and ".join(map(str, raw.archives or [raw.root / raw.folder])))
-        plan = _plan(options, raw, selection)
+        plan = _plan(options, raw, selection, pictures)
         name_bytes = max(len(row.encode()) for row, _ in plan.rows)
         job = IngestJob(raw, selection, Opened(pictures), options, plan, name_bytes)
         provenance = _provenance(raw, selection)
@@ -229,7 +230,7 @@ def _require_some_image(selection: Selection, pictures: ImageSource, where: str)
     )
 
 
-def _plan(options: IngestOptions, raw: Raw, selection: Selection) -> Plan:
+def _plan(options: IngestOptions, raw: Raw, selection: Selection, pictures: ImageSource) -> Plan:
     made = {"select": raw.selection, "crop_size": options.crop_size}
     brought = selection.records.brought
     return Plan(
@@ -241,8 +242,14 @@ def _plan(options: IngestOptions, raw: Raw, selection: Selection) -> Plan:
         options=made
         | ({"columns": list(brought)} if brought else {})
         | ({"thin": options.thin} if options.thin else {}),
-        shard=options.shard,
+        shard=_shard(options, selection, pictures),
     )
+
+
+def _shard(options: IngestOptions, selection: Selection, pictures: ImageSource) -> int:
+    """Persons per shard: of a few videos fewer, as a worker that begins in the middle of one decodes all before it."""
+    few = len(selection.records) < _FEW * options.shard and pictures.place(selection.records[0].image_name).frame >= 0
+    return options.shard if "shard" in options.model_fields_set or not few else options.shard // 4
 
 
 def _provenance(raw: Raw, selection: Selection) -> Provenance:
@@ -290,7 +297,7 @@ class IngestJob:
     def specs(self) -> tuple[ArraySpec, ...]:
         """The arrays of the store."""
         options = self.options
-        return array_specs(options.crop_size, self.name_bytes, options.shard, self.selection.records.brought)
+        return array_specs(options.crop_size, self.name_bytes, self.plan.shard, self.selection.records.brought)
 
     @property
     def files(self) -> list[Path]:

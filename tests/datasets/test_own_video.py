@@ -185,7 +185,11 @@ def test_each_of_two_videos_is_decoded_by_one_worker(clip: Path, tmp_path: Path)
     options = IngestOptions(dataset="video", files=(clip, other), out=tmp_path / "s.zarr", shard=10)
     raw = require_raw_data(options)
     selection = select(raw)
-    job = IngestJob(raw, selection, Opened(Video().images(raw)), options, _plan(options, raw, selection), 99)
+    job = IngestJob(
+        raw, selection, Opened(Video().images(raw)), options, _plan(options, raw, selection, Video().images(raw)), 99
+    )
+    bare = IngestOptions(dataset="video", files=(clip, other))
+    assert (job.plan.shard, _plan(bare, raw, selection, Video().images(raw)).shard) == (10, 128)
     again = again_of(job)
     assert [again(shard) for shard in range(5)] == pytest.approx([0, 1, 2, 0.8, 1.8])
     assert [list(part) for part in ranges_of(range(5), 2, again=again)] == [[0, 1, 2], [3, 4]]

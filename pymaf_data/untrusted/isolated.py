@@ -44,17 +44,15 @@ def call(function: Callable[..., Any], *arguments: Any, seconds: float, memory: 
         memory: bytes that it may take.
 
     Raises:
-        ValueError: the function raised, took too long or too much, or ended the child; the text says which.
+        ValueError: the function raised, took too long (twice) or too much, or ended the child; the text says which.
     """
     from pymaf_data.untrusted.unpickle import loads_trusted  # SciPy, which the child need not load
 
     order = json.dumps([function.__module__, function.__qualname__, arguments, seconds, memory]).encode() + b"\n"
-    with _one:
-        try:
-            answer = _answered(_running(), order, seconds)
-        except BaseException:  # whatever stopped us, what comes next would be the answer to another question
-            _end()
-            raise
+    try:
+        answer = _asked(order, seconds)
+    except _Stopped:
+        answer = _asked(order, seconds)
     try:
         sound, value = loads_trusted(answer, "the answer of the process that reads it")
     except (PymafDataError, TypeError) as error:
@@ -62,6 +60,19 @@ def call(function: Callable[..., Any], *arguments: Any, seconds: float, memory: 
     if not sound:
         raise ValueError(str(value)[:300])
     return value
+
+
+class _Stopped(ValueError):
+    """By the clock or from outside: a machine that stood still or ran out of memory says nothing of the file yet."""
+
+
+def _asked(order: bytes, seconds: float) -> bytes:
+    with _one:
+        try:
+            return _answered(_running(), order, seconds)
+        except BaseException:  # whatever stopped us, what comes next would be the answer to another question
+            _end()
+            raise
 
 
 def _running() -> subprocess.Popen[bytes]:
@@ -115,9 +126,10 @@ def _answered(child: subprocess.Popen[bytes], order: bytes, seconds: float) -> b
     except subprocess.TimeoutExpired:
         code = -signal.SIGPROF
     if code == -signal.SIGPROF:
-        raise ValueError(f"it takes over {seconds:.0f} s to read")
+        raise _Stopped(f"it takes over {seconds:.0f} s to read")
     cause = signal.Signals(-code).name if code < 0 else f"code {code}"
-    raise ValueError(f"the library that reads it ended, {cause}")
+    kind = _Stopped if code == -signal.SIGKILL else ValueError
+    raise kind(f"the library that reads it ended, {cause}")
 
 
 def _taken(descriptor: int, size: int, until: float) -> bytes:

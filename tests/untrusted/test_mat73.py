@@ -188,6 +188,15 @@ def test_a_child_that_dies_hangs_or_swells_is_followed_by_another() -> None:
     assert ask(os.getpid) not in (first, second)
 
 
+@pytest.mark.parametrize("sent", ["KILL", "PROF"])
+def test_a_child_that_is_stopped_once_is_asked_again_before_a_file_is_called_damaged(tmp_path: Path, sent: str) -> None:
+    """A machine that stood still for minutes once cost sound files their boxes: by the clock, or by whoever kills."""
+    once = f"test -e {tmp_path}/mark && echo sound && exit; touch {tmp_path}/mark; kill -{sent} $PPID; sleep 5"
+    assert ask(subprocess.check_output, ["sh", "-c", once]) == b"sound\n"
+    with pytest.raises(ValueError, match="SIGKILL" if sent == "KILL" else "over 5 s"):
+        ask(subprocess.check_output, ["sh", "-c", f"kill -{sent} $PPID; sleep 5"])
+
+
 FORK = """
 import os, sys
 from pymaf_data.untrusted import isolated

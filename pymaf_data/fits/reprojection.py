@@ -78,8 +78,8 @@ def measure(body: BodyModel, fits: Fits, persons: Persons, camera: str = "perspe
 
 
 def _by_keypoints(joints: torch.Tensor, persons: Persons, view: np.ndarray) -> tuple[WeakFit, torch.Tensor]:
-    """π of fits without a camera, which brings their joints closest to the person's keypoints, and what is closest where
-    only one that turns them over would do: a dot amid the keypoints (B, 1, 2).
+    """π of fits without a camera, which brings their joints closest to the person's keypoints; and (B, 1, 2) a dot amid
+    the keypoints, which is closest where only a π that turns the body over would do.
     """
     target = apply_affine(view, persons.keypoints[..., :2].astype(np.float64))
     weights = np.where(seen_joints(persons), persons.keypoints[..., 2], 0.0).astype(np.float64)

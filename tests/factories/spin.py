@@ -1,4 +1,4 @@
-"""SPIN's files of fits, as its code writes them and as PyMAF's takes them, and the files of persons whose rows they follow."""
+"""SPIN's files of fits, as its code writes them and PyMAF's takes them, and those of persons whose rows they follow."""
 
 from __future__ import annotations
 

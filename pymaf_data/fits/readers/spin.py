@@ -1,13 +1,13 @@
 """SPIN's fits, static and final, and those that PyMAF took under other names: rows that follow a file of persons.
 
-    <set>_fits.npy (N, 82)          pose 72, betas 10: static fits, and PyMAF's h36m.npy
-    <set>_mview_fits.npz            pose (N, 72), shape (N, 10), has_smpl (N): MPI-INF-3DHP's, of all its views
-    <set>.npz of final_fits         pose (N, 72), betas (N, 10), valid_fit (N)
+    <set>_fits.npy (N, 82)     pose 72, betas 10: static fits, and PyMAF's h36m.npy
+    <set>_mview_fits.npz       pose (N, 72), shape (N, 10), has_smpl (N): MPI-INF-3DHP's, of all its views
+    <set>.npz of final_fits    pose (N, 72), betas (N, 10), valid_fit (N)
 
-They name nobody: row i is row i of the set's training npz (``dataset_extras``), the companion. They have no camera; π is
-solved on the keypoints, and what it cannot explain proves them: it moves and scales a body, and turns nothing. Fits to
-a crop are seen along its ray, those of several views by the camera. A row of zeros stands for no fit: ``h36m_fits.npy``
-was never published, and whoever trains puts zeros in its place.
+They name nobody: row i is row i of the set's training npz (``dataset_extras``), the companion. They have no camera: π
+is solved on the keypoints, and what it cannot explain proves them, since it moves and scales a body and turns nothing.
+Fits to a crop are seen along its ray, those of several views by the camera. A row of zeros stands for no fit:
+``h36m_fits.npy`` was never published, and whoever trains puts zeros in its place.
 """
 
 from __future__ import annotations

@@ -64,8 +64,8 @@ def prove_join(
         named = ", ".join(f"{persons.names[i]} #{persons.annotation_id[i]} ({reprojection[i]:.0f} px)" for i in worst)
         raise FitError(
             f"{origin} does not belong to this store: {failed.sum()} of {len(persons)} fits do not reproject onto "
-            f"the keypoints of the person they were joined to, and lie {np.median(reprojection[failed]):.0f} px away in "
-            f"the median{why()}; the worst: {named}",
+            f"the keypoints of the person they were joined to, and lie {np.median(reprojection[failed]):.0f} px away "
+            f"in the median{why()}; the worst: {named}",
             expected=f"a mean distance of at most {tolerance.view:g} px in the 224 view, and {tolerance.image:g} px "
             "in the image",
             action="give the file that was made for this very data set, split and body.",

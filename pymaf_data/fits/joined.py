@@ -12,7 +12,7 @@ import torch
 from pymaf_data.body import BodyModel
 from pymaf_data.digest import digest_file, digest_json
 from pymaf_data.errors import FitError, RawDataCorrupt
-from pymaf_data.fits.join import join
+from pymaf_data.fits.join import join, match, take
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.proof import Tolerance
 from pymaf_data.fits.readers import find_reader
@@ -52,15 +52,19 @@ class JoinedSource:
         return fits
 
     def looks(self, persons: Persons, body: BodyModel) -> str:
-        """Whether the fits would be these persons' if rows stood elsewhere or bodies were mirrored, π being free."""
+        """Whether the fits would be these persons' with other cameras, rows elsewhere, or mirrored; π is free."""
         table, some = _seen(self.table, body), persons[:: max(len(persons) // _ASKED, 1)]
         mirrored = table.pose.reshape(-1, 24, 3)[:, SMPL24.flip_permutation] * [1.0, -1.0, -1.0]
-        others = {f"rows look shifted by {by}": _moved(table, by) for by in (1, -1, 2, -2)}
-        for said, other in {**others, "bodies look mirrored": replace(table, pose=mirrored.reshape(-1, 72))}.items():
-            fits = join(other, some, self.origin, self.body)
+        row = match(table, some, self.origin)
+        others = {"cameras look like others'": table}  # first: in a video the next row is nearly the same body
+        others |= {f"rows look shifted by {by}": _moved(table, by) for by in (1, -1, 2, -2)}
+        others["bodies look mirrored"] = replace(table, pose=mirrored.reshape(-1, 72))
+        for said, other in others.items():
+            fits = take(other, row, some)
             distance = measure(body, fits, some, "none").reprojection[fits.valid]
             if len(distance) and np.median(distance) <= table.tolerance.view:
-                return f"; {said}: then in the median {np.median(distance):.0f} px"
+                plain = other is not table or table.camera is not None
+                return f"; {said}: otherwise {np.median(distance):.0f} px" * plain
         return ""
 
 

@@ -83,9 +83,9 @@ def test_every_file_comes_back_in_any_order(name: str, store: Store, write: Call
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ("shifted", r"rows look shifted by 1: then in the median [0-5] px"),
+        ("shifted", r"rows look shifted by 1: otherwise [0-5] px"),
         ("shuffled", r"in the median; the worst"),
-        ("mirrored", r"bodies look mirrored: then in the median [0-5] px"),
+        ("mirrored", r"bodies look mirrored: otherwise [0-5] px"),
         ("turned", r"in the median; the worst"),
     ],
 )

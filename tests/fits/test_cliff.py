@@ -130,7 +130,7 @@ def test_whose_they_are(write: Callable[..., Path], known: Any) -> None:
     assert keys(write()).ids.tolist() == known.persons.annotation_id.tolist()
     ids = known.persons.annotation_id.copy()
     ids[4] = -1
-    for unusable in (ids, ids.astype(float), ids[:, None]):
+    for unusable in (ids, ids.astype(float), ids[:, None], np.arange(25)):
         assert isinstance(keys(write(annot_id=unusable)), ByImage)
     names = np.array([name.encode() for name in known.persons.names.tolist()])
     assert keys(write(ids=False, imgname=names)).names.tolist() == known.persons.names.tolist()

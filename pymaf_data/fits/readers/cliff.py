@@ -9,6 +9,7 @@ fits lie beside their persons.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ from pymaf_data.fits.readers.reader import ByAnnotation, ByImage, FitReader, Fit
 from pymaf_data.fits.table import CAMERA
 from pymaf_data.geometry.cameras import full_frame
 from pymaf_data.untrusted.npz import npz_keys, read_npz
+
+logger = logging.getLogger(__name__)
 
 _NUMBERS = {"pose": (72,), "shape": (10,), "global_t": (3,), "focal_l": (1,), "center": (2,)}
 
@@ -41,7 +44,7 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
     K = np.where(seen[..., None], np.eye(3), np.nan)  # a camera that sees nothing is none
     K[:, :2] *= focal[..., None]
     return FitTable(
-        keys=_by_annotation(path, rows) or ByImage(names[rows], centres),
+        keys=_by_annotation(path, len(names), rows) or ByImage(names[rows], centres),
         pose=pose,
         betas=betas[:, :10],
         camera=full_frame(torch.from_numpy(K), torch.from_numpy(translation)).matrix.numpy(),
@@ -54,12 +57,15 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
     )
 
 
-def _by_annotation(path: Path, rows: np.ndarray) -> ByAnnotation | None:
+def _by_annotation(path: Path, count: int, rows: np.ndarray) -> ByAnnotation | None:
     """Keys of the rows, where each of them has an annotation's id."""
     ids = read_npz(path, (), optional=("annot_id",)).get("annot_id")
-    if ids is None or ids.ndim != 1 or ids.dtype.kind not in "iu" or len(ids) <= rows.max(initial=-1):
+    if ids is None:
         return None
-    return ByAnnotation(ids[rows]) if (ids[rows] >= 0).all() else None
+    if ids.shape != (count,) or ids.dtype.kind not in "iu" or (ids[rows] < 0).any():
+        logger.warning("%s: annot_id of %s %s is no id for each; image and box tell", path, ids.dtype, ids.shape)
+        return None
+    return ByAnnotation(ids[rows])
 
 
 READER = FitReader(

@@ -72,8 +72,8 @@ class NpzRows:
                 action="give the file of the persons.",
             )
         read = [key for key in keys if key in wanted or key in _NEEDED]
-        names = _texts(path, "imgname")
-        texts = {"imgname": names, **{key: _texts(path, key, len(names)) for key in read if key in _TEXTS[1:]}}
+        names = read_texts(path, "imgname")
+        texts = {"imgname": names, **{key: read_texts(path, key, len(names)) for key in read if key in _TEXTS[1:]}}
         # The largest first: it is there twice while it is cast, and the others are not there yet.
         largest = sorted(_NUMBERS.keys() & {*read}, key=lambda key: (math.prod(_NUMBERS[key]), key), reverse=True)
         numbers = {key: _numbers(path, key, len(names)) for key in largest}
@@ -95,7 +95,12 @@ def _numbers(path: Path, key: str, rows: int) -> NDArray[Any]:
         return array.astype(np.float64 if key in _NEEDED else np.float32)
 
 
-def _texts(path: Path, key: str, rows: int | None = None) -> list[str | None]:
+def read_texts(path: Path, key: str, rows: int | None = None) -> list[str | None]:
+    """The texts of an array, None for what is none; they may be bytes or objects.
+
+    Raises:
+        RawDataCorrupt, UntrustedData: it cannot be read, or is not one text for each of ``rows``.
+    """
     array = load_pickled_npz(path, [key])[key]
     if array.ndim != 1 or array.dtype.kind not in "SUO" or rows not in (None, len(array)):
         raise RawDataCorrupt(f"{path}: {key} of {array.dtype} {array.shape}", expected="a text for each person")

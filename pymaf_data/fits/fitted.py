@@ -49,6 +49,10 @@ class KeypointSource:
             )
         return _fitter(body, self.options).fit(persons, progress)
 
+    def looks(self, persons: Persons, body: BodyModel) -> str:
+        """Nothing is joined."""
+        return ""
+
 
 @lru_cache(maxsize=1)
 def _fitter(body: BodyModel, options: KeypointOptions) -> KeypointFitter:

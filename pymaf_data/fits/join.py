@@ -42,6 +42,11 @@ def join(table: FitTable, persons: Persons, origin: str, body: str | None = None
     row = match(table, persons, origin)
     if body is not None:
         row[row != NONE] = np.where(table.body[row[row != NONE]] == body, row[row != NONE], NONE)
+    return take(table, row, persons)
+
+
+def take(table: FitTable, row: np.ndarray, persons: Persons) -> Fits:
+    """The fits of N persons whose rows (N,) are known, −1 where there is none."""
     fits = Fits.empty(len(persons), "no fit in the source", CAMERA)
     found, of = row != NONE, row[row != NONE]
     fits.pose[found], fits.betas[found], fits.frame[found] = table.pose[of], table.betas[of], table.frame[of]

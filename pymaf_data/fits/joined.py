@@ -6,21 +6,27 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from pymaf_data.body import BodyModel
 from pymaf_data.digest import digest_file, digest_json
 from pymaf_data.errors import FitError, RawDataCorrupt
-from pymaf_data.fits.join import join
+from pymaf_data.fits.join import join, match, take
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.proof import Tolerance
 from pymaf_data.fits.readers import find_reader
 from pymaf_data.fits.readers.reader import ByAnnotation, FitTable
+from pymaf_data.fits.reprojection import measure
 from pymaf_data.fits.request import FitRequest
 from pymaf_data.fits.source import Progress
 from pymaf_data.fits.table import Fits
 from pymaf_data.geometry.cameras import full_frame
+from pymaf_data.geometry.joints import SMPL24
 from pymaf_data.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+
+_ASKED = 200
+"""Persons that are asked what is wrong with a file."""
 
 
 class JoinedSource:
@@ -44,6 +50,30 @@ class JoinedSource:
         if body is None and self.table.extrinsics is not None:
             return fits.without(fits.valid, "camera not solvable")  # where the body turns, only the body knows
         return fits
+
+    def looks(self, persons: Persons, body: BodyModel) -> str:
+        """Whether the fits would be these persons' with other cameras, rows elsewhere, or mirrored; π is free."""
+        table, some = _seen(self.table, body), persons[:: max(len(persons) // _ASKED, 1)]
+        mirrored = table.pose.reshape(-1, 24, 3)[:, SMPL24.flip_permutation] * [1.0, -1.0, -1.0]
+        row = match(table, some, self.origin)
+        others = {"cameras look like others'": table}  # first: in a video the next row is nearly the same body
+        others |= {f"rows look shifted by {by}": _moved(table, by) for by in (1, -1, 2, -2)}
+        others["bodies look mirrored"] = replace(table, pose=mirrored.reshape(-1, 72))
+        for said, other in others.items():
+            fits = take(other, row, some)
+            distance = measure(body, fits, some, "none").reprojection[fits.valid]
+            if len(distance) and np.median(distance) <= table.tolerance.view:
+                plain = other is not table or table.camera is not None
+                return f"; {said}: otherwise {np.median(distance):.0f} px" * plain
+        return ""
+
+
+def _moved(table: FitTable, by: int) -> FitTable:
+    """A table whose keys have the fits that stand so many rows further on in the file; NaN where none does."""
+    rows = np.arange(len(table)) if table.rows is None else table.rows
+    place = np.searchsorted(rows, rows + by).clip(max=len(rows) - 1)
+    there = (rows[place] == rows + by)[:, None]
+    return replace(table, pose=np.where(there, table.pose[place], np.nan), betas=table.betas[place])
 
 
 def _seen(table: FitTable, body: BodyModel | None) -> FitTable:

@@ -6,6 +6,7 @@ without a complaint. Two persons of one image, or two images of one person, are 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +39,9 @@ class Tolerance:
     metres: float | None = None
 
 
-def prove_join(origin: str, persons: Persons, reprojection: np.ndarray, tolerance: Tolerance) -> np.ndarray:
+def prove_join(
+    origin: str, persons: Persons, reprojection: np.ndarray, tolerance: Tolerance, why: Callable[[], str] = str
+) -> np.ndarray:
     """Compare joined fits with their persons.
 
     Args:
@@ -46,6 +49,7 @@ def prove_join(origin: str, persons: Persons, reprojection: np.ndarray, toleranc
         persons: the N persons that were found in the source.
         reprojection: (N,) mean view pixels; infinite where nothing is labelled, which proves nothing and passes.
         tolerance: of the source.
+        why: says what a source that is refused looks like.
 
     Returns:
         (N,) bool: who is not proved.
@@ -60,7 +64,8 @@ def prove_join(origin: str, persons: Persons, reprojection: np.ndarray, toleranc
         named = ", ".join(f"{persons.names[i]} #{persons.annotation_id[i]} ({reprojection[i]:.0f} px)" for i in worst)
         raise FitError(
             f"{origin} does not belong to this store: {failed.sum()} of {len(persons)} fits do not reproject onto "
-            f"the keypoints of the person they were joined to; the worst: {named}",
+            f"the keypoints of the person they were joined to, and lie {np.median(reprojection[failed]):.0f} px away "
+            f"in the median{why()}; the worst: {named}",
             expected=f"a mean distance of at most {tolerance.view:g} px in the 224 view, and {tolerance.image:g} px "
             "in the image",
             action="give the file that was made for this very data set, split and body.",

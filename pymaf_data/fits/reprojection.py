@@ -29,7 +29,7 @@ class Measures:
         weak_camera: (N, 3) π by least squares on the joints that the native camera projects, else on the keypoints.
         weak_residual: (N,) its root mean square error.
         reprojection: (N,) mean distance of projected joints to the keypoints labelled as seen (to all labelled ones
-            where none is). Infinite where nothing is labelled.
+            where none is). Infinite where nothing is labelled. Where π cannot be solved, that of a dot.
         solvable: (N,) whether π could be solved.
     """
 
@@ -65,24 +65,28 @@ def measure(body: BodyModel, fits: Fits, persons: Persons, camera: str = "perspe
         joints = joints49(body, fits, batch)
         view = view_affine(persons.box[batch])
         if camera == "none":
-            weak = _by_keypoints(joints, persons[batch], view)
-            projected = weak_to_camera(weak.pi).project(joints)
+            weak, dot = _by_keypoints(joints, persons[batch], view)
+            projected = torch.where(weak.valid[:, None, None], weak_to_camera(weak.pi).project(joints), dot)
         else:
             native = Camera(torch.from_numpy(fits.native[batch]), camera == "orthographic")
             projected = native.warped(torch.from_numpy(view)).project(joints)
             weak = fit_weak_camera(joints, projected, torch.ones_like(projected[..., 0]))
         out.weak_camera[batch], out.weak_residual[batch] = weak.pi.numpy(), weak.residual.numpy()
         out.solvable[batch] = weak.valid.numpy()
-        distance = _reprojection(projected.numpy(), persons[batch], view)
-        out.reprojection[batch] = np.where(out.solvable[batch], distance, np.inf) if camera == "none" else distance
+        out.reprojection[batch] = _reprojection(projected.numpy(), persons[batch], view)
     return out
 
 
-def _by_keypoints(joints: torch.Tensor, persons: Persons, view: np.ndarray) -> WeakFit:
-    """π of fits without a camera: what brings their joints closest to the person's keypoints."""
+def _by_keypoints(joints: torch.Tensor, persons: Persons, view: np.ndarray) -> tuple[WeakFit, torch.Tensor]:
+    """π of fits without a camera, which brings their joints closest to the person's keypoints; and (B, 1, 2) a dot amid
+    the keypoints, which is closest where only a π that turns the body over would do.
+    """
     target = apply_affine(view, persons.keypoints[..., :2].astype(np.float64))
     weights = np.where(seen_joints(persons), persons.keypoints[..., 2], 0.0).astype(np.float64)
-    return fit_weak_camera(joints, torch.from_numpy(target), torch.from_numpy(weights))
+    total = np.maximum(weights.sum(1), np.finfo(float).tiny)
+    dot = (weights[..., None] * np.where(weights[..., None] > 0, target, 0.0)).sum(1) / total[:, None]
+    weak = fit_weak_camera(joints, torch.from_numpy(target), torch.from_numpy(weights))
+    return weak, torch.from_numpy(dot)[:, None]
 
 
 def joints49(body: BodyModel, fits: Fits, rows: np.ndarray) -> torch.Tensor:

@@ -46,3 +46,7 @@ class Source(Protocol):
         ``body`` is ``None`` where it is not there; sources that need it refuse.
         """
         ...
+
+    def looks(self, persons: Persons, body: BodyModel) -> str:
+        """What is wrong with joined fits that are not these persons', for a message; "" where that is not plain."""
+        ...

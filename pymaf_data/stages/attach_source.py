@@ -100,6 +100,9 @@ class SourceJob:
             "licences": source.licences,
         }
 
+    def _looks(self, persons: Persons) -> str:
+        return self.source.looks(persons, self.body) if self.body else ""
+
     def _complete(self) -> bool:
         key = (self.stage, self.generation)
         return any((info.stage, info.generation) == key and info.complete for info in self.store.stages())
@@ -118,7 +121,9 @@ class SourceJob:
         joined = np.flatnonzero(fits.valid)
         reprojection = np.concatenate([measures.reprojection for _, measures in made])[joined]
         far = np.zeros(len(fits), bool)
-        far[joined] = prove_join(self.source.origin, persons[joined], reprojection, tolerance)
+        far[joined] = prove_join(
+            self.source.origin, persons[joined], reprojection, tolerance, lambda: self._looks(persons[joined])
+        )
         if self.body is not None and tolerance.metres is not None:
             measured = stored_column(self.store, "joints3d").rows(joined)
             posed = [joints49(self.body, fits, joined[k : k + 512]) for k in range(0, len(joined), 512)]

@@ -53,6 +53,18 @@ def eft() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def spin() -> ModuleType:
+    """``tests/factories/spin.py``."""
+    return _loaded("spin")
+
+
+@pytest.fixture(scope="session")
+def cliff() -> ModuleType:
+    """``tests/factories/cliff.py``."""
+    return _loaded("cliff")
+
+
+@pytest.fixture(scope="session")
 def known(factory: ModuleType, fitter: KeypointFitter, body: BodyModel) -> Any:
     """24 persons as ``factory.Known``."""
     return factory.make_known(fitter, body, 24, seed=5)

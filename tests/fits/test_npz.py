@@ -80,6 +80,17 @@ def test_numbers_come_in_many_shapes(write: Callable[..., Path], known: Any) -> 
     assert rows is not None and rows.tolist() == [i for i in range(12) if i != 4], "SMPL's ten betas know no child"
 
 
+def test_pymafs_file_of_efts_fits(write: Callable[..., Path], known: Any) -> None:
+    """As its loader takes it: names in bytes, S of zeros that say they are known, keypoints that nobody reads."""
+    names, zeros = [name.encode() for name in known.persons.names[:12].tolist()], np.zeros((12, 24, 4), np.float32)
+    zeros[..., 3] = 1
+    more = {"openpose": np.zeros((12, 25, 3)), "smpl_2dkps": np.zeros((12, 24, 3)), "has_smpl": np.ones((12, 1))}
+    pose = known.truth.pose[:12].astype(np.float32)
+    table = table_of(write(imgname=np.array(names), S=zeros, pose=pose, gender=None, **more))
+    assert set(table.frame) == {VIEW} and set(table.body) == {"smpl-neutral"} and np.array_equal(table.pose, pose)
+    assert isinstance(table.keys, ByImage) and table.keys.names.tolist() == known.persons.names[:12].tolist()
+
+
 @pytest.mark.parametrize(
     ("changes", "match"),
     [

@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 
+from pymaf_data.datasets.npz_rows import read_texts
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.fits.proof import Tolerance
 from pymaf_data.geometry.frames import FRAMES
@@ -69,16 +70,11 @@ class ByImage:
         """
         if path is None:
             raise RawDataCorrupt("the fits name no persons", expected="the file whose rows they follow")
-        arrays = read_npz(path, ("imgname", "center"))
-        names = arrays["imgname"]
-        if len(np.atleast_1d(names)) != count:
-            raise RawDataCorrupt(
-                f"{path} has {len(np.atleast_1d(names)):,} rows, the fits {count:,}", expected="a row for each fit"
-            )
+        names, arrays = read_texts(path, "imgname"), read_npz(path, ("center",))
+        if len(names) != count:
+            raise RawDataCorrupt(f"{path} has {len(names):,} rows, the fits {count:,}", expected="a row for each fit")
         require_numbers(arrays, {"center": (2,)}, count)
-        if names.dtype.kind not in "US" or names.ndim != 1:
-            raise RawDataCorrupt(f"imgname of {names.dtype} {names.shape} in {path}", expected="one text for each row")
-        return cls(np.char.decode(names, "utf-8") if names.dtype.kind == "S" else names, arrays["center"])
+        return cls(np.array([name or "" for name in names], str), arrays["center"])
 
 
 @dataclass(frozen=True)

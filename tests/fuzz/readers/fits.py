@@ -30,6 +30,25 @@ def _write_eft(folder: Path) -> Iterator[Path]:
     yield eft.write_eft(folder / "eft.json", [one] * 3)
 
 
+def _write_spin(folder: Path) -> Iterator[Path]:
+    spin, pose, betas, flag = factory("spin"), np.ones((3, 72)), np.zeros((3, 10)), np.ones(3, bool)
+    yield spin.static(folder / "fits.npy", pose, betas)
+    yield spin.multi_view(folder / "mview.npz", pose, betas, flag)
+    yield spin.final(folder / "final.npz", pose, betas, flag)
+    yield spin.companion(folder / "set.npz", np.array([b"a.jpg"] * 3), np.ones((3, 2)), np.ones(3))
+
+
+def _read_spin(folder: Path) -> Any:
+    files = ("fits.npy", "mview.npz", "final.npz")
+    return [read_fits(f"spin:{{0}}/{name}:{{0}}/set.npz")(folder) for name in files]
+
+
+def _write_cliff(folder: Path) -> Iterator[Path]:
+    N, cliff = 3, factory("cliff")
+    said = (np.array(["a.jpg"] * N), np.ones((N, 3)), np.zeros((N, 72)), np.zeros((N, 10)), np.ones((N, 3)))
+    yield cliff.write(folder / "cliff.npz", *said, (640, 480), np.ones((N, 24, 3)), annot_id=np.arange(N))
+
+
 def read_fits(text: str) -> Callable[[Path], Any]:
     def read(folder: Path) -> Any:
         from pymaf_data.fits.joined import read_fits as read_joined
@@ -81,6 +100,8 @@ def _read_checkpoint(folder: Path) -> Any:
 READERS = {
     "truth": Reader(_write_truth, read_fits("truth:{}/truth.npz")),
     "EFT": Reader(_write_eft, read_fits("eft:{}/eft.json")),
+    "CLIFF": Reader(_write_cliff, read_fits("cliff:{}/cliff.npz")),
+    "SPIN's fits": Reader(_write_spin, _read_spin),
     "run": Reader(_write_run, _read_run),
     "checkpoint": Reader(_write_checkpoint, _read_checkpoint),
 }

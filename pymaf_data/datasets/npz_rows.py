@@ -65,8 +65,8 @@ class NpzRows:
                 action="give the file of the persons.",
             )
         read = [key for key in keys if key in wanted or key in _NEEDED]
-        names = _texts(path, "imgname")
-        texts = {"imgname": names, **{key: _texts(path, key, len(names)) for key in read if key in _TEXTS[1:]}}
+        names = read_texts(path, "imgname")
+        texts = {"imgname": names, **{key: read_texts(path, key, len(names)) for key in read if key in _TEXTS[1:]}}
         numbers = {key: _numbers(path, key, len(names)) for key in read if key in _NUMBERS}
         if names and np.median(numbers["scale"]) > _LARGEST:
             raise RawDataCorrupt(f"{path}: half of the scales are above {_LARGEST:g}", expected="sides in px / 200")
@@ -86,7 +86,12 @@ def _numbers(path: Path, key: str, rows: int) -> NDArray[Any]:
         return array.astype(np.float64 if key in _NEEDED else np.float32)
 
 
-def _texts(path: Path, key: str, rows: int | None = None) -> list[str | None]:
+def read_texts(path: Path, key: str, rows: int | None = None) -> list[str | None]:
+    """A column of texts, bytes or objects; None for what is none.
+
+    Raises:
+        RawDataCorrupt, UntrustedData: it cannot be read, or is no such column of ``rows``.
+    """
     array = load_pickled_npz(path, [key])[key]
     if array.ndim != 1 or array.dtype.kind not in "SUO" or rows not in (None, len(array)):
         raise RawDataCorrupt(f"{path}: {key} of {array.dtype} {array.shape}", expected="a text for each person")

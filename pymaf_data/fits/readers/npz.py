@@ -28,11 +28,11 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
     rows, keys = NpzRows.of(path, ("S", "gender")), npz_keys(path)
     if absent := [key for key in ("pose", "shape") if key not in keys]:
         raise RawDataCorrupt(f"{path} has persons and no {' and no '.join(absent)}, so no fits")
-    pose = _numbers(path, "pose", len(rows), (72,))
-    shape = _numbers(path, "shape", len(rows), (10,))
+    pose = numbers(path, "pose", len(rows), (72,))
+    shape = numbers(path, "shape", len(rows), (10,))
     valid = np.ones(len(rows), bool)
     if "has_smpl" in keys:
-        valid = _numbers(path, "has_smpl", len(rows), (1,))[:, 0] > 0
+        valid = numbers(path, "has_smpl", len(rows), (1,))[:, 0] > 0
     if shape.shape[1] == _KID:
         valid &= shape[:, 10] == 0
     measured = "S" in rows.numbers and (rows.numbers["S"][..., 3] > 0)[rows.numbers["S"][..., :3].any(2)].any()
@@ -53,8 +53,12 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
     )
 
 
-def _numbers(path: Path, key: str, rows: int, shape: tuple[int, ...]) -> np.ndarray:
-    """(rows, K) numbers, K as ``shape`` says or, of betas, more."""
+def numbers(path: Path, key: str, rows: int, shape: tuple[int, ...]) -> np.ndarray:
+    """A member as (rows, K) float64, K as ``shape`` says or, of betas, more.
+
+    Raises:
+        RawDataCorrupt: it is none.
+    """
     array = read_npz(path, [key])[key]
     flat = array.reshape(rows, -1) if array.shape[:1] == (rows,) and rows and array.dtype.kind in "fiub" else None
     if flat is None or flat.shape[1] < shape[0] or (key != "shape" and flat.shape[1] > shape[0]):

@@ -30,6 +30,26 @@ def _write_eft(folder: Path) -> Iterator[Path]:
     yield eft.write_eft(folder / "eft.json", [one] * 3)
 
 
+def _people(count: int) -> Any:
+    made, K = factory("published"), np.array([[800.0, 0, 320], [0, 800, 240], [0, 0, 1]])
+    names, box = np.array([f"train2014/{i}.jpg" for i in range(count)]), np.tile([330.0, 260, 200], (count, 1))
+    joints = np.random.default_rng(0).uniform(100, 300, (count, 44, 2))
+    pose, trans = np.zeros((count, 72)), np.tile([0, 0, 4.0], (count, 1))
+    return made.People(
+        names, np.arange(count), box, pose, np.zeros((count, 10)), np.tile(K, (count, 1, 1)), trans, joints
+    )
+
+
+def _write_hmr2(folder: Path) -> Iterator[Path]:
+    made = factory("published")
+    yield made.hmr2_tars(folder / "tars", _people(2)) / "000000.tar"
+    yield made.hmr2_npz(folder / "coco_val.npz", _people(3))
+
+
+def _read_hmr2(folder: Path) -> Any:
+    return read_fits("hmr2:{}/tars")(folder), read_fits("hmr2:{}/coco_val.npz")(folder)
+
+
 def read_fits(text: str) -> Callable[[Path], Any]:
     def read(folder: Path) -> Any:
         from pymaf_data.fits.joined import read_fits as read_joined
@@ -81,6 +101,7 @@ def _read_checkpoint(folder: Path) -> Any:
 READERS = {
     "truth": Reader(_write_truth, read_fits("truth:{}/truth.npz")),
     "EFT": Reader(_write_eft, read_fits("eft:{}/eft.json")),
+    "HMR2": Reader(_write_hmr2, _read_hmr2),
     "run": Reader(_write_run, _read_run),
     "checkpoint": Reader(_write_checkpoint, _read_checkpoint),
 }

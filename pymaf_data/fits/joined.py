@@ -40,7 +40,7 @@ class JoinedSource:
 
     def fits(self, persons: Persons, body: BodyModel | None, progress: Progress | None = None) -> Fits:
         """The fits of these persons, who are all of a store: see :func:`~pymaf_data.fits.join.join`."""
-        fits = join(_seen(self.table, body), persons, self.origin, self.body)
+        fits = join(_seen(self.table, body), persons, self.origin, self.body, body)
         if body is None and self.table.extrinsics is not None:
             return fits.without(fits.valid, "camera not solvable")  # where the body turns, only the body knows
         return fits

@@ -50,6 +50,10 @@ def _read_hmr2(folder: Path) -> Any:
     return read_fits("hmr2:{}/tars")(folder), read_fits("hmr2:{}/coco_val.npz")(folder)
 
 
+def _write_camera_hmr(folder: Path) -> Iterator[Path]:
+    yield factory("published").camera_hmr(folder / "coco-release.npz", _people(3))
+
+
 def read_fits(text: str) -> Callable[[Path], Any]:
     def read(folder: Path) -> Any:
         from pymaf_data.fits.joined import read_fits as read_joined
@@ -102,6 +106,7 @@ READERS = {
     "truth": Reader(_write_truth, read_fits("truth:{}/truth.npz")),
     "EFT": Reader(_write_eft, read_fits("eft:{}/eft.json")),
     "HMR2": Reader(_write_hmr2, _read_hmr2),
+    "CameraHMR": Reader(_write_camera_hmr, read_fits("camerahmr:{}/coco-release.npz")),
     "run": Reader(_write_run, _read_run),
     "checkpoint": Reader(_write_checkpoint, _read_checkpoint),
 }

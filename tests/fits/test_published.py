@@ -22,6 +22,7 @@ FORMATS = {  # writer of a request, frame
     "hmr2 tars": (lambda made, people, folder: f"hmr2:{made.hmr2_tars(folder / 'tars', people)}", VIEW),
     "hmr2 npz": (lambda made, people, folder: f"hmr2:{made.hmr2_npz(folder / 'coco_val.npz', people)}", VIEW),
     "camerahmr": (lambda made, people, folder: f"camerahmr:{made.camera_hmr(folder / 'a.npz', people)}", CAMERA),
+    "neuralannot": (lambda made, people, folder: f"neuralannot:{made.neural_annot(folder / 'a.json', people)}", CAMERA),
 }
 MIRROR = [0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22]
 

@@ -54,6 +54,10 @@ def _write_camera_hmr(folder: Path) -> Iterator[Path]:
     yield factory("published").camera_hmr(folder / "coco-release.npz", _people(3))
 
 
+def _write_neural_annot(folder: Path) -> Iterator[Path]:
+    yield factory("published").neural_annot(folder / "smpl.json", _people(3))
+
+
 def read_fits(text: str) -> Callable[[Path], Any]:
     def read(folder: Path) -> Any:
         from pymaf_data.fits.joined import read_fits as read_joined
@@ -107,6 +111,7 @@ READERS = {
     "EFT": Reader(_write_eft, read_fits("eft:{}/eft.json")),
     "HMR2": Reader(_write_hmr2, _read_hmr2),
     "CameraHMR": Reader(_write_camera_hmr, read_fits("camerahmr:{}/coco-release.npz")),
+    "NeuralAnnot": Reader(_write_neural_annot, read_fits("neuralannot:{}/smpl.json")),
     "run": Reader(_write_run, _read_run),
     "checkpoint": Reader(_write_checkpoint, _read_checkpoint),
 }

@@ -92,4 +92,5 @@ READER = FitReader(
     file="an .npz of CameraHMR's training labels, or of CamSMPLify",
     licence="non-commercial research",
     get="https://camerahmr.is.tue.mpg.de, after registration",
+    signs=tuple(("imgname", "center", "scale", pose, "shape", "cam_int") for pose in ("pose", "pose_cam")),
 )

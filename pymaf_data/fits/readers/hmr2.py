@@ -30,9 +30,7 @@ from pymaf_data.untrusted.unpickle import loads_trusted
 
 logger = logging.getLogger(__name__)
 
-Row = tuple[str, str, np.ndarray]
-"""Image, a place that tells whose fit it is, and (84,) numbers in the order of _SIZES: NaN where one is amiss."""
-
+Row = tuple[str, str, np.ndarray]  # image, a place that tells whose fit it is, numbers in the order of _SIZES
 _SIZES = {"body_pose": 72, "betas": 10, "center": 2}
 _FLAGS = ("has_body_pose", "has_betas")
 _PERSONS, _IMAGES = ".data.pyd", (".jpg", ".jpeg", ".png")
@@ -118,4 +116,5 @@ READER = FitReader(
     licence="MIT (code); of the fits not stated",
     get="https://github.com/shubham-goel/4D-Humans, fetch_training_data.sh and its evaluation metadata",
     files=_files,
+    signs=((_PERSONS,), ("imgname", *_SIZES)),
 )

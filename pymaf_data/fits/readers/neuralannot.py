@@ -83,4 +83,5 @@ READER = FitReader(
     file="a .json of NeuralAnnot's release for COCO, or of that form",
     licence="not stated",
     get="https://github.com/mks0601/NeuralAnnot_RELEASE has links",
+    signs=(('"smpl_param"', '"cam_param"'),),
 )

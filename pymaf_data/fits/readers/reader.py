@@ -166,6 +166,8 @@ class FitReader:
         version: raised when the same file is read otherwise, so that stores take it anew.
         files: the files that are read of a path, which may be a folder; the path itself where this is ``None``.
         raw: the data set whose own fits these are: its raw folder is read where no path is named.
+        signs: by which a file is known where no format is named, all of one entry: members of an .npz, else texts in
+            the first 64 MB (keys of JSON in their quotes). Empty: its format must be named.
     """
 
     read: Callable[[Path, Path | None], FitTable]
@@ -176,3 +178,4 @@ class FitReader:
     version: int = 1
     files: Callable[[Path], list[Path]] | None = None
     raw: str = ""
+    signs: tuple[tuple[str, ...], ...] = ()

@@ -13,9 +13,11 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from pymaf_data.body import BodyModel
 from pymaf_data.errors import FitError
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.readers.reader import ByAnnotation, ByImage, FitTable
+from pymaf_data.fits.standing import stand
 from pymaf_data.fits.table import CAMERA, Fits
 
 logger = logging.getLogger(__name__)
@@ -27,7 +29,9 @@ _NEAR, _COMMON = 3.0, 3
 """Pixels within which joints are alike, and how many two persons must share to be told apart, or known, by them."""
 
 
-def join(table: FitTable, persons: Persons, origin: str, body: str | None = None) -> Fits:
+def join(
+    table: FitTable, persons: Persons, origin: str, body: str | None = None, model: BodyModel | None = None
+) -> Fits:
     """The fits of N persons.
 
     Args:
@@ -35,6 +39,8 @@ def join(table: FitTable, persons: Persons, origin: str, body: str | None = None
         persons: all persons of a store, since a row that belongs to one of them is nobody else's.
         origin: what to call the file in messages.
         body: take fits of this body alone.
+        model: that body, which tells where fits stand that come with points instead of a translation; ``None``: not
+            there, so they stand nowhere.
 
     Raises:
         FitError: the file has a fit of none of them.
@@ -42,11 +48,11 @@ def join(table: FitTable, persons: Persons, origin: str, body: str | None = None
     row = match(table, persons, origin)
     if body is not None:
         row[row != NONE] = np.where(table.body[row[row != NONE]] == body, row[row != NONE], NONE)
-    return take(table, row, persons)
+    return take(table, row, persons, model)
 
 
-def take(table: FitTable, row: np.ndarray, persons: Persons) -> Fits:
-    """The fits of N persons whose rows (N,) are known, −1 where there is none."""
+def take(table: FitTable, row: np.ndarray, persons: Persons, model: BodyModel | None = None) -> Fits:
+    """The fits of N persons whose rows (N,) are known, −1 where there is none; ``model`` as :func:`join`'s."""
     fits = Fits.empty(len(persons), "no fit in the source", CAMERA)
     found, of = row != NONE, row[row != NONE]
     fits.pose[found], fits.betas[found], fits.frame[found] = table.pose[of], table.betas[of], table.frame[of]
@@ -56,9 +62,15 @@ def take(table: FitTable, row: np.ndarray, persons: Persons) -> Fits:
             fits.native[found, :2] += persons.image_size[found, :, None] / 2 * fits.native[found, 2:]
     fits.reason[found] = 0
     finite = [np.isfinite(part.reshape(len(row), -1)).all(1) for part in (fits.pose, fits.betas, fits.native)]
-    return fits.without(~np.logical_and.reduce(finite), "coordinates not finite").without(
+    fits = fits.without(~np.logical_and.reduce(finite), "coordinates not finite").without(
         ~persons.present, "picture not present"
     )
+    if table.points is None:
+        return fits
+    lost, standing = fits.valid, np.flatnonzero(fits.valid)
+    if model is not None:
+        lost[standing[stand(model, fits, standing, table.points[row[standing]])]] = False
+    return fits.without(lost, "camera not solvable")
 
 
 def match(table: FitTable, persons: Persons, origin: str) -> np.ndarray:
@@ -90,7 +102,8 @@ def _single(table: FitTable, origin: str) -> np.ndarray:
     """(M,) the rows to match: of rows of one key the first where all say the same, none where they differ."""
     keep = np.ones(len(table), bool)
     labels, number, count = np.unique(table.keys.labels(), return_inverse=True, return_counts=True)
-    content = [part.reshape(len(table), -1) for part in (table.pose, table.betas, table.camera) if part is not None]
+    parts = (table.pose, table.betas, table.camera, table.points)
+    content = [part.reshape(len(table), -1) for part in parts if part is not None]
     differing = []
     groups: defaultdict[int, list[int]] = defaultdict(list)
     for row in np.flatnonzero(count[number] > 1).tolist():

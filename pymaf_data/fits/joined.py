@@ -46,14 +46,14 @@ class JoinedSource:
 
     def fits(self, persons: Persons, body: BodyModel | None, progress: Progress | None = None) -> Fits:
         """The fits of these persons, who are all of a store: see :func:`~pymaf_data.fits.join.join`."""
-        fits = join(_seen(self.table, body), persons, self.origin, self.body)
+        fits = join(_seen(self.table, body), persons, self.origin, self.body, body)
         if body is None and self.table.extrinsics is not None:
             return fits.without(fits.valid, "camera not solvable")  # where the body turns, only the body knows
         return fits
 
     def looks(self, persons: Persons, body: BodyModel) -> str:
         """Whether the fits would be these persons' with other cameras, rows elsewhere, or mirrored; π is free."""
-        table, some = _seen(self.table, body), persons[:: max(len(persons) // _ASKED, 1)]
+        table, some = replace(_seen(self.table, body), points=None), persons[:: max(len(persons) // _ASKED, 1)]
         mirrored = table.pose.reshape(-1, 24, 3)[:, SMPL24.flip_permutation] * [1.0, -1.0, -1.0]
         row = match(table, some, self.origin)
         others = {"cameras look like others'": table}  # first: in a video the next row is nearly the same body

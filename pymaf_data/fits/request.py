@@ -1,4 +1,4 @@
-"""What the command line asks for: ``[NAME=]FORMAT[:PATH[:COMPANION]]``."""
+"""What the command line asks for: ``[NAME=]FORMAT[:PATH[:COMPANION]]``, or ``[NAME=]PATH[:COMPANION]``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ MADE_HERE = "keypoints"
 """The format of fits that no file holds."""
 
 _REQUEST = re.compile(r"(?:(?P<name>[a-z0-9][a-z0-9_.-]{0,63})=)?(?P<format>[a-z0-9_-]+)(?::(?P<path>.+))?", re.DOTALL)
+_NAMED = re.compile(r"(?P<name>[a-z0-9][a-z0-9_.-]{0,63}=)(?P<rest>.+)", re.DOTALL)
 
 
 class FitRequest(StrictModel):
@@ -28,19 +29,16 @@ class FitRequest(StrictModel):
     def of(cls, text: str) -> FitRequest:
         """Read ``truth:PATH``, ``keypoints``, ``3dpw`` or ``mine=truth:PATH``; the name is the format's by default.
 
-        A companion stands behind the last colon, for formats that need one.
+        A companion stands behind the last colon, for formats that need one. Without a format it is told from what the
+        file holds.
 
         Raises:
-            UsageError: not of that form, an unknown format, a path missing or too many.
+            UsageError: not of that form, an unknown format, a path missing or too many; or none named, and not one
+                format alone fits.
         """
         match = _REQUEST.fullmatch(text)
         if match is None or not (match["format"] == MADE_HERE or is_format(match["format"])):
-            known = (MADE_HERE, *formats())
-            raise UsageError(
-                f"{text!r} names no source of fits",
-                expected=f"[NAME=]FORMAT[:PATH[:COMPANION]] with a FORMAT among {', '.join(known)}, NAME in lower case",
-                action="give for example --fits keypoints, or --fits truth:RAW/truth/train.npz.",
-            )
+            return cls.of(_with_format(text))
         form, path = _form(match["format"]), match["path"] or _raw(match["format"])
         given = [] if not path else [path] if len(form) < 3 else [part for part in path.rpartition(":")[::2] if part]
         if len(given) != len(form) - 1:
@@ -51,6 +49,35 @@ class FitRequest(StrictModel):
             )
         files = dict(zip(("path", "companion"), map(Path, given), strict=False))
         return cls(name=match["name"] or match["format"], format=match["format"], **files)
+
+
+def _with_format(text: str) -> str:
+    """A request that names a path alone, with the format that fits the file.
+
+    Raises:
+        UsageError: it names none, or not one format alone fits.
+    """
+    from pymaf_data.fits.sniffing import sniff  # with NumPy, which explaining a command does not need
+
+    named = _NAMED.fullmatch(text)
+    for name, rest in (("", text), (named["name"], named["rest"]) if named else ("", "")):
+        path = next((part for part in (rest, rest.rpartition(":")[0]) if part and Path(part).expanduser().exists()), "")
+        fitting = sniff(Path(path).expanduser()) if path else []
+        fitting = [one for one in fitting if path == rest or find_reader(one).companion]
+        if len(fitting) == 1:
+            return f"{name}{fitting[0]}:{rest}"
+        if path:
+            raise UsageError(
+                f"{rest} may be of the formats {', '.join(fitting)}" if fitting else f"no format of fits fits {rest}",
+                expected="what one format alone holds" if fitting else f"one of {', '.join(formats())}",
+                action=f"name the format: --fits {name}{fitting[0] if fitting else 'FORMAT'}:{rest}",
+            )
+    raise UsageError(
+        f"{text!r} names no source of fits",
+        expected="[NAME=][FORMAT:]PATH[:COMPANION], or FORMAT alone, with a FORMAT among "
+        f"{', '.join((MADE_HERE, *formats()))}, NAME in lower case",
+        action="give for example --fits keypoints, or --fits truth:RAW/truth/train.npz.",
+    )
 
 
 def describe_formats() -> list[dict[str, str]]:

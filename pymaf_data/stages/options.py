@@ -135,7 +135,8 @@ class AttachOptions(ExecutorOptions):
         tuple[str, ...],
         Flag(
             "A source, [NAME=]FORMAT[:PATH[:COMPANION]]: keypoints fits the body here; `pymaf-data fits` lists the "
-            "formats of files. May be given several times. Without it, only the choice is made again."
+            "formats of files. FORMAT may be left out where the file tells it. May be given several times. "
+            "Without any, only the choice is made again."
         ),
     ] = ()
     prefer: Annotated[str | None, Flag("The source that wins wherever it is valid; else the lowest reprojection.")] = (

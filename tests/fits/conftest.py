@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -68,3 +69,19 @@ def cliff() -> ModuleType:
 def known(factory: ModuleType, fitter: KeypointFitter, body: BodyModel) -> Any:
     """24 persons as ``factory.Known``."""
     return factory.make_known(fitter, body, 24, seed=5)
+
+
+@pytest.fixture(scope="session")
+def published() -> ModuleType:
+    """``tests/factories/published.py``."""
+    return _loaded("published")
+
+
+@pytest.fixture(scope="session")
+def people(published: ModuleType, known: Any) -> Any:
+    """The known persons as ``published.People``."""
+    K, persons, truth = known.truth.native[:, :, :3], known.persons, known.truth
+    trans = np.linalg.solve(K, truth.native[:, :, 3:])[..., 0]
+    seen = known.joints[:, :44] @ K.transpose(0, 2, 1)
+    columns = persons.names, persons.annotation_id, persons.box, truth.pose, truth.betas, K, trans
+    return published.People(*columns, seen[..., :2] / seen[..., 2:])

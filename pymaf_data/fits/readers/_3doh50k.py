@@ -70,4 +70,5 @@ READER = FitReader(
     get="https://www.yangangwang.com/papers/ZHANG-OOH-2020-03.html",
     files=_files,
     raw="3doh50k",
+    signs=(('"extri"', '"intri"', '"betas"'),),
 )

@@ -64,4 +64,5 @@ READER = FitReader(
     get="https://virtualhumans.mpi-inf.mpg.de/3DPW/",
     files=_files,
     raw="3dpw",
+    signs=(("cam_poses", "campose_valid"),),
 )

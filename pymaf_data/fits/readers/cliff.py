@@ -73,4 +73,5 @@ READER = FitReader(
     file="an .npz of CLIFF's release (coco2014part_cliffGT, mpii_cliffGT)",
     licence="MIT",
     get="https://github.com/huawei-noah/noah-research/tree/master/CLIFF has links",
+    signs=(("imgname", "center", "scale", "pose", "shape", "focal_l", "global_t"),),
 )

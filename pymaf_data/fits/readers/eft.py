@@ -72,5 +72,9 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
 
 
 READER = FitReader(
-    _read, "a .json of EFT's release", "CC BY-NC 4.0", "https://github.com/facebookresearch/eft has links"
+    _read,
+    "a .json of EFT's release",
+    "CC BY-NC 4.0",
+    "https://github.com/facebookresearch/eft has links",
+    signs=(('"parm_pose"', '"parm_cam"'),),
 )

@@ -83,4 +83,5 @@ READER = FitReader(
     get="not redistributable; who has them had them from the authors of MoSh",
     files=_files,
     raw="h36m",
+    signs=(("new_poses",),),
 )

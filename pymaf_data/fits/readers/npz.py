@@ -71,4 +71,5 @@ READER = FitReader(
     file="an .npz of SPIN's or PyMAF's dataset_extras with pose and shape",
     licence="as its publisher says",
     get="SPIN's fetch_data.sh and PyMAF's README have links",
+    signs=(("imgname", "center", "scale", "pose", "shape"),),
 )

@@ -87,6 +87,8 @@ class FitTable:
         camera: (M, 3, 4) metres of the body without translation → image pixels; ``None``: the file has none.
         extrinsics: (M, 3, 4) where roots are turned in the world: metres of the body without translation → camera
             space, [R | t]; ``camera`` is then K·[I | 0]. ``None``: roots are seen from ``frame`` as they are.
+        points: (M, J, 3) px and confidence of the first J of J49 where the file does not say where bodies stand: there
+            they are put so as to meet them, under ``camera``, K·[I | 0]. ``None``: ``camera`` says it.
         frame: (M,) index into :data:`~pymaf_data.geometry.frames.FRAMES`: from where the root is seen.
         body: (M,) names of the bodies, "smpl-neutral".
         licences: what comes in with the fits → licence.
@@ -112,6 +114,7 @@ class FitTable:
     origin: Literal["corner", "centre"] = "corner"
     body_fingerprint: str = ""
     extrinsics: np.ndarray | None = None
+    points: np.ndarray | None = None
     rows: np.ndarray | None = None
 
     def __post_init__(self) -> None:
@@ -120,6 +123,8 @@ class FitTable:
         for name in ("camera", "extrinsics"):
             if getattr(self, name) is not None:
                 arrays[name], shapes[name] = getattr(self, name), (3, 4)
+        if self.points is not None:
+            arrays["points"], shapes["points"] = self.points, (*self.points.shape[1:2], 3)
         if isinstance(self.keys, ByImage):
             arrays["centres"], shapes["centres"] = self.keys.centres, (2,)
         else:
@@ -157,6 +162,8 @@ class FitReader:
         version: raised when the same file is read otherwise, so that stores take it anew.
         files: the files that are read of a path, which may be a folder; the path itself where this is ``None``.
         raw: the data set whose own fits these are: its raw folder is read where no path is named.
+        signs: by which a file is known where no format is named, all of one entry: members of an .npz, else texts in
+            the first 64 MB (keys of JSON in their quotes). Empty: its format must be named.
     """
 
     read: Callable[[Path, Path | None], FitTable]
@@ -167,3 +174,4 @@ class FitReader:
     version: int = 1
     files: Callable[[Path], list[Path]] | None = None
     raw: str = ""
+    signs: tuple[tuple[str, ...], ...] = ()

@@ -44,4 +44,5 @@ READER = FitReader(
     get="https://github.com/akashsengupta1997/SSP-3D, ssp_3d.zip",
     files=_files,
     raw="ssp-3d",
+    signs=(("fnames", "poses", "shapes", "cam_trans"),),
 )

@@ -66,4 +66,5 @@ READER = FitReader(
     file="a sample's truth file, an npz without pickles",
     licence="CC0 1.0",
     get="`pymaf-data sample OUT` writes OUT/truth/<split>.npz",
+    signs=(("annotation_id", "translation", "body_fingerprint"),),
 )

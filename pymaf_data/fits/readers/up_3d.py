@@ -98,4 +98,5 @@ READER = FitReader(
     get="http://files.is.tuebingen.mpg.de/classner/up/",
     files=_files,
     raw="up-3d",
+    signs=(("pose", "betas", "trans", "rt"),),
 )

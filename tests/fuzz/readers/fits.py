@@ -49,6 +49,34 @@ def _write_cliff(folder: Path) -> Iterator[Path]:
     yield cliff.write(folder / "cliff.npz", *said, (640, 480), np.ones((N, 24, 3)), annot_id=np.arange(N))
 
 
+def _people(count: int) -> Any:
+    made, K = factory("published"), np.array([[800.0, 0, 320], [0, 800, 240], [0, 0, 1]])
+    names, box = np.array([f"train2014/{i}.jpg" for i in range(count)]), np.tile([330.0, 260, 200], (count, 1))
+    joints = np.random.default_rng(0).uniform(100, 300, (count, 44, 2))
+    pose, trans = np.zeros((count, 72)), np.tile([0, 0, 4.0], (count, 1))
+    return made.People(
+        names, np.arange(count), box, pose, np.zeros((count, 10)), np.tile(K, (count, 1, 1)), trans, joints
+    )
+
+
+def _write_hmr2(folder: Path) -> Iterator[Path]:
+    made = factory("published")
+    yield made.hmr2_tars(folder / "tars", _people(2)) / "000000.tar"
+    yield made.hmr2_npz(folder / "coco_val.npz", _people(3))
+
+
+def _read_hmr2(folder: Path) -> Any:
+    return read_fits("hmr2:{}/tars")(folder), read_fits("hmr2:{}/coco_val.npz")(folder)
+
+
+def _write_camera_hmr(folder: Path) -> Iterator[Path]:
+    yield factory("published").camera_hmr(folder / "coco-release.npz", _people(3))
+
+
+def _write_neural_annot(folder: Path) -> Iterator[Path]:
+    yield factory("published").neural_annot(folder / "smpl.json", _people(3))
+
+
 def read_fits(text: str) -> Callable[[Path], Any]:
     def read(folder: Path) -> Any:
         from pymaf_data.fits.joined import read_fits as read_joined
@@ -102,6 +130,9 @@ READERS = {
     "EFT": Reader(_write_eft, read_fits("eft:{}/eft.json")),
     "CLIFF": Reader(_write_cliff, read_fits("cliff:{}/cliff.npz")),
     "SPIN's fits": Reader(_write_spin, _read_spin),
+    "HMR2": Reader(_write_hmr2, _read_hmr2),
+    "CameraHMR": Reader(_write_camera_hmr, read_fits("camerahmr:{}/coco-release.npz")),
+    "NeuralAnnot": Reader(_write_neural_annot, read_fits("neuralannot:{}/smpl.json")),
     "run": Reader(_write_run, _read_run),
     "checkpoint": Reader(_write_checkpoint, _read_checkpoint),
 }

@@ -1,0 +1,106 @@
+"""Published fits: the truth as their authors write it comes back, and files of other persons are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pymaf_data.errors import FitError
+from pymaf_data.fits.readers import find_reader
+from pymaf_data.fits.table import CAMERA, VIEW
+from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
+from pymaf_data.storage import Store, open_store
+
+Write = Callable[[Any, Path], str]
+FORMATS = {  # writer of a request, frame
+    "hmr2 tars": (lambda made, people, folder: f"hmr2:{made.hmr2_tars(folder / 'tars', people)}", VIEW),
+    "hmr2 npz": (lambda made, people, folder: f"hmr2:{made.hmr2_npz(folder / 'coco_val.npz', people)}", VIEW),
+    "camerahmr": (lambda made, people, folder: f"camerahmr:{made.camera_hmr(folder / 'a.npz', people)}", CAMERA),
+    "neuralannot": (lambda made, people, folder: f"neuralannot:{made.neural_annot(folder / 'a.json', people)}", CAMERA),
+}
+MIRROR = [0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22]
+
+
+@pytest.fixture(params=FORMATS)
+def form(request: pytest.FixtureRequest, published: ModuleType) -> tuple[Write, int]:
+    write, frame = FORMATS[request.param]
+    return (lambda people, folder: write(published, people, folder)), frame
+
+
+@pytest.fixture(autouse=True)
+def _free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fits of SMPL's neutral body are taken for those of the free one, which is here."""
+
+    def find(name: str) -> Any:
+        reader = find_reader(name)
+        return replace(reader, read=lambda *given: _of_free(reader.read(*given)))
+
+    monkeypatch.setattr("pymaf_data.fits.joined.find_reader", find)
+
+
+def _of_free(table: Any) -> Any:
+    assert {*table.body} == {"smpl-neutral"}
+    return replace(table, body=np.full(len(table), "free"))
+
+
+@pytest.fixture
+def store(tmp_path: Path, factory: ModuleType, known: Any) -> Store:
+    return factory.make_store(tmp_path / "s.zarr", known.persons[:20], 20)
+
+
+def attach(store: Store, request: str) -> Any:
+    return attach_fits(AttachOptions(store=store.path, fits=(f"fits={request}",))).sources[0]
+
+
+def test_truth_comes_back_in_any_order_and_where_rows_say_it_twice(
+    form: tuple[Write, int], store: Store, people: Any, known: Any, tmp_path: Path
+) -> None:
+    write, frame = form
+    rows = np.random.default_rng(0).permutation([*range(24), *range(12)])
+    report = attach(store, write(people.take(rows), tmp_path))
+    assert (report.valid, report.without) == (20, {})
+    opened = open_store(store.path)
+    assert np.abs(opened.array("fits/fits/pose")[:] - known.truth.pose[:20]).max() < 1e-4
+    assert np.abs(opened.array("fits/fits/betas")[:] - known.truth.betas[:20]).max() < 1e-4
+    assert {*opened.array("fits/fits/frame")[:].tolist()} == {frame}
+    assert opened.array("fits/fits/weak_camera")[:][:, 0].all()
+    if opened.current("fits/fits").attributes["native_kind"] == "none":
+        assert not opened.array("fits/fits/native")[:].any()
+        return
+    assert frame == CAMERA
+    points = np.pad(known.joints[:20] - people.trans[:20, None], ((0, 0), (0, 0), (0, 1)), constant_values=1)
+    seen = points @ opened.array("fits/fits/native")[:].transpose(0, 2, 1)
+    pixels = (seen[..., :2] / seen[..., 2:])[:, :44]
+    assert np.linalg.norm(pixels - people.joints[:20], axis=-1).max() < 0.05
+    assert report.reprojection.maximum < 0.05 and report.weak_residual.maximum < 8
+
+
+def test_who_is_missing_has_none(form: tuple[Write, int], store: Store, people: Any, tmp_path: Path) -> None:
+    report = attach(store, form[0](people.take(slice(0, None, 2)), tmp_path))
+    assert (report.valid, report.without) == (10, {"no fit in the source": 10})
+
+
+@pytest.mark.parametrize("fault", ["shifted", "shuffled", "mirrored", "foreign"])
+def test_files_of_others_are_refused(
+    fault: str, form: tuple[Write, int], store: Store, people: Any, tmp_path: Path
+) -> None:
+    keys = {name: getattr(people, name) for name in ("names", "ids", "box")}
+    if fault == "shifted":
+        people = people.take(np.roll(np.arange(24), 1))._replace(**keys)
+    elif fault == "shuffled":
+        people = people.take(np.random.default_rng(1).permutation(24))._replace(**keys)
+    elif fault == "mirrored":
+        pose = people.pose.reshape(-1, 24, 3)[:, MIRROR] * [1, -1, -1]
+        people = people._replace(pose=pose.reshape(-1, 72))
+    else:
+        people = people._replace(names=np.char.add("other", people.names), ids=people.ids + 1000)
+        people = people._replace(names=np.char.replace(people.names, "/", "/other"))
+    with pytest.raises(FitError, match="holds none of the persons" if fault == "foreign" else "do not reproject"):
+        attach(store, form[0](people, tmp_path))
+    assert not open_store(store.path).has("fits/fits")

@@ -28,6 +28,7 @@ def read_cdf(path: Path, name: str) -> np.ndarray:
     Raises:
         ConfigError: cdflib is not installed.
         RawDataCorrupt: the file cannot be opened, is no CDF, is damaged, or lacks the variable.
+        WorkerError: reading was stopped twice; whether the file is damaged is not known.
     """
     if find_spec("cdflib") is None:
         raise ConfigError(

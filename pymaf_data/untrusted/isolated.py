@@ -24,7 +24,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from pymaf_data.errors import PymafDataError
+from pymaf_data.errors import PymafDataError, WorkerError
 
 _START = "import sys; sys.path[:] = sys.argv[1:]; from pymaf_data.untrusted.isolated import serve; serve()"
 _WAITING = 60.0  # seconds that reading from a slow disk may add, beside ten times those of computing
@@ -44,7 +44,9 @@ def call(function: Callable[..., Any], *arguments: Any, seconds: float, memory: 
         memory: bytes that it may take.
 
     Raises:
-        ValueError: the function raised, took too long (twice) or too much, or ended the child; the text says which.
+        ValueError: the function raised, took too much, or ended the child; the text says which.
+        WorkerError: it was stopped twice, by the clock or from outside. Whether the file is at fault nobody knows then,
+            so nothing may be taken in its place.
     """
     from pymaf_data.untrusted.unpickle import loads_trusted  # SciPy, which the child need not load
 
@@ -52,7 +54,7 @@ def call(function: Callable[..., Any], *arguments: Any, seconds: float, memory: 
     try:
         answer = _asked(order, seconds)
     except _Stopped:
-        answer = _asked(order, seconds)
+        answer = _asked_again(order, seconds, str(arguments[0] if arguments else function.__name__))
     try:
         sound, value = loads_trusted(answer, "the answer of the process that reads it")
     except (PymafDataError, TypeError) as error:
@@ -64,6 +66,18 @@ def call(function: Callable[..., Any], *arguments: Any, seconds: float, memory: 
 
 class _Stopped(ValueError):
     """By the clock or from outside: a machine that stood still or ran out of memory says nothing of the file yet."""
+
+
+def _asked_again(order: bytes, seconds: float, what: str) -> bytes:
+    try:
+        return _asked(order, seconds)
+    except _Stopped as error:
+        raise WorkerError(
+            f"reading {what} was stopped twice: {error}",
+            expected="an answer in that time, as a sound file gives on any machine that is not overloaded",
+            action="run the same command again; if it stops here on an idle machine too, the file is damaged: fetch it "
+            "again, or take it away.",
+        ) from None
 
 
 def _asked(order: bytes, seconds: float) -> bytes:

@@ -39,6 +39,7 @@ def read_mat73(path: Path, names: Iterable[str], optional: Iterable[str] = ()) -
 
     Raises:
         RawDataCorrupt: it cannot be opened, is no v7.3 file, is damaged, or lacks a variable.
+        WorkerError: reading was stopped twice; whether the file is damaged is not known.
     """
     wanted = tuple(names)
     found: dict[str, Any] = _asked(path, wanted, _read, wanted, tuple(optional))
@@ -66,6 +67,7 @@ def map_cells(
 
     Raises:
         RawDataCorrupt: as :func:`read_mat73`, or the variable is no cell array.
+        WorkerError: reading was stopped twice; whether the file is damaged is not known.
     """
     called = [function.__module__, function.__qualname__]
     places = None if at is None else [int(place) for place in at]

@@ -20,7 +20,7 @@ from pymaf_data.datasets.h36m_boxes import extent
 from pymaf_data.datasets.h36m_cameras import project, read_metadata
 from pymaf_data.datasets.images import MissingImage
 from pymaf_data.datasets.thin import Thin
-from pymaf_data.errors import ConfigError, RawDataCorrupt, RawDataMissing
+from pymaf_data.errors import ConfigError, RawDataCorrupt, RawDataMissing, WorkerError
 from pymaf_data.stages.against import compare
 from pymaf_data.stages.ingest import IngestOptions, ingest
 from pymaf_data.storage import open_store
@@ -445,3 +445,20 @@ def test_names_that_lead_elsewhere_stay_below_the_root(world: Any) -> None:
     with find_reader("h36m").images(raw_of(world.root)) as images:
         for name in (f"images/S9_../../out.{A}_000001.jpg", f"../images/S9_Greeting.{A}_000001.jpg"):
             assert isinstance(one_image(images, name, (0, 0)), MissingImage)
+
+
+def test_boxes_that_could_not_be_read_in_time_are_not_taken_otherwise(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A damaged box file costs its boxes, and is told; a machine that stands still must leave no other store."""
+    from pymaf_data.untrusted import isolated
+
+    def stopped(order: bytes, seconds: float) -> bytes:
+        raise isolated._Stopped("it takes over 13 s to read")
+
+    asked = isolated._asked
+    monkeypatch.setattr(
+        isolated, "_asked", lambda order, seconds: (stopped if b"Masks" in order else asked)(order, seconds)
+    )
+    with pytest.raises(WorkerError, match="stopped twice"):
+        read(world.root)

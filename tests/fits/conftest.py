@@ -12,8 +12,10 @@ import pytest
 import torch
 
 from pymaf_data.body import BodyModel, load_body
+from pymaf_data.body.free import load_free_arrays
 from pymaf_data.fits.fitter.fit import KeypointFitter
 from pymaf_data.fits.fitter.options import KeypointOptions
+from pymaf_data.storage import Store
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -69,6 +71,19 @@ def cliff() -> ModuleType:
 def known(factory: ModuleType, fitter: KeypointFitter, body: BodyModel) -> Any:
     """24 persons as ``factory.Known``."""
     return factory.make_known(fitter, body, 24, seed=5)
+
+
+@pytest.fixture
+def free_as_neutral(body: BodyModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The free body under SMPL's name."""
+    neutral = BodyModel("smpl-neutral", load_free_arrays(), body.v_template.dtype)
+    monkeypatch.setattr("pymaf_data.stages.attach_source.load_body", lambda name, *_: neutral)
+
+
+@pytest.fixture
+def store(tmp_path: Path, factory: ModuleType, known: Any) -> Store:
+    """A store of the known persons."""
+    return factory.make_store(tmp_path / "s.zarr", known.persons)
 
 
 @pytest.fixture(scope="session")

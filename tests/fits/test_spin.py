@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from pymaf_data.body import BodyModel
-from pymaf_data.body.free import load_free_arrays
 from pymaf_data.digest import digest_file
 from pymaf_data.errors import FitError, PymafDataError
 from pymaf_data.fits.joined import read_fits
@@ -28,16 +26,7 @@ ALL = np.ones(24, bool)
 FILES = ("lsp-orig_fits.npy", "mpi_inf_3dhp.npz", "mpi-inf-3dhp_mview_fits.npz")
 
 
-@pytest.fixture(autouse=True)
-def _here(body: BodyModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The free body under SMPL's name."""
-    neutral = BodyModel("smpl-neutral", load_free_arrays(), body.v_template.dtype)
-    monkeypatch.setattr("pymaf_data.stages.attach_source.load_body", lambda name, *_: neutral)
-
-
-@pytest.fixture
-def store(tmp_path: Path, factory: ModuleType, known: Any) -> Store:
-    return factory.make_store(tmp_path / "s.zarr", known.persons)
+pytestmark = pytest.mark.usefixtures("free_as_neutral")
 
 
 @pytest.fixture

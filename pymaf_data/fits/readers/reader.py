@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -77,6 +77,32 @@ class ByImage:
         return cls(np.array([name or "" for name in names], str), arrays["center"])
 
 
+class OtherBodies(Protocol):
+    """M bodies of another model than the one that a table's fits become, posed when they are asked for.
+
+    Attributes:
+        model: what they are called in messages and stores, "smplx-neutral".
+    """
+
+    model: str
+
+    def vertices(self, rows: np.ndarray, assets: Path | None) -> np.ndarray:
+        """Bodies of the rows (K,) on the mesh of the table's ``body``.
+
+        Args:
+            rows: of the table.
+            assets: folder of licensed files; ``None``: that of the data root.
+
+        Returns:
+            (K, V, 3) metres without translation, turned as the root is that ``frame`` speaks of. NaN where numbers
+            pose nothing.
+
+        Raises:
+            AssetMissing: the model's files, or what leads from its mesh to that of ``body``, are not there.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class FitTable:
     """M fits as a file gives them (NumPy). No person of a store is known here; numbers may be anything, NaN too.
@@ -96,6 +122,8 @@ class FitTable:
         orthographic: whether ``camera`` is.
         origin: of its pixels: the image's top left corner, or its centre (where the file does not tell its size).
         body_fingerprint: topology of the bodies, "" where the file does not state it.
+        other: the bodies of the file where they are of another model: ``pose`` and ``betas`` are then where their
+            conversion to ``body`` begins, zeros where the file tells nothing. ``None``: they are of ``body``.
         rows: (M,) of the file (or its companion). They are the annotation ids of a store that was made from that file.
 
     Raises:
@@ -115,6 +143,7 @@ class FitTable:
     body_fingerprint: str = ""
     extrinsics: np.ndarray | None = None
     points: np.ndarray | None = None
+    other: OtherBodies | None = None
     rows: np.ndarray | None = None
 
     def __post_init__(self) -> None:

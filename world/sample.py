@@ -7,9 +7,12 @@ command, and a split that is whole is not made again. Memory does not grow with 
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,7 @@ import numpy as np
 
 from pymaf_data.config import StrictModel
 from pymaf_data.digest import digest_json
-from pymaf_data.errors import RawDataCorrupt, UsageError
+from pymaf_data.errors import RawDataCorrupt, StoreLocked, UsageError
 from pymaf_data.geometry.joints import COCO17
 from pymaf_data.progress import Progress
 from pymaf_data.stages.workers import ended_pool, starting
@@ -80,6 +83,7 @@ def write_sample(options: SampleOptions, progress: Progress | None = None) -> Sa
         RawDataMissing: the folder of backgrounds holds no image.
         DiskFull: no room; the same command goes on later.
         NotWritable: this user may not write there.
+        StoreLocked: another process is writing it.
     """
     if not (min(options.size) >= 160 and max(options.size) <= 4096):
         raise UsageError(
@@ -89,8 +93,26 @@ def write_sample(options: SampleOptions, progress: Progress | None = None) -> Sa
         )
     wanted = SPLITS if options.split == "both" else (options.split,)
     _claim(options, wanted)
-    reports = [_write_split(options, split, progress) for split in wanted]
+    with _alone(options.out):
+        reports = [_write_split(options, split, progress) for split in wanted]
     return SampleReport(out=options.out, splits=tuple(reports))
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """While this process alone writes a sample: of two, each would take away parts that the other counts on."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreLocked(
+                f"{folder} is being written by another process.",
+                action="let it end, then run the same command again.",
+            ) from None
+        yield
+    finally:
+        os.close(handle)
 
 
 def _claim(options: SampleOptions, splits: tuple[str, ...]) -> None:

@@ -19,7 +19,7 @@ from typing import IO, Any
 import numpy as np
 
 from pymaf_data.digest import canonical_json
-from pymaf_data.errors import RawDataCorrupt
+from pymaf_data.errors import RawDataCorrupt, RawDataMissing
 from pymaf_data.storage.files import LocalFiles, writing_to
 from pymaf_data.untrusted.npz import read_npz
 from pymaf_data.world.layout import SplitLayout
@@ -96,6 +96,7 @@ class SplitFiles:
 
         Raises:
             DiskFull: no room; the parts stay.
+            RawDataMissing: somebody removed a part.
         """
         self.flush()
         work, root = self.layout.work, self.layout.root
@@ -105,7 +106,11 @@ class SplitFiles:
             with annotations.open("wb") as stream:
                 for number in range(count):
                     product = self.kept(number)
-                    assert product is not None, "parts stay until the split is whole"
+                    if product is None:
+                        raise RawDataMissing(
+                            f"what was kept of image {number} is gone from {work}",
+                            action="run the same command again: it makes what is missing.",
+                        )
                     self._append(number, product, columns, stream)
             truth = columns.pack(Path(folder) / "truth.npz", self._constants)
             relative = str(work.relative_to(root))

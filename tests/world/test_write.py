@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
+import os
 import pickle
 import shutil
 import subprocess
@@ -18,7 +20,7 @@ import numpy as np
 import pytest
 
 from pymaf_data.digest import canonical_json
-from pymaf_data.errors import DiskFull, RawDataCorrupt, RawDataMissing, UsageError
+from pymaf_data.errors import DiskFull, RawDataCorrupt, RawDataMissing, StoreLocked, UsageError
 from pymaf_data.world import sample as stage
 from pymaf_data.world import sample_files
 from pymaf_data.world.dense import read_dense
@@ -262,6 +264,27 @@ def test_a_process_killed_while_it_makes_pictures(sample, tmp_path, made_before)
 def test_workers_give_the_same_bytes(sample, tmp_path):
     write_sample(options(tmp_path / "out", workers=2))
     assert contents(tmp_path / "out") == contents(sample)
+
+
+def test_two_at_once_are_refused_and_lose_nothing(sample, tmp_path, made_before):
+    out = tmp_path / "out"
+    out.mkdir()
+    other = os.open(out, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    with pytest.raises(StoreLocked, match="another process"):
+        write_sample(options(out))
+    os.close(other)
+    write_sample(options(out))
+    assert contents(out) == contents(sample)
+
+
+def test_parts_that_somebody_removed_are_said(tmp_path, monkeypatch, made_before):
+    def gone(self: Any, number: int) -> None:
+        return None
+
+    monkeypatch.setattr(sample_files.SplitFiles, "kept", gone)
+    with pytest.raises(RawDataMissing, match="image 0 is gone"):
+        write_sample(options(tmp_path / "out"))
 
 
 def test_splits_stand_side_by_side(tmp_path, made_before):

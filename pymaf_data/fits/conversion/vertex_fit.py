@@ -23,26 +23,31 @@ from pymaf_data.geometry.joints import SMPL24
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 
 _VERTICES = 500
-_STEPS = 4
+_STEPS, _ENOUGH = 8, 1e-3  # radians: a step leaves a twentieth of what it takes
 _BATCH = 32
 _BONES, _BETAS = 24, 10
 _ARMS, _SKIN = 3 * _BONES, 4 * _BONES
-_HANDS, _FINGERS = torch.tensor([SMPL24.index(name) for name in ("left_hand", "right_hand")]), 0.1
 _DAMPING = 1e-9
+_LARGEST = 10.0  # metres: no body has that size, in centimetres all have
+_SHARES = torch.tensor([0.1 if name.endswith("_hand") else 1.0 for name in SMPL24.joints], dtype=torch.float64)
+_COUNTED = _SHARES / _SHARES.sum()
 
 
 class Fitted(NamedTuple):
-    """K bodies; NaN where a surface is no body's.
+    """K bodies; NaN, and infinite residuals, where a surface is no body's.
 
     Attributes:
         pose: (K, 24, 3, 3) rotation matrices.
         betas: (K, 10).
         translation: (K, 3) metres, to be added to the posed body.
+        residual: (K, 2) what is left: the mean distance of surfaces in mm, by area; and the degrees by which bones'
+            patches of the surface lie turned from the fitted ones, in the mean over the bones. Fingers count a tenth.
     """
 
     pose: Tensor
     betas: Tensor
     translation: Tensor
+    residual: Tensor
 
 
 class VertexFit:
@@ -53,12 +58,14 @@ class VertexFit:
     """
 
     def __init__(self, body: BodyModel) -> None:
-        self.body = body
-        self.vertices, self.areas = spread(body, _VERTICES)
+        self.body, self._surface = body, surface(body)
+        self.vertices, self.areas = spread(body, self._surface, _VERTICES)
         columns = (3 * self.vertices[:, None] + torch.arange(3)).ravel()
         self._template, self._blend = body.v_template[self.vertices], body.blendshapes[:, columns].contiguous()
         self._weights = body.lbs_weights[self.vertices]
         self._influences = Influences.of(self._weights.numpy())
+        patches = self._weights**2 * self.areas[:, None]
+        self._patches = (patches / patches.sum(0)).T
         self._root = self.areas.sqrt()  # Gram matrices of rows times this are sums over the surface
         self._skin = (self._weights * self._root[:, None]).float()
         shape = self._blend[:_BETAS].view(_BETAS, -1, 3).permute(1, 0, 2).float()
@@ -70,37 +77,62 @@ class VertexFit:
         self._joint_dirs = (rest[1:] - rest[0]).permute(1, 2, 0)  # (24, 3, 10)
 
     @torch.no_grad()
-    def __call__(self, surface: Tensor) -> Fitted:
+    def __call__(self, vertices: Tensor) -> Fitted:
         """Fit (K, V, 3) float64 vertices in metres, wherever they are."""
-        parts = [self._fit(part[:, self.vertices]) for part in surface.split(_BATCH)]
-        return Fitted(*(torch.cat(column) for column in zip(*parts, strict=True)))
+        bodies = (torch.eye(3).expand(24, 3, 3), torch.empty(_BETAS), torch.empty(3), torch.empty(2))
+        fitted = Fitted(*(torch.full((len(vertices), *one.shape), torch.nan).double() for one in bodies))
+        fitted.residual.fill_(torch.inf)
+        far = (vertices - vertices[:, :1]).abs().amax((1, 2))
+        possible = torch.argwhere(far < _LARGEST)[:, 0]  # NaN is not
+        for first in range(0, len(possible), _BATCH):
+            rows = possible[first : first + _BATCH]
+            found = self._fit(vertices[rows])
+            known = torch.stack([part.flatten(1).isfinite().all(1) for part in found]).all(0)
+            for column, part in zip(fitted, found, strict=True):
+                column[rows[known]] = part[known]
+        return fitted
 
-    def _fit(self, y: Tensor) -> Fitted:
+    def _fit(self, vertices: Tensor) -> Fitted:
+        y = vertices[:, self.vertices]
         middle = self.areas @ y
         y = y - middle[:, None]
-        pose, betas, t = self._turned_alone(y), torch.zeros(len(y), _BETAS).double(), torch.zeros_like(middle)
+        patches = self._moments(self._template.expand_as(y), y)
+        world = procrustes(patches)
+        pose = torch.cat([world[:, :1], world[:, self.body.parents[1:]].mT @ world[:, 1:]], 1)
+        betas, t = torch.zeros(len(y), _BETAS).double(), torch.zeros_like(middle)
+        going = torch.arange(len(y))
         for _ in range(_STEPS):
-            pose, betas, t = self._step(y, pose, betas, t)
-        return Fitted(pose, betas, t + middle)
+            step = self._step(y[going], pose[going], betas[going], t[going])
+            pose[going] = axis_angle_to_matrix(step[:, :_ARMS].view(-1, _BONES, 3)) @ pose[going]
+            betas[going] += step[:, _ARMS:-3]
+            t[going] += step[:, -3:]
+            going = going[step[:, :_ARMS].abs().amax(1) > _ENOUGH]
+            if not len(going):
+                break
+        posed = self.body.mesh(pose, betas)
+        t = t + middle
+        millimetres = 1000 * ((posed + t[:, None] - vertices).norm(dim=2) @ self._surface)
+        turned = procrustes(self._moments(posed[:, self.vertices], y))
+        angle = ((turned.diagonal(dim1=2, dim2=3).sum(2) - 1) / 2).clamp(-1, 1).acos()
+        degrees = torch.rad2deg(angle) @ _COUNTED
+        return Fitted(pose, betas, t, torch.stack([millimetres, degrees], 1))
 
-    def _turned_alone(self, y: Tensor) -> Tensor:
-        """(K, 24, 3, 3) every bone turned as the vertices are that it moves."""
-        weights = self._weights**2 * self.areas[:, None]
-        weights = (weights / weights.sum(0)).T
-        moments = (weights[:, None] * self._template.T) @ y[:, None]
-        moments -= (weights @ self._template)[..., None] * (weights @ y)[:, :, None]
-        world = procrustes(moments)
-        return torch.cat([world[:, :1], world[:, self.body.parents[1:]].mT @ world[:, 1:]], 1)
+    def _moments(self, x: Tensor, y: Tensor) -> Tensor:
+        """(K, 24, 3, 3) what :func:`procrustes` needs of each bone's patch of two surfaces (K, P, 3)."""
+        products = (x[..., None] * y[:, :, None]).flatten(2)
+        both = (self._patches @ products).unflatten(2, (3, 3))
+        return both - (self._patches @ x)[..., None] * (self._patches @ y)[:, :, None]
 
-    def _step(self, y: Tensor, pose: Tensor, betas: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _step(self, y: Tensor, pose: Tensor, betas: Tensor, t: Tensor) -> Tensor:
+        """(K, 85) by which joints turn, each in the frame of the bone above it, and betas and translation change."""
         bones, joints = self.body.kinematics(pose, betas)
         above = torch.cat([torch.eye(3).double().expand(len(y), 1, 3, 3), bones[:, self.body.parents[1:], :, :3]], 1)
         gram = self._gram(y, pose, betas, t, bones, above)
         levers = bones.mT[:, :, :, None] * self._below[:, None, :, None]  # to joints, of all that hangs on them
         levers[:, :, 3] -= self._below[..., None] * joints[:, None]
         step = _solve(gram, levers.reshape(-1, _SKIN, _ARMS))
-        turn = (above.mT @ step[:, :_ARMS].view(-1, _BONES, 3, 1))[..., 0]
-        return axis_angle_to_matrix(turn) @ pose, betas + step[:, _ARMS:-3], t + step[:, -3:]
+        step[:, :_ARMS] = (above.mT @ step[:, :_ARMS].reshape(-1, _BONES, 3, 1)).flatten(1)
+        return step
 
     def _gram(self, y: Tensor, pose: Tensor, betas: Tensor, t: Tensor, bones: Tensor, above: Tensor) -> Tensor:
         """(K, 130, 130) over the surface: products of w_k (x, 1), ∂v/∂β, residual and 1."""
@@ -163,24 +195,27 @@ def _cross(products: Tensor) -> Tensor:
 
 def procrustes(moments: Tensor) -> Tensor:
     """Rotations (…, 3, 3), proper ones always, that turn points x most closely to y: of Σ x yᵀ about both means."""
-    U, _, Vh = torch.linalg.svd(moments)
+    U, _, Vh = torch.linalg.svd(moments.nan_to_num(0.0, 0.0, 0.0))
     V = Vh.mT.clone()
     V[..., 2] *= torch.linalg.det(V @ U.mT)[..., None]
     return V @ U.mT
 
 
-def spread(body: BodyModel, count: int) -> tuple[Tensor, Tensor]:
-    """Vertices (P,), half of them spread over the surface and half over the bones, and the area that each stands for.
-
-    Fingers count a tenth, for other models bend them. Areas sum to one.
-    """
-    v, faces, bone = body.v_template, body.faces, body.lbs_weights.argmax(1)
+def surface(body: BodyModel) -> Tensor:
+    """(V,) the share of the template's surface that each vertex stands for; fingers a tenth, as other models bend them."""
+    v, faces = body.v_template, body.faces
     edges = v[faces[:, 1:]] - v[faces[:, :1]]
     third = torch.linalg.cross(edges[:, 0], edges[:, 1]).norm(dim=1) / 6
     area = torch.zeros(len(v)).double().index_add_(0, faces.ravel(), third.repeat_interleave(3))
-    area = torch.where(torch.isin(bone, _HANDS), _FINGERS * area, area) / area.sum()
+    area = area * _SHARES[body.lbs_weights.argmax(1)]
+    return area / area.sum()
+
+
+def spread(body: BodyModel, area: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Vertices (P,), half of them spread over the surface and half over the bones, and the share that each stands for."""
+    bone = body.lbs_weights.argmax(1)
     of_bone = torch.zeros(_BONES).double().index_add_(0, bone, area)
-    often = area / area.sum() + area / of_bone[bone] / (of_bone > 0).sum()
+    often = area + area / of_bone[bone] / (of_bone > 0).sum()
     order = torch.argsort(bone, stable=True)
     along = torch.cumsum(often[order], 0)
     marks = (torch.arange(count).double() + 0.5) / count * along[-1]

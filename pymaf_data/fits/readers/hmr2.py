@@ -25,6 +25,7 @@ from pymaf_data.fits.proof import Tolerance
 from pymaf_data.fits.readers.npz import read_numbers
 from pymaf_data.fits.readers.reader import ByImage, FitReader, FitTable
 from pymaf_data.untrusted.archived import Archive
+from pymaf_data.untrusted.lists import flat_numbers
 from pymaf_data.untrusted.npz import npz_keys
 from pymaf_data.untrusted.unpickle import loads_trusted
 
@@ -103,11 +104,11 @@ def _persons(archive: Archive, name: str) -> list[Any]:
 def _numbers(person: Any) -> np.ndarray | None:
     """(84,) of a person; None without a fit."""
     try:
-        if not all(np.asarray(person.get(key, 1), np.float64).all() for key in _FLAGS):
+        if not all(flat_numbers(person.get(key, 1), 1).all() for key in _FLAGS):
             return None
-        parts = [np.asarray(person[key], np.float64).ravel() for key in _SIZES]
+        parts = [flat_numbers(person[key], size) for key, size in _SIZES.items()]
         sound = [part.size for part in parts] == [*_SIZES.values()]
-    except (AttributeError, LookupError, TypeError, ValueError, OverflowError):
+    except (AttributeError, LookupError, ValueError, OverflowError):
         sound = False
     return np.concatenate(parts) if sound else np.full(sum(_SIZES.values()), np.nan)
 

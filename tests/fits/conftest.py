@@ -74,6 +74,12 @@ def humandata() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def bedlam() -> ModuleType:
+    """``tests/factories/bedlam.py``."""
+    return _loaded("bedlam")
+
+
+@pytest.fixture(scope="session")
 def known(factory: ModuleType, fitter: KeypointFitter, body: BodyModel) -> Any:
     """24 persons as ``factory.Known``."""
     return factory.make_known(fitter, body, 24, seed=5)

@@ -26,6 +26,7 @@ FORMATS = {  # writer of a request, frame
 }
 OWN = {  # of a factory of their own; whatever they hold, files of others are refused in the same way
     "humandata": (lambda made, people, folder: f"humandata:{made.placed(folder / 'a.npz', people)}", CAMERA),
+    "bedlam": (lambda made, people, folder: f"bedlam:{made.scene(folder / 'a.npz', people)}", CAMERA),
 }
 MIRROR = [0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22]
 

@@ -1,0 +1,34 @@
+"""Labels of rendered persons as BEDLAM's and AGORA's own scripts save them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def scene(path: Path, people: Any, agora: bool = False, betas: int = 11, **changes: Any) -> Path:
+    """Persons (``published.People``) of a scene, or of AGORA; ``changes`` replace arrays, None leaves one out.
+
+    The way from the world's origin to the camera stands in the last column of ``cam_ext``; AGORA's has all of it.
+    """
+    N = len(people.names)
+    trans_cam = np.zeros((N, 3)) if agora else people.trans - (0.5, -0.25, 3.0)
+    cam_ext = np.zeros((N, 4, 4))
+    cam_ext[:, :3, :3] = [[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]]
+    cam_ext[:, :3, 3], cam_ext[:, 3, 3] = people.trans - trans_cam, 1
+    world = people.pose.copy()
+    world[:, :3] = 1
+    arrays: dict[str, Any] = {
+        "imgname": people.names, "center": people.box[:, :2], "scale": people.box[:, 2] / 200,
+        "pose_cam": people.pose, "pose_world": world, "shape": np.pad(people.betas, ((0, 0), (0, betas - 10))),
+        "trans_cam": trans_cam, "trans_world": np.ones((N, 3)), "gtkps": people.joints, "cam_int": people.K,
+        "cam_ext": cam_ext, "gender": np.array(["male", "female"] * N)[:N], "sub": np.array(["rp_x_posed_001"] * N),
+        "motion_info": np.array([{}] * N, object),
+    }  # fmt: skip
+    if agora:
+        arrays |= {"trans_cam": None, "trans_world": None, "bfh": np.zeros(N, bool)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, **{key: value for key, value in (arrays | changes).items() if value is not None})
+    return path

@@ -77,9 +77,7 @@ def _scene(path: Path) -> _Scene:
     ext, shape = read_numbers(path, "cam_ext", M, (16,)).reshape(-1, 4, 4), read_numbers(path, "shape", M, (10,))
     placed = (ext[:, 3] == (0, 0, 0, 1)).all(1)
     if not placed.any():
-        raise RawDataCorrupt(
-            f"{path}: cam_ext does not end in (0, 0, 0, 1)", expected="(t, 1) as last column"
-        )
+        raise RawDataCorrupt(f"{path}: cam_ext does not end in (0, 0, 0, 1)", expected="(t, 1) as last column")
     trans = ext[:, :3, 3] + (0 if agora else read_numbers(path, "trans_cam", M, (3,)))
     K = np.where(placed[:, None], read_numbers(path, "cam_int", M, (9,)), np.nan).reshape(-1, 3, 3)
     betas, B = np.zeros((M, _BETAS)), min(shape.shape[1], 10 if agora else _BETAS)

@@ -32,3 +32,9 @@ def scene(path: Path, people: Any, agora: bool = False, betas: int = 11, **chang
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, **{key: value for key, value in (arrays | changes).items() if value is not None})
     return path
+
+
+def as_smplx(pose: np.ndarray) -> np.ndarray:
+    """(N, 165) of poses of SMPL (N, 72): root and 21 joints, jaw and eyes at rest, each finger joint another."""
+    fingers = np.linspace(0.01, 0.9, 90)
+    return np.hstack([pose[:, :66], np.zeros((len(pose), 9)), np.tile(fingers, (len(pose), 1))])

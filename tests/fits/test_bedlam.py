@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -26,18 +27,59 @@ def test_scenes_of_a_folder_are_told_apart(bedlam: ModuleType, people: Any, tmp_
     assert sniff(tmp_path) == ["bedlam"]
 
 
+class Said(NamedTuple):
+    """What a body of another model was made from."""
+
+    kind: str
+    arguments: tuple[Any, ...]
+    more: dict[str, Any]
+
+
+@pytest.fixture
+def others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bodies of other models are what they were made from."""
+    for kind in ("SmplxBodies", "KidSmpl"):
+        made = partial(lambda kind, *arguments, **more: Said(kind, arguments, more), kind)
+        monkeypatch.setattr(f"pymaf_data.fits.readers.bedlam.{kind}", made)
+
+
+@pytest.mark.usefixtures("others")
 def test_an_eleventh_number_is_a_child_of_agora_alone(bedlam: ModuleType, people: Any, tmp_path: Path) -> None:
     shape = np.pad(people.betas, ((0, 0), (0, 1)))
     shape[4, 10] = 0.7
-    tables = [
+    bodies, agora = (
         READER.read(bedlam.scene(tmp_path / f"{agora}.npz", people, agora, shape=shape), None)
         for agora in (False, True)
-    ]
-    assert [len(table) for table in tables] == [24, 23]
-    assert tables[1].rows.tolist() == [i for i in range(24) if i != 4] and [*tables[1].licences] == ["AGORA labels"]
+    )
+    assert bodies.other is None and [*agora.licences] == ["AGORA labels"]
+    assert agora.other.kind == "KidSmpl" and np.allclose(agora.other.arguments[2], shape[:, 10])
+    assert np.allclose(agora.other.arguments[0], people.pose) and np.allclose(agora.other.arguments[1], people.betas)
     native = np.concatenate([people.K, people.K @ people.trans[:, :, None]], 2)
-    for table in tables:
-        assert np.allclose(table.camera, native[table.rows]) and np.allclose(table.betas, people.betas[table.rows])
+    for table in (bodies, agora):
+        assert np.allclose(table.camera, native) and np.allclose(table.betas, people.betas)
+
+
+@pytest.mark.usefixtures("others")
+@pytest.mark.parametrize(("agora", "count"), [(False, 10), (False, 11), (False, 16), (True, 10), (True, 11)])
+def test_bodies_of_smplx(agora: bool, count: int, bedlam: ModuleType, people: Any, tmp_path: Path) -> None:
+    shape = np.random.default_rng(0).normal(size=(24, count))
+    pose = bedlam.as_smplx(people.pose)
+    table = READER.read(bedlam.scene(tmp_path / "a.npz", people, agora, shape=shape, pose_cam=pose), None)
+    said = table.other
+    assert said.kind == "SmplxBodies" and np.allclose(said.arguments[0], pose)
+    assert (said.more["gender"], said.more["flat_hand"]) == ("neutral", True)
+    own = 10 if agora else count
+    assert np.allclose(said.arguments[1][:, :own], shape[:, :own]) and not said.arguments[1][:, own:].any()
+    kid = said.more["kid"]
+    assert np.allclose(kid, shape[:, 10]) if agora and count == 11 else kid is None
+    assert np.allclose(table.pose[:, :66], people.pose[:, :66]) and not table.betas.any()
+
+
+def test_scenes_of_two_models_are_not_mixed(bedlam: ModuleType, people: Any, tmp_path: Path) -> None:
+    bedlam.scene(tmp_path / "a.npz", people)
+    bedlam.scene(tmp_path / "b.npz", people, pose_cam=bedlam.as_smplx(people.pose))
+    with pytest.raises(RawDataCorrupt, match=r"SMPL and of SMPL-X"):
+        READER.read(tmp_path, None)
 
 
 def test_a_row_that_stands_nowhere_is_damaged_alone(bedlam: ModuleType, people: Any, tmp_path: Path) -> None:

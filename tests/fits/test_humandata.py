@@ -26,7 +26,7 @@ def read(humandata: ModuleType, people: Any, tmp_path: Path) -> Callable[..., Fi
     def made(detected: bool = False, smpl: Any = None, compressed: bool = True, **more: Any) -> FitTable:
         first, places = (0, humandata.OPENPOSE + humandata.SPIN24[:19]) if detected else (25, humandata.SPIN24[:19])
         points = np.dstack([people.joints[:, first:], np.ones((24, 44 - first))]), places
-        bodies = humandata.bodies(people.pose, people.betas) | (smpl or {})
+        bodies = humandata.bodies(people.pose, people.betas) | (smpl or {}) if "smplx" not in more else None
         names, box = more.pop("names", people.names), humandata.xywh(people.box)
         return READER.read(humandata.dump(tmp_path / "h.npz", names, box, bodies, points, compressed, **more), None)
 
@@ -93,6 +93,34 @@ def test_who_has_no_fit(read: Any, people: Any) -> None:
     smpl = {"betas": betas, "body_pose": pose[:, 3:], "global_orient": pose[:, None, :3]}
     table = read(smpl=smpl, has_smpl=flag[:, None], meta={"annot_valid": annotated, "valid_label": labelled})
     assert table.rows.tolist() == [i for i in range(24) if i not in (0, 2, 5, 7, 23)]
+
+
+def test_bodies_of_smplx(read: Any, people: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[Any] = []
+    monkeypatch.setattr(
+        "pymaf_data.fits.readers.humandata.SmplxBodies", lambda *args, **more: said.append((args, more))
+    )
+    rng, pose = np.random.default_rng(0), people.pose
+    kid, betas, hand, face = np.zeros(24), rng.normal(size=(24, 11)), rng.normal(size=(24, 15, 3)), np.ones((24, 10))
+    kid[5], face[3], hand[4] = 0.5, np.nan, np.nan
+    smplx = {
+        "global_orient": pose[:, :3], "body_pose": pose[:, 3:66].reshape(24, 21, 3), "betas": betas,
+        "left_hand_pose": hand, "right_hand_pose": np.ones((24, 12)), "expression": face, "betas_extra": kid,
+        "jaw_pose": np.full((24, 3), 0.1),
+    }  # fmt: skip
+    has = np.arange(24) != 7
+    table = read(smplx=smplx, has_smpl=has, config="agora_train_3840", misc={"flat_hand_mean": True})
+    (posed, shape, expression, gender), more = said[0]
+    expected = [pose[:, :66], np.full((24, 3), 0.1), np.zeros((24, 6)), np.nan_to_num(hand).reshape(24, 45)]
+    assert np.allclose(posed, np.hstack([*expected, np.zeros((24, 45))])[has]), "hands of components are at rest"
+    assert np.allclose(shape, betas[has]) and {*gender.tolist()} == {"neutral"}
+    assert np.allclose(expression, np.nan_to_num(face)[has]) and expression[3].sum() == 0
+    assert more["flat_hand"] is True and np.allclose(more["kid"], kid[has])
+    assert np.allclose(table.pose[:, :66], pose[has, :66]) and {*table.body.tolist()} == {"smpl-neutral"}
+    smplx |= {"betas_extra": np.zeros(24), "flat_hand_mean": [False] * 24}
+    read(smplx=smplx, meta={"gender": ["m", "f"] * 12}, misc={"flat_hand_mean": True}, config="")
+    args, more = said[1]
+    assert more["flat_hand"] is False and more["kid"] is None and args[3].tolist() == ["male", "female"] * 12
 
 
 def test_frames_that_mmhuman3d_renames_have_their_names(read: Any) -> None:

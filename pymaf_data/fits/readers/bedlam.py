@@ -1,12 +1,12 @@
 """Labels of rendered sets, BEDLAM, BEDLAM2 and AGORA: an .npz for a scene, or a folder of such, with for each person
 
     imgname · center (2) · cam_int (3, 3) · cam_ext (4, 4), whose last column is (t, 1) · trans_cam (3), of BEDLAM alone
-    pose_cam (72) of SMPL · shape (10 or 11)
+    pose_cam (72) of SMPL, or (165) of SMPL-X, hands flat at 0 · shape (10, 11 or 16)
 
 A body stands at trans_cam + t before the camera of the whole image. Bodies are neutral: gender is that of clothes and
 motion. pose_world and trans_world are turned as the world is, and not read. Of AGORA the 11th of shape is how far a
-child is one, which SMPL's ten do not know; of BEDLAM it is one more component, millimetres, and left out. Labels are
-those of upright images: files of scenes called closeup (BEDLAM2: portrait) lie on their side until they are turned.
+child is one; of BEDLAM it is one more component, millimetres, left out of SMPL. Labels are those of upright images:
+files of scenes called closeup (BEDLAM2: portrait) lie on their side until they are turned.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ import torch
 
 from pymaf_data.datasets.npz_rows import read_texts
 from pymaf_data.errors import RawDataCorrupt
+from pymaf_data.fits.bodies import KidSmpl, SmplxBodies
 from pymaf_data.fits.proof import Tolerance
 from pymaf_data.fits.readers.npz import read_numbers
-from pymaf_data.fits.readers.reader import ByImage, FitReader, FitTable
+from pymaf_data.fits.readers.reader import ByImage, FitReader, FitTable, OtherBodies
 from pymaf_data.fits.table import CAMERA
 from pymaf_data.geometry.cameras import full_frame
 from pymaf_data.untrusted.npz import npz_keys
 
 _NEEDED = ("imgname", "center", "pose_cam", "shape", "cam_int", "cam_ext")
-_SMPL, _BETAS = 72, 16
+_SMPL, _SMPLX, _BETAS = 72, 165, 16
 
 
 class _Scene(NamedTuple):
@@ -54,17 +55,21 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
     if len({scene.pose.shape[1] for scene in scenes}) > 1:
         raise RawDataCorrupt(f"{path} has scenes of SMPL and of SMPL-X", expected="a folder for each")
     names, centres, pose, betas, kid, camera, sets = map(np.concatenate, zip(*scenes, strict=True))
-    adult = kid == 0
+    other: OtherBodies | None = KidSmpl(pose, betas[:, :10], kid) if kid.any() else None
+    if pose.shape[1] == _SMPLX:
+        other = SmplxBodies(pose, betas, gender="neutral", flat_hand=True, kid=kid if kid.any() else None)
+        pose, betas = np.pad(pose[:, :66], ((0, 0), (0, 6))), np.zeros((len(pose), 10))
     return FitTable(
-        keys=ByImage(names[adult], centres[adult]),
-        pose=pose[adult],
-        betas=betas[adult, :10],
-        camera=camera[adult],
-        frame=np.full(adult.sum(), CAMERA, np.uint8),
-        body=np.full(adult.sum(), "smpl-neutral"),
+        keys=ByImage(names, centres),
+        pose=pose,
+        betas=betas[:, :10],
+        camera=camera,
+        frame=np.full(len(names), CAMERA, np.uint8),
+        body=np.full(len(names), "smpl-neutral"),
         licences={f"{name} labels": "non-commercial research" for name in np.unique(sets).tolist()},
         tolerance=Tolerance(view=15.0, image=1.5, share=0.05),  # as EFT's: a store's keypoints may be another model's
-        rows=np.flatnonzero(adult) if len(files) == 1 else None,
+        other=other,
+        rows=np.arange(len(names)) if len(files) == 1 else None,
     )
 
 
@@ -87,7 +92,7 @@ def _scene(path: Path) -> _Scene:
     return _Scene(
         names=np.array(full, str),
         centres=read_numbers(path, "center", M, (2,)),
-        pose=read_numbers(path, "pose_cam", M, (_SMPL,)).astype(np.float32),
+        pose=read_numbers(path, "pose_cam", M, (_SMPL, _SMPLX)).astype(np.float32),
         betas=betas,
         kid=shape[:, 10] if agora and shape.shape[1] > 10 else np.zeros(M),
         camera=full_frame(torch.from_numpy(K), torch.from_numpy(trans)).matrix.numpy(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -112,4 +113,7 @@ def test_files_that_are_no_such_labels(
 
 def test_a_folder_without_labels(tmp_path: Path) -> None:
     with pytest.raises(RawDataCorrupt, match="no labels"):
+        READER.read(tmp_path, None)
+    (tmp_path / "frames.npz").write_bytes(pickle.dumps({"imgPath": ["a.png"]}))
+    with pytest.raises(RawDataCorrupt, match=r"is a pickle\n.*agora_processing_code"):
         READER.read(tmp_path, None)

@@ -25,9 +25,12 @@ from pymaf_data.fits.readers.npz import read_numbers
 from pymaf_data.fits.readers.reader import ByImage, FitReader, FitTable, OtherBodies
 from pymaf_data.fits.table import CAMERA
 from pymaf_data.geometry.cameras import full_frame
+from pymaf_data.untrusted.bounds import open_regular
+from pymaf_data.untrusted.kinds import kind_of
 from pymaf_data.untrusted.npz import npz_keys
 
 _NEEDED = ("imgname", "center", "pose_cam", "shape", "cam_int", "cam_ext")
+_FRAMES = "; AGORA's dataframes are read by its own agora_processing_code, which makes one"
 _SMPL, _SMPLX, _BETAS = 72, 165, 16
 
 
@@ -44,13 +47,14 @@ class _Scene(NamedTuple):
 
 
 def _files(path: Path) -> list[Path]:
+    """Files of a folder, or the file itself."""
     return [path] if path.is_file() else sorted(path.glob("*.npz"))
 
 
 def _read(path: Path, companion: Path | None = None) -> FitTable:
     files = _files(path)
     if not files:
-        raise RawDataCorrupt(f"{path} has no labels", expected="a .npz for each scene in it")
+        raise RawDataCorrupt(f"{path} has no labels", expected=f"a .npz for each scene in it{_FRAMES}")
     scenes = [_scene(file) for file in files]
     if len({scene.pose.shape[1] for scene in scenes}) > 1:
         raise RawDataCorrupt(f"{path} has scenes of SMPL and of SMPL-X", expected="a folder for each")
@@ -74,6 +78,9 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
 
 
 def _scene(path: Path) -> _Scene:
+    with open_regular(path) as stream:
+        if kind_of(stream.read(4096)) == "a pickle":
+            raise RawDataCorrupt(f"{path} is a pickle", expected=f"an .npz of labels{_FRAMES}")
     keys, names = npz_keys(path), [name or "" for name in read_texts(path, "imgname")]
     if absent := [key for key in _NEEDED if key not in keys]:
         world = ", and pose_world is no camera's" if "pose_world" in keys else ""

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from pymaf_data.errors import RawDataCorrupt
+from pymaf_data.fits.readers import tokenhmr
 from pymaf_data.fits.readers.bedlam import READER
 from pymaf_data.fits.sniffing import sniff
 
@@ -117,3 +118,23 @@ def test_a_folder_without_labels(tmp_path: Path) -> None:
     (tmp_path / "frames.npz").write_bytes(pickle.dumps({"imgPath": ["a.png"]}))
     with pytest.raises(RawDataCorrupt, match=r"is a pickle\n.*agora_processing_code"):
         READER.read(tmp_path, None)
+
+
+def test_a_damaged_person_of_a_tar_is_damaged_alone(bedlam: ModuleType, people: Any, tmp_path: Path) -> None:
+    for number, changes in enumerate(
+        [
+            {"pose_cam": np.ones(165)},
+            {"cam_int": None},
+            {"cam_ext": np.zeros((4, 4))},
+            {"shape": "a"},
+            {"center": [1.0]},
+        ]
+    ):
+        path = bedlam.token_hmr(tmp_path / str(number) / "a.tar", people.take(slice(3)), **changes)
+        table = tokenhmr.READER.read(path, None)
+        whole = np.isfinite(table.camera).all((1, 2)) & np.isfinite(table.pose).all(1)
+        assert whole.tolist() == [False, True, True]
+        assert table.keys.names.tolist() == [f"20221010_a/train2014/{i:04d}.jpg" for i in range(3)]
+    assert sniff(path) == ["tokenhmr"]
+    with pytest.raises(RawDataCorrupt, match="no person"):
+        tokenhmr.READER.read(bedlam.token_hmr(tmp_path / "a.tar", people.take(slice(0))), None)

@@ -26,15 +26,17 @@ FORMATS = {  # writer of a request, frame
 }
 OWN = {  # of a factory of their own; whatever they hold, files of others are refused in the same way
     "humandata": (lambda made, people, folder: f"humandata:{made.placed(folder / 'a.npz', people)}", CAMERA),
+    "tokenhmr": (lambda made, people, folder: f"tokenhmr:{made.token_hmr(folder / 'a.tar', people)}", CAMERA),
     "bedlam": (lambda made, people, folder: f"bedlam:{made.scene(folder / 'a.npz', people)}", CAMERA),
 }
+OF = {"tokenhmr": "bedlam"}
 MIRROR = [0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22]
 
 
 @pytest.fixture(params=FORMATS)
 def form(request: pytest.FixtureRequest, published: ModuleType) -> tuple[Write, int]:
     write, frame = (FORMATS | OWN)[request.param]
-    made = request.getfixturevalue(request.param) if request.param in OWN else published
+    made = request.getfixturevalue(OF.get(request.param, request.param)) if request.param in OWN else published
     return (lambda people, folder: write(made, people, folder)), frame
 
 

@@ -83,6 +83,11 @@ def _write_human_data(folder: Path) -> Iterator[Path]:
 
 def _write_bedlam(folder: Path) -> Iterator[Path]:
     yield factory("bedlam").scene(folder / "scene.npz", _people(3))
+    yield factory("bedlam").token_hmr(folder / "a.tar", _people(2))
+
+
+def _read_bedlam(folder: Path) -> Any:
+    return read_fits("bedlam:{}/scene.npz")(folder), read_fits("tokenhmr:{}/a.tar")(folder)
 
 
 def read_fits(text: str) -> Callable[[Path], Any]:
@@ -142,7 +147,7 @@ READERS = {
     "CameraHMR": Reader(_write_camera_hmr, read_fits("camerahmr:{}/coco-release.npz")),
     "NeuralAnnot": Reader(_write_neural_annot, read_fits("neuralannot:{}/smpl.json")),
     "HumanData": Reader(_write_human_data, read_fits("humandata:{}/human.npz")),
-    "BEDLAM": Reader(_write_bedlam, read_fits("bedlam:{}/scene.npz")),
+    "BEDLAM": Reader(_write_bedlam, _read_bedlam),
     "run": Reader(_write_run, _read_run),
     "checkpoint": Reader(_write_checkpoint, _read_checkpoint),
 }

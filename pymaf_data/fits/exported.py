@@ -45,7 +45,9 @@ def as_exported(path: Path, table: FitTable) -> FitTable:
     if not path.is_file() or not _packed(path) or not {*_MEMBERS} <= {*npz_keys(path)}:
         return table
     frames, bodies, licences = read_npz(path, _MEMBERS).values()
-    fitted = np.flatnonzero(bodies != "") if bodies.ndim == 1 and bodies.dtype.kind == "U" else []
+    fitted: np.ndarray = (
+        np.flatnonzero(bodies != "") if (bodies.ndim, bodies.dtype.kind) == (1, "U") else np.empty(0, int)
+    )
     shapes = (frames.shape, licences.shape[1:]) == (bodies.shape, (2,)) and licences.dtype.kind == "U"
     if len(fitted) != len(table) or not shapes or not np.isin(frames[fitted], FRAMES).all():
         raise RawDataCorrupt(f"{path}: {', '.join(_MEMBERS)} are not those of its {len(table):,} fits")

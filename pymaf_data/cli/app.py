@@ -33,6 +33,7 @@ _SUMMARIES = {
     "here.",
     "ingest": "",
     "attach-fits": "",
+    "export-fits": "",
     "render-iuv": "",
     "train": "",
     "run": "Take the whole pipeline of a recipe: sample, ingest, fits, IUV maps, training, contact sheet, report.",

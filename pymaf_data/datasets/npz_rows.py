@@ -84,7 +84,12 @@ class NpzRows:
     def gender(self, row: int) -> str:
         """Of a row, as records have it."""
         said = self.texts["gender"][row] if "gender" in self.texts else None
-        return _GENDERS.get((said or "").strip().lower(), "unknown")
+        return gender_of(said)
+
+
+def gender_of(said: str | None) -> str:
+    """What records call a gender that a file names in any of the field's ways."""
+    return _GENDERS.get((said or "").strip().lower(), "unknown")
 
 
 def _numbers(path: Path, key: str, rows: int) -> NDArray[Any]:

@@ -14,6 +14,7 @@ from pymaf_data.body import BodyModel
 from pymaf_data.digest import digest_file, digest_json
 from pymaf_data.errors import FitError, RawDataCorrupt
 from pymaf_data.fits.conversion.convert import METHOD, WORST, convert
+from pymaf_data.fits.exported import as_exported
 from pymaf_data.fits.join import NONE, join, match, take
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.proof import Tolerance
@@ -144,7 +145,7 @@ def read_fits(request: FitRequest, made_from: Collection[str] = ()) -> tuple[Fit
             raise FitError(f"{path} is not there", expected=reader.file, action=action)
     identity: dict[str, Any] = {"format": request.format}
     try:
-        table = reader.read(given["sha256"], request.companion)
+        table = as_exported(given["sha256"], reader.read(given["sha256"], request.companion))
         if not len(table):
             raise RawDataCorrupt("it holds no fits")
         identity |= {key: digest_file(path) for key, path in given.items() if key == "companion" or not reader.files}

@@ -9,17 +9,27 @@ from pymaf_data.fits.table import CAMERA, VIEW
 
 
 class Maker(NamedTuple):
-    """Whose fits they are; ``frame`` is an index into :data:`~pymaf_data.geometry.frames.FRAMES`."""
+    """Whose fits they are.
+
+    Attributes:
+        frame: index into :data:`~pymaf_data.geometry.frames.FRAMES`.
+        gendered: whether a gender said of a person is that of the body, too.
+    """
 
     name: str
     licence: str
     frame: int
+    gendered: bool = False
 
 
 # Who fitted several views, or markers, knew the image's camera; who fitted a crop knew the crop alone.
 _SPIN, _MULTIVIEW = (Maker("SPIN fits", "BSD-3-Clause (code)", frame) for frame in (VIEW, CAMERA))
 _MOSH = Maker("SMPL of Human3.6M by MoSh", "Human3.6M licence: academic use; no redistribution", CAMERA)
 _PROHMR = Maker("ProHMR fits", "not stated", VIEW)
+_EFT, _CLIFF = Maker("EFT fits", "CC BY-NC 4.0", VIEW), Maker("CLIFF fits", "MIT", CAMERA)
+_NEURAL_ANNOT = Maker("NeuralAnnot fits", "not stated", CAMERA)
+_RENDERED = {name: Maker(f"{name} labels", "non-commercial research", CAMERA) for name in ("AGORA", "BEDLAM")}
+_3DPW = Maker("SMPL of 3DPW", "3DPW licence: non-commercial research", CAMERA, gendered=True)
 # The README of 4D-Humans and its issue #73.
 _OF_4D_HUMANS = {"coco": _SPIN, "mpii": _SPIN, "3dhp": _MULTIVIEW, "inf": _MULTIVIEW, "h36m": _MOSH} | dict.fromkeys(
     ("aic", "insta", "ava"), _PROHMR
@@ -31,3 +41,21 @@ def maker_in_4d_humans(place: str) -> Maker:
     words = re.split(r"[^a-z0-9]+", place.lower())
     known = (_OF_4D_HUMANS[word] for word in reversed(words) if word in _OF_4D_HUMANS)
     return next(known, Maker("fits of 4D-Humans", "MIT (code)", VIEW))
+
+
+def maker_of_human_data(config: str, detected: bool) -> Maker:
+    """Whose fits a file of HumanData holds.
+
+    Args:
+        config: what it calls itself; mmhuman3d's converters of SPIN's and of CLIFF's files give the set's name alone.
+        detected: whether its keypoints have OpenPose's, which SPIN's files have and CLIFF's have not.
+    """
+    words = re.split(r"[^a-z0-9]+", config.lower())
+    if "neural" in words:
+        return _NEURAL_ANNOT
+    of = {"eft": _EFT, "h36m": _MOSH, "pw3d": _3DPW, "3dpw": _3DPW, "agora": _RENDERED["AGORA"]}
+    of |= {"bedlam": _RENDERED["BEDLAM"], "inf": _MULTIVIEW, "lsp": _SPIN, "lspet": _SPIN}
+    of |= dict.fromkeys(("coco", "mpii"), _SPIN if detected else _CLIFF)
+    known = (of[word] for word in words if word in of)
+    unknown = Maker("fits of a HumanData file", "as its publisher says; not stated in the file", CAMERA, gendered=True)
+    return next(known, unknown)

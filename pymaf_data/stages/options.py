@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from pymaf_data.config import Flag
+from pymaf_data.config import Flag, StrictModel
 from pymaf_data.errors import UsageError
 from pymaf_data.fits.fitter.options import KeypointOptions
 from pymaf_data.paths import UserPath
@@ -146,6 +146,18 @@ class AttachOptions(ExecutorOptions):
     assets: UserPath | None = Field(default=None, description="bodies that the user brings; by default the data root's")
     allow_unproved: Annotated[bool, Flag("Accept fits of a body that is not on this machine (exit 0).")] = False
     break_lock: Annotated[bool, _BREAK_LOCK] = False
+
+
+class ExportOptions(StrictModel):
+    """What to export, and where to."""
+
+    store: Annotated[UserPath, Flag("The store.", argument=True)]
+    out: Annotated[UserPath, Flag("The file to write.", argument=True)]
+    to: Annotated[
+        Literal["spin", "hmr2", "humandata"],
+        Flag("Format: spin (dataset_extras, also PyMAF's), hmr2 (4D-Humans' npz) or humandata (mmhuman3d's)."),
+    ]
+    overwrite: Annotated[bool, Flag("Write over a file that is there.")] = False
 
 
 class RenderOptions(ExecutorOptions):

@@ -120,6 +120,18 @@ _STAGES = (
         lines="pymaf_data.stages.told:render_lines",
     ),
     Stage(
+        "export-fits",
+        "Write the chosen fits of a store as a file that others' trainers read: SPIN's, 4D-Humans' or HumanData.\n\n"
+        "Persons without a fit are in it, marked so. It says from where each root is seen, whose body it is and what "
+        "licences went in.\n\n"
+        "Example: pymaf-data export-fits data/stores/coco-train.zarr coco_2014_train_best.npz --to spin",
+        options="pymaf_data.stages.options:ExportOptions",
+        run="pymaf_data.stages.export_fits:export_fits",
+        lines="pymaf_data.stages.export_fits:ExportReport.lines",
+        title="export fits of {store.name}",
+        direct=True,
+    ),
+    Stage(
         "train",
         "Train PyMAF (or the network that a recipe names) from the stores, on a GPU when there is one.\n\n"
         "The same command goes on where the run stopped. Its course: pymaf-data report data/runs/NAME, or "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,15 @@ def inspect(path: str | os.PathLike[str]) -> dict[str, Any]:
     }
 
 
-def licences(store: Store) -> dict[str, str]:
-    """Everything that went into a store, its stages included → its licence; whoever copies data out carries them on."""
+def licences(store: Store, stages: Iterable[StageInfo] | None = None) -> dict[str, str]:
+    """Everything that went into a store and its stages → its licence; whoever copies data out carries them on.
+
+    Args:
+        store: which.
+        stages: those that are meant; by default all.
+    """
     found = dict(store.head["provenance"]["licences"])
-    for info in store.stages():
+    for info in store.stages() if stages is None else stages:
         own = info.attributes.get("licences", {})
         found.update(own if isinstance(own, dict) else {f"stage {info.stage}": str(own)})
     return found

@@ -79,6 +79,17 @@ def smplx_mesh(others: ModuleType, body: BodyModel) -> Any:
     return others.other_mesh(body.v_template.numpy(), body.faces.numpy(), 10475)
 
 
+def humandata() -> ModuleType:
+    """``tests/factories/humandata.py``."""
+    return _loaded("humandata")
+
+
+@pytest.fixture(scope="session")
+def bedlam() -> ModuleType:
+    """``tests/factories/bedlam.py``."""
+    return _loaded("bedlam")
+
+
 @pytest.fixture(scope="session")
 def known(factory: ModuleType, fitter: KeypointFitter, body: BodyModel) -> Any:
     """24 persons as ``factory.Known``."""

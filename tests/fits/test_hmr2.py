@@ -54,7 +54,10 @@ def test_fits_are_marked_as_their_makers(
 def test_a_damaged_image_or_person_is_one_without(
     published: ModuleType, people: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    odd = [{"body_pose": np.zeros(69)}, {"betas": None}, {"center": "a"}, {"body_pose": np.full(72, np.nan)}]
+    lists: list[Any] = [0.0]
+    for _ in range(60):  # a few bytes that NumPy would make 2^60 numbers of
+        lists = [lists, lists]
+    odd = [{"body_pose": np.zeros(69)}, {"betas": lists}, {"center": "a"}, {"body_pose": np.full(72, np.nan)}]
     persons = [published.hmr2_person(people, i, **more) for i, more in enumerate(odd)]
     images = {"a": b"\x80\x04cut", "b": [*persons, 7, {}, published.hmr2_person(people, 9)], "c": pickle.dumps({})}
     table = READER.read(published.hmr2_tar(tmp_path / "a.tar", images), None)

@@ -24,25 +24,19 @@ from pymaf_data.fits.makers import maker_in_4d_humans
 from pymaf_data.fits.proof import Tolerance
 from pymaf_data.fits.readers.npz import read_numbers
 from pymaf_data.fits.readers.reader import ByImage, FitReader, FitTable
-from pymaf_data.untrusted.archived import Archive
+from pymaf_data.fits.tars import PERSONS, persons_of, tars
+from pymaf_data.untrusted.lists import flat_numbers
 from pymaf_data.untrusted.npz import npz_keys
-from pymaf_data.untrusted.unpickle import loads_trusted
 
 logger = logging.getLogger(__name__)
 
 Row = tuple[str, str, np.ndarray]  # image, a place that tells whose fit it is, numbers in the order of _SIZES
 _SIZES = {"body_pose": 72, "betas": 10, "center": 2}
 _FLAGS = ("has_body_pose", "has_betas")
-_PERSONS, _IMAGES = ".data.pyd", (".jpg", ".jpeg", ".png")
-
-
-def _files(path: Path) -> list[Path]:
-    found = (sorted(path.glob(where)) for where in ("*.tar", "*/*.tar"))
-    return [path] if path.is_file() else next((files for files in found if files), [])
 
 
 def _read(path: Path, companion: Path | None = None) -> FitTable:
-    rows = [row for file in _files(path) for row in (_of_tar(file) if file.suffix == ".tar" else _of_npz(file))]
+    rows = [row for file in tars(path) for row in (_of_tar(file) if file.suffix == ".tar" else _of_npz(file))]
     if not rows:
         raise RawDataCorrupt(f"{path} holds no person with a fit")
     names, places, parts = zip(*rows, strict=True)
@@ -74,40 +68,21 @@ def _of_npz(path: Path) -> Iterator[Row]:
 
 
 def _of_tar(path: Path) -> Iterator[Row]:
-    archive = Archive(path)
-    try:
-        for name in archive.members:
-            if name.endswith(_PERSONS):
-                stem = name.removesuffix(_PERSONS)
-                image = next((stem + ending for ending in _IMAGES if stem + ending in archive.members), f"{stem}.jpg")
-                place = f"{path.parent.name}/{path.stem}/{image.rpartition('/')[0]}"
-                rows = map(_numbers, _persons(archive, name))
-                yield from ((image.partition("/")[2] or image, place, row) for row in rows if row is not None)
-    finally:
-        archive.close()
-
-
-def _persons(archive: Archive, name: str) -> list[Any]:
-    """The persons of a member; none, and a warning, where it cannot be read."""
-    member = archive.members[name]
-    try:
-        persons = None if member.refused else loads_trusted(archive.read(member), f"{archive.path}:{name}")
-        if isinstance(persons, list):
-            return persons
-        raise ValueError(member.refused or "it is no list of persons")
-    except (RawDataCorrupt, OSError, ValueError) as error:
-        logger.warning("%s: no fits: %s", name, str(error).splitlines()[0])
-        return []
+    for image, person in persons_of(path):
+        row = _numbers(person)
+        if row is not None:
+            place = f"{path.parent.name}/{path.stem}/{image.rpartition('/')[0]}"
+            yield image.partition("/")[2] or image, place, row
 
 
 def _numbers(person: Any) -> np.ndarray | None:
     """(84,) of a person; None without a fit."""
     try:
-        if not all(np.asarray(person.get(key, 1), np.float64).all() for key in _FLAGS):
+        if not all(flat_numbers(person.get(key, 1), 1).all() for key in _FLAGS):
             return None
-        parts = [np.asarray(person[key], np.float64).ravel() for key in _SIZES]
+        parts = [flat_numbers(person[key], size) for key, size in _SIZES.items()]
         sound = [part.size for part in parts] == [*_SIZES.values()]
-    except (AttributeError, LookupError, TypeError, ValueError, OverflowError):
+    except (AttributeError, LookupError, ValueError, OverflowError):
         sound = False
     return np.concatenate(parts) if sound else np.full(sum(_SIZES.values()), np.nan)
 
@@ -117,6 +92,6 @@ READER = FitReader(
     file="4D-Humans' tars or their folder, or one of its .npz",
     licence="MIT (code); of the fits not stated",
     get="https://github.com/shubham-goel/4D-Humans, fetch_training_data.sh and its evaluation metadata",
-    files=_files,
-    signs=((_PERSONS,), ("imgname", *_SIZES)),
+    files=tars,
+    signs=((PERSONS,), ("imgname", *_SIZES)),
 )

@@ -53,16 +53,17 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
     )
 
 
-def read_numbers(path: Path, key: str, rows: int, shape: tuple[int, ...]) -> np.ndarray:
-    """(rows, K) numbers of an array, K as ``shape`` says or, of betas, more.
+def read_numbers(path: Path, key: str, rows: int, sizes: tuple[int, ...]) -> np.ndarray:
+    """(rows, K) numbers of an array, K one of ``sizes`` or, of betas, more.
 
     Raises:
         RawDataCorrupt: it cannot be read, or has other numbers.
     """
     array = read_npz(path, [key])[key]
     flat = array.reshape(rows, -1) if array.shape[:1] == (rows,) and rows and array.dtype.kind in "fiub" else None
-    if flat is None or flat.shape[1] < shape[0] or (key != "shape" and flat.shape[1] > shape[0]):
-        raise RawDataCorrupt(f"{path}: {key} of {array.dtype} {array.shape}", expected=f"({rows}, {shape[0]}) numbers")
+    if flat is None or not (flat.shape[1] in sizes or (key == "shape" and flat.shape[1] > sizes[0])):
+        expected = f"({rows}, {' or '.join(map(str, sizes))}) numbers"
+        raise RawDataCorrupt(f"{path}: {key} of {array.dtype} {array.shape}", expected=expected)
     return flat.astype(np.float64)
 
 

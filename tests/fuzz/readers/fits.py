@@ -77,6 +77,19 @@ def _write_neural_annot(folder: Path) -> Iterator[Path]:
     yield factory("published").neural_annot(folder / "smpl.json", _people(3))
 
 
+def _write_human_data(folder: Path) -> Iterator[Path]:
+    yield factory("humandata").placed(folder / "human.npz", _people(3)._replace(betas=np.ones((3, 10))))
+
+
+def _write_bedlam(folder: Path) -> Iterator[Path]:
+    yield factory("bedlam").scene(folder / "scene.npz", _people(3))
+    yield factory("bedlam").token_hmr(folder / "a.tar", _people(2))
+
+
+def _read_bedlam(folder: Path) -> Any:
+    return read_fits("bedlam:{}/scene.npz")(folder), read_fits("tokenhmr:{}/a.tar")(folder)
+
+
 def read_fits(text: str) -> Callable[[Path], Any]:
     def read(folder: Path) -> Any:
         from pymaf_data.fits.joined import read_fits as read_joined
@@ -133,6 +146,8 @@ READERS = {
     "HMR2": Reader(_write_hmr2, _read_hmr2),
     "CameraHMR": Reader(_write_camera_hmr, read_fits("camerahmr:{}/coco-release.npz")),
     "NeuralAnnot": Reader(_write_neural_annot, read_fits("neuralannot:{}/smpl.json")),
+    "HumanData": Reader(_write_human_data, read_fits("humandata:{}/human.npz")),
+    "BEDLAM": Reader(_write_bedlam, _read_bedlam),
     "run": Reader(_write_run, _read_run),
     "checkpoint": Reader(_write_checkpoint, _read_checkpoint),
 }

@@ -15,6 +15,7 @@ from scipy.optimize import linear_sum_assignment
 
 from pymaf_data.body import BodyModel
 from pymaf_data.errors import FitError
+from pymaf_data.fits.evidence import other_scale_of_boxes
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.readers.reader import ByAnnotation, ByImage, FitTable
 from pymaf_data.fits.standing import stand
@@ -86,6 +87,8 @@ def match(table: FitTable, persons: Persons, origin: str) -> np.ndarray:
     else:
         row = by_image(ByImage(keys.names[single], keys.centres[single]), persons.names, persons.box)
     found = row != NONE
+    if isinstance(keys, ByImage) and 2 * found.sum() < min(len(single), len(persons)):
+        _refuse_other_sizes(ByImage(keys.names[single], keys.centres[single]), persons, origin)
     if not found.any():
         ours = f"{persons.names[0]} #{persons.annotation_id[0]}" if len(persons) else "nobody"
         raise FitError(
@@ -96,6 +99,28 @@ def match(table: FitTable, persons: Persons, origin: str) -> np.ndarray:
     logger.info("%s: %d of %d fits belong to persons of this store", origin, found.sum(), len(table))
     row[found] = single[row[found]]
     return row
+
+
+def _refuse_other_sizes(keys: ByImage, persons: Persons, origin: str) -> None:
+    """Refuse rows whose images are here, and in most of which the one person stands where another size would put them.
+
+    Raises:
+        FitError: that is so.
+    """
+    images, image_of = np.unique(persons.names, return_inverse=True)
+    theirs = _grouped(_image_numbers(keys.names.tolist(), images.tolist()))
+    ours = _grouped(image_of.tolist())
+    alone = [(theirs[i][0], ours[i][0]) for i in ours if len(ours[i]) == 1 == len(theirs.get(i, ()))]
+    if not alone:
+        return
+    row, person = np.array(alone).T
+    scale = other_scale_of_boxes(keys.centres[row], persons.box[person])
+    if scale is not None:
+        raise FitError(
+            f"{origin} was made for images of another size: those of this store look scaled by {scale:.2f}",
+            expected="boxes in pixels of the images that the store was made from",
+            action="ingest the images that the fits were made for, or scale the file's boxes and cameras.",
+        )
 
 
 def _single(table: FitTable, origin: str) -> np.ndarray:

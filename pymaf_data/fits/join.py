@@ -7,6 +7,7 @@ whether a match is right is proved afterwards (:mod:`pymaf_data.fits.proof`).
 from __future__ import annotations
 
 import logging
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 NONE = -1
 _FARTHEST = 0.25
 """Box sides that the centres of a file's box and of a person's may lie apart, since boxes are drawn in many ways."""
+_ENDING = re.compile(r"\.(jpe?g|png|bmp|webp|tiff?)$", re.IGNORECASE)
 _NEAR, _COMMON = 3.0, 3
 """Pixels within which joints are alike, and how many two persons must share to be told apart, or known, by them."""
 
@@ -209,8 +211,14 @@ def _grouped(numbers: Iterable[int]) -> dict[int, list[int]]:
 
 
 def _image_numbers(names: list[str], images: list[str]) -> list[int]:
-    """The image that each name means: one is the other's end, folder by folder. −1: none, or more than one."""
-    whole = {tuple(_parts(image)): number for number, image in enumerate(images)}
+    """The image that each name means: one is the other's end, folder by folder. −1: none, or more than one.
+
+    Names without an ending mean the one image that is called so but for its own.
+    """
+    whole: dict[tuple[str, ...], int] = {}
+    for number, image in enumerate(images):
+        parts = tuple(_parts(image))
+        whole[parts] = NONE if parts in whole else number
     ends: dict[tuple[str, ...], int] = {}
     for parts, number in whole.items():
         for first in range(1, len(parts)):
@@ -221,6 +229,10 @@ def _image_numbers(names: list[str], images: list[str]) -> list[int]:
             parts = tuple(_parts(name))
             longer = (whole[parts[first:]] for first in range(len(parts)) if parts[first:] in whole)
             known[name] = next(longer, ends.get(parts, NONE))
+    bare = [name for name, number in known.items() if number == NONE and not _ENDING.search(name)]
+    stems = [_ENDING.sub("", image) for image in images] if bare else images
+    if stems != images:
+        known |= zip(bare, _image_numbers(bare, stems), strict=True)
     return [known[name] for name in names]
 
 

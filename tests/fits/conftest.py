@@ -68,6 +68,12 @@ def cliff() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def sam3dbody() -> ModuleType:
+    """``tests/factories/sam3dbody.py``."""
+    return _loaded("sam3dbody")
+
+
+@pytest.fixture(scope="session")
 def known(factory: ModuleType, fitter: KeypointFitter, body: BodyModel) -> Any:
     """24 persons as ``factory.Known``."""
     return factory.make_known(fitter, body, 24, seed=5)

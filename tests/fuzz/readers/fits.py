@@ -77,6 +77,32 @@ def _write_neural_annot(folder: Path) -> Iterator[Path]:
     yield factory("published").neural_annot(folder / "smpl.json", _people(3))
 
 
+def _write_table(folder: Path) -> Iterator[Path]:
+    made, people = factory("published"), _people(3)
+    yield made.table(folder / "table.npz", people)
+    matrices, pi = np.tile(np.eye(3), (3, 24, 1, 1)), np.array([[0.9, 0, 0]] * 3)
+    changes = {"image": None, "pose": None, "K": None, "translation": None}
+    yield made.table(folder / "view.npz", people, **changes, annotation_id=np.arange(3), rotmat=matrices, pi=pi)
+
+
+def _read_table(folder: Path) -> Any:
+    return read_fits("table:{}/table.npz")(folder), read_fits("table:{}/view.npz")(folder)
+
+
+def _write_sam3dbody(folder: Path) -> Iterator[Path]:
+    made, people = factory("sam3dbody"), _people(2)
+    mesh = np.zeros((made.VERTICES, 3))
+    mesh[1] = 0.3, 1.7, 0.2
+    one = made.person(people.box[0], mesh, people.trans[0], people.K[0])
+    yield made.one_pickle(folder, {"a.jpg": [one]})
+    yield made.by_person(folder / "files", {"b.jpg": [one]}) / "b_subj00.npz"
+
+
+def _read_sam3dbody(folder: Path) -> Any:
+    tables = [read_fits("sam3dbody:{}/" + name)(folder)[0] for name in ("all.pkl", "files")]
+    return [table.other for table in tables]
+
+
 def read_fits(text: str) -> Callable[[Path], Any]:
     def read(folder: Path) -> Any:
         from pymaf_data.fits.joined import read_fits as read_joined
@@ -133,6 +159,8 @@ READERS = {
     "HMR2": Reader(_write_hmr2, _read_hmr2),
     "CameraHMR": Reader(_write_camera_hmr, read_fits("camerahmr:{}/coco-release.npz")),
     "NeuralAnnot": Reader(_write_neural_annot, read_fits("neuralannot:{}/smpl.json")),
+    "table": Reader(_write_table, _read_table),
+    "SAM 3D Body": Reader(_write_sam3dbody, _read_sam3dbody),
     "run": Reader(_write_run, _read_run),
     "checkpoint": Reader(_write_checkpoint, _read_checkpoint),
 }

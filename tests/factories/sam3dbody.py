@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +79,48 @@ def one_npy(folder: Path, images: dict[str, list[dict[str, Any]]]) -> Path:
     everybody = [{**one, "image_path": f"/data/coco/{name}"} for name, persons in images.items() for one in persons]
     np.save(folder / "all.npy", np.array(everybody, object), allow_pickle=True)
     return folder / "all.npy"
+
+
+def parquet(path: Path, rows: list[dict[str, Any]]) -> Path:
+    """A shard of the data set."""
+    import pyarrow
+    from pyarrow import parquet as writer
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer.write_table(pyarrow.Table.from_pylist(rows), path)
+    return path
+
+
+def row(image: str, box: np.ndarray, place: np.ndarray, K: np.ndarray, parameters: np.ndarray, **changes: Any) -> Any:
+    """A row of it: the rig stands in dm, y up and z backward; ``parameters`` (201) are those behind its translation."""
+    (x, y), half = box[:2], box[2] / 2
+    model = np.concatenate([[10 * place[0], -10 * place[1], -10 * place[2]], parameters])
+    return {
+        "dataset": "coco", "image": image, "person_id": 0, "subject_idx": 0, "subject_cnt": 1, "mhr_valid": True,
+        "keypoints_2d": np.zeros((70, 3)).tolist(), "keypoints_3d": np.zeros((70, 4)).tolist(), "date": "2025",
+        "model_params": model.astype(np.float32).tolist(), "shape_params": [0.0] * 45, "bbox_format": "xyxy",
+        "bbox": [x - half, y - half, x + half, y + half], "bbox_center": [x, y], "bbox_scale": [2 * half, 2 * half],
+        "cam_int": K.tolist(), "loss": 0.1, "mask_size": [-1, -1], "mask_cnts": b"", **changes,
+    }  # fmt: skip
+
+
+def rig(path: Path, meshes: np.ndarray) -> Path:
+    """A TorchScript in the place of MHR's: its first joint parameter is the number of a mesh (M, 18439, 3), metres."""
+    import torch
+
+    class Rig(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("meshes", torch.from_numpy(meshes * [100, -100, -100]).float())
+
+        def forward(
+            self, shape: torch.Tensor, parameters: torch.Tensor, expression: torch.Tensor
+        ) -> tuple[torch.Tensor, torch.Tensor]:
+            posed = self.meshes[parameters[:, 6].long()] + 10 * parameters[:, None, :3]
+            return posed + shape.sum() + expression.sum(), torch.zeros(1, 127, 8)
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.jit.trace(Rig(), (torch.zeros(2, 45), torch.zeros(2, 204), torch.zeros(2, 72))).save(str(path))
+    return path

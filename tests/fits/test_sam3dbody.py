@@ -30,6 +30,9 @@ class Meshes:
     def __init__(self, vertices: Callable[[np.ndarray], np.ndarray]) -> None:
         self.of = vertices
 
+    def vertices(self, rows: np.ndarray, assets: Path | None) -> np.ndarray:
+        return self.of(rows)
+
 
 @pytest.fixture(autouse=True)
 def _meshes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,3 +158,58 @@ def test_what_is_none_of_it_or_hostile_is_refused(
     (tmp_path / "bad.pkl").write_bytes(pickle.dumps(images())[:-9])
     with pytest.raises(FitError, match="cannot be read"):
         read(tmp_path / "bad.pkl")
+
+
+@pytest.fixture
+def rows(sam3dbody: ModuleType, people: Any) -> Callable[..., list[dict[str, Any]]]:
+    """Of the data set, persons 0 to 2; ``changes`` by key."""
+
+    def made(**changes: Any) -> list[dict[str, Any]]:
+        parameters = np.eye(201)[3] * np.arange(3)[:, None]
+        return [
+            sam3dbody.row(f"{x}.jpg", people.box[i], people.trans[i], people.K[i], parameters[i],
+                          **{key: value[i] for key, value in changes.items()}) for i, x in enumerate("aab")
+        ]  # fmt: skip
+
+    return made
+
+
+def test_rows_of_the_data_set_are_posed_by_the_rig(
+    rows: Callable[..., Any], sam3dbody: ModuleType, people: Any, meshes: np.ndarray, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    pytest.importorskip("pyarrow")
+    monkeypatch.setattr("pymaf_data.fits.mhr_rig.MhrBodies", Meshes)
+    half = people.box[:3, 2:] / 2
+    xywh = np.hstack([people.box[:3, :2] - half, 2 * half, half])[:, [0, 1, 2, 2]].tolist()
+    said = rows(
+        mhr_valid=[True, False, True], bbox=[rows()[0]["bbox"], xywh[1], xywh[2]], bbox_format=["xyxy"] + 2 * ["xywh"]
+    )
+    sam3dbody.parquet(tmp_path / "coco_train" / "000000.parquet", said[:2])
+    sam3dbody.parquet(tmp_path / "coco_train" / "000001.parquet", said[2:])
+    table = read_fits(FitRequest.of(f"sam3dbody-data:{tmp_path}"))[0]
+    assert table.keys.names.tolist() == ["a.jpg", "b.jpg"] and np.allclose(table.keys.centres, people.box[[0, 2], :2])
+    assert np.allclose(table.camera[:, :, :3], people.K[[0, 2]])
+    assert np.abs(table.camera - np.concatenate([people.K, people.K @ people.trans[..., None]], 2)[[0, 2]]).max() < 1e-3
+    assert FitRequest.of(str(tmp_path / "coco_train")).format == "sam3dbody-data"
+    sam3dbody.rig(tmp_path / "assets" / "mhr" / "mhr_model.pt", meshes)
+    assert np.allclose(table.other.vertices(np.array([1, 0]), tmp_path / "assets"), meshes[[2, 0]], atol=1e-5)
+
+
+def test_rows_of_the_data_set_that_are_damaged(rows: Callable[..., Any], sam3dbody: ModuleType, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    said = rows(
+        model_params=[[0.0] * 203, rows()[1]["model_params"], [np.nan] * 204], cam_int=[np.eye(3).tolist(), None, None]
+    )
+    path = sam3dbody.parquet(tmp_path / "a.parquet", said)
+    assert not np.isfinite(read_fits(FitRequest.of(f"sam3dbody-data:{path}"))[0].camera).any()
+    for damaged in (path.read_bytes()[:-300], b"PAR1", b""):
+        (tmp_path / "cut.parquet").write_bytes(damaged)
+        with pytest.raises(FitError, match="as a Parquet file"):
+            read_fits(FitRequest.of(f"sam3dbody-data:{tmp_path / 'cut.parquet'}"))
+    none = sam3dbody.parquet(tmp_path / "b.parquet", rows(mhr_valid=[False] * 3))
+    with pytest.raises(FitError, match="no person whose mhr_valid is set"):
+        read_fits(FitRequest.of(f"sam3dbody-data:{none}"))
+    with pytest.raises(FitError, match="no column mhr_valid, model_params"):
+        lacking = [{key: row[key] for key in row if key not in ("mhr_valid", "model_params")} for row in rows()]
+        read_fits(FitRequest.of(f"sam3dbody-data:{sam3dbody.parquet(tmp_path / 'c.parquet', lacking)}"))

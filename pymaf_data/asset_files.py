@@ -33,6 +33,14 @@ class Asset(StrictModel):
     get: str
     shape: tuple[int, ...] | None = None
     """Of the array in a .npy."""
+    also: tuple[str, ...] = ()
+    """Other places and names that the file is known by."""
+    without: str = "use the free body (--body free), which needs no file"
+
+    def find(self, folder: Path) -> Path:
+        """Where it lies below an assets folder; ``path`` there if nowhere."""
+        places = [folder / name for name in (self.path, *self.also)]
+        return next((place for place in places if place.is_file()), places[0])
 
 
 def known_assets() -> tuple[Asset, ...]:
@@ -46,20 +54,20 @@ def find_asset(relative: str, assets: Path | None = None) -> Path:
     """Path of an asset.
 
     Args:
-        relative: path in PyMAF's layout, e.g. "smpl/SMPL_NEUTRAL.pkl".
+        relative: path in PyMAF's layout, e.g. "smpl/SMPL_NEUTRAL.pkl"; one of ``manifests/assets.yaml``.
         assets: the folder to look in; default ``assets`` below the data root (``PYMAF_DATA_ROOT``, ``./data``).
 
     Raises:
         AssetMissing: it is not there; the message says where it was looked for, where to get it, where to put it.
     """
-    path = (DataRoot.default().assets if assets is None else Path(assets)) / relative
+    known = next(asset for asset in known_assets() if asset.path == relative)
+    path = known.find(DataRoot.default().assets if assets is None else Path(assets))
     if path.is_file():
         return path
-    known = next(asset for asset in known_assets() if asset.path == relative)
     raise AssetMissing(
         f"{relative} is not there: looked for {path.absolute()}.",
         expected=f"{known.purpose}. Get it: {known.get}. Licence: {known.licence}.",
-        action=f"put it at {path.absolute()}, or use the free body (--body free), which needs no file.",
+        action=f"put it at {path.absolute()}, or {known.without}.",
     )
 
 

@@ -93,7 +93,7 @@ def _renderers() -> list[Check]:
 
 
 def _assets(folder: Path) -> list[Check]:
-    return [_asset(asset, folder / asset.path) for asset in known_assets()]
+    return [_asset(asset, asset.find(folder)) for asset in known_assets()]
 
 
 def _asset(asset: Asset, path: Path) -> Check:

@@ -147,7 +147,7 @@ class BodyModel(nn.Module):
             ShapeError: an argument has another shape.
         """
         self._check(pose, betas, translation)
-        transforms, skeleton = self._kinematics(pose, betas)
+        transforms, skeleton = self.kinematics(pose, betas)
         vertices = _skin(self._blend(pose, betas, self.v_template, self.blendshapes), self.lbs_weights, transforms)
         joints = self.j49(skeleton, vertices)
         if translation is not None:
@@ -170,7 +170,7 @@ class BodyModel(nn.Module):
             ShapeError: an argument has another shape.
         """
         self._check(pose, betas, None)
-        transforms, _ = self._kinematics(pose, betas)
+        transforms, _ = self.kinematics(pose, betas)
         rest = self._blend(pose, betas, self.v_template, self.blendshapes)
         if rest.device.type != "cpu":
             return _skin(rest, self.lbs_weights, transforms)
@@ -186,7 +186,7 @@ class BodyModel(nn.Module):
             ShapeError: an argument has another shape.
         """
         self._check(pose, betas, translation)
-        transforms, skeleton = self._kinematics(pose, betas)
+        transforms, skeleton = self.kinematics(pose, betas)
         rest = self._blend(pose, betas, self.v_template[self._support], self._support_blendshapes)
         support = _skin(rest, self.lbs_weights[self._support], transforms)
         surface = support[:, self._support_landmarks]
@@ -245,7 +245,7 @@ class BodyModel(nn.Module):
         amounts = torch.cat([betas, (pose[:, 1:] - identity).flatten(1)], dim=1)  # (B, 10 + 207)
         return torch.addmm(template.reshape(-1), amounts, blendshapes).view(-1, *template.shape)
 
-    def _kinematics(self, pose: Tensor, betas: Tensor) -> tuple[Tensor, Tensor]:
+    def kinematics(self, pose: Tensor, betas: Tensor) -> tuple[Tensor, Tensor]:
         """Forward kinematics: skinning transforms (B, 24, 3, 4) of the T-pose, and posed joints (B, 24, 3)."""
         rest = self.rest_joints(betas)
         # Joints in order of depth: each level is one batched product with the levels above it.

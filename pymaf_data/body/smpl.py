@@ -6,6 +6,7 @@ mark of their mesh, so shape and row sums are what can be proved of them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from pymaf_data.body.arrays import (
     NUM_BETAS,
     NUM_DOWNSAMPLED,
     NUM_JOINTS,
-    NUM_POSE_FEATURES,
     BodyArrays,
     Regressor,
     topology_fingerprint,
@@ -32,12 +32,6 @@ _LANDMARK_IDS = (
     2746, 2319, 2445, 2556, 2673, 6191, 5782, 5905, 6016, 6133,
 )  # fmt: skip
 _SMPL_VERTICES = 6890
-# What is taken of a model file; 0 is any length.
-_SHAPES: dict[str, tuple[int, ...]] = {
-    "v_template": (_SMPL_VERTICES, 3), "f": (0, 3), "kintree_table": (2, NUM_JOINTS),
-    "shapedirs": (_SMPL_VERTICES, 3, 0), "posedirs": (_SMPL_VERTICES, 3, NUM_POSE_FEATURES),
-    "weights": (_SMPL_VERTICES, NUM_JOINTS), "J_regressor": (NUM_JOINTS, _SMPL_VERTICES),
-}  # fmt: skip
 
 
 def load_smpl_arrays(gender: str, assets: Path | None = None) -> BodyArrays:
@@ -57,7 +51,7 @@ def load_smpl_arrays(gender: str, assets: Path | None = None) -> BodyArrays:
     # All companions are found before the first large file is read.
     names = ("J_regressor_extra.npy", "J_regressor_h36m.npy", "mesh_downsampling.npz", "smpl_mean_params.npz")
     extra, h36m, downsampling, mean = (find_asset(name, assets) for name in names)
-    model = _read_model(path)
+    model = read_model(path)
     V = len(model["v_template"])
     mesh = topology_fingerprint(model["faces"], V)
     pose6d, betas, camera = _read_mean(mean)
@@ -65,8 +59,8 @@ def load_smpl_arrays(gender: str, assets: Path | None = None) -> BodyArrays:
         v_template=model["v_template"],
         faces=model["faces"],
         parents=model["parents"],
-        shapedirs=model["shapedirs"],
-        posedirs=model["posedirs"],
+        shapedirs=model["shapedirs"][:, :, :NUM_BETAS].astype(np.float64),
+        posedirs=np.ascontiguousarray(model["posedirs"].astype(np.float64).reshape(3 * V, -1).T),
         weights=model["weights"],
         joints=Regressor(f"{path.name}:J_regressor", model["J_regressor"], mesh),
         extra=_read_regressor(extra, mesh),
@@ -79,27 +73,43 @@ def load_smpl_arrays(gender: str, assets: Path | None = None) -> BodyArrays:
     )
 
 
-def _read_model(path: Path) -> dict[str, np.ndarray]:
-    content = load_trusted_pickle(path)
-    absent = [key for key in _SHAPES if key not in content] if isinstance(content, dict) else list(_SHAPES)
+def read_model(
+    path: Path, vertices: int = _SMPL_VERTICES, joints: int = NUM_JOINTS, also: Mapping[str, tuple[int, ...]] | None = None
+) -> dict[str, np.ndarray]:
+    """The arrays of a model file of SMPL's family, a .pkl or an .npz, as their names are there.
+
+    Args:
+        path: of the file.
+        vertices: V, how many it must have.
+        joints: J, likewise.
+        also: arrays to read besides, with their shapes; 0 is any length.
+
+    Returns:
+        float64 ``v_template``, ``weights``, ``J_regressor``; ``f`` as int64 ``faces``, ``parents`` (J,) with −1 at the
+        root; ``shapedirs`` (V, 3, any), ``posedirs`` (V, 3, 9·(J − 1)) and what is read besides as they lie there.
+
+    Raises:
+        AssetMismatch: it is of another mesh.
+        UntrustedData: a pickle asks for more than arrays.
+        RawDataCorrupt: it is cut short.
+    """
+    shapes: dict[str, tuple[int, ...]] = {
+        "v_template": (vertices, 3), "f": (0, 3), "kintree_table": (2, joints), "shapedirs": (vertices, 3, 0),
+        "posedirs": (vertices, 3, 9 * (joints - 1)), "weights": (vertices, joints), "J_regressor": (joints, vertices),
+        **(also or {}),
+    }  # fmt: skip
+    content = read_npz(path, (), shapes) if path.suffix == ".npz" else load_trusted_pickle(path)
+    absent = [key for key in shapes if key not in content] if isinstance(content, dict) else list(shapes)
     if absent:
-        raise _mismatch(path, f"lacks {', '.join(absent)}", "the keys of an SMPL model file")
+        raise _mismatch(path, f"lacks {', '.join(absent)}", "the keys of such a model file")
     V = (*getattr(content["v_template"], "shape", ()), 0)[0]
-    if V != _SMPL_VERTICES:
-        raise _mismatch(path, f"has {V} vertices", f"SMPL's {_SMPL_VERTICES} (SMPL-H and SMPL-X are other bodies)")
-    values = {key: _numbers(path, key, content[key], shape) for key, shape in _SHAPES.items()}
+    if V != vertices:
+        raise _mismatch(path, f"has {V} vertices", f"{vertices} (SMPL, SMPL-H and SMPL-X are different bodies)")
+    values = {key: _numbers(path, key, content[key], shape) for key, shape in shapes.items()}
     parents = values["kintree_table"][0].astype(np.int64)
     parents[0] = -1  # stored as the largest uint32
-    posedirs = values["posedirs"].astype(np.float64)
-    return {
-        "v_template": values["v_template"].astype(np.float64),
-        "faces": values["f"].astype(np.int64),
-        "parents": parents,
-        "shapedirs": values["shapedirs"][:, :, :NUM_BETAS].astype(np.float64),
-        "posedirs": np.ascontiguousarray(posedirs.reshape(3 * V, -1).T),
-        "weights": values["weights"].astype(np.float64),
-        "J_regressor": values["J_regressor"].astype(np.float64),
-    }
+    exact = {key: values[key].astype(np.float64) for key in ("v_template", "weights", "J_regressor")}
+    return values | exact | {"faces": values["f"].astype(np.int64), "parents": parents}
 
 
 def _numbers(path: Path, key: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Bodies of other models than SMPL's neutral one, posed on SMPL's mesh: what tables of fits hold as ``other``.
+"""Bodies of other models than a table's own, posed on the mesh of SMPL: what tables of fits hold as ``other``.
 
     table = FitTable(…, body="smpl-neutral" of every row, other=SmplxBodies(pose, betas, expression, "neutral"))
 
@@ -14,8 +14,80 @@ from pathlib import Path
 
 import numpy as np
 
+from pymaf_data.errors import RawDataCorrupt
 
-class SmplxBodies:
+GENDERS = ("neutral", "male", "female")
+
+
+class _Family:
+    """Bodies of one kind of :data:`~pymaf_data.fits.conversion.skinned.KINDS`, by gender."""
+
+    kind: str
+    joints: int
+
+    def __init__(
+        self,
+        pose: np.ndarray,
+        betas: np.ndarray,
+        gender: str | np.ndarray,
+        flat_hand: bool = True,
+        expression: np.ndarray | None = None,
+        kid: np.ndarray | None = None,
+    ) -> None:
+        M = len(pose)
+        expression = np.zeros((M, 0)) if expression is None else expression
+        self._flat_hand, self._betas, self._expressions = flat_hand, betas.shape[-1], expression.shape[-1]
+        self._kid = np.zeros(M, bool) if kid is None else ~(kid == 0)
+        amount = np.zeros(M) if kid is None else kid
+        if not (pose.size == 3 * self.joints * M and len(betas) == len(expression) == len(amount) == M):
+            raise RawDataCorrupt(
+                f"poses {pose.shape}, betas {betas.shape}", expected=f"{self.joints} joints and betas for each row"
+            )
+        self._pose = pose.reshape(M, self.joints, 3)
+        self._shape = np.concatenate([betas, expression, amount[:, None]], 1, dtype=np.float64)
+        genders = np.broadcast_to(np.asarray(gender), (M,))
+        if not np.isin(genders, GENDERS).all():
+            raise RawDataCorrupt(f"bodies of the gender {np.unique(genders)[0]!s:.40}", expected=", ".join(GENDERS))
+        self._gender = np.where(self._kid & (genders == "female"), "neutral", genders)
+        self.model = "-".join((self.kind, *np.unique(genders).tolist()))
+
+    def files(self, assets: Path | None) -> list[Path]:
+        """See :class:`~pymaf_data.fits.readers.reader.OtherBodies`."""
+        every = np.unique(self._gender).tolist()
+        found = [self._model(gender, self._kid[self._gender == gender].any(), assets) for gender in every]
+        return [path for files in found for path in files]
+
+    def vertices(self, rows: np.ndarray, assets: Path | None) -> np.ndarray:
+        """See :class:`~pymaf_data.fits.readers.reader.OtherBodies`."""
+        import torch
+
+        from pymaf_data.fits.conversion.meshes import SMPL_VERTICES
+        from pymaf_data.fits.conversion.skinned import load_skinned
+
+        out = np.empty((len(rows), SMPL_VERTICES, 3))
+        for gender in np.unique(self._gender[rows]).tolist():
+            mine = np.flatnonzero(self._gender[rows] == gender)
+            of = rows[mine]
+            files = tuple(self._model(gender, self._kid[self._gender == gender].any(), assets))
+            model = load_skinned(self.kind, files, self._betas, self._expressions)
+            pose = torch.from_numpy(self._pose[of]).double()
+            posed = model.vertices(
+                pose if self._flat_hand else pose + model.mean_hands, torch.from_numpy(self._shape[of])
+            )
+            out[mine] = self._on_smpl(posed.numpy(), model.faces, assets)
+        return out
+
+    def _model(self, gender: str, kid: bool, assets: Path | None) -> list[Path]:
+        from pymaf_data.fits.conversion.skinned import model_files
+
+        return model_files(self.kind, gender, kid, assets)
+
+    def _on_smpl(self, posed: np.ndarray, faces: np.ndarray, assets: Path | None) -> np.ndarray:
+        """(K, 6890, 3) of vertices (K, V, 3): SMPL's own mesh, but for SMPL-X."""
+        return posed
+
+
+class SmplxBodies(_Family):
     """SMPL-X.
 
     Args:
@@ -28,7 +100,12 @@ class SmplxBodies:
             ``smplx`` (``flat_hand_mean``).
         kid: (M,) how far each is on the way to SMIL's infant (AGORA's 11th beta); ``None``: adults. Female kids are
             posed by the neutral model.
+
+    Raises:
+        RawDataCorrupt: arrays that do not belong together.
     """
+
+    kind, joints = "smplx", 55
 
     def __init__(
         self,
@@ -38,18 +115,22 @@ class SmplxBodies:
         gender: str | np.ndarray = "neutral",
         flat_hand: bool = False,
         kid: np.ndarray | None = None,
-    ) -> None: ...
+    ) -> None:
+        super().__init__(pose, betas, gender, flat_hand, expression, kid)
 
     def files(self, assets: Path | None) -> list[Path]:
         """See :class:`~pymaf_data.fits.readers.reader.OtherBodies`."""
-        ...
+        from pymaf_data.fits.conversion.meshes import smplx_files
 
-    def vertices(self, rows: np.ndarray, assets: Path | None) -> np.ndarray:
-        """See :class:`~pymaf_data.fits.readers.reader.OtherBodies`."""
-        ...
+        return [*super().files(assets), *smplx_files(assets)]
+
+    def _on_smpl(self, posed: np.ndarray, faces: np.ndarray, assets: Path | None) -> np.ndarray:
+        from pymaf_data.fits.conversion.meshes import mapped, smplx_files, smplx_to_smpl
+
+        return mapped(smplx_to_smpl(smplx_files(assets), faces), posed)
 
 
-class SmplhBodies:
+class SmplhBodies(_Family):
     """SMPL-H, whose mesh is SMPL's.
 
     Args:
@@ -57,36 +138,54 @@ class SmplhBodies:
         betas: (M, B), 10 or 16.
         gender: as of :class:`SmplxBodies`; the first release has no neutral file.
         flat_hand: as of :class:`SmplxBodies`; AMASS's poses are meant with it.
+
+    Raises:
+        RawDataCorrupt: arrays that do not belong together.
     """
+
+    kind, joints = "smplh", 52
 
     def __init__(
         self, pose: np.ndarray, betas: np.ndarray, gender: str | np.ndarray = "neutral", flat_hand: bool = True
-    ) -> None: ...
+    ) -> None:
+        super().__init__(pose, betas, gender, flat_hand)
 
 
-class GenderedSmpl:
+class GenderedSmpl(_Family):
     """SMPL of any gender: gendered bodies become neutral ones.
 
     Args:
         pose: (M, 24, 3) or (M, 72). betas: (M, B), 10 as a rule.
         gender: as of :class:`SmplxBodies`.
+
+    Raises:
+        RawDataCorrupt: arrays that do not belong together.
     """
 
-    def __init__(self, pose: np.ndarray, betas: np.ndarray, gender: str | np.ndarray) -> None: ...
+    kind, joints = "smpl", 24
+
+    def __init__(self, pose: np.ndarray, betas: np.ndarray, gender: str | np.ndarray) -> None:
+        super().__init__(pose, betas, gender)
 
 
-class KidSmpl(GenderedSmpl):
+class KidSmpl(_Family):
     """AGORA's and BEDLAM's kids in SMPL.
 
     Args:
         pose: (M, 24, 3) or (M, 72). betas: (M, 10), without the eleventh.
-        kid: (M,) the eleventh: how far each is on the way to SMIL's infant.
+        kid: (M,) the eleventh: how far each is on the way to SMIL's infant; 0 of adults.
         gender: of the adults between whom and the infant they are; female kids are posed by the neutral model.
+
+    Raises:
+        RawDataCorrupt: arrays that do not belong together.
     """
+
+    kind, joints = "smpl", 24
 
     def __init__(
         self, pose: np.ndarray, betas: np.ndarray, kid: np.ndarray, gender: str | np.ndarray = "neutral"
-    ) -> None: ...
+    ) -> None:
+        super().__init__(pose, betas, gender, kid=kid)
 
 
 class MhrBodies:
@@ -97,4 +196,19 @@ class MhrBodies:
             gives those of rows (K,) as (K, 18439, 3), for files that are larger than memory.
     """
 
-    def __init__(self, vertices: np.ndarray | Callable[[np.ndarray], np.ndarray]) -> None: ...
+    model = "mhr"
+
+    def __init__(self, vertices: np.ndarray | Callable[[np.ndarray], np.ndarray]) -> None:
+        self._of = vertices.__getitem__ if isinstance(vertices, np.ndarray) else vertices
+
+    def files(self, assets: Path | None) -> list[Path]:
+        """See :class:`~pymaf_data.fits.readers.reader.OtherBodies`."""
+        from pymaf_data.fits.conversion.meshes import mhr_files
+
+        return list(mhr_files(assets))
+
+    def vertices(self, rows: np.ndarray, assets: Path | None) -> np.ndarray:
+        """See :class:`~pymaf_data.fits.readers.reader.OtherBodies`."""
+        from pymaf_data.fits.conversion.meshes import mapped, mhr_files, mhr_to_smpl
+
+        return mapped(mhr_to_smpl(mhr_files(assets)), self._of(rows))

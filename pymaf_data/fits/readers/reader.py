@@ -86,6 +86,17 @@ class OtherBodies(Protocol):
 
     model: str
 
+    def files(self, assets: Path | None) -> list[Path]:
+        """What is read to pose them on the mesh of the table's ``body``.
+
+        Args:
+            assets: folder of licensed files; ``None``: that of the data root.
+
+        Raises:
+            AssetMissing: a file is not there.
+        """
+        ...
+
     def vertices(self, rows: np.ndarray, assets: Path | None) -> np.ndarray:
         """Bodies of the rows (K,) on the mesh of the table's ``body``.
 
@@ -122,8 +133,9 @@ class FitTable:
         orthographic: whether ``camera`` is.
         origin: of its pixels: the image's top left corner, or its centre (where the file does not tell its size).
         body_fingerprint: topology of the bodies, "" where the file does not state it.
-        other: the bodies of the file where they are of another model: ``pose`` and ``betas`` are then where their
-            conversion to ``body`` begins, zeros where the file tells nothing. ``None``: they are of ``body``.
+        other: the bodies of the file where they are of another model. They become bodies of ``body`` by their vertices
+            alone; ``pose`` and ``betas`` are then what the file says in their stead, zeros where it says nothing, and
+            only tell whether two rows are alike. ``None``: they are of ``body``.
         rows: (M,) of the file (or its companion). They are the annotation ids of a store that was made from that file.
 
     Raises:

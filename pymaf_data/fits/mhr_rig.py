@@ -18,6 +18,7 @@ import torch
 from pymaf_data.asset_files import find_asset
 from pymaf_data.errors import AssetMismatch
 from pymaf_data.fits.bodies import MhrBodies
+from pymaf_data.fits.conversion.meshes import mhr_files
 
 RIG = "mhr/mhr_model.pt"
 _EXPRESSION = 72
@@ -41,7 +42,7 @@ class PosedMhr:
 
     def files(self, assets: Path | None) -> list[Path]:
         """See :class:`~pymaf_data.fits.readers.reader.OtherBodies`."""
-        return [find_asset(RIG, assets), *MhrBodies(self._parameters).files(assets)]
+        return [find_asset(RIG, assets), *mhr_files(assets)]
 
     def vertices(self, rows: np.ndarray, assets: Path | None) -> np.ndarray:
         """See :class:`~pymaf_data.fits.readers.reader.OtherBodies`."""

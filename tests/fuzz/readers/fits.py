@@ -151,6 +151,12 @@ def _read_checkpoint(folder: Path) -> Any:
     return load_tensors(folder / "checkpoint.pt")
 
 
+def _write_sam3dbody_data(folder: Path) -> Iterator[Path]:
+    made, people = factory("sam3dbody"), _people(2)
+    said = [made.row("a.jpg", people.box[i], people.trans[i], people.K[i], np.zeros(201)) for i in range(2)]
+    yield made.parquet(folder / "000000.parquet", said)
+
+
 READERS = {
     "truth": Reader(_write_truth, read_fits("truth:{}/truth.npz")),
     "EFT": Reader(_write_eft, read_fits("eft:{}/eft.json")),
@@ -161,6 +167,7 @@ READERS = {
     "NeuralAnnot": Reader(_write_neural_annot, read_fits("neuralannot:{}/smpl.json")),
     "table": Reader(_write_table, _read_table),
     "SAM 3D Body": Reader(_write_sam3dbody, _read_sam3dbody),
+    "SAM 3D Body's data set": Reader(_write_sam3dbody_data, read_fits("sam3dbody-data:{}/000000.parquet")),
     "run": Reader(_write_run, _read_run),
     "checkpoint": Reader(_write_checkpoint, _read_checkpoint),
 }

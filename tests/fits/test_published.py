@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from pymaf_data.body import BodyModel
 from pymaf_data.errors import FitError
 from pymaf_data.fits.readers import find_reader
 from pymaf_data.fits.table import CAMERA, VIEW
@@ -36,8 +37,9 @@ def form(request: pytest.FixtureRequest, published: ModuleType) -> tuple[Write, 
 
 
 @pytest.fixture(autouse=True)
-def _free(monkeypatch: pytest.MonkeyPatch) -> None:
+def _free(monkeypatch: pytest.MonkeyPatch, body: BodyModel) -> None:
     """Fits of SMPL's neutral body are taken for those of the free one, which is here."""
+    monkeypatch.setattr("pymaf_data.stages.attach_source.load_body", lambda *_: body)
 
     def find(name: str) -> Any:
         reader = find_reader(name)

@@ -74,7 +74,10 @@ def load_smpl_arrays(gender: str, assets: Path | None = None) -> BodyArrays:
 
 
 def read_model(
-    path: Path, vertices: int = _SMPL_VERTICES, joints: int = NUM_JOINTS, also: Mapping[str, tuple[int, ...]] | None = None
+    path: Path,
+    vertices: int = _SMPL_VERTICES,
+    joints: int = NUM_JOINTS,
+    also: Mapping[str, tuple[int, ...]] | None = None,
 ) -> dict[str, np.ndarray]:
     """The arrays of a model file of SMPL's family, a .pkl or an .npz, as their names are there.
 

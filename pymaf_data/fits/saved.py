@@ -58,6 +58,17 @@ def persons_of(root: Path, file: Path, keys: tuple[str, ...]) -> list[tuple[str,
     return [(image or name, person) for image, person in found]
 
 
+def numbers_of(person: Person, key: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Numbers of a person in their shape; NaN where they are not such numbers. Of lists, those of numbers alone."""
+    value = person.get(key)
+    flat = isinstance(value, (list, tuple)) and all(isinstance(one, (int, float, np.number)) for one in value)
+    try:
+        known = flat or isinstance(value, (np.ndarray, np.number, int, float))
+        return np.asarray(value if known else None, np.float64).reshape(shape)
+    except (TypeError, ValueError, OverflowError):
+        return np.full(shape, np.nan)
+
+
 @lru_cache(maxsize=1)
 def _held(file: Path, keys: tuple[str, ...], _changed: int) -> list[tuple[str, Person]]:
     content: Any

@@ -21,14 +21,15 @@ from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.fits.bodies import MhrBodies
 from pymaf_data.fits.proof import Tolerance
 from pymaf_data.fits.readers.reader import ByImage, FitReader, FitTable
-from pymaf_data.fits.saved import Person, files_of, persons_of
+from pymaf_data.fits.saved import files_of, numbers_of, persons_of
 from pymaf_data.fits.table import CAMERA
 from pymaf_data.geometry.cameras import full_frame
 
 logger = logging.getLogger(__name__)
 
+_MESH = "pred_vertices"
 _SHAPES = {
-    "pred_vertices": (18439, 3), "pred_cam_t": (3,), "bbox": (4,), "focal_length": (1,),
+    _MESH: (18439, 3), "pred_cam_t": (3,), "bbox": (4,), "focal_length": (1,),
     "pred_keypoints_3d": (70, 3), "pred_keypoints_2d": (70, 2),
 }  # fmt: skip
 _UNITS = ((0.3, 3.0, 1.0, "m"), (30.0, 300.0, 100.0, "cm"), (300.0, 3000.0, 1000.0, "mm"))
@@ -43,8 +44,8 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
     files, places, names, parts = zip(*rows, strict=True)
     box, trans, solved, focal, size, depth = np.split(np.stack(parts), [4, 7, 10, 11, 12], axis=1)
     unit, deep = _unit(path, size), np.isfinite(depth[:, 0])
-    apart = np.abs(np.hstack([depth, depth - unit * trans[:, 2:]])[deep])
-    placed = bool(np.less(*np.nanmedian(apart, axis=0)[::-1]))
+    apart = np.nanmedian(np.abs(np.hstack([depth, depth - unit * trans[:, 2:]])[deep]), axis=0)
+    placed = bool(apart[1] < apart[0])
     if placed:
         logger.warning("%s: vertices stand where pred_cam_t puts them already; it is taken off", path)
     centred = bool((np.isnan(solved[:, 0]) & np.isfinite(trans).all(1)).any())
@@ -55,7 +56,7 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
 
     def vertices(of: np.ndarray) -> np.ndarray:
         persons = [persons_of(path, files[row], tuple(_SHAPES))[places[row]][1] for row in of.tolist()]
-        posed = np.stack([_array(person, "pred_vertices") for person in persons]) / unit
+        posed = np.stack([numbers_of(person, _MESH, _SHAPES[_MESH]) for person in persons]) / unit
         return posed - trans[of, None] if placed else posed
 
     return FitTable(
@@ -86,7 +87,7 @@ def _unit(path: Path, size: np.ndarray) -> float:
 def _numbers(root: Path, file: Path) -> Iterator[tuple[str, np.ndarray]]:
     """Image and, of each person, bbox, pred_cam_t, camera, focal length, extent, mean depth; NaN where one is amiss."""
     for image, person in persons_of(root, file, tuple(_SHAPES)):
-        mesh, trans, box, focal, points, pixels = (_array(person, key) for key in _SHAPES)
+        mesh, trans, box, focal, points, pixels = (numbers_of(person, *one) for one in _SHAPES.items())
         extent = [np.ptp(mesh, axis=0).max(), mesh[:, 2].mean()]
         yield image, np.concatenate([box, trans, _camera(points + trans, pixels), focal, extent])
 
@@ -102,17 +103,6 @@ def _camera(points: np.ndarray, pixels: np.ndarray) -> np.ndarray:
     equations[0, :, 1] = equations[1, :, 2] = 1
     found = np.linalg.lstsq(equations.reshape(-1, 3), pixels.T.ravel(), rcond=None)[0]
     return np.where(np.abs(equations @ found - pixels.T).max() <= _EXACT, found, np.nan)
-
-
-def _array(person: Person, key: str) -> np.ndarray:
-    """Numbers of a person in their shape; NaN where they are not such numbers. Of lists, those of numbers alone."""
-    value = person.get(key)
-    flat = isinstance(value, (list, tuple)) and all(isinstance(one, (int, float, np.number)) for one in value)
-    try:
-        numbers = np.asarray(value if flat or isinstance(value, (np.ndarray, np.generic, float, int)) else None, float)
-        return numbers.reshape(_SHAPES[key])
-    except (TypeError, ValueError, OverflowError):
-        return np.full(_SHAPES[key], np.nan)
 
 
 READER = FitReader(

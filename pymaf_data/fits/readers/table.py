@@ -5,8 +5,6 @@
     K (N, 3, 3) px with translation (N, 3) m, smplx's transl; or pi (N, 3) of the 224 view of box; or no camera
     frame "camera" or "view" · body "smpl-neutral", … · licence; frame and body may be (N) text
     pixels "continuous" or "index", where there is a box or K: where px (0, 0) is (docs/fits-table.md)
-
-A key that it does not know is refused: it may be one of these, misspelt.
 """
 
 from __future__ import annotations
@@ -68,10 +66,9 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
 
 def _require(path: Path, keys: set[str]) -> None:
     """Refuse a file with a key that is none, or without those that belong together."""
-    known = (*_NUMBERS, *_TEXTS)
-    for key in sorted(keys.difference(known)):
-        near = "".join(f"; is it {name}?" for name in get_close_matches(key, known, 1))
-        raise RawDataCorrupt(f"{path} has an unknown key {key[:40]!r}{near}", expected=", ".join(known))
+    for key in sorted(keys.difference(_NUMBERS, _TEXTS)):
+        near = "".join(f"; is it {name}?" for name in get_close_matches(key, (*_NUMBERS, *_TEXTS), 1))
+        raise RawDataCorrupt(f"{path} has an unknown key {key[:40]!r}{near}", expected=", ".join((*_NUMBERS, *_TEXTS)))
     wanted = ["betas", "frame", "body", "licence", "pose" if "rotmat" not in keys else "rotmat"]
     for when, needs in _TOGETHER.items():
         wanted += [key for key in needs if when in keys]
@@ -85,9 +82,9 @@ def _require(path: Path, keys: set[str]) -> None:
 
 def _texts(path: Path, key: str, count: int) -> list[str]:
     """One text for each row, or one for all."""
-    array = read_npz(path, [key])[key] if key != "image" else np.empty(1)
-    said = [str(array)] * count if array.shape == () and array.dtype.kind == "U" else read_texts(path, key, count)
-    return [text or "" for text in said]
+    array = read_npz(path, [key])[key] if key != "image" else np.empty(1)  # which may be objects
+    one = array.shape == () and array.dtype.kind == "U"
+    return [str(array)] * count if one else [text or "" for text in read_texts(path, key, count)]
 
 
 def _axis_angle(matrices: np.ndarray) -> np.ndarray:

@@ -4,7 +4,9 @@
     pose (N, 72) axis-angle radians, root first, or rotmat (N, 24, 3, 3) · betas (N, 10)
     K (N, 3, 3) px with translation (N, 3) m, smplx's transl; or pi (N, 3) of the 224 view of box; or no camera
     frame "camera" or "view" · body "smpl-neutral", … · licence; frame and body may be (N) text
-    pixels "continuous" or "index", where there is a box or K: where px (0, 0) is (docs/fits-table.md)
+    pixels "continuous" or "index", where there is a box or K: where px (0, 0) is
+
+What stands beside these is refused: it may be one of them, misspelt. See docs/fits-table.md.
 """
 
 from __future__ import annotations
@@ -56,7 +58,7 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
         keys=ByImage(np.array(texts["image"], str), columns["box"][:, :2]) if ids is None else ByAnnotation(ids),
         pose=columns["pose"] if "pose" in columns else _axis_angle(columns["rotmat"]),
         betas=columns["betas"],
-        camera=_camera(columns),
+        camera=_camera(columns) if {"K", "pi"} & {*keys} else None,
         frame=np.array([FRAMES.index(name) for name in texts["frame"]], np.uint8),
         body=np.array(texts["body"], str),
         licences={f"fits under {licence}": licence for licence in texts["licence"]},
@@ -96,14 +98,12 @@ def _axis_angle(matrices: np.ndarray) -> np.ndarray:
     return np.where(sound, pose, np.nan).reshape(len(pose), 72)
 
 
-def _camera(columns: dict[str, np.ndarray]) -> np.ndarray | None:
-    """(N, 3, 4) of files that have cameras; NaN where one sees nothing."""
+def _camera(columns: dict[str, np.ndarray]) -> np.ndarray:
+    """(N, 3, 4); NaN where one sees nothing."""
     if "pi" in columns:
         seen = (columns["pi"][:, :1] > 0) & (columns["box"][:, 2:] > 0)
         view = weak_to_camera(torch.from_numpy(np.where(seen, columns["pi"], np.nan)))
         return view.warped(invert(view_affine(np.where(seen, columns["box"], 1.0)))).matrix.numpy()
-    if "K" not in columns:
-        return None
     K, place = columns["K"], columns["translation"]
     seen = (K[:, [0, 1], [0, 1]] > 0).all(1) & (K[:, 2] == [0, 0, 1]).all(1) & (place[:, 2] > 0)
     K = np.where(seen[:, None, None], K, np.nan)

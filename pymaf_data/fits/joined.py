@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ import torch
 from pymaf_data.body import BodyModel
 from pymaf_data.digest import digest_file, digest_json
 from pymaf_data.errors import FitError, RawDataCorrupt
+from pymaf_data.fits.conversion.convert import METHOD, WORST, convert
 from pymaf_data.fits.evidence import other_scale
-from pymaf_data.fits.join import join, match, take
+from pymaf_data.fits.join import NONE, match, take
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.proof import Tolerance
 from pymaf_data.fits.readers import find_reader
@@ -46,28 +48,57 @@ class JoinedSource:
         self.format, self.camera = request.format, table.kind
         self.tolerance: Tolerance | None = table.tolerance
         self.body_fingerprint, self.licences = table.body_fingerprint, dict(table.licences)
+        self.converted_from = table.other.model if table.other else ""
+        self._assets: Path | None = None
+
+    def prepare(self, assets: Path) -> None:
+        """See :class:`~pymaf_data.fits.source.Source`."""
+        self._assets = assets
+        if self.table.other is not None:
+            files = [[path.name, digest_file(path)] for path in self.table.other.files(assets)]
+            self._identity = {**self._identity, "conversion": {"method": METHOD, "files": digest_json(files)}}
 
     def identity(self) -> dict[str, Any]:
-        """Format and content of the file, and of its companion."""
+        """Format and content of the file, and of its companion; of what its bodies are converted by."""
         return self._identity
 
     def fits(self, persons: Persons, body: BodyModel | None, progress: Progress | None = None) -> Fits:
         """The fits of these persons, who are all of a store: see :func:`~pymaf_data.fits.join.join`."""
-        fits = join(_seen(self.table, body), persons, self.origin, self.body, body)
+        row = match(self.table, persons, self.origin, self.body)
+        table, residual = self._converted(row[row != NONE], body)
+        fits = take(_seen(table, body), row, persons, body)
         if body is None and self.table.extrinsics is not None:
-            return fits.without(fits.valid, "camera not solvable")  # where the body turns, only the body knows
-        return fits
+            fits = fits.without(fits.valid, "camera not solvable")  # where the body turns, only the body knows
+        if residual is None:
+            return fits
+        left = np.where((row != NONE)[:, None], residual[row], np.nan)
+        unlike = ~(left <= WORST).all(1)
+        return replace(
+            fits.without(np.isnan(left).any(1), "body not converted").without(unlike, "conversion residual too large"),
+            conversion=left,
+        )
+
+    def _converted(self, rows: np.ndarray, body: BodyModel | None) -> tuple[FitTable, np.ndarray | None]:
+        """The table, where its bodies are of another model with those of these rows converted, and what is left."""
+        if self.table.other is None:
+            return self.table, None
+        if body is None:
+            return self.table, np.full((len(self.table), 2), np.nan)
+        return convert(self.table, self.table.other, np.unique(rows), body, self._assets)
 
     def looks(self, persons: Persons, body: BodyModel) -> str:
         """Whether the fits would be these persons' in other images, by other cameras or rows, mirrored or turned."""
-        table, some = replace(_seen(self.table, body), points=None), persons[:: max(len(persons) // _ASKED, 1)]
-        mirrored = table.pose.reshape(-1, 24, 3)[:, SMPL24.flip_permutation] * [1.0, -1.0, -1.0]
-        row = match(table, some, self.origin)
+        some = persons[:: max(len(persons) // _ASKED, 1)]
+        row = match(self.table, some, self.origin)
+        near = (row[row != NONE, None] + np.arange(-2, 3)).clip(0, len(self.table) - 1)
+        seen = _seen(self._converted(near, body)[0], body)
+        table = replace(seen, points=None)
         if table.camera is not None:
             kind = table.orthographic, table.origin == "centre"
-            scaled = other_scale(body, self.fits(some, body), some, *kind, table.tolerance.view)
+            scaled = other_scale(body, take(seen, row, some, body), some, *kind, table.tolerance.view)
             if scaled:
                 return f"; {scaled}"
+        mirrored = table.pose.reshape(-1, 24, 3)[:, SMPL24.flip_permutation] * [1.0, -1.0, -1.0]
         others = {"cameras look like others'": table}  # first: in a video the next row is nearly the same body
         others |= {f"rows look shifted by {by}": _moved(table, by) for by in (1, -1, 2, -2)}
         others["bodies look mirrored"] = replace(table, pose=mirrored.reshape(-1, 72))

@@ -202,7 +202,7 @@ def procrustes(moments: Tensor) -> Tensor:
 
 
 def surface(body: BodyModel) -> Tensor:
-    """(V,) the share of the template's surface that each vertex stands for; fingers a tenth, as other models bend them."""
+    """(V,) the share of the surface that each vertex stands for; fingers count a tenth, as other models bend them."""
     v, faces = body.v_template, body.faces
     edges = v[faces[:, 1:]] - v[faces[:, :1]]
     third = torch.linalg.cross(edges[:, 0], edges[:, 1]).norm(dim=1) / 6
@@ -212,7 +212,7 @@ def surface(body: BodyModel) -> Tensor:
 
 
 def spread(body: BodyModel, area: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Vertices (P,), half of them spread over the surface and half over the bones, and the share that each stands for."""
+    """Vertices (P,), half of them spread over the surface and half over the bones, and the share of each."""
     bone = body.lbs_weights.argmax(1)
     of_bone = torch.zeros(_BONES).double().index_add_(0, bone, area)
     often = area + area / of_bone[bone] / (of_bone > 0).sum()

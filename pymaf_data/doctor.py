@@ -24,6 +24,7 @@ _OPTIONAL = {
     "dask": "flows on a cluster",
     "pycocotools": "COCO's average precision",
     "cdflib": "the poses of Human3.6M",
+    "pyarrow": "SAM 3D Body's data set",
 }
 
 

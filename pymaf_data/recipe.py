@@ -90,6 +90,7 @@ class FitsSection(ExecutorOptions):
     prefer: str | None = None
     keypoints: KeypointOptions = KeypointOptions()
     allow_unproved: bool = False
+    force: bool = False
 
 
 class RenderSection(ExecutorOptions):

@@ -7,6 +7,7 @@ whether a match is right is proved afterwards (:mod:`pymaf_data.fits.proof`).
 from __future__ import annotations
 
 import logging
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
@@ -15,6 +16,7 @@ from scipy.optimize import linear_sum_assignment
 
 from pymaf_data.body import BodyModel
 from pymaf_data.errors import FitError
+from pymaf_data.fits.evidence import other_scale_of_boxes
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.readers.reader import ByAnnotation, ByImage, FitTable
 from pymaf_data.fits.standing import stand
@@ -25,6 +27,7 @@ logger = logging.getLogger(__name__)
 NONE = -1
 _FARTHEST = 0.25
 """Box sides that the centres of a file's box and of a person's may lie apart, since boxes are drawn in many ways."""
+_ENDING = re.compile(r"\.(jpe?g|png|bmp|webp|tiff?)$", re.IGNORECASE)
 _NEAR, _COMMON = 3.0, 3
 """Pixels within which joints are alike, and how many two persons must share to be told apart, or known, by them."""
 
@@ -83,6 +86,8 @@ def match(table: FitTable, persons: Persons, origin: str, body: str | None = Non
     else:
         row = by_image(ByImage(keys.names[single], keys.centres[single]), persons.names, persons.box)
     found = row != NONE
+    if isinstance(keys, ByImage) and 2 * found.sum() < min(len(single), len(persons)):
+        _refuse_other_sizes(ByImage(keys.names[single], keys.centres[single]), persons, origin)
     if not found.any():
         ours = f"{persons.names[0]} #{persons.annotation_id[0]}" if len(persons) else "nobody"
         raise FitError(
@@ -95,6 +100,28 @@ def match(table: FitTable, persons: Persons, origin: str, body: str | None = Non
     if body is not None:
         row[found] = np.where(table.body[row[found]] == body, row[found], NONE)
     return row
+
+
+def _refuse_other_sizes(keys: ByImage, persons: Persons, origin: str) -> None:
+    """Refuse rows whose images are here, and in most of which the one person stands where another size would put them.
+
+    Raises:
+        FitError: that is so.
+    """
+    images, image_of = np.unique(persons.names, return_inverse=True)
+    theirs = _grouped(_image_numbers(keys.names.tolist(), images.tolist()))
+    ours = _grouped(image_of.tolist())
+    alone = [(theirs[i][0], ours[i][0]) for i in ours if len(ours[i]) == 1 == len(theirs.get(i, ()))]
+    if not alone:
+        return
+    row, person = np.array(alone).T
+    scale = other_scale_of_boxes(keys.centres[row], persons.box[person])
+    if scale is not None:
+        raise FitError(
+            f"{origin} was made for images of another size: those of this store look scaled by {scale:.2f}",
+            expected="boxes in pixels of the images that the store was made from",
+            action="ingest the images that the fits were made for, or scale the file's boxes and cameras.",
+        )
 
 
 def _single(table: FitTable, origin: str) -> np.ndarray:
@@ -183,8 +210,14 @@ def _grouped(numbers: Iterable[int]) -> dict[int, list[int]]:
 
 
 def _image_numbers(names: list[str], images: list[str]) -> list[int]:
-    """The image that each name means: one is the other's end, folder by folder. −1: none, or more than one."""
-    whole = {tuple(_parts(image)): number for number, image in enumerate(images)}
+    """The image that each name means: one is the other's end, folder by folder. −1: none, or more than one.
+
+    Names without an ending mean the one image that is called so but for its own.
+    """
+    whole: dict[tuple[str, ...], int] = {}
+    for number, image in enumerate(images):
+        parts = tuple(_parts(image))
+        whole[parts] = NONE if parts in whole else number
     ends: dict[tuple[str, ...], int] = {}
     for parts, number in whole.items():
         for first in range(1, len(parts)):
@@ -195,6 +228,10 @@ def _image_numbers(names: list[str], images: list[str]) -> list[int]:
             parts = tuple(_parts(name))
             longer = (whole[parts[first:]] for first in range(len(parts)) if parts[first:] in whole)
             known[name] = next(longer, ends.get(parts, NONE))
+    bare = [name for name, number in known.items() if number == NONE and not _ENDING.search(name)]
+    stems = [_ENDING.sub("", image) for image in images] if bare else images
+    if stems != images:
+        known |= zip(bare, _image_numbers(bare, stems), strict=True)
     return [known[name] for name in names]
 
 

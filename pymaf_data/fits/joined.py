@@ -14,6 +14,7 @@ from pymaf_data.body import BodyModel
 from pymaf_data.digest import digest_file, digest_json
 from pymaf_data.errors import FitError, RawDataCorrupt
 from pymaf_data.fits.conversion.convert import METHOD, WORST, convert
+from pymaf_data.fits.evidence import other_scale
 from pymaf_data.fits.exported import as_exported
 from pymaf_data.fits.join import NONE, join, match, take
 from pymaf_data.fits.persons import Persons
@@ -30,6 +31,12 @@ from pymaf_data.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_a
 
 _ASKED = 200
 """Persons that are asked what is wrong with a file."""
+_TURNS = {
+    "180°, y up for down": (np.pi, 0.0, 0.0), "180° in the image": (0.0, 0.0, np.pi),
+    "90° in the image": (0.0, 0.0, np.pi / 2), "-90° in the image": (0.0, 0.0, -np.pi / 2),
+}  # fmt: skip
+_NO_CLOSER = 0.8
+"""Of what others lie away: whose own fits do not lie closer are anybody's."""
 
 
 class JoinedSource:
@@ -77,25 +84,47 @@ class JoinedSource:
         return replace(fits.without(~(left <= WORST).all(1), "conversion residual too large"), conversion=left)
 
     def looks(self, persons: Persons, body: BodyModel) -> str:
-        """Whether the fits would be these persons' with other cameras, rows elsewhere, or mirrored; π is free."""
+        """Whether the fits would be these persons' in other images, by other cameras or rows, mirrored or turned."""
         some = persons[:: max(len(persons) // _ASKED, 1)]
         row = match(self.table, some, self.origin)
         table = self.table
         if table.other is not None:
             near = np.unique((row[row != NONE, None] + np.arange(-2, 3)).clip(0, len(table) - 1))
             table = convert(table, table.other, near, body, self._assets)[0]
-        table = replace(_seen(table, body), points=None)
+        seen = _seen(table, body)
+        table = replace(seen, points=None)
+        if table.camera is not None:
+            kind = table.orthographic, table.origin == "centre"
+            scaled = other_scale(body, take(seen, row, some, body), some, *kind, table.tolerance.view)
+            if scaled:
+                return f"; {scaled}"
         mirrored = table.pose.reshape(-1, 24, 3)[:, SMPL24.flip_permutation] * [1.0, -1.0, -1.0]
         others = {"cameras look like others'": table}  # first: in a video the next row is nearly the same body
         others |= {f"rows look shifted by {by}": _moved(table, by) for by in (1, -1, 2, -2)}
         others["bodies look mirrored"] = replace(table, pose=mirrored.reshape(-1, 72))
+        others |= {f"bodies look turned by {said}": _turned(table, turn) for said, turn in _TURNS.items()}
+        away = []
         for said, other in others.items():
-            fits = take(other, row, some)
-            distance = measure(body, fits, some, "none").reprojection[fits.valid]
-            if len(distance) and np.median(distance) <= table.tolerance.view:
+            away.append(_away(body, take(other, row, some), some))
+            if away[-1] <= table.tolerance.view:
                 plain = other is not table or table.camera is not None
-                return f"; {said}: otherwise {np.median(distance):.0f} px" * plain
-        return ""
+                return f"; {said}: otherwise {away[-1]:.0f} px" * plain
+        strangers = _away(body, take(table, np.roll(row, len(row) // 2), some), some)
+        shuffled = _NO_CLOSER * strangers <= away[0] < np.inf
+        return f"; rows look shuffled: others' fits lie no farther away, {strangers:.0f} px" * shuffled
+
+
+def _away(body: BodyModel, fits: Fits, persons: Persons) -> float:
+    """View pixels between fits and their persons in the median, π being free; infinite where there is no fit."""
+    distance = measure(body, fits, persons, "none").reprojection[fits.valid]
+    return float(np.median(distance)) if len(distance) else np.inf
+
+
+def _turned(table: FitTable, turn: tuple[float, float, float]) -> FitTable:
+    """A table whose bodies are turned about their root, by an axis-angle of the camera's space."""
+    turning = axis_angle_to_matrix(torch.tensor(turn, dtype=torch.float64))
+    turned = matrix_to_axis_angle(turning @ axis_angle_to_matrix(torch.from_numpy(table.pose[:, :3]).double())).numpy()
+    return replace(table, pose=np.concatenate([turned, table.pose[:, 3:]], 1))
 
 
 def _moved(table: FitTable, by: int) -> FitTable:

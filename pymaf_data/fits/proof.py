@@ -68,9 +68,24 @@ def prove_join(
             f"in the median{why()}; the worst: {named}",
             expected=f"a mean distance of at most {tolerance.view:g} px in the 224 view, and {tolerance.image:g} px "
             "in the image",
-            action="give the file that was made for this very data set, split and body.",
+            action="give the file that was made for this very data set, split and body; --force keeps what was joined.",
         )
     return failed & (not tolerance.measured)
+
+
+def prove_standing(origin: str, lost: int, count: int, why: Callable[[], str] = str) -> None:
+    """Refuse a source where most of ``count`` bodies, ``lost`` of them, stand nowhere: ``origin``, ``why`` as above.
+
+    Raises:
+        FitError: they do.
+    """
+    if 2 * lost > count:
+        raise FitError(
+            f"{origin} does not belong to this store: {lost} of {count} bodies stand nowhere before their camera where "
+            f"they would meet their keypoints{why()}",
+            expected="bodies that their cameras see",
+            action="look whether bodies are turned as the camera sees them; --force keeps what was joined.",
+        )
 
 
 def prove_body(origin: str, body: str, joints: np.ndarray, measured: np.ndarray, metres: float) -> np.ndarray:

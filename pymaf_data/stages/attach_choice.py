@@ -24,6 +24,8 @@ class ChoiceReport(StrictModel):
     """How many persons got their fit from where."""
 
     rule: str
+    forced: tuple[str, ...]
+    """Sources among them that the proof refused."""
     persons: dict[str, int]
     none: int
     generation: str
@@ -59,10 +61,13 @@ def attach_choice(store: Store, prefer: str | None, break_lock: bool = False) ->
     rule = Rule(prefer=prefer)
     generations = {name: info.generation for name, info in sources.items()}
     attributes = rule.attributes(generations)
+    forced = [name for name, info in sources.items() if info.attributes.get("forced")]
+    attributes |= {"forced": forced} if forced else {}
     run_shards(store, ChoiceJob(store, tuple(sources), rule, attributes), Threads(1), break_lock=break_lock)
     chosen = _chosen(store, list(sources), prefer, slice(0, len(store)))
     return ChoiceReport(
         rule=str(attributes["rule"]),
+        forced=tuple(forced),
         persons={name: int((chosen == i).sum()) for i, name in enumerate(sources)},
         none=int((chosen == NONE).sum()),
         generation=rule.generation(generations),

@@ -53,7 +53,7 @@ def attach_fits(options: AttachOptions, progress: Progress | None = None) -> Att
     reports = []
     for request in requests:
         for name, source in open_sources(request, options.keypoints, store.head["inputs"].values()).items():
-            job = SourceJob(store, name, source, find_body(source, options.assets))
+            job = SourceJob(store, name, source, find_body(source, options.assets), options.force)
             done = run_shards(store, job, executor, progress, break_lock=options.break_lock)
             reports.append(report_source(open_store(options.store), name, len(done.written)))
     choice = attach_choice(open_store(options.store), options.prefer, options.break_lock)

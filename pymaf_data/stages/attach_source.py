@@ -14,9 +14,9 @@ from pymaf_data.body import BodyModel, load_body
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets.columns import stored_column
 from pymaf_data.digest import digest_arrays, digest_json
-from pymaf_data.errors import AssetMissing, StoreIncomplete, UsageError
+from pymaf_data.errors import AssetMissing, FitError, StoreIncomplete, UsageError
 from pymaf_data.fits.persons import Persons
-from pymaf_data.fits.proof import Tolerance, prove_body, prove_join
+from pymaf_data.fits.proof import Tolerance, prove_body, prove_join, prove_standing
 from pymaf_data.fits.reprojection import Measures, joints49, measure, seen_joints
 from pymaf_data.fits.source import Source
 from pymaf_data.fits.table import REASONS, Fits, fit_specs, reason
@@ -59,12 +59,19 @@ def find_body(source: Source, assets: Path | None) -> Held[BodyModel] | None:
 
 
 class SourceJob:
-    """``fits/<name>`` of a store, as :func:`run_shards` takes it."""
+    """``fits/<name>`` of a store, as :func:`run_shards` takes it; by ``force`` a source is kept that the proof refuses.
+
+    Attributes:
+        forced: why it was refused, once :meth:`begin` was called; "" where it was not.
+    """
 
     files: tuple[Path, ...] = ()
+    forced = ""
 
-    def __init__(self, store: Store, name: str, source: Source, held: Held[BodyModel] | None) -> None:
-        self.store, self.source, self.held = store, source, held
+    def __init__(
+        self, store: Store, name: str, source: Source, held: Held[BodyModel] | None, force: bool = False
+    ) -> None:
+        self.store, self.source, self.held, self.force = store, source, held, force
         self.body = held.get() if held else None
         self.stage = self.remark = f"fits/{name}"
         self._joined: dict[int, tuple[Fits, Measures]] = {}
@@ -75,14 +82,20 @@ class SourceJob:
                 expected="a store that `pymaf-data ingest` has finished",
                 action="run the same `pymaf-data ingest` again: it does what is missing.",
             )
-        self.generation = digest_json(
-            {
-                "format": _FORMAT,
-                "persons": ingest.generation,
-                "source": source.identity(),
-                "body": self.body.digest if self.body else None,
-            }
-        )
+        self._made_of = {
+            "format": _FORMAT,
+            "persons": ingest.generation,
+            "source": source.identity(),
+            "body": self.body.digest if self.body else None,
+        }
+
+    @property
+    def generation(self) -> str:
+        """Digest of all that determines the fits; of a source that was forced it is another."""
+        return self._digest(bool(self.forced))
+
+    def _digest(self, forced: bool) -> str:
+        return digest_json(self._made_of | ({"forced": True} if forced else {}))
 
     def begin(self, store: Store) -> StageWriter:
         """See :class:`ShardJob`; refuses a source of other persons, which must not stay as an unfinished stage."""
@@ -111,20 +124,24 @@ class SourceJob:
             "reasons": list(REASONS),
             "licences": source.licences,
             **({"converted_from": source.converted_from} if source.converted_from else {}),
+            **({"forced": self.forced} if self.forced else {}),
         }
 
     def _looks(self, persons: Persons) -> str:
         return self.source.looks(persons, self.body) if self.body else ""
 
     def _complete(self) -> bool:
-        key = (self.stage, self.generation)
-        return any((info.stage, info.generation) == key and info.complete for info in self.store.stages())
+        done = {info.generation: info for info in self.store.stages() if info.stage == self.stage and info.complete}
+        by_force = done.get(self._digest(True)) if self.force else None
+        if by_force and self.generation not in done:
+            self.forced = str(by_force.attributes["forced"])
+        return self.generation in done
 
     def _proved(self, tolerance: Tolerance) -> dict[int, tuple[Fits, Measures]]:
         """Every shard's fits: joined, posed and proved once, for all persons together.
 
         Raises:
-            FitError: the source belongs to other persons.
+            FitError: the source belongs to other persons, and is not forced.
         """
         persons = Persons.of(self.store)
         fits = self.source.fits(persons, self.body)
@@ -134,14 +151,24 @@ class SourceJob:
         joined = np.flatnonzero(fits.valid)
         reprojection = np.concatenate([measures.reprojection for _, measures in made])[joined]
         far = np.zeros(len(fits), bool)
-        far[joined] = prove_join(
-            self.source.origin, persons[joined], reprojection, tolerance, lambda: self._looks(persons[joined])
-        )
-        if self.body is not None and tolerance.metres is not None:
-            measured = stored_column(self.store, "joints3d").rows(joined)
-            posed = [joints49(self.body, fits, joined[k : k + 512]) for k in range(0, len(joined), 512)]
-            joints = np.concatenate([np.empty((0, len(J24), 3)), *(part[:, -len(J24) :].numpy() for part in posed)])
-            far[joined] |= prove_body(self.source.origin, self.source.body, joints, measured, tolerance.metres)
+        origin = self.stage if self.force else self.source.origin  # what is refused by force is kept: it names no path
+        lost = (fits.reason == reason("camera not solvable")) & (self.body is not None)
+        found = fits.valid | lost
+        try:
+            prove_standing(origin, int(lost.sum()), int(found.sum()), lambda: self._looks(persons[found]))
+            far[joined] = prove_join(
+                origin, persons[joined], reprojection, tolerance, lambda: self._looks(persons[joined])
+            )
+            if self.body is not None and tolerance.metres is not None:
+                measured = stored_column(self.store, "joints3d").rows(joined)
+                posed = [joints49(self.body, fits, joined[k : k + 512]) for k in range(0, len(joined), 512)]
+                joints = np.concatenate([np.empty((0, len(J24), 3)), *(part[:, -len(J24) :].numpy() for part in posed)])
+                far[joined] |= prove_body(origin, self.source.body, joints, measured, tolerance.metres)
+        except FitError as refusal:
+            if not self.force:
+                raise
+            self.forced, far[:] = refusal.found, False
+            logger.warning("attached by force: %s", self.forced)
         return {k: _without_far(*made[k], far[span]) for k, span in enumerate(spans)}
 
 
@@ -235,6 +262,8 @@ class SourceReport(StrictModel):
     name: str
     body: str
     proved: bool
+    forced: str
+    """Why the proof refused what was attached by force; "" where it did not."""
     persons: int
     valid: int
     without: dict[str, int]
@@ -263,6 +292,7 @@ def report_source(store: Store, name: str, written: int) -> SourceReport:
         name=name,
         body=info.attributes["body"],
         proved=info.attributes["proved"],
+        forced=info.attributes.get("forced", ""),
         persons=len(store),
         valid=counts[0],
         without={REASONS[code]: count for code, count in sorted(counts.items()) if code},

@@ -145,6 +145,7 @@ class AttachOptions(ExecutorOptions):
     keypoints: KeypointOptions = KeypointOptions()
     assets: UserPath | None = Field(default=None, description="bodies that the user brings; by default the data root's")
     allow_unproved: Annotated[bool, Flag("Accept fits of a body that is not on this machine (exit 0).")] = False
+    force: Annotated[bool, Flag("Keep all joined fits of a source that the proof refuses, marked as forced.")] = False
     break_lock: Annotated[bool, _BREAK_LOCK] = False
 
 

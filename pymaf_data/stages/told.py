@@ -108,7 +108,8 @@ def attach_lines(report: AttachReport) -> list[str]:
     if choice is None:
         lines.append("  no choice: no source is proved")
     else:
-        chosen = ", ".join(f"{count:,} from {name}" for name, count in choice.persons.items())
+        forced = {name: f"{name} (forced)" for name in choice.forced}
+        chosen = ", ".join(f"{count:,} from {forced.get(name, name)}" for name, count in choice.persons.items())
         lines.append(f"  choice ({choice.rule}): {chosen}, {choice.none:,} without a fit")
     if report.failed:
         lines.append("  fits are unproved: bring their body, or accept them with --allow-unproved")
@@ -121,6 +122,8 @@ def _source_lines(source: SourceReport) -> list[str]:
         done = "complete already, nothing to do"
     lines = [f"fits/{source.name} of the body {source.body}: {source.valid:,} of {source.persons:,} persons; {done}"]
     lines += [f"  {count:>7,} without: {why}{_BECAUSE.get(why, '')}" for why, count in source.without.items()]
+    if source.forced:
+        lines.append(f"  FORCED, although {source.forced}")
     if not source.proved:
         return [*lines, "  UNPROVED: this machine does not have that body; never chosen"]
     if source.conversion:

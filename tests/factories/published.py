@@ -99,6 +99,17 @@ def camera_hmr(path: Path, people: People, **changes: Any) -> Path:
     return path
 
 
+def table(path: Path, people: People, **changes: Any) -> Path:
+    """A table of our own with cameras; None leaves an array out."""
+    arrays: dict[str, Any] = {
+        "image": people.names, "box": people.box, "pose": people.pose.astype(np.float32), "betas": people.betas,
+        "K": people.K, "translation": people.trans, "frame": "camera", "body": "smpl-neutral", "licence": "CC0 1.0",
+        "pixels": "continuous",
+    }  # fmt: skip
+    np.savez(path, **{key: value for key, value in (arrays | changes).items() if value is not None})
+    return path
+
+
 def neural_annot(path: Path, people: People, **changes: Any) -> Path:
     """The file of a set; ``changes`` add entries, or replace them."""
     entries: dict[str, Any] = {}

@@ -68,6 +68,12 @@ def cliff() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def sam3dbody() -> ModuleType:
+    """``tests/factories/sam3dbody.py``."""
+    return _loaded("sam3dbody")
+
+
+@pytest.fixture(scope="session")
 def others() -> ModuleType:
     """``tests/factories/other_models.py``."""
     return _loaded("other_models")

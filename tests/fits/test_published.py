@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
+from pymaf_data.body import BodyModel
 from pymaf_data.errors import FitError
 from pymaf_data.fits.readers import find_reader
 from pymaf_data.fits.table import CAMERA, VIEW
@@ -22,6 +24,7 @@ FORMATS = {  # writer of a request, frame
     "hmr2 tars": (lambda made, people, folder: f"hmr2:{made.hmr2_tars(folder / 'tars', people)}", VIEW),
     "hmr2 npz": (lambda made, people, folder: f"hmr2:{made.hmr2_npz(folder / 'coco_val.npz', people)}", VIEW),
     "camerahmr": (lambda made, people, folder: f"camerahmr:{made.camera_hmr(folder / 'a.npz', people)}", CAMERA),
+    "table": (lambda made, people, folder: f"table:{made.table(folder / 'a.npz', people)}", CAMERA),
     "neuralannot": (lambda made, people, folder: f"neuralannot:{made.neural_annot(folder / 'a.json', people)}", CAMERA),
 }
 OWN = {  # of a factory of their own; whatever they hold, files of others are refused in the same way
@@ -41,8 +44,9 @@ def form(request: pytest.FixtureRequest, published: ModuleType) -> tuple[Write, 
 
 
 @pytest.fixture(autouse=True)
-def _free(monkeypatch: pytest.MonkeyPatch) -> None:
+def _free(monkeypatch: pytest.MonkeyPatch, body: BodyModel) -> None:
     """Fits of SMPL's neutral body are taken for those of the free one, which is here."""
+    monkeypatch.setattr("pymaf_data.stages.attach_source.load_body", lambda *_: body)
 
     def find(name: str) -> Any:
         reader = find_reader(name)
@@ -54,6 +58,11 @@ def _free(monkeypatch: pytest.MonkeyPatch) -> None:
 def _of_free(table: Any) -> Any:
     assert {*table.body} == {"smpl-neutral"}
     return replace(table, body=np.full(len(table), "free"))
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory, factory: ModuleType, known: Any) -> Store:
+    return factory.make_store(tmp_path_factory.mktemp("store") / "s.zarr", known.persons[:12], 12)
 
 
 @pytest.fixture
@@ -94,21 +103,38 @@ def test_who_is_missing_has_none(form: tuple[Write, int], store: Store, people: 
     assert (report.valid, report.without) == (10, {"no fit in the source": 10})
 
 
-@pytest.mark.parametrize("fault", ["shifted", "shuffled", "mirrored", "foreign"])
-def test_files_of_others_are_refused(
-    fault: str, form: tuple[Write, int], store: Store, people: Any, tmp_path: Path
-) -> None:
-    keys = {name: getattr(people, name) for name in ("names", "ids", "box")}
-    if fault == "shifted":
-        people = people.take(np.roll(np.arange(24), 1))._replace(**keys)
-    elif fault == "shuffled":
-        people = people.take(np.random.default_rng(1).permutation(24))._replace(**keys)
-    elif fault == "mirrored":
+FAULTS = {  # what is done to the files of 24 persons, and what is said of them
+    "shifted": "rows look shifted by 1: otherwise",
+    "shuffled": "rows look shuffled: others' fits lie no farther",
+    "mirrored": "bodies look mirrored: otherwise",
+    "turned": "bodies look turned by 180°, y up for down: otherwise",
+    "half the size": "images look scaled by 2.00: otherwise|those of this store look scaled by 2.00",
+    "foreign": "holds none of the persons",
+}
+
+
+def faulty(fault: str, people: Any) -> Any:
+    bodies = {key: getattr(people, key) for key in ("pose", "betas", "trans")}
+    if fault in ("shifted", "shuffled"):
+        rows = np.roll(np.arange(24), 1) if fault == "shifted" else np.random.default_rng(1).permutation(24)
+        return people._replace(**{key: values[rows] for key, values in bodies.items()})
+    if fault == "mirrored":
         pose = people.pose.reshape(-1, 24, 3)[:, MIRROR] * [1, -1, -1]
-        people = people._replace(pose=pose.reshape(-1, 72))
-    else:
-        people = people._replace(names=np.char.add("other", people.names), ids=people.ids + 1000)
-        people = people._replace(names=np.char.replace(people.names, "/", "/other"))
-    with pytest.raises(FitError, match="holds none of the persons" if fault == "foreign" else "do not reproject"):
-        attach(store, form[0](people, tmp_path))
-    assert not open_store(store.path).has("fits/fits")
+        return people._replace(pose=pose.reshape(-1, 72))
+    if fault == "turned":
+        root = Rotation.from_rotvec([np.pi, 0, 0]) * Rotation.from_rotvec(people.pose[:, :3])
+        return people._replace(pose=np.hstack([root.as_rotvec(), people.pose[:, 3:]]))
+    if fault == "half the size":
+        K = people.K * np.array([0.5, 0.5, 1])[:, None]
+        return people._replace(box=people.box / 2, K=K, joints=people.joints / 2)
+    people = people._replace(names=np.char.add("other", people.names), ids=people.ids + 1000)
+    return people._replace(names=np.char.replace(people.names, "/", "/other"))
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_files_of_others_are_refused_and_say_what_they_look_like(
+    fault: str, form: tuple[Write, int], untouched: Store, people: Any, tmp_path: Path
+) -> None:
+    with pytest.raises(FitError, match=FAULTS[fault]):
+        attach(untouched, form[0](faulty(fault, people), tmp_path))
+    assert not open_store(untouched.path).has("fits/fits")

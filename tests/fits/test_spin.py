@@ -73,9 +73,9 @@ def test_every_file_comes_back_in_any_order(name: str, store: Store, write: Call
     ("wrong", "said"),
     [
         ("shifted", r"rows look shifted by 1: otherwise [0-5] px"),
-        ("shuffled", r"in the median; the worst"),
+        ("shuffled", r"rows look shuffled: others"),
         ("mirrored", r"bodies look mirrored: otherwise [0-5] px"),
-        ("turned", r"in the median; the worst"),
+        ("turned", r"bodies look turned by 180°, y up for down: otherwise [0-5] px"),
     ],
 )
 def test_rows_of_others_and_bodies_turned_otherwise_are_refused(
@@ -162,8 +162,9 @@ def test_persons_of_other_images_and_pixels_are_nobody_here(
     store: Store, write: Callable[..., str], known: Any
 ) -> None:
     foreign = np.array([f"elsewhere/{name}" for name in range(24)])
-    for persons in ({"names": foreign}, {"centres": 0.25 * known.persons.box[:, :2]}):
-        with pytest.raises(FitError, match="none of the persons"):
+    small = 0.25 * known.persons.box[:, :2]
+    for persons, said in (({"names": foreign}, "none of the persons"), ({"centres": small}, r"look scaled by 4\.00")):
+        with pytest.raises(FitError, match=said):
             attach(store, write("a.npz", **persons))
 
 

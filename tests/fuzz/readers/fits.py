@@ -90,6 +90,32 @@ def _read_bedlam(folder: Path) -> Any:
     return read_fits("bedlam:{}/scene.npz")(folder), read_fits("tokenhmr:{}/a.tar")(folder)
 
 
+def _write_table(folder: Path) -> Iterator[Path]:
+    made, people = factory("published"), _people(3)
+    yield made.table(folder / "table.npz", people)
+    matrices, pi = np.tile(np.eye(3), (3, 24, 1, 1)), np.array([[0.9, 0, 0]] * 3)
+    changes = {"image": None, "pose": None, "K": None, "translation": None}
+    yield made.table(folder / "view.npz", people, **changes, annotation_id=np.arange(3), rotmat=matrices, pi=pi)
+
+
+def _read_table(folder: Path) -> Any:
+    return read_fits("table:{}/table.npz")(folder), read_fits("table:{}/view.npz")(folder)
+
+
+def _write_sam3dbody(folder: Path) -> Iterator[Path]:
+    made, people = factory("sam3dbody"), _people(2)
+    mesh = np.zeros((made.VERTICES, 3))
+    mesh[1] = 0.3, 1.7, 0.2
+    one = made.person(people.box[0], mesh, people.trans[0], people.K[0])
+    yield made.one_pickle(folder, {"a.jpg": [one]})
+    yield made.by_person(folder / "files", {"b.jpg": [one]}) / "b_subj00.npz"
+
+
+def _read_sam3dbody(folder: Path) -> Any:
+    tables = [read_fits("sam3dbody:{}/" + name)(folder)[0] for name in ("all.pkl", "files")]
+    return [table.other for table in tables]
+
+
 def read_fits(text: str) -> Callable[[Path], Any]:
     def read(folder: Path) -> Any:
         from pymaf_data.fits.joined import read_fits as read_joined
@@ -138,6 +164,12 @@ def _read_checkpoint(folder: Path) -> Any:
     return load_tensors(folder / "checkpoint.pt")
 
 
+def _write_sam3dbody_data(folder: Path) -> Iterator[Path]:
+    made, people = factory("sam3dbody"), _people(2)
+    said = [made.row("a.jpg", people.box[i], people.trans[i], people.K[i], np.zeros(201)) for i in range(2)]
+    yield made.parquet(folder / "000000.parquet", said)
+
+
 READERS = {
     "truth": Reader(_write_truth, read_fits("truth:{}/truth.npz")),
     "EFT": Reader(_write_eft, read_fits("eft:{}/eft.json")),
@@ -148,6 +180,9 @@ READERS = {
     "NeuralAnnot": Reader(_write_neural_annot, read_fits("neuralannot:{}/smpl.json")),
     "HumanData": Reader(_write_human_data, read_fits("humandata:{}/human.npz")),
     "BEDLAM": Reader(_write_bedlam, _read_bedlam),
+    "table": Reader(_write_table, _read_table),
+    "SAM 3D Body": Reader(_write_sam3dbody, _read_sam3dbody),
+    "SAM 3D Body's data set": Reader(_write_sam3dbody_data, read_fits("sam3dbody-data:{}/000000.parquet")),
     "run": Reader(_write_run, _read_run),
     "checkpoint": Reader(_write_checkpoint, _read_checkpoint),
 }

@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from pymaf_data.errors import FitError, StoreIncomplete
+from pymaf_data.fits.cameras import seen_by
 from pymaf_data.fits.choice import NONE
 from pymaf_data.fits.table import CAMERAS, frame_without_column
-from pymaf_data.geometry.affines import Floats, compose, invert, view_affine
-from pymaf_data.geometry.cameras import Camera, weak_to_camera
+from pymaf_data.geometry.affines import Floats
+from pymaf_data.geometry.cameras import Camera
 from pymaf_data.geometry.frames import FRAMES
 from pymaf_data.storage import Array, StageInfo, Store
 
@@ -63,10 +63,7 @@ class ChosenFits:
             box: (K, 3) the persons' boxes, in which π is meant.
             plane: (2, 3) or (K, 2, 3) original pixels → the pixels that the cameras shall see.
         """
-        if kind == "none":
-            plane_of_view = compose(plane, invert(view_affine(box)))
-            return weak_to_camera(torch.from_numpy(self.weak_camera).double()).warped(plane_of_view)
-        return Camera(torch.from_numpy(self.native), kind == "orthographic").warped(plane)
+        return seen_by(kind, self.native, self.weak_camera, box, plane)
 
 
 class ChosenReader:

@@ -107,9 +107,16 @@ _ARRAYS: tuple[tuple[str, tuple[int, ...], str], ...] = (
     ("reason", (), "u1"),
     ("reprojection", (), "f4"),
 )
+JUDGED = ("mask_iou", "beyond_limits", "pose_prior")
+"""By which fits are judged, see :class:`~pymaf_data.fits.plausibility.Plausibility`; earlier generations lack them."""
 
 
-def fit_specs(shard: int) -> tuple[ArraySpec, ...]:
-    """The arrays of a generation of ``fits/<name>`` in a store of that shard size; see ``schemas/store.md``."""
-    inner = math.gcd(_INNER_CHUNK, shard)
-    return tuple(ArraySpec(name, shape, dtype, inner) for name, shape, dtype in _ARRAYS)
+def fit_specs(shard: int, judged: bool = True) -> tuple[ArraySpec, ...]:
+    """The arrays of a generation of ``fits/<name>`` in a store of that shard size; see ``schemas/store.md``.
+
+    Args:
+        shard: of the store.
+        judged: with those of :data:`JUDGED`.
+    """
+    inner, judgements = math.gcd(_INNER_CHUNK, shard), [(name, (), "f4") for name in JUDGED if judged]
+    return tuple(ArraySpec(name, shape, dtype, inner) for name, shape, dtype in (*_ARRAYS, *judgements))

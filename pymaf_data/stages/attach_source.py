@@ -16,10 +16,12 @@ from pymaf_data.datasets.columns import stored_column
 from pymaf_data.digest import digest_arrays, digest_json
 from pymaf_data.errors import AssetMissing, StoreIncomplete, UsageError
 from pymaf_data.fits.persons import Persons
+from pymaf_data.fits.plausibility import Plausibility, judge
 from pymaf_data.fits.proof import Tolerance, prove_body, prove_join
 from pymaf_data.fits.reprojection import Measures, joints49, measure, seen_joints
+from pymaf_data.fits.silhouettes import Masks, masks_of
 from pymaf_data.fits.source import Source
-from pymaf_data.fits.table import REASONS, Fits, fit_specs, reason
+from pymaf_data.fits.table import JUDGED, REASONS, Fits, fit_specs, reason
 from pymaf_data.geometry.frames import FRAMES
 from pymaf_data.geometry.joints import J24
 from pymaf_data.stages.held import Held, assets_folder
@@ -28,8 +30,8 @@ from pymaf_data.storage import StageWriter, Store
 
 logger = logging.getLogger(__name__)
 
-# 2: a frame in every row.
-_FORMAT = 2
+# 2: a frame in every row. 3: judged by mask, limits and prior.
+_FORMAT, _UNJUDGED = 3, 2
 _WORST = 5
 
 
@@ -49,11 +51,23 @@ def find_body(source: Source, assets: Path | None) -> Held[BodyModel] | None:
 
 
 class SourceJob:
-    """``fits/<name>`` of a store, as :func:`run_shards` takes it."""
+    """``fits/<name>`` of a store, as :func:`run_shards` takes it.
+
+    Fits that an earlier version attached whole stay as they are, without what they are judged by, until that is wanted.
+
+    Args:
+        store: to attach to.
+        name: of the source.
+        source: the fits.
+        held: their body; ``None``: not there.
+        judged: whether the choice judges fits by one of :data:`~pymaf_data.fits.table.JUDGED`.
+    """
 
     files: tuple[Path, ...] = ()
 
-    def __init__(self, store: Store, name: str, source: Source, held: Held[BodyModel] | None) -> None:
+    def __init__(
+        self, store: Store, name: str, source: Source, held: Held[BodyModel] | None, judged: bool = False
+    ) -> None:
         self.store, self.source, self.held = store, source, held
         self.body = held.get() if held else None
         self.stage = self.remark = f"fits/{name}"
@@ -65,26 +79,26 @@ class SourceJob:
                 expected="a store that `pymaf-data ingest` has finished",
                 action="run the same `pymaf-data ingest` again: it does what is missing.",
             )
-        self.generation = digest_json(
-            {
-                "format": _FORMAT,
-                "persons": ingest.generation,
-                "source": source.identity(),
-                "body": self.body.digest if self.body else None,
-            }
+        made_of = {"source": source.identity(), "body": self.body.digest if self.body else None}
+        self.generation, unjudged = (
+            digest_json({"format": form, "persons": ingest.generation, **made_of}) for form in (_FORMAT, _UNJUDGED)
         )
+        self.judged = judged or self._complete(self.generation) or not self._complete(unjudged)
+        if not self.judged:
+            self.generation = unjudged
 
     def begin(self, store: Store) -> StageWriter:
         """See :class:`ShardJob`; refuses a source of other persons, which must not stay as an unfinished stage."""
-        if self.source.tolerance is not None and not self._complete():
+        if self.source.tolerance is not None and not self._complete(self.generation):
             self._joined = self._proved(self.source.tolerance)
-        return store.stage(self.stage, self.generation, fit_specs(store.shard), self._attributes())
+        specs = fit_specs(store.shard, self.judged)
+        return store.stage(self.stage, self.generation, specs, self._attributes())
 
     def task(self, shard: int, rows: slice) -> FitTask:
         """See :class:`ShardJob`. What is joined was posed when it was proved; the task fits the rest."""
         source = self.source
-        fits = self._joined.get(shard, source)
-        return FitTask(Persons.of(self.store, rows), fits, self.held, source.camera, source.worst_reprojection)
+        fits, persons, masks = self._joined.get(shard, source), Persons.of(self.store, rows), masks_of(self.store, rows)
+        return FitTask(persons, masks, fits, self.held, source.camera, source.worst_reprojection)
 
     def _attributes(self) -> dict[str, object]:
         source, body = self.source, self.body
@@ -103,8 +117,8 @@ class SourceJob:
     def _looks(self, persons: Persons) -> str:
         return self.source.looks(persons, self.body) if self.body else ""
 
-    def _complete(self) -> bool:
-        key = (self.stage, self.generation)
+    def _complete(self, generation: str) -> bool:
+        key = (self.stage, generation)
         return any((info.stage, info.generation) == key and info.complete for info in self.store.stages())
 
     def _proved(self, tolerance: Tolerance) -> dict[int, tuple[Fits, Measures]]:
@@ -138,6 +152,7 @@ class FitTask:
 
     Args:
         persons: of the shard.
+        masks: theirs; ``None`` where the store has none.
         fits: theirs with their measures, or the source that makes them.
         held: the body; ``None`` where it is not there.
         camera: what the native cameras are.
@@ -145,6 +160,7 @@ class FitTask:
     """
 
     persons: Persons
+    masks: Masks | None
     fits: tuple[Fits, Measures] | Source
     held: Held[BodyModel] | None
     camera: str
@@ -162,8 +178,12 @@ class FitTask:
         persons = self.persons
         fits, measures = self.fits if isinstance(self.fits, tuple) else self._fitted(self.fits, tell)
         tell(len(persons))
-        inputs = (np.asarray(value) for value in vars(persons).values() if value.dtype.kind != "U")
-        return Made(_rows(fits, measures), digest_arrays(*inputs))
+        body = self.held.get() if self.held else None
+        judged = judge(body, fits, measures.weak_camera, persons, self.masks, self.camera)
+        inputs = [np.asarray(value) for value in vars(persons).values() if value.dtype.kind != "U"]
+        if self.masks is not None:
+            inputs.append(np.frombuffer(b"\0".join(mask for mask, _ in self.masks), np.uint8))
+        return Made(_rows(fits, measures, judged), digest_arrays(*inputs))
 
     def _fitted(self, source: Source, tell: Advance) -> tuple[Fits, Measures]:
         body = self.held.get() if self.held else None
@@ -184,7 +204,7 @@ def _without_far(fits: Fits, measures: Measures, far: np.ndarray) -> tuple[Fits,
     return fits, measures.only(fits.valid)
 
 
-def _rows(fits: Fits, measures: Measures) -> dict[str, np.ndarray]:
+def _rows(fits: Fits, measures: Measures, judged: Plausibility) -> dict[str, np.ndarray]:
     return {
         "pose": fits.pose.astype(np.float32),
         "betas": fits.betas.astype(np.float32),
@@ -195,6 +215,7 @@ def _rows(fits: Fits, measures: Measures) -> dict[str, np.ndarray]:
         "valid": fits.valid,
         "reason": fits.reason.astype(np.uint8),
         "reprojection": measures.reprojection.astype(np.float32),
+        **{name: getattr(judged, name).astype(np.float32) for name in JUDGED},
     }
 
 

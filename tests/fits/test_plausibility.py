@@ -13,8 +13,10 @@ import pytest
 import torch
 
 from pymaf_data.body import BodyModel
+from pymaf_data.errors import UsageError
 from pymaf_data.fits.plausibility import judge
 from pymaf_data.fits.reprojection import measure
+from pymaf_data.fits.rule import ChooseOptions
 from pymaf_data.fits.silhouettes import mask_iou, masks_of
 from pymaf_data.fits.table import JUDGED, Fits, fit_specs
 from pymaf_data.geometry.joints import J49
@@ -131,3 +133,10 @@ def test_fits_of_before_stay_until_they_are_to_be_judged(
     again = attach_fits(options)
     assert again.sources[0].shards_written == 0 and again.choice == first.choice
     assert "pose_prior" not in open_store(masked.path).current("fits/truth").record.specs
+    judging = options.model_copy(update={"fits": (), "choose": ChooseOptions(pose_prior=0.0)})
+    with pytest.raises(UsageError, match="did not measure pose_prior"):
+        attach_fits(judging)
+    judged = attach_fits(judging.model_copy(update={"fits": options.fits}))
+    assert judged.sources[0].shards_written == 2 and judged.choice is not None and judged.choice.none == N
+    assert attach_fits(options).sources[0].shards_written == 0
+    assert "pose_prior" in open_store(masked.path).current("fits/truth").record.specs

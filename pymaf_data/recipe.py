@@ -19,6 +19,7 @@ from pydantic import Field
 from pymaf_data.config import StrictModel, load_yaml, read_yaml
 from pymaf_data.errors import ConfigError
 from pymaf_data.fits.fitter.options import KeypointOptions
+from pymaf_data.fits.rule import ChooseOptions
 from pymaf_data.model.networks import NETWORKS
 from pymaf_data.model.options import TrainOptions
 from pymaf_data.paths import DataRoot, UserPath, as_meant
@@ -87,7 +88,8 @@ class FitsSection(ExecutorOptions):
     """Sources, [NAME=]FORMAT[:PATH] each; in a path ``{raw}`` is the raw data's folder, ``{split}`` the split."""
 
     sources: tuple[str, ...] = Field(min_length=1)
-    prefer: str | None = None
+    prefer: str | None = Field(default=None, description="as `choose: {prefer: [NAME]}`")
+    choose: ChooseOptions = ChooseOptions()
     keypoints: KeypointOptions = KeypointOptions()
     allow_unproved: bool = False
     force: bool = False

@@ -64,7 +64,7 @@ ALL_HAVE = ("box", "image_name", "annotation_id", "present")
 WRITTEN: dict[str, tuple[ArraySpec, ...]] = {
     "ingest": array_specs(S, L, 8),
     "fits/<name>": fit_specs(8),
-    "choice": choice_specs(8),
+    "choice": choice_specs(8, judged=True),
     "iuv": map_specs(Z, 8),
 }
 

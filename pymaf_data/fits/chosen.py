@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from pymaf_data.errors import FitError, StoreIncomplete
-from pymaf_data.fits.choice import NONE
+from pymaf_data.fits.cameras import seen_by
+from pymaf_data.fits.choice import NO_FIT, NONE
 from pymaf_data.fits.table import CAMERAS, frame_without_column
-from pymaf_data.geometry.affines import Floats, compose, invert, view_affine
-from pymaf_data.geometry.cameras import Camera, weak_to_camera
+from pymaf_data.geometry.affines import Floats
+from pymaf_data.geometry.cameras import Camera
 from pymaf_data.geometry.frames import FRAMES
 from pymaf_data.storage import Array, StageInfo, Store
 
@@ -63,10 +63,7 @@ class ChosenFits:
             box: (K, 3) the persons' boxes, in which π is meant.
             plane: (2, 3) or (K, 2, 3) original pixels → the pixels that the cameras shall see.
         """
-        if kind == "none":
-            plane_of_view = compose(plane, invert(view_affine(box)))
-            return weak_to_camera(torch.from_numpy(self.weak_camera).double()).warped(plane_of_view)
-        return Camera(torch.from_numpy(self.native), kind == "orthographic").warped(plane)
+        return seen_by(kind, self.native, self.weak_camera, box, plane)
 
 
 class ChosenReader:
@@ -184,12 +181,18 @@ class ChosenReader:
         return out
 
     def reasons(self, rows: Indices, allow_partial: bool = False) -> list[str]:
-        """Why each of K rows has no fit: the first reason that any of its sources gives, empty where none does.
+        """Why each of K rows has no fit, where it has none: what the choice says kept its first choice out, else the
+        first reason that any of its sources gives, empty where none does.
 
         Raises:
             StoreIncomplete: see :meth:`read`.
         """
         found = [""] * len(rows)
+        if "reason" in self.choice.record.specs:
+            there = np.flatnonzero(self._wanted(self.choice, rows, allow_partial))
+            codes, named = self._array(self.choice, "reason").rows(rows[there]), self.choice.attributes["reasons"]
+            for place, code in zip(there.tolist(), codes.tolist(), strict=True):
+                found[place] = "" if code == NO_FIT else str(named[code])
         for index in range(len(self.names)):
             info = self.source(index)
             there = np.flatnonzero(self._wanted(info, rows, allow_partial))

@@ -116,14 +116,18 @@ _ARRAYS: tuple[tuple[str, tuple[int, ...], str], ...] = (
     ("reason", (), "u1"),
     ("reprojection", (), "f4"),
 )
+JUDGED = ("mask_iou", "beyond_limits", "pose_prior")
+"""By which fits are judged, see :class:`~pymaf_data.fits.plausibility.Plausibility`; earlier generations lack them."""
 
 
-def fit_specs(shard: int, converted: bool = False) -> tuple[ArraySpec, ...]:
+def fit_specs(shard: int, converted: bool = False, judged: bool = True) -> tuple[ArraySpec, ...]:
     """The arrays of a generation of ``fits/<name>`` in a store of that shard size; see ``schemas/store.md``.
 
     Args:
         shard: of the store.
         converted: whether its bodies were of another model.
+        judged: with those of :data:`JUDGED`.
     """
     inner, more = math.gcd(_INNER_CHUNK, shard), [("conversion", (2,), "f4")] * converted
-    return tuple(ArraySpec(name, shape, dtype, inner) for name, shape, dtype in (*_ARRAYS, *more))
+    judgements = [(name, (), "f4") for name in JUDGED if judged]
+    return tuple(ArraySpec(name, shape, dtype, inner) for name, shape, dtype in (*_ARRAYS, *more, *judgements))

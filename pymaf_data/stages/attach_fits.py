@@ -14,6 +14,7 @@ from pymaf_data.config import StrictModel
 from pymaf_data.errors import UsageError
 from pymaf_data.fits.opening import open_sources
 from pymaf_data.fits.request import FitRequest
+from pymaf_data.fits.table import JUDGED
 from pymaf_data.progress import Progress
 from pymaf_data.stages.attach_choice import ChoiceReport, attach_choice
 from pymaf_data.stages.attach_source import SourceJob, SourceReport, find_body, report_source
@@ -49,14 +50,15 @@ def attach_fits(options: AttachOptions, progress: Progress | None = None) -> Att
     executor = options.executor()
     requests = [FitRequest.of(text) for text in options.fits]
     _require_distinct(requests)
-    store = open_store(options.store)
+    store, judged = open_store(options.store), not options.rule.gates.keys().isdisjoint(JUDGED)
     reports = []
     for request in requests:
         for name, source in open_sources(request, options.keypoints, store.head["inputs"].values()).items():
-            job = SourceJob(store, name, source, find_body(source, options.assets), options.force)
+            held = find_body(source, options.assets)
+            job = SourceJob(store, name, source, held, judged, options.force)
             done = run_shards(store, job, executor, progress, break_lock=options.break_lock)
             reports.append(report_source(open_store(options.store), name, len(done.written)))
-    choice = attach_choice(open_store(options.store), options.prefer, options.break_lock)
+    choice = attach_choice(open_store(options.store), options.rule, options.break_lock)
     if choice is None and not reports:
         raise UsageError(
             f"{options.store} has no fits to choose from, and none were named",

@@ -16,10 +16,12 @@ from pymaf_data.datasets.columns import stored_column
 from pymaf_data.digest import digest_arrays, digest_json
 from pymaf_data.errors import AssetMissing, FitError, StoreIncomplete, UsageError
 from pymaf_data.fits.persons import Persons
+from pymaf_data.fits.plausibility import Plausibility, judge
 from pymaf_data.fits.proof import Tolerance, prove_body, prove_join, prove_standing
 from pymaf_data.fits.reprojection import Measures, joints49, measure, seen_joints
+from pymaf_data.fits.silhouettes import Masks, masks_of
 from pymaf_data.fits.source import Source
-from pymaf_data.fits.table import REASONS, Fits, fit_specs, reason
+from pymaf_data.fits.table import JUDGED, REASONS, Fits, fit_specs, reason
 from pymaf_data.geometry.frames import FRAMES
 from pymaf_data.geometry.joints import J24
 from pymaf_data.stages.held import Held, assets_folder
@@ -28,8 +30,8 @@ from pymaf_data.storage import StageInfo, StageWriter, Store
 
 logger = logging.getLogger(__name__)
 
-# 2: a frame in every row.
-_FORMAT = 2
+# 2: a frame in every row. 3: judged by mask, limits and prior.
+_FORMAT, _UNJUDGED = 3, 2
 _WORST = 5
 
 
@@ -59,7 +61,17 @@ def find_body(source: Source, assets: Path | None) -> Held[BodyModel] | None:
 
 
 class SourceJob:
-    """``fits/<name>`` of a store, as :func:`run_shards` takes it; by ``force`` a source is kept that the proof refuses.
+    """``fits/<name>`` of a store, as :func:`run_shards` takes it.
+
+    Fits that an earlier version attached whole stay as they are, without what they are judged by, until that is wanted.
+
+    Args:
+        store: to attach to.
+        name: of the source.
+        source: the fits.
+        held: their body; ``None``: not there.
+        judged: whether the choice judges fits by one of :data:`~pymaf_data.fits.table.JUDGED`.
+        force: keep also a source that the proof refuses.
 
     Attributes:
         forced: why it was refused, once :meth:`begin` was called; "" where it was not.
@@ -69,7 +81,13 @@ class SourceJob:
     forced = ""
 
     def __init__(
-        self, store: Store, name: str, source: Source, held: Held[BodyModel] | None, force: bool = False
+        self,
+        store: Store,
+        name: str,
+        source: Source,
+        held: Held[BodyModel] | None,
+        judged: bool = False,
+        force: bool = False,
     ) -> None:
         self.store, self.source, self.held, self.force = store, source, held, force
         self.body = held.get() if held else None
@@ -83,33 +101,36 @@ class SourceJob:
                 action="run the same `pymaf-data ingest` again: it does what is missing.",
             )
         self._made_of = {
-            "format": _FORMAT,
             "persons": ingest.generation,
             "source": source.identity(),
             "body": self.body.digest if self.body else None,
         }
+        self.judged = judged or self._complete(_FORMAT) or not self._complete(_UNJUDGED)
 
     @property
     def generation(self) -> str:
         """Digest of all that determines the fits; of a source that was forced it is another."""
-        return self._digest(bool(self.forced))
+        return self._digest(self._format, bool(self.forced))
 
-    def _digest(self, forced: bool) -> str:
-        return digest_json(self._made_of | ({"forced": True} if forced else {}))
+    @property
+    def _format(self) -> int:
+        return _FORMAT if self.judged else _UNJUDGED
+
+    def _digest(self, form: int, forced: bool = False) -> str:
+        return digest_json({"format": form} | self._made_of | ({"forced": True} if forced else {}))
 
     def begin(self, store: Store) -> StageWriter:
         """See :class:`ShardJob`; refuses a source of other persons, which must not stay as an unfinished stage."""
-        if self.source.tolerance is not None and not self._complete():
+        if self.source.tolerance is not None and not self._complete(self._format):
             self._joined = self._proved(self.source.tolerance)
-        return store.stage(
-            self.stage, self.generation, fit_specs(store.shard, bool(self.source.converted_from)), self._attributes()
-        )
+        specs = fit_specs(store.shard, bool(self.source.converted_from), self.judged)
+        return store.stage(self.stage, self.generation, specs, self._attributes())
 
     def task(self, shard: int, rows: slice) -> FitTask:
         """See :class:`ShardJob`. What is joined was posed when it was proved; the task fits the rest."""
         source = self.source
-        fits = self._joined.get(shard, source)
-        return FitTask(Persons.of(self.store, rows), fits, self.held, source.camera, source.worst_reprojection)
+        fits, persons, masks = self._joined.get(shard, source), Persons.of(self.store, rows), masks_of(self.store, rows)
+        return FitTask(persons, masks, fits, self.held, source.camera, source.worst_reprojection)
 
     def _attributes(self) -> dict[str, object]:
         source, body = self.source, self.body
@@ -130,12 +151,14 @@ class SourceJob:
     def _looks(self, persons: Persons) -> str:
         return self.source.looks(persons, self.body) if self.body else ""
 
-    def _complete(self) -> bool:
+    def _complete(self, form: int) -> bool:
+        """Whether the fits are there whole; that they were forced is found again where they are."""
         done = {info.generation: info for info in self.store.stages() if info.stage == self.stage and info.complete}
-        by_force = done.get(self._digest(True)) if self.force else None
-        if by_force and self.generation not in done:
-            self.forced = str(by_force.attributes["forced"])
-        return self.generation in done
+        if self._digest(form) in done:
+            return True
+        by_force = done.get(self._digest(form, True)) if self.force else None
+        self.forced = str(by_force.attributes["forced"]) if by_force else ""
+        return by_force is not None
 
     def _proved(self, tolerance: Tolerance) -> dict[int, tuple[Fits, Measures]]:
         """Every shard's fits: joined, posed and proved once, for all persons together.
@@ -178,6 +201,7 @@ class FitTask:
 
     Args:
         persons: of the shard.
+        masks: theirs; ``None`` where the store has none.
         fits: theirs with their measures, or the source that makes them.
         held: the body; ``None`` where it is not there.
         camera: what the native cameras are.
@@ -185,6 +209,7 @@ class FitTask:
     """
 
     persons: Persons
+    masks: Masks | None
     fits: tuple[Fits, Measures] | Source
     held: Held[BodyModel] | None
     camera: str
@@ -202,8 +227,12 @@ class FitTask:
         persons = self.persons
         fits, measures = self.fits if isinstance(self.fits, tuple) else self._fitted(self.fits, tell)
         tell(len(persons))
-        inputs = (np.asarray(value) for value in vars(persons).values() if value.dtype.kind != "U")
-        return Made(_rows(fits, measures), digest_arrays(*inputs))
+        body = self.held.get() if self.held else None
+        judged = judge(body, fits, measures.weak_camera, persons, self.masks, self.camera)
+        inputs = [np.asarray(value) for value in vars(persons).values() if value.dtype.kind != "U"]
+        if self.masks is not None:
+            inputs.append(np.frombuffer(b"\0".join(mask for mask, _ in self.masks), np.uint8))
+        return Made(_rows(fits, measures, judged), digest_arrays(*inputs))
 
     def _fitted(self, source: Source, tell: Advance) -> tuple[Fits, Measures]:
         body = self.held.get() if self.held else None
@@ -224,7 +253,7 @@ def _without_far(fits: Fits, measures: Measures, far: np.ndarray) -> tuple[Fits,
     return fits, measures.only(fits.valid)
 
 
-def _rows(fits: Fits, measures: Measures) -> dict[str, np.ndarray]:
+def _rows(fits: Fits, measures: Measures, judged: Plausibility) -> dict[str, np.ndarray]:
     return {
         "pose": fits.pose.astype(np.float32),
         "betas": fits.betas.astype(np.float32),
@@ -236,6 +265,7 @@ def _rows(fits: Fits, measures: Measures) -> dict[str, np.ndarray]:
         "reason": fits.reason.astype(np.uint8),
         "reprojection": measures.reprojection.astype(np.float32),
         **({} if fits.conversion is None else {"conversion": fits.conversion.astype(np.float32)}),
+        **{name: getattr(judged, name).astype(np.float32) for name in JUDGED},
     }
 
 

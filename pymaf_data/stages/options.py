@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from pymaf_data.config import Flag, StrictModel
 from pymaf_data.errors import UsageError
 from pymaf_data.fits.fitter.options import KeypointOptions
+from pymaf_data.fits.rule import ChooseOptions
 from pymaf_data.paths import UserPath
 from pymaf_data.stages.executors import ExecutorOptions
 
@@ -139,14 +140,33 @@ class AttachOptions(ExecutorOptions):
             "Without any, only the choice is made again."
         ),
     ] = ()
-    prefer: Annotated[str | None, Flag("The source that wins wherever it is valid; else the lowest reprojection.")] = (
-        None
-    )
+    prefer: Annotated[
+        str | None,
+        Flag(
+            "The source that wins wherever it is valid, or several, A,B: the first first; else the lowest reprojection."
+        ),
+    ] = None
+    choose: ChooseOptions = ChooseOptions()
     keypoints: KeypointOptions = KeypointOptions()
     assets: UserPath | None = Field(default=None, description="bodies that the user brings; by default the data root's")
     allow_unproved: Annotated[bool, Flag("Accept fits of a body that is not on this machine (exit 0).")] = False
     force: Annotated[bool, Flag("Keep all joined fits of a source that the proof refuses, marked as forced.")] = False
     break_lock: Annotated[bool, _BREAK_LOCK] = False
+
+    @model_validator(mode="after")
+    def _preferred_once(self) -> Self:
+        if self.prefer and self.choose.prefer:
+            raise UsageError(
+                f"prefer: {self.prefer} beside choose: prefer: {', '.join(self.choose.prefer)}",
+                expected="one of them",
+                action="leave one out.",
+            )
+        return self
+
+    @property
+    def rule(self) -> ChooseOptions:
+        """How to choose, whichever way the preference was given."""
+        return self.choose.model_copy(update={"prefer": tuple(self.prefer.split(","))}) if self.prefer else self.choose
 
 
 class ExportOptions(StrictModel):

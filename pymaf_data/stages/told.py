@@ -9,6 +9,7 @@ from pymaf_data.datasets.select import ADJUSTED, REASONS
 
 if TYPE_CHECKING:
     from pymaf_data.stages.against import Against
+    from pymaf_data.stages.attach_choice import ChoiceReport
     from pymaf_data.stages.attach_fits import AttachReport
     from pymaf_data.stages.attach_source import Distances, SourceReport
     from pymaf_data.stages.ingest import IngestReport
@@ -111,8 +112,28 @@ def attach_lines(report: AttachReport) -> list[str]:
         forced = {name: f"{name} (forced)" for name in choice.forced}
         chosen = ", ".join(f"{count:,} from {forced.get(name, name)}" for name, count in choice.persons.items())
         lines.append(f"  choice ({choice.rule}): {chosen}, {choice.none:,} without a fit")
+        lines += _choice_lines(choice)
     if report.failed:
         lines.append("  fits are unproved: bring their body, or accept them with --allow-unproved")
+    return lines
+
+
+def _choice_lines(choice: ChoiceReport) -> list[str]:
+    """What kept first choices from their persons, source by source, and what became of a human's verdicts."""
+    lines = [f"  {count:>7,} did not get their first choice: {why}" for why, count in choice.kept_out.items()]
+    for name, counts in choice.rejected.items():
+        lines.append(f"  of {name} rejected: {', '.join(f'{count:,} {why}' for why, count in counts.items())}")
+    lines += [f"  {count:>7,} fits have no {gate} and pass its gate" for gate, count in choice.unjudged.items()]
+    found = choice.corrections
+    if found is not None:
+        lines.append(f"  corrections: {found.applied:,} verdicts followed")
+        others = {
+            "on persons that are not here": found.strangers,
+            "on sources that are not here": found.sourceless,
+            "for a source without a valid fit of the person": found.unfollowed,
+        }
+        for why, names in others.items():
+            lines += [f"  {len(names):>7,} {why}:", *_named(names)] if names else []
     return lines
 
 

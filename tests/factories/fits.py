@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -93,10 +94,11 @@ def _annotated(pixels: np.ndarray, joints: np.ndarray) -> Persons:
     )
 
 
-def make_store(path: Path, persons: Persons, shard: int = 4) -> Store:
-    """A store of these persons, as ``ingest`` would leave it, with black images."""
+def make_store(path: Path, persons: Persons, shard: int = 4, masks: Sequence[bytes] = ()) -> Store:
+    """A store of these persons, as ``ingest`` would leave it, with black images, and masks where they are given."""
     rows = tuple(zip(persons.names.tolist(), persons.annotation_id.tolist(), strict=True))
-    specs = array_specs(32, max(len(name) for name, _ in rows), shard)
+    brought = {"mask": (max(map(len, masks)),)} if masks else {}
+    specs = array_specs(32, max(len(name) for name, _ in rows), shard, brought=brought)
     plan = Plan(dataset="sample", split="train", rows=rows, shard=shard)
     store = create_store(path, plan, specs, Provenance(attributes={"reasons": [""]}))
     black = encode_jpeg(np.zeros((32, 32, 3), np.uint8))
@@ -109,6 +111,9 @@ def make_store(path: Path, persons: Persons, shard: int = 4) -> Store:
             }
             stored = ("keypoints", "visibility", "box", "image_size", "intrinsics", "has_intrinsics")
             data |= {name: getattr(part, name) for name in (*stored, "annotation_id", "present")}
+            if masks:
+                padded = [mask.ljust(brought["mask"][0], b"\0") for mask in masks[writer.rows(k)]]
+                data["mask"] = np.frombuffer(b"".join(padded), np.uint8).reshape(len(part), -1)
             writer.write_shard(k, data | {"image": [black] * len(part)}, "0" * 64)  # type: ignore[arg-type]
         writer.finish()
     return open_store(path)

@@ -11,7 +11,8 @@ import torch
 from pymaf_data.body import BodyModel
 from pymaf_data.datasets.images import REASONS as MISSING
 from pymaf_data.digest import digest_json
-from pymaf_data.fits.choice import Rule, choice_specs
+from pymaf_data.fits.choice import choice_specs
+from pymaf_data.fits.rule import Rule
 from pymaf_data.fits.table import REASONS, fit_specs
 from pymaf_data.geometry.affines import crop_affine
 from pymaf_data.geometry.cameras import Camera, full_frame

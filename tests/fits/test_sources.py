@@ -14,11 +14,12 @@ from hypothesis.extra import numpy as arrays
 
 from pymaf_data.body import BodyModel
 from pymaf_data.errors import FitError, UsageError
-from pymaf_data.fits.choice import Rule, choose
+from pymaf_data.fits.choice import choose
 from pymaf_data.fits.fitter.options import KeypointOptions
 from pymaf_data.fits.opening import open_sources
 from pymaf_data.fits.proof import Tolerance, prove_body, prove_join
 from pymaf_data.fits.request import FitRequest
+from pymaf_data.fits.rule import Rule
 from pymaf_data.fits.table import REASONS
 
 
@@ -162,14 +163,14 @@ def test_the_choice_is_the_lowest_among_valid(case: tuple[np.ndarray, np.ndarray
 def test_a_preferred_source_wins_where_it_is_valid() -> None:
     valid = np.array([[True, True, False], [True, False, False]])
     reprojection = np.array([[1.0, 1.0, 1.0], [9.0, 9.0, 9.0]])
-    assert choose(valid, reprojection, prefer=1).tolist() == [1, 0, -1]
+    assert choose(valid, reprojection, prefer=[1]).tolist() == [1, 0, -1]
 
 
 def test_a_choice_is_named_by_rule_and_sources() -> None:
     sources = {"a": "0" * 64, "b": "1" * 64}
     names = {
         Rule().generation(sources),
-        Rule(prefer="a").generation(sources),
+        Rule(prefer=("a",)).generation(sources),
         Rule().generation({"a": "0" * 64}),
         Rule().generation(sources | {"b": "2" * 64}),
     }

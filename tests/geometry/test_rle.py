@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pymaf_data.errors import RawDataCorrupt
-from pymaf_data.geometry.rle import decode_mask, encode_mask
+from pymaf_data.geometry.rle import decode_mask, encode_mask, mask_at
 
 coco = pytest.importorskip("pycocotools.mask", reason="pycocotools is not installed")
 
@@ -29,6 +29,16 @@ def test_they_are_pycocotools_and_come_back(mask: np.ndarray) -> None:
     counts, size = encode_mask(mask), mask.shape[::-1]
     assert counts == coco.encode(np.asfortranarray(mask.astype(np.uint8)))["counts"]
     assert (decode_mask(counts + b"\0\0", size) == mask).all()
+
+
+@given(masks(), st.integers(0, 99))
+def test_a_point_is_in_a_mask_whose_pixel_is(mask: np.ndarray, seed: int) -> None:
+    (height, width), random = mask.shape, np.random.default_rng(seed)
+    x, y = random.uniform(-3, width + 3, (40, 1)), random.uniform(-3, height + 3, 30)
+    x[0], y[0] = width, height  # just outside
+    framed = np.pad(mask, 3)
+    expected = framed[np.floor(y).astype(int) + 3, np.floor(x).astype(int) + 3]
+    assert (mask_at(encode_mask(mask), (width, height), x, y) == expected).all()
 
 
 def test_of_a_large_image() -> None:

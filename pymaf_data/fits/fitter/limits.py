@@ -135,6 +135,17 @@ def swing_twist(group: Group, rotation: Tensor) -> Tensor:
     return torch.stack((v1 * scale, v2 * scale, twist), -1)
 
 
+def angles_of(pose: Tensor) -> Tensor:
+    """The angles (B, 26) in radians of a body pose (B, 72); a group's are the sums over its joints."""
+    matrices = axis_angle_to_matrix(pose.reshape(-1, 24, 3))
+    measured = []
+    for group in GROUPS:
+        parts = [swing_twist(group, matrices[:, SMPL24.index(joint)]) for joint in group.joints]
+        total = torch.stack(parts).sum(0)
+        measured += [total[:, axis] for axis, entry in enumerate(group.ranges) if entry]
+    return torch.stack(measured, -1)
+
+
 def limit_violation(pose: Tensor) -> Tensor:
     """By how much a body pose leaves the limits.
 
@@ -142,15 +153,9 @@ def limit_violation(pose: Tensor) -> Tensor:
         pose: (B, 72) axis-angle in radians, SMPL's order; the root is free.
 
     Returns:
-        (B, 26) radians beyond the nearer limit, 0 inside. A group's angles are the sums over its joints.
+        (B, 26) radians beyond the nearer limit, 0 inside.
     """
-    matrices = axis_angle_to_matrix(pose.reshape(-1, 24, 3))
-    measured = []
-    for group in GROUPS:
-        parts = [swing_twist(group, matrices[:, SMPL24.index(joint)]) for joint in group.joints]
-        total = torch.stack(parts).sum(0)
-        measured += [total[:, axis] for axis, entry in enumerate(group.ranges) if entry]
-    angles = torch.stack(measured, -1)
+    angles = angles_of(pose)
     low, high = (torch.as_tensor(a, dtype=pose.dtype, device=pose.device) for a in (LOW, HIGH))
     return (low - angles).clamp_min(0) + (angles - high).clamp_min(0)
 

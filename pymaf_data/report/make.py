@@ -1,6 +1,6 @@
 """``report``: a page to look at, of a store or of a training run.
 
-    stores/<name>.zarr  → reports/<name>.html
+    stores/<name>.zarr  → reports/<name>.html, with fits also <name>.sources.csv and <name>.sources.json
     runs/<name>         → reports/run-<name>.html
 
 The page is a function of what it shows: same input, same bytes, no time, path or host in it. A page that shows just
@@ -29,11 +29,13 @@ class ReportReport(StrictModel):
     bytes: int
     written: bool
     """False where the page was there already."""
+    files: tuple[Path, ...] = ()
+    """What stands beside the page."""
 
     def lines(self) -> list[str]:
         """The report for a reader."""
         there = "" if self.written else ", shows the same already, nothing to do"
-        return [f"{self.path}: {self.bytes / 1e6:.1f} MB{there}"]
+        return [f"{self.path}: {self.bytes / 1e6:.1f} MB{there}", *(f"beside it {path.name}" for path in self.files)]
 
 
 def report(options: ReportOptions, progress: Progress | None = None) -> ReportReport:
@@ -81,11 +83,12 @@ def _outside(shown: Path, page: Path) -> Path:
 
 
 def _written(page: Page, out: Path, kind: Literal["store", "run"]) -> ReportReport:
-    there = _head(out)
-    write = shown_by(there) != page.shows
+    beside = {out.with_name(out.stem + suffix): parts for suffix, parts in page.files.items()}
+    write = shown_by(_head(out)) != page.shows or not all(path.is_file() for path in beside)
     if write:
-        LocalFiles(out.parent).write({out.name: render(page)}, temporary="")
-    return ReportReport(path=out, kind=kind, bytes=out.stat().st_size, written=write)
+        files = {path.name: parts for path, parts in beside.items()}
+        LocalFiles(out.parent).write({out.name: render(page), **files}, temporary="")
+    return ReportReport(path=out, kind=kind, bytes=out.stat().st_size, written=write, files=tuple(beside))
 
 
 def _head(path: Path) -> bytes:

@@ -93,7 +93,9 @@ class _Images:
 
     def __iter__(self) -> Iterator[tuple[str, Mapping[str, bytes]]]:
         spent = 0
-        worst = self._sources.images(None if self._most is not None else len(self._places) // 4) if self._sources else ()
+        worst = (
+            self._sources.images(None if self._most is not None else len(self._places) // 4) if self._sources else ()
+        )
         for images, share in ((worst, _OF_SOURCES), (self._gallery(), 1.0)):
             for name, panels in images:
                 size = sum(map(len, panels.values()))

@@ -38,9 +38,7 @@ def choose_from(store: Store, names: list[str], chosen: np.ndarray) -> Store:
     generations = {name: store.current(f"fits/{name}").generation for name in names}
     rule = Rule()
     attributes = rule.attributes(generations) | {"sources": names}
-    _write(
-        store, "choice", rule.generation(generations), choice_specs(store.shard), {"source": chosen}, attributes
-    )
+    _write(store, "choice", rule.generation(generations), choice_specs(store.shard), {"source": chosen}, attributes)
     return open_store(store.path)
 
 

@@ -25,7 +25,7 @@ function ridges(measure, names) {
   });
   const axis = ticks(first, first + step * bins, 5).map((t) => svg('text', { class: 'tick middle', x: x(t), y: H - 5 }, number(t)));
   const summary = shown.map((one) => `${one.name} median ${withUnit(one.about.median, measure.unit)}`).join(' · ');
-  const rest = `median and its line; 90% within: ${shown.map((one) => `${one.name} ${span(one.about.p05, one.about.p95, measure.unit)}`).join(' · ')}`;
+  const rest = `Number and line: the median. 90% of every source’s within ${span(Math.min(...shown.map((one) => one.about.p05)), Math.max(...shown.map((one) => one.about.p95)), measure.unit)}.`;
   const readout = el('p', { class: 'readout' }, rest);
   const chart = svg('svg', { viewBox: `0 0 ${W} ${H}`, tabindex: 0, role: 'application', 'aria-roledescription': 'histograms',
     'aria-label': `${measure.title} by source: ${measure.note}. ${summary}. Arrow keys read the bars.` }, band, rows, axis);

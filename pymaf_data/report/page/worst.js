@@ -67,6 +67,7 @@ function worstSection(report) {
     const made = list.slice(open.length, open.length + BATCH).map(([u, s]) => new Judgement(data, u, s, filters.measure, verdicts));
     open.push(...made);
     cards.append(...made.map((one) => one.node));
+    watch();
   };
   const show = () => {
     list = data.list(filters, (u) => !filters.judged || has(u) === (filters.judged === 'with'));
@@ -80,7 +81,12 @@ function worstSection(report) {
     open.forEach((one) => one.update());
     bar.update();
   };
-  if ('IntersectionObserver' in window) new IntersectionObserver((seen) => seen.some((entry) => entry.isIntersecting) && open.length && more(), { rootMargin: '600px' }).observe(end);
+  const observer = new IntersectionObserver((seen) => seen.some((entry) => entry.isIntersecting) && open.length < list.length && more(), { rootMargin: '600px' });
+  // Told only when the end comes into sight: where it stays there, cards being short, it must be looked at anew.
+  const watch = () => {
+    observer.unobserve(end);
+    observer.observe(end);
+  };
   section('worst-fits', 'Worst fits by source', 'Every source’s fit of the same person, from the front and from the side. Verdicts stay in this browser; saved as a corrections file, they are what attach-fits chooses by.',
     el('form', { class: 'filters', 'aria-label': 'Worst fits', onsubmit: (event) => event.preventDefault() }, worstFilters(data, filters, show, found), bar.node), cards, end);
   show();
@@ -113,8 +119,8 @@ class Judgement {
     const all = this.button(null, 'drop', 'Drop every fit');
     this.node = el('article', { class: 'judgement', 'aria-labelledby': id },
       el('header', {}, el('div', {}, el('h3', { id }, this.image), el('p', { class: 'muted' }, `annotation ${this.annotation} · row ${data.worst.rows[u]} · ${from}`)), all),
-      el('div', { class: 'fits' }, images && images.keypoints ? el('figure', { class: 'fit' }, this.view(images.keypoints, 'crop and keypoints'), el('figcaption', {}, 'crop and keypoints')) : null,
-        data.sources.map((source, s) => this.fit(source, s, images, chosen === s))),
+      el('div', { class: 'fits' }, images && images.keypoints ? el('figure', {}, this.view(images.keypoints, 'crop and keypoints'), el('figcaption', {}, 'crop and keypoints')) : null,
+        el('div', { class: 'of-sources' }, data.sources.map((source, s) => this.fit(source, s, images, chosen === s)))),
       images ? null : el('p', { class: 'muted' }, 'The images of this person are not in this page.'));
     this.update();
   }
@@ -125,7 +131,7 @@ class Judgement {
 
   fit(source, s, images, isChosen) {
     const reason = this.data.reason(s, this.u), views = images && images['front' + s] ? [['front' + s, 'from the front'], ['side' + s, 'from the side']] : [];
-    return el('div', { class: 'fit of-source' + (s === this.rank ? ' ranked' : '') },
+    return el('div', { class: 'fit' + (s === this.rank ? ' ranked' : '') },
       el('h4', {}, source.name, isChosen ? el('span', { class: 'chip' }, 'chosen') : null),
       reason ? el('p', { class: 'muted' }, `no fit: ${reason}`) : null,
       views.length ? el('div', { class: 'pair' }, views.map(([key, what]) => this.view(images[key], `fit of ${source.name} ${what}`))) : null,

@@ -23,8 +23,8 @@ def badness(key: str, values: Values) -> Values:
 def worst_rows(sources: Sources, count: int = COUNT) -> Indices:
     """(U,) rows of everybody whom a list of the page may show, sorted.
 
-    A list is of one measure, and of one source or all, and of fits that were chosen, or instead of which another was, or
-    of persons for whom none was. Since a list of all sources takes each person's worst fit, it is among those of each.
+    A list is of one measure, of one source or all, and of fits that were chosen, that gave way to another's, or of
+    persons for whom none was chosen. A list of all sources takes each person's worst fit: it is among those of each.
     """
     found = [np.empty(0, np.int64)]
     for place, source in enumerate(sources.of):

@@ -145,7 +145,9 @@ def test_bars_are_read_and_chosen_by_keys(opened: Any) -> None:
 
 
 def test_a_plot_says_in_words_what_it_shows(opened: Any) -> None:
-    labels = opened.evaluate("[...document.querySelectorAll('.plot svg')].map(s => s.getAttribute('aria-label'))")
+    labels = opened.evaluate(
+        "[...document.querySelectorAll('#distributions .plot svg')].map(s => s.getAttribute('aria-label'))"
+    )
     assert len(labels) == 23
     assert all("median" in label or "camera" in label for label in labels)
     assert any("10,000 values" in label for label in labels)

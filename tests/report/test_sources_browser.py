@@ -54,7 +54,7 @@ def rows(tab: Any) -> list[int]:
     """Rows of the cards, all of them made."""
     found = -1
     while found != (found := tab.evaluate(f"{CARDS}.length")):
-        tab.evaluate("document.querySelector('.judgements + .end').scrollIntoView({behavior: 'instant'})")
+        tab.evaluate("document.querySelector('.judgements + .sight').scrollIntoView({behavior: 'instant'})")
         tab.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))")
     return [int(text) for text in tab.evaluate(f"{CARDS}.map(c => c.querySelector('h3').id.split('-')[1])")]
 
@@ -72,7 +72,7 @@ def test_the_worst_are_listed_as_the_filters_say(tab: Any, judged: Store, page: 
     wanted = [row for row in np.argsort(-error, kind="stable").tolist() if valid[row] and chosen[row] == 1]
     assert rows(tab) == wanted
     assert (
-        tab.evaluate("document.querySelector('#worst-fits .found').textContent") == f"the worst {len(wanted)} persons"
+        tab.evaluate("document.querySelector('#worst-fits .listed').textContent") == f"the worst {len(wanted)} persons"
     )
     choose(tab, "state", "none")
     assert "No fit matches" in tab.evaluate("document.querySelector('.judgements').textContent")

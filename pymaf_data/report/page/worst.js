@@ -59,8 +59,8 @@ function worstSection(report) {
   const bar = verdictBar(verdicts, `${dataset}-${split}-corrections.json`.replace(/[^\w.-]+/g, '_'));
   const has = (u) => verdicts.has(data.worst.names[u], data.worst.annotations[u], names);
   const cards = el('div', { class: 'judgements' });
-  const end = el('div', { class: 'end', 'aria-hidden': 'true' });
-  const found = el('p', { class: 'found', 'aria-live': 'polite' });
+  const end = el('div', { class: 'sight', 'aria-hidden': 'true' });
+  const found = el('p', { class: 'listed', 'aria-live': 'polite' });
   let list = [], open = [];
 
   const more = () => {

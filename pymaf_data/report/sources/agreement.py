@@ -26,16 +26,16 @@ from pymaf_data.geometry.joints import J24
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.loader.frame import rays_of_fits
 from pymaf_data.metrics import pa_mpjpe
-from pymaf_data.report.selection import spread
 from pymaf_data.report.sources.columns import Sources
 from pymaf_data.report.sources.measures import ANGLE, DISTANCE
 from pymaf_data.storage import Store
 
 MOST = 10_000
-"""Persons on whom two sources are compared, at most: an even spread over those whom both have. Four seconds for three
-sources."""
+"""Persons on whom two sources are compared, at most: an even spread over those whom both have."""
 
 _BLOCK = 2048
+_BATCH = 64  # bodies posed at a time: more do not fit the caches
+_GOLDEN = (5**0.5 - 1) / 2
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
@@ -86,7 +86,7 @@ def compare(
     """
     pairs = list(combinations(sources.compared, 2))
     both = {(a, b): np.flatnonzero(sources.of[a].valid & sources.of[b].valid) for a, b in pairs}
-    rows = {pair: spread(found, most) for pair, found in both.items()}
+    rows = {pair: _some(found, most) for pair, found in both.items()}
     parts: dict[tuple[int, int], list[tuple[Floats, Floats, Floats]]] = {pair: [] for pair in pairs}
     every = np.unique(np.concatenate([np.empty(0, np.int64), *rows.values()]))
     for first in range(0, len(every), _BLOCK):
@@ -101,6 +101,15 @@ def compare(
         Agreement(a, b, len(both[a, b]), rows[a, b], *map(np.concatenate, zip(empty, *parts[a, b], strict=True)))
         for (a, b) in pairs
     ]
+
+
+def _some(rows: Indices, most: int) -> Indices:
+    """Up to ``most`` of the rows, evenly spread, sorted.
+
+    By multiples of the golden section, so that two sources are compared on the rows that two others are compared on,
+    as far as all have them: each is posed once.
+    """
+    return np.sort(rows[np.argsort(rows * _GOLDEN % 1, kind="stable")[:most]])
 
 
 def add_to(sources: Sources, agreements: list[Agreement]) -> None:
@@ -129,8 +138,10 @@ def _posed(
     rays, _ = rays_of_fits(fits, reader.camera(index), *measured)
     joints = np.full((len(rows), len(J24), 3), np.nan)
     if body is not None:
-        posed = body.keypoints(rotation.to(body.v_template.dtype), torch.from_numpy(fits.betas).to(body.v_template))[1]
-        joints = posed[:, -len(J24) :].double().numpy()
+        arguments = rotation.to(body.v_template), torch.from_numpy(fits.betas).to(body.v_template)
+        for first in range(0, len(rows), _BATCH):
+            posed = body.keypoints(*(values[first : first + _BATCH] for values in arguments))[1]
+            joints[first : first + _BATCH] = posed[:, -len(J24) :].numpy()
     turned = turn_of_ray(rays) @ rotation[:, 0].numpy()
     return _Posed(fits, rotation.numpy(), turned, np.isfinite(rays).all(1), joints)
 

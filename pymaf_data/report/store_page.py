@@ -16,7 +16,8 @@ from pymaf_data.report.gather import Table, gather
 from pymaf_data.report.html import Page, design
 from pymaf_data.report.measures import MEASURES
 from pymaf_data.report.selection import select
-from pymaf_data.report.sources.part import SourcesPart
+from pymaf_data.report.sources.columns import STAGE
+from pymaf_data.report.sources.part import CSV, JSON, SourcesPart
 from pymaf_data.report.thumbnails import Bodies, draw_rows, encode_row
 from pymaf_data.storage import Store, inspect
 
@@ -32,18 +33,21 @@ IMAGE_BYTES = 12_000_000
 _CHUNK, _OF_SOURCES = 16, 0.4
 
 
-def store_page(store: Store, persons: int | None = None, progress: Progress | None = None) -> Page:
+def store_page(
+    store: Store, persons: int | None = None, progress: Progress | None = None, bodies: Bodies | None = None
+) -> Page:
     """Gather everything a page says of a store; images are drawn when the page is written.
 
     Args:
         store: an ingested store.
         persons: persons with images; by default :data:`PERSONS`, fewer where they exceed :data:`IMAGE_BYTES`.
         progress: told how many are drawn.
+        bodies: of the store, where they are loaded already.
 
     Raises:
         StoreError: it cannot be read.
     """
-    table, bodies = gather(store, MOST_ROWS), Bodies.of(store)
+    table, bodies = gather(store, MOST_ROWS), bodies or Bodies.of(store)
     sources = SourcesPart.of(store, bodies)
     places = select(table, PERSONS if persons is None else persons)
     drawn = _Images(store, table, places.tolist(), bodies, sources, IMAGE_BYTES if persons is None else None, progress)
@@ -69,6 +73,11 @@ def shows(store: Store, persons: int | None, bodies: Bodies) -> str:
     stages = [[info.stage, info.generation, info.current, info.missing] for info in store.stages()]
     known = {name: body.digest for name, body in bodies.loaded.items()}
     return digest_json([design(), __version__, store.path.name, stages, persons, known])
+
+
+def beside(store: Store) -> tuple[str, ...]:
+    """What stands beside the page of a store, by what takes the place of its ``.html``."""
+    return (CSV, JSON) if any(info.stage.startswith(STAGE) for info in store.stages()) else ()
 
 
 class _Images:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pymaf_data.digest import digest_json
-from pymaf_data.fits.choice import Rule, choice_specs
+from pymaf_data.fits.choice import choice_specs
 from pymaf_data.fits.table import REASONS, fit_specs
 from pymaf_data.storage import ArraySpec, Store, open_store
 
@@ -28,17 +28,21 @@ def add_source(store: Store, name: str, arrays: dict[str, np.ndarray], **attribu
         "reasons": list(REASONS),
         "licences": {f"fits of {name}": "CC0 1.0"},
     }
-    specs, stage = (*fit_specs(store.shard), *more), f"fits/{name}"
+    specs = (*(spec for spec in fit_specs(store.shard) if spec.name not in MORE), *more)
+    stage = f"fits/{name}"
     _write(store, stage, digest_json([name, sorted(arrays)]), specs, arrays, about | attributes)
     return open_store(store.path)
 
 
-def choose_from(store: Store, names: list[str], chosen: np.ndarray) -> Store:
-    """The choice (N,) of an index into the names, −1 for none."""
+def choose_from(store: Store, names: list[str], chosen: np.ndarray, kept_out: np.ndarray | None = None) -> Store:
+    """The choice (N,) of an index into the names, −1 for none; ``kept_out`` (N,) whom a gate took the first from."""
     generations = {name: store.current(f"fits/{name}").generation for name in names}
-    rule = Rule()
-    attributes = rule.attributes(generations) | {"sources": names}
-    _write(store, "choice", rule.generation(generations), choice_specs(store.shard), {"source": chosen}, attributes)
+    attributes: dict[str, Any] = {"sources": names, "generations": generations, "rule": "as invented"}
+    specs, arrays = choice_specs(store.shard), {"source": chosen}
+    if kept_out is not None:
+        specs = (*specs, ArraySpec("reason", (), "u1", specs[0].inner_chunk))
+        arrays, attributes = arrays | {"reason": kept_out}, attributes | {"reasons": ["", "silhouette off the mask"]}
+    _write(store, "choice", digest_json(attributes), specs, arrays, attributes)
     return open_store(store.path)
 
 

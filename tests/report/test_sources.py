@@ -96,11 +96,15 @@ def sourced(
     seen = R.copy()
     seen[:, 0] = turn.transpose(0, 2, 1) @ R[:, 0]
     native = np.tile(np.c_[K, K @ [0, 0, 5.0]], (N, 1, 1))
-    add("wide", {"pose": axis_angle(seen).reshape(N, 72) * valid[:, None], "native": native}, forced=True)
+    add(
+        "wide",
+        {"pose": axis_angle(seen).reshape(N, 72) * valid[:, None], "native": native},
+        forced="rows look shifted by 1",
+    )
     add("viewed", {"frame": np.ones(N)}, native_kind="orthographic")
     add("blind", {"conversion": rng.gamma(2, 1, (N, 2))}, native_kind="none", source={"format": "npz"})
     chosen = np.where(half, NAMES.index("ten"), np.where(np.arange(N) % 3, NAMES.index("invented"), -1))
-    return more_sources.choose_from(store, NAMES, np.where(valid, chosen, -1))
+    return more_sources.choose_from(store, NAMES, np.where(valid, chosen, -1), kept_out=valid & (chosen < 0))
 
 
 @pytest.fixture(scope="module")
@@ -178,8 +182,10 @@ def test_what_lies_beside_the_page_is_what_the_arrays_say(sourced: Store, part: 
     said = json.loads(summary.read_text(encoding="utf-8"))
     assert [one["chosen"] for one in said["sources"]] == [chosen.count(name) for name in NAMES]
     assert said["nothing_chosen"] == N - len(chosen)
+    none = sourced.array("fits/invented/valid")[:] & (sourced.array("choice/source")[:] < 0)
+    assert said["kept_out"] == {"silhouette off the mask": int(none.sum())}
     assert said["sources"][2]["without"] == {"no fit in the source": N - said["sources"][2]["valid"]}
-    assert [one["forced"] for one in said["sources"]] == [name == "wide" for name in NAMES]
+    assert [one["forced"] for one in said["sources"]] == ["", "", "", "", "rows look shifted by 1"]
     assert said["sources"][3]["frames"] == {"camera": 0, "view": said["sources"][3]["valid"]}
     assert said["worst"]["mask_iou"][0]["value"] == pytest.approx(min(float(x["mask_iou"] or 9) for x in lines))
     again = SourcesPart.of(sourced, Bodies.of(sourced))

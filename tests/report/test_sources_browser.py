@@ -143,8 +143,10 @@ def test_verdicts_are_kept_saved_and_read_again(tab: Any, page: Path, tmp_path: 
         tab.evaluate("new Promise(done => setTimeout(done, 20))")
     again = json.loads(path.read_text(encoding="utf-8"))["verdicts"]
     assert sorted(map(str, again)) == sorted(map(str, [*saved["verdicts"], foreign])), "nobody's verdict is lost"
-    for text in ("nonsense", "[]", '{"corrections": 1, "verdicts": [{"image": "a", "annotation": "b"}]}'):
-        path.write_text(text)
+    contrary = [foreign | {"verdict": "prefer", "source": source} for source in ("one", "two")]
+    nameless = [{"image": "a", "annotation": "b"}]
+    for wrong in (0, {}, *({"corrections": 1, "verdicts": verdicts} for verdicts in (contrary, nameless))):
+        path.write_text(json.dumps(wrong) if wrong else "nonsense")
         give(tab, path)
         tab.until(f"{STATUS}.includes('was not read')")
         assert tab.evaluate(COUNT) == "4 verdicts"

@@ -7,6 +7,7 @@ function sourcesSection(report) {
   const count = plural(report.sources.length, 'source');
   section('sources', 'Sources of fits', `${count}. ${report.rule ? 'Chosen: ' + report.rule + '.' : 'Nothing was chosen yet.'} CSV and JSON with all of this lie beside the page.`,
     el('div', { class: 'columns' }, report.sources.map((source) => sourceBlock(report, source))),
+    Object.keys(report.kept_out).length ? block('Persons whose first choice was kept from them, by what did', countBars(report.kept_out, report.persons, null, () => 'warn')) : null,
     report.measures.length ? block('Each measure by source', el('div', { class: 'plots wide' }, report.measures.map((measure) => ridges(measure, names)))) : null,
     report.measures.length ? block('In numbers: median, and below what 95% are (where low is bad: above what)', el('div', { class: 'scroll' }, measureTable(report))) : null,
     agreementBlock(report));
@@ -14,11 +15,11 @@ function sourcesSection(report) {
 
 function sourceBlock(report, source) {
   const frames = Object.entries(source.frames).filter(([, count]) => count).map(([name, count]) => (count === source.valid ? name : `${name} ${whole(count)}`));
-  const marks_ = [source.forced ? 'forced: its proof was overridden' : '', source.proved ? '' : 'not proved, never chosen'].filter(Boolean);
+  const marks_ = [source.forced ? 'attached by force: ' + source.forced : '', source.proved ? '' : 'not proved, never chosen'].filter(Boolean);
   return block(source.name,
     marks_.length ? el('p', { class: 'chips' }, marks_.map((text) => el('span', { class: 'chip warn' }, text))) : null,
     countBars({ 'with a fit': source.valid, chosen: source.chosen, ...source.without }, report.persons, null, (name) => (name === 'with a fit' ? '' : name === 'chosen' ? 'dim' : 'warn')),
-    facts({ format: source.format, body: source.body, camera: source.native_kind, 'root seen from': frames.join(', '), licences: Object.entries(source.licences).map(([what, licence]) => `${what}: ${licence}`), generation: source.generation.slice(0, 16) }));
+    facts({ format: source.format, body: source.body + (source.converted_from ? `, converted from ${source.converted_from}` : ''), camera: source.native_kind, 'root seen from': frames.join(', '), licences: Object.entries(source.licences).map(([what, licence]) => `${what}: ${licence}`), generation: source.generation.slice(0, 16) }));
 }
 
 function measureTable(report) {

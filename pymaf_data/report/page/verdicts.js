@@ -31,17 +31,17 @@ class Verdicts {
   }
 
   add(entries) {
-    for (const one of entries) this.all.set(Verdicts.name(one.image, one.annotation, one.source), one);
+    for (const one of entries) {
+      if (one.verdict === 'prefer') this.unprefer(one.image, one.annotation);
+      this.all.set(Verdicts.name(one.image, one.annotation, one.source), one);
+    }
   }
 
   // The same verdict again takes it back; of a person's sources one alone is preferred.
   toggle(image, annotation, source, verdict) {
     const before = this.get(image, annotation, source);
     if (before && before.verdict === verdict) this.all.delete(Verdicts.name(image, annotation, source));
-    else {
-      if (verdict === 'prefer') this.unprefer(image, annotation);
-      this.add([{ image, annotation, verdict, source, note: before ? before.note : '' }]);
-    }
+    else this.add([{ image, annotation, verdict, source, note: before ? before.note : '' }]);
     this.keep();
   }
 
@@ -94,11 +94,17 @@ function readCorrections(text) {
     throw new Error('it is no JSON');
   }
   if (!file || file.corrections !== 1 || !Array.isArray(file.verdicts)) throw new Error('it has no "corrections": 1 with a list of verdicts');
+  const said = new Map();
   return file.verdicts.map((one, k) => {
     const { image, annotation, verdict, source = null, note = '' } = one || {};
     const wrong = typeof image !== 'string' ? 'image' : !Number.isSafeInteger(annotation) ? 'annotation' : !VERDICTS.includes(verdict) ? 'verdict'
-      : (source !== null && typeof source !== 'string') || (source === null && verdict !== 'drop') ? 'source' : typeof note !== 'string' ? 'note' : '';
+      : (source !== null && typeof source !== 'string') || (source === null && verdict === 'prefer') ? 'source' : typeof note !== 'string' ? 'note' : '';
     if (wrong) throw new Error(`its verdict ${k + 1} has no ${wrong} that can be read`);
+    // One verdict on each person and source, and one source to prefer: the file is refused as a whole, as elsewhere.
+    for (const [name, word] of [[Verdicts.name(image, annotation, source), verdict], ...(verdict === 'prefer' ? [[`prefer ${image} ${annotation}`, source]] : [])]) {
+      if (said.has(name) && said.get(name) !== word) throw new Error(`its verdict ${k + 1} contradicts another`);
+      said.set(name, word);
+    }
     return { image, annotation, verdict, source, note };
   });
 }

@@ -115,7 +115,8 @@ class Judgement {
     this.image = data.worst.names[u];
     this.annotation = data.worst.annotations[u];
     const chosen = data.worst.chosen[u], images = data.images(u), id = 'judged-' + data.worst.rows[u];
-    const from = chosen < 0 ? 'nothing is chosen' : `chosen: ${data.sources[chosen].name}`;
+    const against = data.worst.kept_out ? data.worst.kept_out_by[data.worst.kept_out[u]] : '';
+    const from = (chosen < 0 ? 'nothing is chosen' : `chosen: ${data.sources[chosen].name}`) + (against ? ` · the first choice: ${against}` : '');
     const all = this.button(null, 'drop', 'Drop every fit');
     this.node = el('article', { class: 'judgement', 'aria-labelledby': id },
       el('header', {}, el('div', {}, el('h3', { id }, this.image), el('p', { class: 'muted' }, `annotation ${this.annotation} · row ${data.worst.rows[u]} · ${from}`)), all),

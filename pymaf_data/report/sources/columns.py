@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,11 +49,14 @@ class Sources:
     Attributes:
         reader: of the fits themselves; ``None`` where nothing was chosen yet.
         chosen: (N,) index into ``of``, −1 where nothing is chosen.
+        kept_out: (N,) what kept the first choice from the person, index into the choice's attribute ``reasons``;
+            ``None`` where preference alone chose.
     """
 
     of: tuple[Source, ...]
     reader: ChosenReader | None
     chosen: NDArray[np.int64]
+    kept_out: NDArray[np.uint8] | None = None
 
     @classmethod
     def read(cls, store: Store) -> Sources:
@@ -70,21 +74,17 @@ class Sources:
             index = known.index(name) if name in known else NONE
             info = reader.source(index) if reader and index != NONE else _to_read(store, name)
             found.append(_columns(store, name, info, index))
-        chosen = np.full(len(store), NONE, np.int64)
+        chosen, kept_out = np.full(len(store), NONE, np.int64), None
         if reader is not None:
-            places = np.array([*(names_index(found, name) for name in known), NONE])  # −1 stays −1
+            places = np.array([*([one.name for one in found].index(name) for name in known), NONE])  # −1 stays −1
             chosen = places[reader.sources_of(np.arange(len(store)), allow_partial=True)]
-        return cls(tuple(found), reader, chosen)
+            kept_out = _column(store, reader.choice, "reason", 0) if "reason" in reader.choice.record.specs else None
+        return cls(tuple(found), reader, chosen, kept_out)
 
     @property
     def compared(self) -> list[int]:
         """Places of the sources whose fits can be read, as those of the choice can."""
         return [place for place, source in enumerate(self.of) if source.index != NONE]
-
-
-def names_index(sources: list[Source], name: str) -> int:
-    """The place of a source."""
-    return [source.name for source in sources].index(name)
 
 
 def _to_read(store: Store, name: str) -> StageInfo:
@@ -94,23 +94,24 @@ def _to_read(store: Store, name: str) -> StageInfo:
 
 
 def _columns(store: Store, name: str, info: StageInfo, index: int) -> Source:
-    rows = np.arange(len(store))
-    there = ~np.isin(rows // store.shard, info.missing)
-
-    def column(array: str, otherwise: float) -> NDArray[np.generic]:
-        spec = info.record.specs[array]
-        out = np.full((len(rows), *spec.shape_per_row), otherwise, spec.dtype)
-        out[there] = store.array(info.record.key.below(array)).rows(rows[there])
-        return out
-
-    valid = column("valid", 0).astype(bool)
+    N, has = len(store), info.record.specs
+    valid = _column(store, info, "valid", 0).astype(bool)
     implied = frame_without_column(str(info.attributes["native_kind"]))
-    frame = column("frame", 0) if "frame" in info.record.specs else np.full(len(rows), implied)
+    frame = _column(store, info, "frame", 0) if "frame" in has else np.full(N, implied, np.uint8)
     values: dict[str, Values] = {}
     for measure in SOURCE_MEASURES:
-        if measure.array in info.record.specs:
-            found = measure.of(np.asarray(column(measure.array, np.nan), np.float32))
+        if measure.array in has:
+            found = measure.of(_column(store, info, measure.array, np.nan).astype(np.float32))
             # Infinite says that nothing was labelled to measure by: not known.
             values[measure.key] = np.where(valid & np.isfinite(found), found, np.nan).astype(np.float32)
-    reason = column("reason", 0).astype(np.uint8)
-    return Source(name, info, index, there, valid, reason, frame.astype(np.uint8), values)
+    there = ~np.isin(np.arange(N) // store.shard, info.missing)
+    return Source(name, info, index, there, valid, _column(store, info, "reason", 0), frame, values)
+
+
+def _column(store: Store, info: StageInfo, array: str, otherwise: float) -> NDArray[Any]:
+    """(N, …) of an array of a generation; of shards that are missing, something else."""
+    spec, rows = info.record.specs[array], np.arange(len(store))
+    there = rows[~np.isin(rows // store.shard, info.missing)]
+    out = np.full((len(rows), *spec.shape_per_row), otherwise, spec.dtype)
+    out[there] = store.array(info.record.key.below(array)).rows(there)
+    return out

@@ -27,6 +27,7 @@ def described_sources(sources: Sources, agreements: list[Agreement]) -> dict[str
         "persons": len(sources.chosen),
         "nothing_chosen": int((sources.chosen == NONE).sum()),
         "rule": sources.reader.choice.attributes.get("rule", "") if sources.reader else "",
+        "kept_out": _kept_out(sources),
         "sources": [_source(sources, place) for place in range(len(names))],
         "measures": [_measure(sources, measure) for measure in SOURCE_MEASURES if _known(sources, measure.key)],
         "agreement": [_agreement(one, names) for one in agreements],
@@ -52,7 +53,8 @@ def _source(sources: Sources, place: int) -> dict[str, Any]:
         "format": stated.get("format", ""),
         "body": about.get("body", ""),
         "proved": bool(about.get("proved", source.index != NONE)),
-        "forced": bool(about.get("forced", stated.get("forced", False))),
+        "forced": about.get("forced", ""),
+        "converted_from": about.get("converted_from", ""),
         "native_kind": about.get("native_kind", ""),
         "frames": {name: int((source.valid & (source.frame == code)).sum()) for code, name in enumerate(FRAMES)},
         "licences": about.get("licences", {}),
@@ -70,6 +72,15 @@ def _without(source: Source) -> dict[str, int]:
     if not source.there.all():
         found[_NOT_ATTACHED] = int((~source.there).sum())
     return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _kept_out(sources: Sources) -> dict[str, int]:
+    """Persons by what kept their first choice from them, most first: gates and verdicts."""
+    if sources.reader is None or sources.kept_out is None:
+        return {}
+    named = sources.reader.choice.attributes["reasons"]
+    codes, counts = np.unique(sources.kept_out[sources.kept_out > 0], return_counts=True)
+    return {str(named[codes[k]]): int(counts[k]) for k in np.argsort(-counts, kind="stable")}
 
 
 def _known(sources: Sources, key: str) -> bool:

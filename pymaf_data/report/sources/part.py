@@ -63,6 +63,10 @@ class SourcesPart:
             "names": [name for name, _ in names],
             "annotations": [annotation for _, annotation in names],
             "chosen": self.sources.chosen[rows].tolist(),
+            "kept_out": self.sources.kept_out[rows].tolist() if self.sources.kept_out is not None else None,
+            "kept_out_by": list(self.sources.reader.choice.attributes.get("reasons", []))
+            if self.sources.reader
+            else [],
             "reasons": [list(source.info.attributes["reasons"]) for source in self.sources.of],
         }
         return {**self.described, "most_compared": MOST, "store": self._identity(), "worst": worst}

@@ -49,6 +49,18 @@ class ChosenFits:
         """(K,) whether the row has a fit."""
         return self.source != NONE
 
+    @classmethod
+    def none(cls, count: int) -> ChosenFits:
+        """Of ``count`` rows that have no fit."""
+        return cls(
+            np.full(count, NONE, np.int64),
+            np.zeros((count, 72), np.float32),
+            np.zeros((count, 10), np.float32),
+            np.zeros(count, np.uint8),
+            np.zeros((count, 3, 4), np.float64),
+            np.zeros((count, 3), np.float32),
+        )
+
     def __len__(self) -> int:
         return len(self.source)
 
@@ -141,26 +153,30 @@ class ChosenReader:
             StoreIncomplete: a shard that holds one of the rows is missing, or a source that was chosen from.
             StoreDamaged: bytes differ from what was committed.
         """
-        K = len(rows)
         source = self.sources_of(rows, allow_partial)
-        fits = ChosenFits(
-            np.full(K, NONE, np.int64),
-            np.zeros((K, 72), np.float32),
-            np.zeros((K, 10), np.float32),
-            np.zeros(K, np.uint8),
-            np.zeros((K, 3, 4), np.float64),
-            np.zeros((K, 3), np.float32),
-        )
+        fits = ChosenFits.none(len(rows))
         for index in np.unique(source[source != NONE]).tolist():
-            info, mine = self.source(index), np.flatnonzero(source == index)
-            mine = mine[self._wanted(info, rows[mine], allow_partial)]
-            found = {name: self._values(info, name, rows[mine]) for name in _VALUES}
-            valid = self._array(info, "valid").rows(rows[mine]).astype(bool)
-            for values in found.values():
-                valid &= np.isfinite(values.reshape(len(mine), -1)).all(axis=1)
-            fits.source[mine[valid]] = index
-            for name, values in found.items():
-                getattr(fits, name)[mine[valid]] = values[valid]
+            mine = np.flatnonzero(source == index)
+            found = self.read_source(index, rows[mine], allow_partial)
+            for field in fields(ChosenFits):
+                getattr(fits, field.name)[mine] = getattr(found, field.name)
+        return fits
+
+    def read_source(self, index: int, rows: Indices, allow_partial: bool = False) -> ChosenFits:
+        """The fits that one source has of K rows, chosen or not. See :meth:`read`.
+
+        Raises:
+            StoreIncomplete, StoreDamaged: see :meth:`read`.
+        """
+        info, fits = self.source(index), ChosenFits.none(len(rows))
+        mine = np.flatnonzero(self._wanted(info, rows, allow_partial))
+        found = {name: self._values(info, name, rows[mine]) for name in _VALUES}
+        valid = self._array(info, "valid").rows(rows[mine]).astype(bool)
+        for values in found.values():
+            valid &= np.isfinite(values.reshape(len(mine), -1)).all(axis=1)
+        fits.source[mine[valid]] = index
+        for name, values in found.items():
+            getattr(fits, name)[mine[valid]] = values[valid]
         return fits
 
     def errors(self, rows: Indices, fits: ChosenFits) -> NDArray[np.float32]:

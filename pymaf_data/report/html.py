@@ -21,7 +21,10 @@ from typing import Any
 from pymaf_data.digest import digest_json
 
 STYLE = "page.css"
-SCRIPTS = ("core.js", "plots.js", "lines.js", "people.js", "gallery.js", "store.js", "run.js", "main.js")
+SCRIPTS = (
+    *("core.js", "plots.js", "lines.js", "people.js", "gallery.js"),
+    *("ridges.js", "sources.js", "verdicts.js", "worst.js", "store.js", "run.js", "main.js"),
+)
 _RESOURCE = "pymaf_data.report.page"
 _SHOWS = re.compile(rb'<meta name="shows" content="([0-9a-f]{64})">')
 _HEAD = 4096
@@ -37,6 +40,7 @@ class Page:
         meta: JSON values for the scripts.
         blocks: binary data by name.
         images: (name, panel → WebP) one after the other; they are made while the page is written.
+        files: what stands beside the page, by what takes the place of its ``.html``; part by part, to be read once.
     """
 
     title: str
@@ -44,6 +48,7 @@ class Page:
     meta: Mapping[str, Any]
     blocks: Mapping[str, bytes] = field(default_factory=dict)
     images: Iterable[tuple[str, Mapping[str, bytes]]] = ()
+    files: Mapping[str, Iterable[bytes]] = field(default_factory=dict)
 
 
 def render(page: Page) -> Iterator[bytes]:

@@ -1,6 +1,6 @@
 """``report``: a page to look at, of a store or of a training run.
 
-    stores/<name>.zarr  → reports/<name>.html
+    stores/<name>.zarr  → reports/<name>.html, with fits also <name>.sources.csv and <name>.sources.json
     runs/<name>         → reports/run-<name>.html
 
 The page is a function of what it shows: same input, same bytes, no time, path or host in it. A page that shows just
@@ -9,6 +9,7 @@ this already is left as it is.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -29,11 +30,13 @@ class ReportReport(StrictModel):
     bytes: int
     written: bool
     """False where the page was there already."""
+    files: tuple[Path, ...] = ()
+    """What stands beside the page."""
 
     def lines(self) -> list[str]:
         """The report for a reader."""
         there = "" if self.written else ", shows the same already, nothing to do"
-        return [f"{self.path}: {self.bytes / 1e6:.1f} MB{there}"]
+        return [f"{self.path}: {self.bytes / 1e6:.1f} MB{there}", *(f"beside it {path.name}" for path in self.files)]
 
 
 def report(options: ReportOptions, progress: Progress | None = None) -> ReportReport:
@@ -45,14 +48,15 @@ def report(options: ReportOptions, progress: Progress | None = None) -> ReportRe
         DiskFull, NotWritable: no room, or no permission.
     """
     from pymaf_data.report import run_page, store_page
+    from pymaf_data.report.thumbnails import Bodies
     from pymaf_data.runs.folder import is_run
     from pymaf_data.storage import open_store
 
     folder = DataRoot.default().reports
     if is_run(options.path):
         out = options.out or _outside(options.path, folder / run_page.name_of(options.path))
-        page = run_page.run_page(options.path, progress)
-        return _written(page, out, "run")
+        shows = run_page.shows(options.path)
+        return _written(out, "run", shows, (), lambda: run_page.run_page(options.path, progress))
     if not options.path.exists():
         raise NotAStore(
             f"{options.path} is not there",
@@ -61,8 +65,11 @@ def report(options: ReportOptions, progress: Progress | None = None) -> ReportRe
         )
     store = open_store(options.path)
     out = options.out or _outside(options.path, folder / store_page.name_of(options.path))
-    page = store_page.store_page(store, options.persons, progress)
-    return _written(page, out, "store")
+    bodies = Bodies.of(store)
+    shows, beside = store_page.shows(store, options.persons, bodies), store_page.beside(store)
+    return _written(
+        out, "store", shows, beside, lambda: store_page.store_page(store, options.persons, progress, bodies)
+    )
 
 
 def _outside(shown: Path, page: Path) -> Path:
@@ -80,12 +87,17 @@ def _outside(shown: Path, page: Path) -> Path:
     return page
 
 
-def _written(page: Page, out: Path, kind: Literal["store", "run"]) -> ReportReport:
-    there = _head(out)
-    write = shown_by(there) != page.shows
+def _written(
+    out: Path, kind: Literal["store", "run"], shows: str, beside: tuple[str, ...], make: Callable[[], Page]
+) -> ReportReport:
+    """Make and write a page with what stands beside it, unless all that is there and shows the same."""
+    files = {suffix: out.with_name(out.stem + suffix) for suffix in beside}
+    write = shown_by(_head(out)) != shows or not all(path.is_file() for path in files.values())
     if write:
-        LocalFiles(out.parent).write({out.name: render(page)}, temporary="")
-    return ReportReport(path=out, kind=kind, bytes=out.stat().st_size, written=write)
+        page = make()
+        parts = {path.name: page.files[suffix] for suffix, path in files.items()}
+        LocalFiles(out.parent).write({out.name: render(page), **parts}, temporary="")
+    return ReportReport(path=out, kind=kind, bytes=out.stat().st_size, written=write, files=tuple(files.values()))
 
 
 def _head(path: Path) -> bytes:

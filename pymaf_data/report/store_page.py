@@ -16,6 +16,8 @@ from pymaf_data.report.gather import Table, gather
 from pymaf_data.report.html import Page, design
 from pymaf_data.report.measures import MEASURES
 from pymaf_data.report.selection import select
+from pymaf_data.report.sources.columns import STAGE
+from pymaf_data.report.sources.part import CSV, JSON, SourcesPart
 from pymaf_data.report.thumbnails import Bodies, draw_rows, encode_row
 from pymaf_data.storage import Store, inspect
 
@@ -28,23 +30,27 @@ PERSONS = 400
 IMAGE_BYTES = 12_000_000
 """What those images may take; in a page that is a third more."""
 
-_CHUNK = 16
+_CHUNK, _OF_SOURCES = 16, 0.4
 
 
-def store_page(store: Store, persons: int | None = None, progress: Progress | None = None) -> Page:
+def store_page(
+    store: Store, persons: int | None = None, progress: Progress | None = None, bodies: Bodies | None = None
+) -> Page:
     """Gather everything a page says of a store; images are drawn when the page is written.
 
     Args:
         store: an ingested store.
         persons: persons with images; by default :data:`PERSONS`, fewer where they exceed :data:`IMAGE_BYTES`.
         progress: told how many are drawn.
+        bodies: of the store, where they are loaded already.
 
     Raises:
         StoreError: it cannot be read.
     """
-    table, bodies = gather(store, MOST_ROWS), Bodies.of(store)
+    table, bodies = gather(store, MOST_ROWS), bodies or Bodies.of(store)
+    sources = SourcesPart.of(store, bodies)
     places = select(table, PERSONS if persons is None else persons)
-    drawn = _Images(store, table, places.tolist(), bodies, IMAGE_BYTES if persons is None else None, progress)
+    drawn = _Images(store, table, places.tolist(), bodies, sources, IMAGE_BYTES if persons is None else None, progress)
     described = _described(store)
     title = f"{described['dataset']} {described['split']}"
     notes = [f"Fits of the body {name} are not drawn: it is not on this machine." for name in bodies.missing]
@@ -54,8 +60,12 @@ def store_page(store: Store, persons: int | None = None, progress: Progress | No
         "notes": notes,
         "store": described,
         "table": _columns(store, table),
+        "sources": sources.meta() if sources else None,
     }
-    return Page(title, shows(store, persons, bodies), meta, {"columns": _binary(table)}, drawn)
+    blocks, files = {"columns": _binary(table)}, {}
+    if sources:
+        blocks["worst"], files = sources.block(), sources.files()
+    return Page(title, shows(store, persons, bodies), meta, blocks, drawn, files)
 
 
 def shows(store: Store, persons: int | None, bodies: Bodies) -> str:
@@ -65,8 +75,17 @@ def shows(store: Store, persons: int | None, bodies: Bodies) -> str:
     return digest_json([design(), __version__, store.path.name, stages, persons, known])
 
 
+def beside(store: Store) -> tuple[str, ...]:
+    """What stands beside the page of a store, by what takes the place of its ``.html``."""
+    return (CSV, JSON) if any(info.stage.startswith(STAGE) for info in store.stages()) else ()
+
+
 class _Images:
-    """(element name, panels) of the persons in order of importance, until their bytes are spent."""
+    """(element name, panels) of the persons in order of importance, until their bytes are spent.
+
+    First the worst fits of all sources, which may take a part of the bytes; then the persons of the gallery. Where a
+    number of persons was asked for, those are the gallery's, and a quarter as many of the worst.
+    """
 
     def __init__(
         self,
@@ -74,24 +93,32 @@ class _Images:
         table: Table,
         places: Sequence[int],
         bodies: Bodies,
+        sources: SourcesPart | None,
         most: int | None,
         progress: Progress | None,
     ) -> None:
         self._store, self._table, self._places, self._bodies = store, table, places, bodies
-        self._most, self._progress = most, progress
+        self._sources, self._most, self._progress = sources, most, progress
 
     def __iter__(self) -> Iterator[tuple[str, Mapping[str, bytes]]]:
         spent = 0
+        worst = (
+            self._sources.images(None if self._most is not None else len(self._places) // 4) if self._sources else ()
+        )
+        for images, share in ((worst, _OF_SOURCES), (self._gallery(), 1.0)):
+            for name, panels in images:
+                size = sum(map(len, panels.values()))
+                if self._most is not None and spent + size > share * self._most:
+                    break
+                spent += size
+                yield name, panels
+
+    def _gallery(self) -> Iterator[tuple[str, Mapping[str, bytes]]]:
         for first in range(0, len(self._places), _CHUNK):
             chunk = self._places[first : first + _CHUNK]
             rows = self._table.row[chunk].tolist()
             drawn = sorted(draw_rows(self._store, rows, self._bodies), key=lambda pair: pair[0])
-            for k, row in drawn:
-                panels = encode_row(row)
-                spent += sum(map(len, panels.values()))
-                if self._most is not None and spent > self._most:
-                    return
-                yield f"p{chunk[k]}", panels
+            yield from ((f"p{chunk[k]}", encode_row(row)) for k, row in drawn)
             if self._progress:
                 self._progress(first + len(chunk), len(self._places), "persons drawn")
 

@@ -45,7 +45,7 @@ class Bodies:
         for index in range(len(chosen.names)):
             attributes = chosen.source(index).attributes
             names[index] = str(attributes["body"])
-            body = body_with(names[index], str(attributes["body_digest"]))
+            body = loaded.get(names[index]) or body_with(names[index], str(attributes["body_digest"]))
             if body is not None:
                 loaded[names[index]] = body
         return cls(names, loaded)

@@ -57,7 +57,7 @@ def test_one_page_where_it_is_wanted(root: Path, tmp_path: Path) -> None:
     out = tmp_path / "mine.html"
     text = call(str(root / "stores" / "one-train.zarr"), "--out", str(out), "--persons", "1")
     assert str(out) in text
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.html", "mine.sources.csv", "mine.sources.json"]
     with pytest.raises(UsageError, match="--out names one page"):
         call("--out", str(out))
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,6 +48,12 @@ def invented(stores: ModuleType, body: BodyModel, tmp_path_factory: pytest.TempP
     return stores.invented_store(tmp_path_factory.mktemp("invented") / "invented-train.zarr", body, 120, shard=32)
 
 
+@pytest.fixture(scope="session")
+def more_sources() -> ModuleType:
+    """The factory of further sources of fits."""
+    return load_module(FACTORIES / "sources.py")
+
+
 def invented_run(folder: Path, body: BodyModel, steps: int = 40, persons: int = 2) -> Path:
     """A run that learned: errors fall, and its bodies come nearer to the targets."""
     rng = np.random.default_rng(0)
@@ -79,3 +87,20 @@ def invented_run(folder: Path, body: BodyModel, steps: int = 40, persons: int = 
 def run_folder(body: BodyModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training run; tests do not change it."""
     return invented_run(tmp_path_factory.mktemp("runs") / "mine", body)
+
+
+@pytest.fixture(scope="session")
+def browser() -> ModuleType:
+    """The driver of a browser."""
+    return load_module(Path(__file__).with_name("browser.py"))
+
+
+@pytest.fixture(scope="session")
+def tab(browser: ModuleType) -> Iterator[Any]:
+    """One page of a browser, for all tests."""
+    program = browser.installed()
+    if program is None:
+        pytest.skip(f"no browser: none of {', '.join(browser.NAMES)} is installed")
+    pytest.importorskip("websockets", reason="websockets is not installed (extra: dev)")
+    with browser.chromium(program) as tab:
+        yield tab

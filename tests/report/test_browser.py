@@ -29,28 +29,6 @@ FOCUSED = "[...document.querySelectorAll('#persons .card')].indexOf(document.act
 
 
 @pytest.fixture(scope="module")
-def browser() -> ModuleType:
-    import importlib.util
-
-    path = Path(__file__).with_name("browser.py")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def tab(browser: ModuleType) -> Iterator[Any]:
-    program = browser.installed()
-    if program is None:
-        pytest.skip(f"no browser: none of {', '.join(browser.NAMES)} is installed")
-    pytest.importorskip("websockets", reason="websockets is not installed (extra: dev)")
-    with browser.chromium(program) as tab:
-        yield tab
-
-
-@pytest.fixture(scope="module")
 def page(stores: ModuleType, body: BodyModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """10,000 invented persons; fewer images than by default, which is what takes the time to make."""
     folder = tmp_path_factory.mktemp("large")
@@ -167,7 +145,9 @@ def test_bars_are_read_and_chosen_by_keys(opened: Any) -> None:
 
 
 def test_a_plot_says_in_words_what_it_shows(opened: Any) -> None:
-    labels = opened.evaluate("[...document.querySelectorAll('.plot svg')].map(s => s.getAttribute('aria-label'))")
+    labels = opened.evaluate(
+        "[...document.querySelectorAll('#distributions .plot svg')].map(s => s.getAttribute('aria-label'))"
+    )
     assert len(labels) == 23
     assert all("median" in label or "camera" in label for label in labels)
     assert any("10,000 values" in label for label in labels)

@@ -59,7 +59,9 @@ def test_a_hostile_name_is_a_name(page: str, elements: Elements, stores: ModuleT
     meta = json.loads(elements.named("meta"))
     assert meta["table"]["names"][0] == stores.HOSTILE
     tags = [tag for tag, _, _ in elements.found]
-    assert tags.count("script") == 3 + SHOWN, "data, columns, images and the page's own script"
+    of_sources = [a for _, a, _ in elements.found if re.fullmatch(r"w\d+", a.get("id") or "")]
+    assert len(of_sources) == SHOWN // 4
+    assert tags.count("script") == 4 + SHOWN + SHOWN // 4, "data, columns, worst fits, images and the page's own script"
     assert "img" not in tags and "b" not in tags
     assert stores.HOSTILE not in page
     assert meta["store"]["licences"]["pictures"] == "CC0 1.0 <b>no markup</b>"
@@ -138,7 +140,7 @@ def test_images_stop_where_their_room_ends(invented: Store, monkeypatch: pytest.
     spent = sum(len(data) for _, panels in drawn for data in panels.values())
     assert 0 < spent <= 200_000
     assert len(drawn) < len(invented)
-    whole = list(store_page.store_page(invented, 30).images)
+    whole = [name for name, _ in store_page.store_page(invented, 30).images if name.startswith("p")]
     assert len(whole) == 30, "who asks for a number gets it"
 
 
@@ -153,7 +155,11 @@ def test_a_page_that_shows_the_same_is_left_alone(invented: Store, tmp_path: Pat
     assert report(options.model_copy(update={"persons": 3})).written
     first.path.write_bytes(first.path.read_bytes()[:100])
     assert report(options).written, "a page that is cut short is written again"
-    assert [entry.name for entry in first.path.parent.iterdir()] == ["page.html"]
+    beside = first.path.with_name("page.sources.csv")
+    assert {entry.name for entry in first.path.parent.iterdir()} == {"page.html", beside.name, "page.sources.json"}
+    beside.unlink()
+    assert report(options).written, "what stands beside the page is written again where it is gone"
+    assert beside.is_file()
     assert len(shown_by(first.path.read_bytes())) == 64
 
 

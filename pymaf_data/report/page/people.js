@@ -50,12 +50,16 @@ class People {
   // Panel name → data URL of the images that the page holds of a person.
   images(i) {
     if (!this.shown.has(i)) return null;
-    const lines = $('#p' + i).textContent.trim().split('\n');
-    return Object.fromEntries(lines.map((line) => {
-      const colon = line.indexOf(':');
-      return [line.slice(0, colon), 'data:image/webp;base64,' + line.slice(colon + 1)];
-    }));
+    return imagesOf($('#p' + i));
   }
+}
+
+// Panel name → data URL of the lines of an element.
+function imagesOf(node) {
+  return Object.fromEntries(node.textContent.trim().split('\n').map((line) => {
+    const colon = line.indexOf(':');
+    return [line.slice(0, colon), 'data:image/webp;base64,' + line.slice(colon + 1)];
+  }));
 }
 
 class Filters {

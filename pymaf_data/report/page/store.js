@@ -14,6 +14,10 @@ function storePage() {
   distributions(people, filters, plots);
   extremes(people, open);
   lacking(people, filters, open);
+  if (META.sources) {
+    sourcesSection(META.sources);
+    worstSection(META.sources);
+  }
   const panel = filterPanel(people, filters);
   section('persons', 'Persons', null, panel.node, gallery.node);
   provenance(META.store);

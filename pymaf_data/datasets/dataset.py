@@ -77,7 +77,10 @@ class ImageSource(Protocol):
         ...
 
     def stamp(self, file: str) -> int:
-        """Bytes of a file, −1 where there is none to read: what a shard's input digest is made of."""
+        """What tells a file from another, −1 where there is none to read; a shard's input digest is made of it.
+
+        Of a still its size, of a video parts of its content too.
+        """
         ...
 
     def decode(self, file: str, frames: Sequence[int], size: tuple[int, int]) -> Iterator[NDArray[Any] | MissingImage]:

@@ -14,7 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
-from itertools import chain, islice
+from itertools import islice
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -192,9 +192,32 @@ def again_of(job: ShardJob) -> Callable[[int], float]:
 
 
 def lanes_of(job: ShardJob, writer: StageWriter, shards: Sequence[int], workers: int) -> list[Iterator[Order]]:
-    """For each worker its orders, range by range. It has the next range when it asks for more than its last."""
-    ranges = ranges_of(shards, workers, again=again_of(job))
-    return [orders_of(job, writer, chain.from_iterable(ranges)) for _ in range(workers)]
+    """For each worker its orders: ascending shards, so that it reads a video on. Who has none left takes another's."""
+    left: list[Sequence[int]] = [shards, *[()] * (workers - 1)]
+
+    def own(worker: int) -> Iterator[int]:
+        while left[worker] or _taken_over(left, worker, again_of(job)):
+            shard, *left[worker] = left[worker]
+            yield shard
+
+    return [orders_of(job, writer, own(worker)) for worker in range(workers)]
+
+
+def _taken_over(left: list[Sequence[int]], worker: int, again: Callable[[int], float]) -> bool:
+    """Give a worker the end of the most that another has left, cut so that both are done soonest, if that is sooner.
+
+    The other one is still at work on a shard; who takes over does ``again`` what its first shard says.
+    """
+    other = max(range(len(left)), key=lambda one: len(left[one]))
+    shards, count = left[other], len(left[other])
+    cut, soonest = count, count + 1.0
+    for k in sorted(range(count), key=lambda k: abs(2 * k + 1 - count)):
+        if max(k + 1, count - k) >= soonest:
+            break
+        done = max(k + 1, count - k + again(shards[k]))
+        cut, soonest = (k, done) if done < soonest else (cut, soonest)
+    left[other], left[worker] = shards[:cut], shards[cut:]
+    return cut < count
 
 
 def orders_of(job: ShardJob, writer: StageWriter, shards: Iterable[int]) -> Iterator[Order]:

@@ -249,7 +249,7 @@ def _plan(options: IngestOptions, raw: Raw, selection: Selection, pictures: Imag
 def _shard(options: IngestOptions, selection: Selection, pictures: ImageSource) -> int:
     """Persons per shard: of a few videos fewer, as a worker that begins in the middle of one decodes all before it."""
     few = len(selection.records) < _FEW * options.shard and pictures.place(selection.records[0].image_name).frame >= 0
-    return options.shard if "shard" in options.model_fields_set or not few else options.shard // 4
+    return options.shard if "shard" in options.model_fields_set or not few else options.shard // 8
 
 
 def _provenance(raw: Raw, selection: Selection) -> Provenance:
@@ -345,7 +345,7 @@ def _require_same_images(writer: StageWriter, selection: Selection, pictures: Im
         named = ", ".join(f"{name} {what}" for name, what in list(changes.items())[:5])
         raise StoreChanged(
             f"images of rows {span.start} to {span.stop - 1} are not those that shard {k} was made from: "
-            + (f"{named}{' …' * (len(changes) > 5)}" if named else "a file has another size"),
+            + (f"{named}{' …' * (len(changes) > 5)}" if named else "a file has another size, or a video other content"),
             expected="the raw data that the store was begun with",
             action="restore it, write to another store with --out, or make this one again with --overwrite.",
         )

@@ -57,7 +57,7 @@ def array_specs(
 
 
 def input_digest(records: PersonColumns, pictures: ImageSource) -> str:
-    """Digest of a shard's images by name and file size, which is what a later run can afford to look at again."""
+    """Digest of a shard's images by name and stamp, which is what a later run can afford to look at again."""
     names = sorted({name for name, _ in records.row_keys()})
     return digest_json([[name, pictures.stamp(pictures.place(name).file)] for name in names])
 

@@ -254,8 +254,17 @@ def test_against_what_spins_script_writes_nothing_differs(written: Any, npz: Mod
             part = npz.spread(written.views[subject, name, camera]["flat"][i, list(JOINTS.values())], SPIN)
             centre, scale = [(right + left) / 2, (bottom + top) / 2], 0.9 * max(right - left, bottom - top) / 200
             image = f"images/S{subject}_{name.replace(' ', '_')}.{camera}_{i + 1:06d}.jpg"
-            rows.append(npz.person(image, centre, scale, part))
+            solid = np.zeros((24, 4))
+            solid[SPIN, :3] = written.views[subject, name, camera]["solid"][i, list(JOINTS.values())] / 1000
+            solid[SPIN, :3], solid[SPIN, 3] = solid[SPIN, :3] - solid[SPIN[0], :3], 1
+            rows.append(npz.person(image, centre, scale, part, S=solid))
     raw = raw_of(written.root)
+    rows[3]["S"][SPIN[5], 2] += 0.01
+    moved = compare(npz.save(tmp_path / "moved.npz", rows), select(raw).records, raw)
+    assert [one.first for one in moved.departures if one.kind == "joint3d"] == [
+        (f"row 3 ({rows[3]['imgname']}): {list(JOINTS)[5]} by 10.0 mm",)
+    ]
+    rows[3]["S"][SPIN[5], 2] -= 0.01
     found = compare(npz.save(tmp_path / "h36m_valid_protocol1.npz", rows), select(raw).records, raw)
     assert (found.rows, found.both, found.same) == (19, 19, 19)
     assert {departure.kind: departure.persons for departure in found.departures} == {"missing_there": 5, "order": 19}

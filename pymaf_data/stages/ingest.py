@@ -23,7 +23,7 @@ from pydantic import Field
 import pymaf_data
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets import ImageSource, Manifest, Raw, Selection, find_reader, load_manifest, one_image, select
-from pymaf_data.datasets.images import MISSING, REASONS, WITHOUT_FILE
+from pymaf_data.datasets.images import MISSING, REASONS, WITHOUT_FILE, MissingImage
 from pymaf_data.datasets.own import SUFFIX, own_data
 from pymaf_data.datasets.own_video import VIDEO, of_videos
 from pymaf_data.datasets.thin import Thin
@@ -33,7 +33,7 @@ from pymaf_data.paths import DataRoot, as_meant
 from pymaf_data.progress import Progress
 from pymaf_data.stages.against import Against, compare
 from pymaf_data.stages.held import Opened
-from pymaf_data.stages.ingest_shard import IngestTask, array_specs, input_digest, warn
+from pymaf_data.stages.ingest_shard import IngestTask, all_beside, array_specs, input_digest, warn
 from pymaf_data.stages.options import IngestOptions
 from pymaf_data.stages.shards import run_shards
 from pymaf_data.storage import ArraySpec, Plan, Provenance, StageWriter, Store, create_store, open_store
@@ -357,6 +357,9 @@ def _missing_images(store: Store, selection: Selection, pictures: ImageSource) -
     named = {name: reason for (name, _), reason in zip(store.rows, reasons, strict=True) if reason}
     counted = Counter(reason for reason in reasons if reason)
     first = selection.records[0]
-    cause = "" if "" in reasons else str(one_image(pictures, first.image_name, first.image_size))
+    cause = ""
+    if "" not in reasons:
+        image = one_image(pictures, first.image_name, first.image_size)
+        cause = str(image if isinstance(image, MissingImage) else all_beside(image))
     counts = {reason: counted[reason] for reason in REASONS if counted[reason]}
     return MissingImages(counts=counts, pictures=named, cause=cause)

@@ -86,21 +86,24 @@ def test_every_form_says_the_same_persons(clip: Path, form: str) -> None:
 
 
 def test_frames_of_the_store_are_those_of_the_video(clip: Path, tmp_path: Path) -> None:
+    """Also of two persons of one frame who stand in two shards."""
     form = [{"image_id": k + 1, "keypoints": flat(0), "box": [0, 0, 96, 96]} for k in range(16)]
-    said(clip, form)
+    said(clip, [*form, *form[1:]])
     options = IngestOptions(
         dataset="video", files=(clip,), option=("first=1",), out=tmp_path / "s.zarr", shard=4, crop_size=200
     )
     report = ingest(options)
-    assert report.counts["kept"] == 16 and report.holes.counts == {"missing_frame": 1}
+    assert report.counts["kept"] == 31 and report.holes.counts == {"missing_frame": 2}
     store = open_store(report.store)
     assert [name for name, _ in store.rows][-1] == "clip.mp4/000015.jpg"
     affine, images = store.array("crop_affine")[:], store.array("image")[:]
-    for row in range(15):
+    frames = store.array("frame")[:].tolist()
+    assert frames[3] == frames[4] == 2 and frames[27:29] == [14, 14], "a frame in two shards, the last one there is"
+    for row in range(29):
         A = affine[row]
         x, y = np.meshgrid(np.arange(96) + 0.5, np.arange(8) + 0.5)
         u, v = np.tensordot(A[:, :2], np.stack([x, y]), 1) + A[:, 2][:, None, None]
-        assert number_of(images[row][v.astype(int), u.astype(int)]) == row
+        assert number_of(images[row][v.astype(int), u.astype(int)]) == frames[row]
     assert ingest(options).shards_written == 0
     data, other = clip.read_bytes(), write_video(tmp_path / "other.mp4", 15, first=100).read_bytes()
     clip.write_bytes(other[: len(data)].ljust(len(data), b"\0"))

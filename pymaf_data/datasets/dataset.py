@@ -105,6 +105,7 @@ class Raw:
         select: a selection of the manifest; None: its default.
         follow_links: take images that are links out of the folder.
         thin: which frames of a sequence are wanted; None: those that the published preprocessing takes.
+        kept: a folder for what readers find slow to read, see :func:`~pymaf_data.datasets.kept.kept`.
 
     Raises:
         ConfigError, UsageError: no such split or selection; an image folder outside the root.
@@ -116,6 +117,7 @@ class Raw:
     select: str | None = None
     follow_links: bool = False
     thin: Thin | None = None
+    kept: Path | None = None
 
     def __post_init__(self) -> None:
         self.manifest.split(self.split)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
@@ -110,6 +110,8 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
     """
     executor = options.executor()
     raw = require_raw_data(options)
+    path = options.out or DataRoot.default().store(raw.manifest.name, raw.split)
+    raw = replace(raw, kept=path.with_name(f".{path.name}.kept"))
     manifest, name = raw.manifest, raw.selection
     expected = manifest.split(raw.split).expected.get(name)
     selection = select(raw, stop=options.on_error == "stop")
@@ -121,7 +123,6 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
         name_bytes = max(len(row.encode()) for row, _ in plan.rows)
         job = IngestJob(raw, selection, Opened(pictures), options, plan, name_bytes)
         provenance = _provenance(raw, selection)
-        path = options.out or DataRoot.default().store(manifest.name, raw.split)
         store = create_store(path, plan, job.specs, provenance, options.overwrite)
         done = run_shards(store, job, executor, progress, break_lock=options.break_lock)
         warn(done.notes)

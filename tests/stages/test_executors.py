@@ -275,7 +275,12 @@ def test_each_process_makes_its_own_ranges(raw: Path, tmp_path: Path, monkeypatc
         made.append(mine := [])
         with ThreadPoolExecutor(1) as pool:
             submit = pool.submit
-            monkeypatch.setattr(pool, "submit", lambda call, order: (mine.append(order.shard), submit(call, order))[1])
+
+            def told(call: Any, order: Order | None) -> Any:
+                mine.extend([order.shard] if order else [])
+                return submit(call, order)
+
+            monkeypatch.setattr(pool, "submit", told)
             yield pool
 
     monkeypatch.setattr(executors, "ended_pool", thread)

@@ -77,7 +77,10 @@ class ImageSource(Protocol):
         ...
 
     def stamp(self, file: str) -> int:
-        """Bytes of a file, −1 where there is none to read: what a shard's input digest is made of."""
+        """What tells a file from another, −1 where there is none to read; a shard's input digest is made of it.
+
+        Of a still its size, of a video parts of its content too.
+        """
         ...
 
     def decode(self, file: str, frames: Sequence[int], size: tuple[int, int]) -> Iterator[NDArray[Any] | MissingImage]:
@@ -102,6 +105,7 @@ class Raw:
         select: a selection of the manifest; None: its default.
         follow_links: take images that are links out of the folder.
         thin: which frames of a sequence are wanted; None: those that the published preprocessing takes.
+        kept: a folder for what readers find slow to read, see :func:`~pymaf_data.datasets.kept.kept`.
 
     Raises:
         ConfigError, UsageError: no such split or selection; an image folder outside the root.
@@ -113,6 +117,7 @@ class Raw:
     select: str | None = None
     follow_links: bool = False
     thin: Thin | None = None
+    kept: Path | None = None
 
     def __post_init__(self) -> None:
         self.manifest.split(self.split)

@@ -11,18 +11,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pymaf_data.datasets.kept import kept
 from pymaf_data.untrusted.mat73 import map_cells
 
 _LEAST = 2  # px of a side: what is less is a speck
 
 
-def read_boxes(path: Path, frames: Sequence[int]) -> NDArray[np.float64]:
+def read_boxes(path: Path, frames: Sequence[int], folder: Path | None = None) -> NDArray[np.float64]:
     """(n, 4) left, top, right, bottom in continuous px of some frames; NaN where there is no box.
+
+    Args:
+        folder: see :func:`~pymaf_data.datasets.kept.kept`.
 
     Raises:
         RawDataCorrupt: the file cannot be used.
     """
-    return map_cells(path, "Masks", extent, 4, frames)
+    what = [extent.__qualname__, _LEAST, *frames]
+    return kept(folder, path, what, (len(frames), 4), lambda: map_cells(path, "Masks", extent, 4, frames))
 
 
 def extent(mask: np.ndarray) -> tuple[int, int, int, int]:

@@ -136,7 +136,11 @@ class Reading:
         corners = np.full((len(frames), 4), np.nan)
         for path in (path for path in paths if path.is_file()):
             try:
-                corners = read_boxes(path, frames.tolist()) + np.tile(moved, 2) + OFFSETS[self.raw.manifest.box.origin]
+                corners = (
+                    read_boxes(path, frames.tolist(), self.raw.kept)
+                    + np.tile(moved, 2)
+                    + OFFSETS[self.raw.manifest.box.origin]
+                )
             except RawDataCorrupt as error:
                 logger.warning("%s", error.found)
         annotated = np.isfinite(corners).all(1)

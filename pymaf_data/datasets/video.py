@@ -10,6 +10,7 @@ told; of one whose file is cut off, the last frames are not taken, since one of 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import threading
@@ -34,6 +35,7 @@ ENDINGS = ("avi", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "webm")
 _NAME = re.compile(rf"(.+\.(?:{'|'.join(ENDINGS)}))/(\d{{6,9}})\.jpg", re.IGNORECASE)
 _IDLE = 4  # decoders kept between shards, of the files read last
 _MOST_THREADS = 8  # of a decoder, which holds a frame for each
+_PARTS, _PART = 8, 1 << 14  # of a file, and bytes of each, that tell whether it is another
 _PATCHED = 3  # frames at the end of a file that is cut off; the one that was cut is shown among the last
 #: Containers by what they begin with. A playlist would have the decoder open whatever other files it names.
 _BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"uuid", b"udta", b"moof", b"mfra", b"sidx")
@@ -54,6 +56,7 @@ class VideoFrames(Images):
         super().__init__(*arguments, **options)
         self._given, self._threads = (arguments, options), _cores()
         self._idle: dict[str, _Cursor] = {}
+        self._stamps: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -68,6 +71,18 @@ class VideoFrames(Images):
         """The video and the frame that a name means; another name is that of a still."""
         found = _NAME.fullmatch(name)
         return ImageRef(found[1], int(found[2])) if found else ImageRef(name)
+
+    def stamp(self, file: str) -> int:
+        """Of a video its size and parts of its content, read once: another one may have the same size.
+
+        Of encoded frames, nearly every byte differs where the images do.
+        """
+        size = super().stamp(file)
+        if size < 0 or not file.casefold().endswith(ENDINGS):
+            return size
+        if file not in self._stamps:
+            self._stamps[file] = _content(self.resolve(file), size)
+        return self._stamps[file]
 
     def decode(
         self, file: str, frames: Sequence[int], size: tuple[int, int]
@@ -141,6 +156,19 @@ def _ahead(images: Iterator[Any]) -> Iterator[Any]:
             yield image
 
 
+def _content(path: Path, size: int) -> int:
+    """A number of a file's size and of some parts of it, from its first to its last; −1 where it cannot be read."""
+    digest = hashlib.sha256(str(size).encode())
+    try:
+        with path.open("rb") as file:
+            for k in range(_PARTS):
+                file.seek(max(size - _PART, 0) * k // (_PARTS - 1))
+                digest.update(file.read(_PART))
+    except OSError:
+        return -1
+    return int.from_bytes(digest.digest()[:7])
+
+
 def _cores() -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, _MOST_THREADS)
@@ -170,9 +198,7 @@ class _Cursor:
         return cls(video, file, usable)
 
     def image(self, frame: int, size: tuple[int, int]) -> NDArray[np.uint8] | MissingImage:
-        """A frame (H, W, 3) uint8 RGB at or behind the last, or why there is none."""
-        import cv2
-
+        """A frame (H, W, 3) uint8 RGB, a view of BGR, at or behind the last, or why there is none."""
         while self.last < frame and self._step():
             pass
         if self.last < frame:
@@ -184,7 +210,7 @@ class _Cursor:
         if size not in (UNKNOWN_SIZE, found):
             told = f"{found[0]} × {found[1]} px, annotated {size[0]} × {size[1]}"
             return MissingImage("mis_sized_picture", f"{self._file}: {told}")
-        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+        return np.asarray(image[..., ::-1])
 
     def run_out(self) -> int:
         """Decode what is left; returns how many frames there are in all."""

@@ -21,10 +21,12 @@ from pymaf_data.datasets import Raw
 from pymaf_data.datasets.columns import PersonColumns
 from pymaf_data.datasets.npz_rows import NpzRows
 from pymaf_data.datasets.rules import OFFSETS
-from pymaf_data.geometry.joints import J49
+from pymaf_data.geometry.joints import J24, J49
 from pymaf_data.stages.told import KINDS
 
 _SAME = 0.01  # px; the file may hold float32
+_SAME_SOLID = 1e-4  # metres
+_PELVIS = J24.index("pelvis_mpii")
 _NAMED = 3  # first rows
 #: Why a kind is to be expected of any data set.
 _WHY = {
@@ -72,12 +74,13 @@ def compare(path: Path, records: PersonColumns, raw: Raw) -> Against:
     Raises:
         RawDataCorrupt, UntrustedData: the file is not of such rows.
     """
-    release = NpzRows.of(path, ("part", "openpose"))
+    release = NpzRows.of(path, ("part", "openpose", "S"))
     row = _matched(release, records)
     here, there = np.flatnonzero(row >= 0), row[row >= 0]
     with np.errstate(invalid="ignore", over="ignore"):  # the file's numbers may be anything
         differ = _of_boxes(release, there, records.column("box")[here], raw.offsets[1])
         differ |= _of_keypoints(release, there, records.column("keypoints")[here], raw.offsets[0])
+        differ |= _of_solid(release, there, records.column("joints3d")[here])
     found = dict(_unmatched(release, records, row)) | {"order": _moved(release, there)}
     for kind, difference in differ.items():
         persons = sorted(np.flatnonzero(difference.off).tolist(), key=there.__getitem__)
@@ -158,6 +161,21 @@ def _of_keypoints(release: NpzRows, there: NDArray[Any], ours: NDArray[Any], shi
         return "; ".join(difference.said(one) for difference in detected.values() if difference.off[one])
 
     return own | {"openpose": Difference(off, said)}
+
+
+def _of_solid(release: NpzRows, there: NDArray[Any], ours: NDArray[Any]) -> dict[str, Difference]:
+    """Of (n, 24, 4) joints in metres, each side's seen from its own pelvis; of nobody where one side has none."""
+    theirs = release.numbers["S"][there] if "S" in release.numbers and ours[..., 3].any() else 0 * ours
+    delta = ours[..., :3] - theirs[..., :3]
+    length = np.linalg.norm(delta - delta[:, [_PELVIS]], axis=2)
+    known = (ours[..., 3] > 0) & (theirs[..., 3] > 0)
+    apart = known & known[:, [_PELVIS]] & ~(length <= _SAME_SOLID)
+    joint = apart.argmax(1)
+
+    def said(one: int) -> str:
+        return f"{J24.joints[joint[one]]} by {1000 * length[one, joint[one]]:.1f} mm"
+
+    return {"joint3d": Difference(apart.any(1), said)}
 
 
 def _of_joints(

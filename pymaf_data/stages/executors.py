@@ -8,13 +8,14 @@ exist; a shard that is made twice is the same shard.
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
-from itertools import chain, islice
+from itertools import islice
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -113,7 +114,10 @@ class Threads:
 
 @dataclass(frozen=True)
 class Processes:
-    """Spawned processes, each with a shard of its own; one more order waits at each, so that it need not."""
+    """Spawned processes, each with a shard of its own, whose last one is written meanwhile.
+
+    One more order waits at each, so that it need not.
+    """
 
     count: int
 
@@ -123,13 +127,13 @@ class Processes:
         Raises:
             WorkerError: a process was killed.
         """
-        waiting: dict[Future[tuple[int, Any]], tuple[ProcessPoolExecutor, Iterator[Order]]] = {}
+        waiting: dict[Future[list[tuple[int, Any]]], tuple[ProcessPoolExecutor, Iterator[Order | None]]] = {}
 
-        def submit(pool: ProcessPoolExecutor, orders: Iterator[Order]) -> None:
-            waiting.update({pool.submit(make_shard, order): (pool, orders) for order in islice(orders, 1)})
+        def submit(pool: ProcessPoolExecutor, orders: Iterator[Order | None]) -> None:
+            waiting.update({pool.submit(_make_next, order): (pool, orders) for order in islice(orders, 1)})
 
         with ExitStack() as stack, _alive():
-            lanes = lanes_of(job, writer, shards, self.count)
+            lanes = [_to_the_end(lane) for lane in lanes_of(job, writer, shards, self.count)]
             pools = [stack.enter_context(ended_pool(1)) for _ in lanes]
             with starting():
                 for lane in [*zip(pools, lanes, strict=True)] * 2:  # each one first, or two shards were one's
@@ -137,9 +141,9 @@ class Processes:
             while waiting:
                 for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                     submit(*waiting.pop(future))
-                    shard, notes = future.result()
-                    advance(writer.rows(shard).stop - writer.rows(shard).start)
-                    yield shard, notes
+                    for shard, notes in future.result():
+                        advance(writer.rows(shard).stop - writer.rows(shard).start)
+                        yield shard, notes
 
 
 @contextmanager
@@ -192,9 +196,32 @@ def again_of(job: ShardJob) -> Callable[[int], float]:
 
 
 def lanes_of(job: ShardJob, writer: StageWriter, shards: Sequence[int], workers: int) -> list[Iterator[Order]]:
-    """For each worker its orders, range by range. It has the next range when it asks for more than its last."""
-    ranges = ranges_of(shards, workers, again=again_of(job))
-    return [orders_of(job, writer, chain.from_iterable(ranges)) for _ in range(workers)]
+    """For each worker its orders: ascending shards, so that it reads a video on. Who has none left takes another's."""
+    left: list[Sequence[int]] = [shards, *[()] * (workers - 1)]
+
+    def own(worker: int) -> Iterator[int]:
+        while left[worker] or _taken_over(left, worker, again_of(job)):
+            shard, *left[worker] = left[worker]
+            yield shard
+
+    return [orders_of(job, writer, own(worker)) for worker in range(workers)]
+
+
+def _taken_over(left: list[Sequence[int]], worker: int, again: Callable[[int], float]) -> bool:
+    """Give a worker the end of the most that another has left, cut so that both are done soonest, if that is sooner.
+
+    The other one is still at work on a shard; who takes over does ``again`` what its first shard says.
+    """
+    other = max(range(len(left)), key=lambda one: len(left[one]))
+    shards, count = left[other], len(left[other])
+    cut, soonest = count, count + 1.0
+    for k in sorted(range(count), key=lambda k: abs(2 * k + 1 - count)):
+        if max(k + 1, count - k) >= soonest:
+            break
+        done = max(k + 1, count - k + again(shards[k]))
+        cut, soonest = (k, done) if done < soonest else (cut, soonest)
+    left[other], left[worker] = shards[:cut], shards[cut:]
+    return cut < count
 
 
 def orders_of(job: ShardJob, writer: StageWriter, shards: Iterable[int]) -> Iterator[Order]:
@@ -213,6 +240,35 @@ def make_shard(order: Order) -> tuple[int, Any]:
 def make_shards(orders: Iterable[Order]) -> list[tuple[int, Any]]:
     """The same of several, one after the other."""
     return [make_shard(order) for order in orders]
+
+
+def _to_the_end(orders: Iterator[Order]) -> Iterator[Order | None]:
+    """The same, and None behind the last, if there is one."""
+    order = None
+    for order in orders:
+        yield order
+    if order:
+        yield None
+
+
+class _Own(threading.local):
+    """Of a worker: who writes, and what is being written."""
+
+    def __init__(self) -> None:
+        self.disk = ThreadPoolExecutor(1)
+        self.writing: Future[tuple[int, Any]] | None = None
+
+
+_own = _Own()
+
+
+def _make_next(order: Order | None) -> list[tuple[int, Any]]:
+    """Make a shard in a worker while the one before is written, of which it returns number and notes; None: the end."""
+    _single_threaded(*_THREADED)
+    made = order.task.make(map, lambda _: None) if order else None
+    done = [_own.writing.result()] if _own.writing else []
+    _own.writing = _own.disk.submit(_write, order.writer, order.shard, made) if order and made else None
+    return done
 
 
 def _write(writer: StageWriter, shard: int, made: Made) -> tuple[int, Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
@@ -23,7 +23,7 @@ from pydantic import Field
 import pymaf_data
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets import ImageSource, Manifest, Raw, Selection, find_reader, load_manifest, one_image, select
-from pymaf_data.datasets.images import MISSING, REASONS, WITHOUT_FILE
+from pymaf_data.datasets.images import MISSING, REASONS, WITHOUT_FILE, MissingImage
 from pymaf_data.datasets.own import SUFFIX, own_data
 from pymaf_data.datasets.own_video import VIDEO, of_videos
 from pymaf_data.datasets.thin import Thin
@@ -33,7 +33,7 @@ from pymaf_data.paths import DataRoot, as_meant
 from pymaf_data.progress import Progress
 from pymaf_data.stages.against import Against, compare
 from pymaf_data.stages.held import Opened
-from pymaf_data.stages.ingest_shard import IngestTask, array_specs, input_digest, warn
+from pymaf_data.stages.ingest_shard import IngestTask, all_beside, array_specs, input_digest, warn
 from pymaf_data.stages.options import IngestOptions
 from pymaf_data.stages.shards import run_shards
 from pymaf_data.storage import ArraySpec, Plan, Provenance, StageWriter, Store, create_store, open_store
@@ -110,6 +110,8 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
     """
     executor = options.executor()
     raw = require_raw_data(options)
+    path = options.out or DataRoot.default().store(raw.manifest.name, raw.split)
+    raw = replace(raw, kept=path.with_name(f".{path.name}.kept"))
     manifest, name = raw.manifest, raw.selection
     expected = manifest.split(raw.split).expected.get(name)
     selection = select(raw, stop=options.on_error == "stop")
@@ -121,7 +123,6 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
         name_bytes = max(len(row.encode()) for row, _ in plan.rows)
         job = IngestJob(raw, selection, Opened(pictures), options, plan, name_bytes)
         provenance = _provenance(raw, selection)
-        path = options.out or DataRoot.default().store(manifest.name, raw.split)
         store = create_store(path, plan, job.specs, provenance, options.overwrite)
         done = run_shards(store, job, executor, progress, break_lock=options.break_lock)
         warn(done.notes)
@@ -249,7 +250,7 @@ def _plan(options: IngestOptions, raw: Raw, selection: Selection, pictures: Imag
 def _shard(options: IngestOptions, selection: Selection, pictures: ImageSource) -> int:
     """Persons per shard: of a few videos fewer, as a worker that begins in the middle of one decodes all before it."""
     few = len(selection.records) < _FEW * options.shard and pictures.place(selection.records[0].image_name).frame >= 0
-    return options.shard if "shard" in options.model_fields_set or not few else options.shard // 4
+    return options.shard if "shard" in options.model_fields_set or not few else options.shard // 8
 
 
 def _provenance(raw: Raw, selection: Selection) -> Provenance:
@@ -345,7 +346,7 @@ def _require_same_images(writer: StageWriter, selection: Selection, pictures: Im
         named = ", ".join(f"{name} {what}" for name, what in list(changes.items())[:5])
         raise StoreChanged(
             f"images of rows {span.start} to {span.stop - 1} are not those that shard {k} was made from: "
-            + (f"{named}{' …' * (len(changes) > 5)}" if named else "a file has another size"),
+            + (f"{named}{' …' * (len(changes) > 5)}" if named else "a file has another size, or a video other content"),
             expected="the raw data that the store was begun with",
             action="restore it, write to another store with --out, or make this one again with --overwrite.",
         )
@@ -357,6 +358,9 @@ def _missing_images(store: Store, selection: Selection, pictures: ImageSource) -
     named = {name: reason for (name, _), reason in zip(store.rows, reasons, strict=True) if reason}
     counted = Counter(reason for reason in reasons if reason)
     first = selection.records[0]
-    cause = "" if "" in reasons else str(one_image(pictures, first.image_name, first.image_size))
+    cause = ""
+    if "" not in reasons:
+        image = one_image(pictures, first.image_name, first.image_size)
+        cause = str(image if isinstance(image, MissingImage) else all_beside(image))
     counts = {reason: counted[reason] for reason in REASONS if counted[reason]}
     return MissingImages(counts=counts, pictures=named, cause=cause)

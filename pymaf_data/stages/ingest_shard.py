@@ -57,7 +57,7 @@ def array_specs(
 
 
 def input_digest(records: PersonColumns, pictures: ImageSource) -> str:
-    """Digest of a shard's images by name and file size, which is what a later run can afford to look at again."""
+    """Digest of a shard's images by name and stamp, which is what a later run can afford to look at again."""
     names = sorted({name for name, _ in records.row_keys()})
     return digest_json([[name, pictures.stamp(pictures.place(name).file)] for name in names])
 
@@ -135,7 +135,7 @@ class IngestTask:
             return image
         size = (image.shape[1], image.shape[0])
         if all(record.image_size == UNKNOWN_SIZE and _beside(record, size) for record in records):
-            return MissingImage("mis_sized_picture", f"{size[0]} × {size[1]} px, and who is annotated stands beside")
+            return all_beside(image)
         jpegs = [encode_jpeg(make_crop(image, record.box, self.crop_size)) for record in records]
         return _Crops(size, jpegs)
 
@@ -149,6 +149,12 @@ class IngestTask:
             )
         images, persons, first = missing.get(hole.reason, (0, 0, found))
         missing[hole.reason] = images + 1, persons + len(records), first
+
+
+def all_beside(image: NDArray[np.uint8]) -> MissingImage:
+    """What is said of an image that nobody stands on who is annotated on it."""
+    told = f"{image.shape[1]} × {image.shape[0]} px, and who is annotated stands beside"
+    return MissingImage("mis_sized_picture", told)
 
 
 def _beside(record: PersonRecord, size: tuple[int, int]) -> bool:

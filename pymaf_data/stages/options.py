@@ -105,7 +105,7 @@ class IngestOptions(ExecutorOptions):
     against: Annotated[
         UserPath | None,
         Flag(
-            "A release of the same set (an npz of SPIN's) to compare with, row by row: names, boxes, keypoints.",
+            "A release of the same set (an npz of SPIN's) to compare with, row by row: names, boxes, joints.",
             metavar="FILE",
         ),
     ] = None

@@ -31,6 +31,7 @@ KINDS = {
     "labelled": "with a joint that is labelled on one side alone",
     "keypoint": "with a keypoint elsewhere",
     "keypoint_truncated": "with keypoints cut to whole pixels in the file",
+    "joint3d": "with a 3D joint elsewhere, seen from the pelvis",
     "openpose": "with other joints of OpenPose's",
     "order": "not in the file's order",
 }

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -64,3 +69,48 @@ def test_every_reader_is_killed(worlds: ModuleType, tmp_path: Path) -> None:
     assert {*SUITE, *LONG} == {*worlds.WORLDS}
     options = [IngestOptions(**worlds.write(name, tmp_path / name)) for name in worlds.WORLDS]
     assert {require_raw_data(one).manifest.reader for one in options} == {*READERS}
+
+
+@pytest.mark.long
+def test_the_command_is_killed_with_its_processes_in_the_middle_of_videos(h36m: ModuleType, tmp_path: Path) -> None:
+    """kill -9 of the command alone, early and late: its processes end by themselves, and the same command goes on."""
+    world = h36m.start(tmp_path / "raw")
+    for camera in ("54138969", "60457274"):
+        h36m.add(world, 9, "Walking", camera, 130)
+        h36m.save_video(world, 9, "Walking", camera, 130)
+    command = [sys.executable, "-m", "pymaf_data", "ingest", "h36m", "--direct", "--root", world.root, "--split", "p1"]
+    command += ["--option", "boxes=joints", "--option", "every=1", "--crop-size", "128", "--processes", "2", "--out"]
+    mine = {**os.environ, "PYMAF_DATA_ROOT": str(tmp_path)}
+
+    def start(out: Path, *more: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([*command, out, *more], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=mine)
+
+    def alive() -> list[Path]:
+        return [path for path in Path("/proc").glob("[0-9]*") if f"PYMAF_DATA_ROOT={tmp_path}\0" in seen(path)]
+
+    assert start(tmp_path / "whole.zarr").wait() == 0
+    whole, left = content(tmp_path / "whole.zarr"), []
+    for k, least in enumerate((0, 0, 1, 2, 3)):
+        out = tmp_path / f"{k}.zarr"
+        for enough in (least, least + 1):  # killed twice, the second time going on
+            child = start(out)
+            while (child.poll() is None and commits(out) < enough) or not out.exists():
+                time.sleep(0.002)
+            time.sleep(0.3 * k)
+            child.kill()
+            child.communicate()
+        while alive():
+            time.sleep(0.05)
+        left.append(5 - commits(out))
+        report = json.loads(start(out, "--json").communicate()[0])
+        assert (report["shards"], report["shards_written"]) == (5, left[-1])
+        assert content(out) == whole
+    assert max(left) > 2, "kills that come too late test nothing"
+
+
+def seen(process: Path) -> str:
+    """The environment of a process; nothing of one that has ended."""
+    try:
+        return (process / "environ").read_text(errors="replace")
+    except OSError:
+        return ""

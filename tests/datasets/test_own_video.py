@@ -13,7 +13,7 @@ import pytest
 from pymaf_data.datasets import Selection, select
 from pymaf_data.datasets.detections import read_detections
 from pymaf_data.datasets.own_video import Video
-from pymaf_data.errors import RawDataCorrupt, RawDataMissing, UsageError
+from pymaf_data.errors import RawDataCorrupt, RawDataMissing, StoreChanged, UsageError
 from pymaf_data.stages.ingest import IngestOptions, ingest, require_raw_data
 from pymaf_data.storage import open_store
 from tests.factories.videos import number_of, write_video
@@ -86,21 +86,30 @@ def test_every_form_says_the_same_persons(clip: Path, form: str) -> None:
 
 
 def test_frames_of_the_store_are_those_of_the_video(clip: Path, tmp_path: Path) -> None:
+    """Also of two persons of one frame who stand in two shards."""
     form = [{"image_id": k + 1, "keypoints": flat(0), "box": [0, 0, 96, 96]} for k in range(16)]
-    said(clip, form)
+    said(clip, [*form, *form[1:]])
     options = IngestOptions(
         dataset="video", files=(clip,), option=("first=1",), out=tmp_path / "s.zarr", shard=4, crop_size=200
     )
     report = ingest(options)
-    assert report.counts["kept"] == 16 and report.holes.counts == {"missing_frame": 1}
+    assert report.counts["kept"] == 31 and report.holes.counts == {"missing_frame": 2}
     store = open_store(report.store)
     assert [name for name, _ in store.rows][-1] == "clip.mp4/000015.jpg"
     affine, images = store.array("crop_affine")[:], store.array("image")[:]
-    for row in range(15):
+    frames = store.array("frame")[:].tolist()
+    assert frames[3] == frames[4] == 2 and frames[27:29] == [14, 14], "a frame in two shards, the last one there is"
+    for row in range(29):
         A = affine[row]
         x, y = np.meshgrid(np.arange(96) + 0.5, np.arange(8) + 0.5)
         u, v = np.tensordot(A[:, :2], np.stack([x, y]), 1) + A[:, 2][:, None, None]
-        assert number_of(images[row][v.astype(int), u.astype(int)]) == row
+        assert number_of(images[row][v.astype(int), u.astype(int)]) == frames[row]
+    assert ingest(options).shards_written == 0
+    data, other = clip.read_bytes(), write_video(tmp_path / "other.mp4", 15, first=100).read_bytes()
+    clip.write_bytes(other[: len(data)].ljust(len(data), b"\0"))
+    with pytest.raises(StoreChanged, match="a video other content"):
+        ingest(options)
+    clip.write_bytes(data)
     assert ingest(options).shards_written == 0
 
 
@@ -189,7 +198,7 @@ def test_each_of_two_videos_is_decoded_by_one_worker(clip: Path, tmp_path: Path)
         raw, selection, Opened(Video().images(raw)), options, _plan(options, raw, selection, Video().images(raw)), 99
     )
     bare = IngestOptions(dataset="video", files=(clip, other))
-    assert (job.plan.shard, _plan(bare, raw, selection, Video().images(raw)).shard) == (10, 128)
+    assert (job.plan.shard, _plan(bare, raw, selection, Video().images(raw)).shard) == (10, 64)
     again = again_of(job)
     assert [again(shard) for shard in range(5)] == pytest.approx([0, 1, 2, 0.8, 1.8])
     assert [list(part) for part in ranges_of(range(5), 2, again=again)] == [[0, 1, 2], [3, 4]]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pymaf_data.cli.app import run
 from pymaf_data.datasets import Raw, Selection, find_reader, load_manifest, one_image, select
 from pymaf_data.datasets.images import MissingImage
 from pymaf_data.datasets.splits import Whole
@@ -126,6 +127,21 @@ def test_images_of_both_orientations_are_taken_as_they_are(world: dict[str, Any]
     assert sizes == [[1920, 1080]] * 6 + [[1080, 1920]] * 2
     assert store.array("gender")[:].tolist() == [2, 3, 3, 2, 3, 2, 3, 3]
     assert store.array("has_intrinsics")[:].all() and (store.array("joints3d")[:][..., 3].sum(1) == 10).all()
+
+
+def test_thinned_by_the_command_and_of_a_smaller_release_it_is_said(
+    threedpw: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Sequences of 3DPW are thinned too; where nobody stands on their images, the message says so in a line."""
+    for name, size in (("large", (1920, 1080)), ("small", (192, 108))):
+        threedpw.save(tmp_path / name, "test", threedpw.sequence("downtown_arguing_00", 8), size)
+        command = ["ingest", "3dpw", "--direct", "--root", tmp_path / name, "--split", "test", "--thin", "every:5"]
+        with pytest.raises(SystemExit) as ended:
+            run([str(word) for word in (*command, "--crop-size", 32, "--out", tmp_path / f"{name}.zarr")])
+        assert (ended.value.code or 0) == (name == "small")
+    said = capsys.readouterr()
+    assert open_store(tmp_path / "large.zarr").array("frame")[:].tolist() == [0, 5] and "2 persons kept" in said.out
+    assert "192 × 108 px, and who is annotated stands beside" in said.err and "[" not in said.err
 
 
 def damaged(name: str, threedpw: ModuleType) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,20 @@ def test_a_frame_is_the_one_asked_for(tmp_path: Path, source: VideoFrames, name:
     assert numbers(source, name, [0, 5, 59, 60]) == [0, 5, 59, "missing_frame"]
     assert numbers(source, name, [3, 4]) == [3, 4], "before the cursor: from the start again"
     assert source.count(name) == 60
+
+
+def test_frames_are_counted_whatever_time_they_are_shown_at(tmp_path: Path, source: VideoFrames) -> None:
+    """A variable rate: of 20 frames the last ten stand for 19 times as long."""
+    data = write_video(tmp_path / "a.mp4", 20).read_bytes()
+    head, (count, step) = data.index(b"stts") + 4, struct.unpack_from(">II", data, data.index(b"stts") + 12)
+    table = struct.pack(">IIIIII", 0, 2, 10, step // 10, 10, 2 * step - step // 10)
+    changed = bytearray(data[:head] + table + data[head + 16 :])
+    for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stts"):  # behind the frames, and longer by an entry
+        at = changed.rindex(name) - 4
+        struct.pack_into(">I", changed, at, struct.unpack_from(">I", changed, at)[0] + 8)
+    (tmp_path / "a.mp4").write_bytes(changed)
+    assert count == 20 and source.count("a.mp4") == 20
+    assert numbers(source, "a.mp4", [0, 9, 10, 11, 19, 20]) == [0, 9, 10, 11, 19, "missing_frame"]
 
 
 def test_colours_are_red_green_blue(tmp_path: Path, source: VideoFrames) -> None:

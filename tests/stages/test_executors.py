@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice, pairwise
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -213,10 +213,38 @@ def test_every_worker_gets_ranges_of_neighbours(shards: list[int], workers: int,
         who = chance.choice(asking)
         given_to[who] += [order.shard for order in islice(lanes[who], 1)] or (asking.remove(who) or [])
     assert sorted(chain.from_iterable(given_to)) == shards
-    for mine in given_to:
-        assert mine == sorted(mine)
-        parts = [each for each in ranges if each[0] in mine]
-        assert list(chain.from_iterable(parts)) == mine, "whole ranges"
+    place = {shard: k for k, shard in enumerate(shards)}
+    jumps = sum(place[later] != place[sooner] + 1 for mine in given_to for sooner, later in pairwise(mine))
+    assert jumps <= workers * (1 + math.log2(len(shards) + 1)), "stretches, not shards one by one"
+
+
+def shared(cost: list[float], again: list[float], workers: int) -> tuple[list[list[int]], float]:
+    """Who makes which shards, and when all are done: each asks when it has made one."""
+    job = cast(Any, SimpleNamespace(again=again.__getitem__, task=lambda *_: None))
+    lanes = lanes_of(job, cast(StageWriter, Rows(Path("s.zarr"))), range(len(cost)), workers)
+    made: list[list[int]] = [[] for _ in lanes]
+    clock, asking = [0.0] * workers, list(range(workers))
+    while asking:
+        who = min(asking, key=lambda one: clock[one])
+        order = next(lanes[who], None)
+        if order is None:
+            asking.remove(who)
+            continue
+        follows = made[who][-1:] == [order.shard - 1]
+        clock[who] += cost[order.shard] + (0 if follows else again[order.shard])
+        made[who].append(order.shard)
+    return made, max(clock)
+
+
+def test_each_video_is_decoded_by_one_worker() -> None:
+    """Four videos of 25/4 shards: two each, cut where the third begins; a slow worker's rest is taken over."""
+    again = [k % 6.25 for k in range(25)]
+    made, done = shared([1.0] * 25, again, 2)
+    assert made == [[*range(13)], [*range(13, 25)]] and done == 13
+    slow = [3.0] * 13 + [1.0] * 12
+    made, done = shared(slow, again, 2)
+    assert done < 30 and made[0] == [*range(len(made[0]))]
+    assert shared([1.0] * 3, [0, 1, 2], 2)[0] == [[0, 1, 2], []], "a video that is cheaper decoded once"
 
 
 def test_a_range_begins_where_little_of_a_video_is_decoded_again() -> None:
@@ -247,7 +275,12 @@ def test_each_process_makes_its_own_ranges(raw: Path, tmp_path: Path, monkeypatc
         made.append(mine := [])
         with ThreadPoolExecutor(1) as pool:
             submit = pool.submit
-            monkeypatch.setattr(pool, "submit", lambda call, order: (mine.append(order.shard), submit(call, order))[1])
+
+            def told(call: Any, order: Order | None) -> Any:
+                mine.extend([order.shard] if order else [])
+                return submit(call, order)
+
+            monkeypatch.setattr(pool, "submit", told)
             yield pool
 
     monkeypatch.setattr(executors, "ended_pool", thread)
@@ -258,9 +291,7 @@ def test_each_process_makes_its_own_ranges(raw: Path, tmp_path: Path, monkeypatc
         *(0, 1, 13, 14),
         *range(21, 24),
     ]
-    assert all(mine == sorted(mine) for mine in made)
-    assert [mine[:2] for mine in first] == [[2, 3], [5, 6], [8, 9]]
-    assert first[0][:3] == [2, 3, 4], "its range to the end"
+    assert [mine[:2] for mine in first] == [[2, 3], [10, 11], [16, 17]]
     store = open_store(ingest(IngestOptions(root=raw, out=tmp_path / "t.zarr", crop_size=64, shard=1)).store)
     run_shards(store, Counting(), Processes(2), shards="0-1")
     assert made[-2:] == [[0], [1]], "few shards are shared too"

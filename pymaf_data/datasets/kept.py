@@ -1,0 +1,38 @@
+"""Numbers that take long to read out of raw data, kept beside the store from one run to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pymaf_data.digest import digest_json
+from pymaf_data.storage.files import LocalFiles
+
+_TEMPORARY = "tmp"
+
+
+def kept(
+    folder: Path | None, file: Path, what: list[object], shape: tuple[int, int], read: Callable[[], NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """What ``read`` makes of a file, of this shape; of a file that is the same as in an earlier run, what it made then.
+
+    Args:
+        folder: where it is kept; None: nowhere. It may be removed at any time.
+        file: a file whose path, size or time is another is read anew.
+        what: what else the numbers depend on.
+    """
+    if folder is None:
+        return read()
+    status, files = file.stat(), LocalFiles(folder)
+    key = digest_json([str(file.absolute()), status.st_size, status.st_mtime_ns, what])
+    try:
+        data = files.read(key)
+    except FileNotFoundError:
+        data = b""
+    if len(data) != 8 * shape[0] * shape[1]:
+        data = read().astype("<f8").tobytes()
+        files.write({key: [data]}, _TEMPORARY)
+    return np.frombuffer(data, "<f8").reshape(shape).astype(np.float64)

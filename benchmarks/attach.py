@@ -263,7 +263,10 @@ def measure(formats: list[str], persons: int, folder: Path) -> Iterator[tuple[st
         found = _asked(_ATTACH, str(attached), (folder / f"{name}.txt").read_text())
         shutil.rmtree(attached)
         if name == "eft":
-            found["references"] = {"json": _asked(_JSON, str(folder / "eft.json")), "bodies": _asked(_BODIES, str(persons))}
+            found["references"] = {
+                "json": _asked(_JSON, str(folder / "eft.json")),
+                "bodies": _asked(_BODIES, str(persons)),
+            }
         yield name, found
 
 

@@ -72,10 +72,11 @@ class BodyModel(nn.Module):
     _joint_dirs: Tensor
     _j49: Tensor
     _position: Tensor
-    _support: Tensor
-    _support_blendshapes: Tensor
-    _support_landmarks: Tensor
-    _support_extra: Tensor
+    _part_template: Tensor
+    _part_blendshapes: Tensor
+    _part_bones: Tensor
+    _part_mass: Tensor
+    _part_joints: Tensor
 
     def __init__(self, name: str, arrays: BodyArrays, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
@@ -113,13 +114,7 @@ class BodyModel(nn.Module):
         self._buffer("_joint_template", regress @ arrays.v_template)
         self._buffer("_joint_dirs", np.einsum("jv,vck->jck", regress, arrays.shapedirs))
         self._buffer("_j49", np.asarray(J49_INDEX))
-        # The vertices that J49 depends on: enough for keypoints, a small part of the mesh.
-        support = np.union1d(arrays.landmarks, np.flatnonzero(arrays.extra.matrix.any(0)))
-        columns = (3 * support[:, None] + np.arange(3)).ravel()
-        self._buffer("_support", support)
-        self._buffer("_support_blendshapes", self.blendshapes.numpy()[:, columns])
-        self._buffer("_support_landmarks", np.searchsorted(support, arrays.landmarks))
-        self._buffer("_support_extra", arrays.extra.matrix[:, support])
+        self._register_parts(arrays)
         depth = np.zeros(NUM_JOINTS, dtype=np.int64)
         for joint, parent in enumerate(arrays.parents[1:], start=1):
             depth[joint] = depth[parent] + 1
@@ -131,6 +126,24 @@ class BodyModel(nn.Module):
             for level in (np.flatnonzero(depth == d) for d in range(1, depth.max() + 1))
         ]
         self._buffer("_position", position)
+
+    def _register_parts(self, arrays: BodyArrays) -> None:
+        """What J49 needs of the mesh. Skinning is linear, so what a joint has of the vertices that one bone moves is a
+        point that moves with that bone: a hundred or two such parts of joints, instead of half the mesh.
+        """
+        used = np.union1d(arrays.landmarks, np.flatnonzero(arrays.extra.matrix.any(0)))
+        picked = np.concatenate([used == arrays.landmarks[:, None], arrays.extra.matrix[:, used]])
+        weights = arrays.weights[used].T
+        joints, bones = np.nonzero((picked != 0).astype(np.float32) @ (weights != 0).astype(np.float32).T)
+        shares = picked[joints] * weights[bones]  # (P, U): of each vertex in a part
+        shape = [arrays.shapedirs[used, axis].T @ shares.T for axis in range(3)]
+        pose = [arrays.posedirs[:, 3 * used + axis] @ shares.T for axis in range(3)]
+        blend = np.concatenate([np.stack(shape, 2), np.stack(pose, 2)])
+        self._buffer("_part_template", shares @ arrays.v_template[used])
+        self._buffer("_part_blendshapes", blend.reshape(len(blend), -1))
+        self._buffer("_part_bones", bones)
+        self._buffer("_part_mass", shares.sum(1)[:, None])
+        self._buffer("_part_joints", np.eye(len(picked))[:, joints])
 
     def forward(self, pose: Tensor, betas: Tensor, translation: Tensor | None = None) -> BodyOutput:
         """Pose the whole body.
@@ -180,17 +193,17 @@ class BodyModel(nn.Module):
     def keypoints(self, pose: Tensor, betas: Tensor, translation: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Skeleton (B, 24, 3) and J49 (B, 49, 3) without the mesh: equal to ``forward``'s, many times cheaper.
 
-        Only the vertices that landmarks and extra joints depend on are skinned; meant for fitting loops.
+        No vertex is posed, but what landmarks and extra joints have of each bone; meant for fitting loops.
 
         Raises:
             ShapeError: an argument has another shape.
         """
         self._check(pose, betas, translation)
         transforms, skeleton = self.kinematics(pose, betas)
-        rest = self._blend(pose, betas, self.v_template[self._support], self._support_blendshapes)
-        support = _skin(rest, self.lbs_weights[self._support], transforms)
-        surface = support[:, self._support_landmarks]
-        joints = torch.cat([skeleton, surface, self._support_extra @ support], dim=1)[:, self._j49]
+        parts = self._blend(pose, betas, self._part_template, self._part_blendshapes)
+        moved = transforms[:, self._part_bones]
+        placed = self._part_mass * moved[..., 3] + (moved[..., :3] @ parts[..., None])[..., 0]
+        joints = torch.cat([skeleton, self._part_joints @ placed], dim=1)[:, self._j49]
         if translation is not None:
             skeleton, joints = skeleton + translation[:, None], joints + translation[:, None]
         return skeleton, joints

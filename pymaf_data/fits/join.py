@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -28,6 +29,7 @@ NONE = -1
 _FARTHEST = 0.25
 """Box sides that the centres of a file's box and of a person's may lie apart, since boxes are drawn in many ways."""
 _ENDING = re.compile(r"\.(jpe?g|png|bmp|webp|tiff?)$", re.IGNORECASE)
+_TOGETHER = 1 << 16  # pairs of a person and a row at a time
 _NEAR, _COMMON = 3.0, 3
 """Pixels within which joints are alike, and how many two persons must share to be told apart, or known, by them."""
 
@@ -92,7 +94,7 @@ def match(table: FitTable, persons: Persons, origin: str, body: str | None = Non
         ours = f"{persons.names[0]} #{persons.annotation_id[0]}" if len(persons) else "nobody"
         raise FitError(
             f"{origin} holds none of the persons of this store",
-            expected=f"fits of persons such as {ours}; it has fits of {', '.join(keys.labels()[:2]) or 'nobody'}",
+            expected=f"fits of persons such as {ours}; it has fits of {', '.join(islice(keys.labels(), 2)) or 'nobody'}",
             action="give the file of this data set and split.",
         )
     logger.info("%s: %d of %d fits belong to persons of this store", origin, found.sum(), len(table))
@@ -127,17 +129,19 @@ def _refuse_other_sizes(keys: ByImage, persons: Persons, origin: str) -> None:
 def _single(table: FitTable, origin: str) -> np.ndarray:
     """(M,) the rows to match: of rows of one key the first where all say the same, none where they differ."""
     keep = np.ones(len(table), bool)
-    labels, number, count = np.unique(table.keys.labels(), return_inverse=True, return_counts=True)
     parts = (table.pose, table.betas, table.camera, table.points)
     content = [part.reshape(len(table), -1) for part in parts if part is not None]
     differing = []
-    groups: defaultdict[int, list[int]] = defaultdict(list)
-    for row in np.flatnonzero(count[number] > 1).tolist():
-        groups[int(number[row])].append(row)
-    for group, rows in groups.items():
+    first: dict[str, int] = {}
+    several: defaultdict[str, list[int]] = defaultdict(list)
+    for row, label in enumerate(table.keys.labels()):
+        if first.setdefault(label, row) != row:
+            several[label].append(row)
+    for label in sorted(several, key=first.__getitem__):
+        rows = [first[label], *several[label]]
         same = all(np.array_equal(part[rows], part[rows[:1]].repeat(len(rows), 0), equal_nan=True) for part in content)
         keep[rows[1:] if same else rows] = False
-        differing += [] if same else [str(labels[group])]
+        differing += [] if same else [label]
     if differing:
         named = ", ".join(differing[:5])
         logger.warning("%s: %d persons have several fits that differ; none is taken: %s", origin, len(differing), named)
@@ -169,44 +173,66 @@ def by_image(
     """
     row = np.full(len(names), NONE)
     images, image_of = np.unique(names, return_inverse=True)
-    theirs = _grouped(_image_numbers(keys.names.tolist(), images.tolist()))
-    ours = _grouped(image_of.tolist())
-    for image, fits in theirs.items():
-        people = np.array(ours.get(image, []), int)
-        unlike = _unlike(like[0][people], like[1][fits]) if like else None
-        for person, fit in _pairs(boxes[people], keys.centres[fits], unlike):
-            row[people[person]] = fits[fit]
+    theirs = np.array(_image_numbers(keys.names.tolist(), images.tolist()), int)
+    for image, person, fit in _together(image_of, theirs, len(images)):
+        unlike = _unlike(like[0][person], like[1][fit]) if like else None
+        cost = _costs(boxes[person], keys.centres[fit], unlike)
+        # Who is near one fit alone, which is near nobody else, is its person, as the least sum over an image has it.
+        near = np.flatnonzero(cost < 2 * _FARTHEST)
+        rivals = (np.bincount(of[near])[of[near]] > 1 for of in (person, fit))
+        crowded = np.isin(image, image[near[np.logical_or(*rivals)]])
+        sure = np.flatnonzero(~crowded & (cost <= _FARTHEST))
+        row[person[sure]] = fit[sure]
+        hard = np.flatnonzero(crowded)
+        for of in np.split(hard, np.flatnonzero(np.diff(image[hard])) + 1) if len(hard) else ():
+            chosen = of[_least(cost[of].reshape(-1, int((person[of] == person[of[0]]).sum())))]
+            row[person[chosen]] = fit[chosen]
     return row
 
 
+def _together(ours: np.ndarray, theirs: np.ndarray, images: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Every person beside every row of the same image, as (image, person, row), (K,) each; some whole images at a time.
+
+    Args:
+        ours: (N,) image of each person.
+        theirs: (M,) of each row, −1 for none.
+        images: how many there are.
+    """
+    people, fits = (np.argsort(numbers, kind="stable")[(numbers < 0).sum() :] for numbers in (ours, theirs))
+    of_people, of_fits = (np.bincount(numbers[numbers >= 0], minlength=images) for numbers in (ours, theirs))
+    first_person, first_fit = np.cumsum(of_people) - of_people, np.cumsum(of_fits) - of_fits
+    pairs = of_people * of_fits
+    shared = np.flatnonzero(pairs)
+    for some in np.split(shared, np.flatnonzero(np.diff(np.cumsum(pairs[shared]) // _TOGETHER)) + 1):
+        image, before = np.repeat(some, pairs[some]), np.cumsum(pairs[some]) - pairs[some]
+        person, fit = np.divmod(np.arange(len(image)) - np.repeat(before, pairs[some]), of_fits[image])
+        yield image, people[first_person[image] + person], fits[first_fit[image] + fit]
+
+
 def _unlike(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """(P, F) from 0, where the joints that both have are in one place, to 1, where they are not or are too few."""
-    both = (ours[:, None, :, 2] > 0) & (theirs[None, :, :, 2] > 0)
+    """(K,) from 0, where the joints that both have are in one place, to 1, where they are not or are too few."""
+    both = (ours[..., 2] > 0) & (theirs[..., 2] > 0)
     with np.errstate(invalid="ignore", over="ignore"):  # a file's numbers may be anything
-        apart = np.linalg.norm(ours[:, None, :, :2] - theirs[None, :, :, :2], axis=-1)
+        apart = np.linalg.norm(ours[..., :2] - theirs[..., :2], axis=-1)
         far = np.where(both, np.nan_to_num(apart / (apart + _NEAR), nan=1.0), 0.0)
     count = both.sum(-1)
     return np.where(count >= _COMMON, far.sum(-1) / np.maximum(count, 1), 1.0)
 
 
-def _pairs(boxes: np.ndarray, centres: np.ndarray, unlike: np.ndarray | None) -> Iterator[tuple[int, int]]:
-    """(person, fit) of boxes (P, 3) and centres (F, 2) on one image: the least sum of distances in box sides."""
-    apart = np.linalg.norm(boxes[:, None, :2] - centres[None], axis=-1) / boxes[:, 2:]
+def _costs(boxes: np.ndarray, centres: np.ndarray, unlike: np.ndarray | None) -> np.ndarray:
+    """(K,) of pairing boxes (K, 3) with centres (K, 2): how far these lie apart, in box sides."""
+    apart = np.linalg.norm(boxes[:, :2] - centres, axis=-1) / boxes[:, 2]
     if unlike is not None:  # who is alike is near; a hundredth of a box's side decides where places do not
         apart = np.where(unlike < 0.5, 0.0, apart) + 0.01 * unlike
     # Beyond the limit all are alike, lest a pair far apart outweigh one that fits.
-    cost = np.minimum(np.nan_to_num(apart, nan=np.inf), 2 * _FARTHEST)
-    for person, fit in zip(*linear_sum_assignment(cost), strict=True):
-        if cost[person, fit] <= _FARTHEST:
-            yield int(person), int(fit)
+    return np.minimum(np.nan_to_num(apart, nan=np.inf), 2 * _FARTHEST)
 
 
-def _grouped(numbers: Iterable[int]) -> dict[int, list[int]]:
-    """Number → where it stands."""
-    groups: defaultdict[int, list[int]] = defaultdict(list)
-    for place, number in enumerate(numbers):
-        groups[number].append(place)
-    return groups
+def _least(cost: np.ndarray) -> np.ndarray:
+    """Places in a flat (P, F) cost of the pairs of the least sum, those left out that are too far apart."""
+    person, fit = linear_sum_assignment(cost)
+    near = cost[person, fit] <= _FARTHEST
+    return person[near] * cost.shape[1] + fit[near]
 
 
 def _image_numbers(names: list[str], images: list[str]) -> list[int]:

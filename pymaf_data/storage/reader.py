@@ -89,9 +89,9 @@ class Array:
                 self._decode(shard, chunk, out[place : place + 1])
             return out
         chunks = wanted // self.spec.inner_chunk
-        for number in np.unique(chunks).tolist():
-            places = np.flatnonzero(chunks == number)
-            shard, chunk, _ = self.grid.locate(number * self.spec.inner_chunk)
+        order = np.argsort(chunks, kind="stable")
+        for places in np.split(order, np.flatnonzero(np.diff(chunks[order])) + 1) if len(order) else ():
+            shard, chunk, _ = self.grid.locate(int(chunks[places[0]]) * self.spec.inner_chunk)
             out[places] = self._chunk(shard, chunk)[wanted[places] % self.spec.inner_chunk]
         return out
 

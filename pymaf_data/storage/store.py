@@ -67,6 +67,7 @@ class Store:
         self.path, self._head, self._generations = path, head, tuple(generations)
         self.files = LocalFiles(path)
         self._held: dict[str, StageLock] = {}
+        self._arrays: dict[str, Array] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {"path": self.path, "head": self._head, "generations": self._generations}
@@ -131,11 +132,17 @@ class Store:
         """A row array: ``"image"``, ``"fits/<name>/pose"``, ``"choice/source"``, ``"iuv/part"``.
 
         A generation other than the current one is named by the first 16 digits of its digest: ``"iuv/<digest>/part"``.
+        Asked for again it is the same array: to open one is to map all its shards.
 
         Raises:
             StoreIncomplete: the stage is not there.
             UsageError: the stage has no such array.
         """
+        if name not in self._arrays:
+            self._arrays[name] = self._opened(name)
+        return self._arrays[name]
+
+    def _opened(self, name: str) -> Array:
         parent, _, leaf = name.rpartition("/")
         by_group = {info.record.key.group: info for info in self._generations}
         info = by_group.get(parent) or self.current(parent)

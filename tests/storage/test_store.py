@@ -250,8 +250,9 @@ def test_a_reader_pins_what_it_opened(kit: Any, tmp_path: Path) -> None:
     assert store.array("iuv/uv").name != open_store(path).array("iuv/uv").name
     kit.ingest(path, newer, overwrite=True)
     assert np.array_equal(boxes[:], old), "mapped before the swap: unchanged"
+    assert store.array("box") is boxes, "to open an array is to map all its shards, so it is opened once"
     with pytest.raises(StoreChanged, match="open the store again"):
-        store.array("iuv/uv")
+        store.array("iuv/part")
     assert not np.array_equal(open_store(path).array("box")[:], old)
 
 

@@ -92,5 +92,6 @@ READER = FitReader(
     file="an .npz of CameraHMR's training labels, or of CamSMPLify",
     licence="non-commercial research",
     get="https://camerahmr.is.tue.mpg.de, after registration",
+    version=2,  # where bodies stand is now solved on joints that differ in the last bit
     signs=tuple(("imgname", "center", "scale", pose, "shape", "cam_int") for pose in ("pose", "pose_cam")),
 )

@@ -27,30 +27,52 @@ from pymaf_data.untrusted.json_text import read_json
 
 _SIZES = {"parm_pose": 216, "parm_shape": 10, "parm_cam": 3, "bbox_center": 2, "bbox_scale": 1}
 _BODIES = {"smpl": "smpl-neutral"}
+_BLOCK = 1024
 
 
-def _packed(entry: dict[str, Any]) -> Any:
-    """(numbers in the order of _SIZES, image, annotation, body) of a person; numbers are NaN where one is amiss."""
-    if "parm_pose" not in entry:
-        return entry
-    try:
-        parts = [np.asarray(entry.get(key), np.float64).ravel() for key in _SIZES]
-        numbers = np.concatenate(parts)
-        sound = [part.size for part in parts] == [*_SIZES.values()] and (np.abs(numbers) < 1e9).all()
-    except (TypeError, ValueError, OverflowError):
-        sound = False
-    kind = str(entry.get("smpltype", "smpl"))
-    blank = np.full(sum(_SIZES.values()), np.nan)
-    return numbers if sound else blank, str(entry.get("imageName")), entry.get("annotId"), _BODIES.get(kind, kind)
+class _Entries:
+    """Takes the numbers of persons while they are parsed, and keeps a third of them: axis-angle instead of matrices."""
+
+    def __init__(self) -> None:
+        self.blocks, self._waiting, self._count = list[np.ndarray](), list[np.ndarray](), 0
+
+    def packed(self, entry: dict[str, Any]) -> Any:
+        """(row, image, annotation, body) of a person; the row's numbers are NaN where one is amiss."""
+        if "parm_pose" not in entry:
+            return entry
+        try:
+            parts = [np.asarray(entry.get(key), np.float64).ravel() for key in _SIZES]
+            numbers = np.concatenate(parts)
+            sound = [part.size for part in parts] == [*_SIZES.values()] and (np.abs(numbers) < 1e9).all()
+        except (TypeError, ValueError, OverflowError):
+            sound = False
+        self._waiting.append(numbers if sound else np.full(sum(_SIZES.values()), np.nan))
+        if len(self._waiting) == _BLOCK:
+            self.flush()
+        self._count += 1
+        kind = str(entry.get("smpltype", "smpl"))
+        return self._count - 1, str(entry.get("imageName")), entry.get("annotId"), _BODIES.get(kind, kind)
+
+    def flush(self) -> None:
+        """What waits becomes a block (rows, 88): pose 72, and the rest in the order of _SIZES."""
+        matrices, rest = np.split(np.array(self._waiting).reshape(-1, sum(_SIZES.values())), [216], axis=1)
+        pose = matrix_to_axis_angle(torch.from_numpy(matrices).reshape(-1, 24, 3, 3)).flatten(1).numpy()
+        self.blocks.append(np.concatenate([pose, rest], 1))
+        self._waiting.clear()
 
 
 def _read(path: Path, companion: Path | None = None) -> FitTable:
-    content = read_json(path, _packed)
+    taken = _Entries()
+    content = read_json(path, taken.packed)
     entries = content.get("data") if isinstance(content, dict) else None
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, tuple) for entry in entries):
         raise RawDataCorrupt("it has no list `data` of fits")
-    numbers, images, ids, bodies = zip(*entries, strict=True)
-    pose, betas, camera, centre, scale = np.split(np.stack(numbers), np.cumsum([*_SIZES.values()])[:-1], axis=1)
+    rows, images, ids, bodies = zip(*entries, strict=True)
+    taken.flush()
+    numbers = np.concatenate(taken.blocks)
+    taken.blocks.clear()
+    numbers = numbers if len(numbers) == len(rows) else numbers[list(rows)]
+    pose, betas, camera, centre, scale = np.split(numbers, [72, 82, 85, 87], axis=1)
     low, high = np.trunc(centre - 100 * scale), np.trunc(centre + 100 * scale)
     side = high[:, 1:] - low[:, 1:]
     seen = (side > 0) & (camera[:, :1] > 0)
@@ -59,7 +81,7 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
     by_id = all(type(number) is int and 0 <= number < 2**63 for number in ids)
     return FitTable(
         keys=ByAnnotation(np.array(ids)) if by_id else ByImage(np.array(images), centre),
-        pose=matrix_to_axis_angle(torch.from_numpy(pose).reshape(-1, 24, 3, 3)).flatten(1).numpy(),
+        pose=pose,
         betas=betas,
         camera=orthographic_view(torch.from_numpy(pi)).warped(invert(view_affine(box))).matrix.numpy(),
         frame=np.full(len(entries), VIEW, np.uint8),

@@ -7,7 +7,7 @@ once for all formats: :mod:`pymaf_data.fits.join`, :mod:`pymaf_data.fits.proof`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -36,9 +36,9 @@ class ByAnnotation:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def labels(self) -> np.ndarray:
-        """(M,) text that is equal where two rows say that they belong to one person."""
-        return np.char.add("annotation ", self.ids.astype(str))
+    def labels(self) -> Iterator[str]:
+        """Of each of the M rows; equal where two say that they belong to one person."""
+        return (f"annotation {number}" for number in self.ids.tolist())
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ class ByImage:
     def __len__(self) -> int:
         return len(self.names)
 
-    def labels(self) -> np.ndarray:
+    def labels(self) -> Iterator[str]:
         """As :meth:`ByAnnotation.labels`."""
         places = zip(self.names.tolist(), self.centres.tolist(), strict=True)
-        return np.array([f"{name} at ({x:.1f}, {y:.1f})" for name, (x, y) in places])
+        return (f"{name} at ({x:.1f}, {y:.1f})" for name, (x, y) in places)
 
     @classmethod
     def of_companion(cls, path: Path | None, count: int) -> ByImage:

@@ -92,9 +92,10 @@ def match(table: FitTable, persons: Persons, origin: str, body: str | None = Non
         _refuse_other_sizes(ByImage(keys.names[single], keys.centres[single]), persons, origin)
     if not found.any():
         ours = f"{persons.names[0]} #{persons.annotation_id[0]}" if len(persons) else "nobody"
+        theirs = ", ".join(islice(keys.labels(), 2)) or "nobody"
         raise FitError(
             f"{origin} holds none of the persons of this store",
-            expected=f"fits of persons such as {ours}; it has fits of {', '.join(islice(keys.labels(), 2)) or 'nobody'}",
+            expected=f"fits of persons such as {ours}; it has fits of {theirs}",
             action="give the file of this data set and split.",
         )
     logger.info("%s: %d of %d fits belong to persons of this store", origin, found.sum(), len(table))
@@ -111,12 +112,13 @@ def _refuse_other_sizes(keys: ByImage, persons: Persons, origin: str) -> None:
         FitError: that is so.
     """
     images, image_of = np.unique(persons.names, return_inverse=True)
-    theirs = _grouped(_image_numbers(keys.names.tolist(), images.tolist()))
-    ours = _grouped(image_of.tolist())
-    alone = [(theirs[i][0], ours[i][0]) for i in ours if len(ours[i]) == 1 == len(theirs.get(i, ()))]
-    if not alone:
+    of = np.array(_image_numbers(keys.names.tolist(), images.tolist()), int)
+    alone = [np.bincount(numbers[numbers != NONE], minlength=len(images)) == 1 for numbers in (image_of, of)]
+    both = np.flatnonzero(alone[0] & alone[1])
+    if not len(both):
         return
-    row, person = np.array(alone).T
+    person, row = (np.flatnonzero(np.isin(numbers, both)) for numbers in (image_of, of))
+    row, person = row[np.argsort(of[row])], person[np.argsort(image_of[person])]
     scale = other_scale_of_boxes(keys.centres[row], persons.box[person])
     if scale is not None:
         raise FitError(

@@ -85,6 +85,7 @@ def smplx_mesh(others: ModuleType, body: BodyModel) -> Any:
     return others.other_mesh(body.v_template.numpy(), body.faces.numpy(), 10475)
 
 
+@pytest.fixture(scope="session")
 def humandata() -> ModuleType:
     """``tests/factories/humandata.py``."""
     return _loaded("humandata")

@@ -4,7 +4,7 @@
 
 Bare decoding goes through the same file with OpenCV, every frame decoded and every fifth turned into an image; ours is
 `ingest video` from detections to a finished store. With one worker both have the decoder threads that they take by
-themselves; two processes share four files, each decoded on one thread, and their start counts. A part
+themselves; two processes share eight files, each decoded on one thread, and their start counts. A part
 is a range that begins two thirds into the file, what is before being decoded too; bare decoding goes through the whole
 file there. The goal is 0.75. H.264 is written where PyAV is installed, else MPEG-4.
 """
@@ -104,7 +104,7 @@ def main() -> None:
     options = parser.parse_args()
     before, folder = machine(), Path(tempfile.mkdtemp(prefix="bench-video-"))
     try:
-        videos = [folder / f"{name}.mp4" for name in "abcd"]
+        videos = [folder / f"{name}.mp4" for name in "abcdefgh"]
         codec = write_video(videos[0], options.frames)
         for copy in videos[1:]:
             shutil.copy(videos[0], copy)

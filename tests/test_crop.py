@@ -129,3 +129,13 @@ def test_an_image_wider_than_opencv_can_warp_is_cut_first() -> None:
 def test_what_is_no_image_is_refused(picture: np.ndarray) -> None:
     with pytest.raises(ShapeError, match=r"^image "):
         make_crop(picture, (2.0, 2.0, 3.0), 16)
+
+
+@pytest.mark.parametrize("reduction", [0.7, 1.4, 2.6, 3.3])
+def test_of_an_image_that_is_turned_round_only_the_crop_is_turned(reduction: float) -> None:
+    picture = np.random.default_rng(5).integers(0, 256, (400, 500, 3), np.uint8)
+    turned = np.ascontiguousarray(picture[..., ::-1])[..., ::-1]
+    assert turned.strides[2] == -1
+    for centre in ((250.3, 199.8), (20.0, 380.0)):
+        box = box_of(reduction, centre)
+        np.testing.assert_array_equal(make_crop(turned, box, SIZE), make_crop(picture, box, SIZE))

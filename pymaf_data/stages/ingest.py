@@ -111,7 +111,7 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
     executor = options.executor()
     raw = require_raw_data(options)
     path = options.out or DataRoot.default().store(raw.manifest.name, raw.split)
-    raw = replace(raw, kept=path.with_name(f".{path.name}.kept"))
+    raw = replace(raw, kept=path.parent / f".{path.name}.kept")
     manifest, name = raw.manifest, raw.selection
     expected = manifest.split(raw.split).expected.get(name)
     selection = select(raw, stop=options.on_error == "stop")

@@ -163,6 +163,10 @@ def require_same_versions(stored: Provenance, now: Provenance, store: str) -> No
         )
 
 
+#: What stands behind a key that does not say it.
+_CALLED = {"manifest_digest": "manifest_digest (rules of the manifest, and --option)"}
+
+
 def differences(stored: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """One line per leaf of ``stored`` that ``now`` has otherwise; rows and versions of the format aside."""
     skipped = {"format_version", "provenance", "rows_sha256"}
@@ -171,7 +175,7 @@ def differences(stored: dict[str, Any], now: dict[str, Any]) -> list[str]:
     for key in sorted(before.keys() | after.keys()):
         old, new = (json.dumps(side[key]) if key in side else "nothing" for side in (before, after))
         if old != new:
-            lines.append(f"{key}: the store has {old}, this run has {new}")
+            lines.append(f"{_CALLED.get(key, key)}: the store has {old}, this run has {new}")
     return lines
 
 

@@ -90,6 +90,10 @@ def test_the_command_is_killed_with_its_processes_in_the_middle_of_videos(h36m: 
 
     assert start(tmp_path / "whole.zarr").wait() == 0
     whole, left = content(tmp_path / "whole.zarr"), []
+    threads = IngestOptions(
+        dataset="h36m", split="p1", root=world.root, option=("boxes=joints", "every=1"), crop_size=128
+    )
+    assert content(ingest(threads.model_copy(update={"out": tmp_path / "threads.zarr"})).store) == whole
     for k, least in enumerate((0, 0, 1, 2, 3)):
         out = tmp_path / f"{k}.zarr"
         for enough in (least, least + 1):  # killed twice, the second time going on

@@ -57,7 +57,7 @@ def attach(free_as_neutral: None, monkeypatch: pytest.MonkeyPatch, store: Store,
             values = {
                 "keys": ByAnnotation(known.persons.annotation_id), "pose": np.zeros((N, 72)),
                 "betas": np.zeros((N, 10)), "camera": truth.native, "frame": truth.frame, "licences": {},
-                "body": np.full(N, "smpl-neutral"), "tolerance": Tolerance(view=3.0, image=1.5, share=0.0), "other": other,
+                "body": np.full(N, "smpl-neutral"), "tolerance": Tolerance(3.0, 1.5, 0.0), "other": other,
             }  # fmt: skip
             return FitTable(**values | changes)
 

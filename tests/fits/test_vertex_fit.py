@@ -118,3 +118,6 @@ def test_surfaces_that_are_no_bodies_are_known(body: BodyModel, bodies: Bodies, 
     assert dict(zip(wrong, beyond.tolist(), strict=False)) == dict.fromkeys(wrong, True) and not beyond[-1]
     assert not found.residual.isnan().any() and found.residual[:4].isinf().all() and found.pose[:4].isnan().all()
     assert apart(found.pose[-1:], bodies.pose[:1]).max() < 0.1, "others' faults are not one's own"
+    assert torch.linalg.det(found.pose[4:]).allclose(torch.ones(()).double()), (
+        "mirrored bodies are turned, not mirrored"
+    )

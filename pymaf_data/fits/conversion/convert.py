@@ -19,7 +19,7 @@ METHOD = 1
 WORST = np.array([15.0, 5.0])
 """Millimetres and degrees that may be left of a conversion.
 
-Other skinning and 10 mm of relief leave 4.7 and 0.9 (95 %), with 40 mm of relief 11.9 and 2.2. A body of half the size
+Other skinning and 10 mm of relief leave 4.7 and 0.9 (95 %), with 40 mm of relief 11.1 and 2.4. A body of half the size
 leaves 18 and 14 (5 %), one whose forearm is elsewhere 6.6 and 8.
 """
 _BATCH = 256

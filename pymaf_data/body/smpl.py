@@ -74,7 +74,10 @@ def load_smpl_arrays(gender: str, assets: Path | None = None) -> BodyArrays:
 
 
 def read_model(
-    path: Path, vertices: int = _SMPL_VERTICES, joints: int = NUM_JOINTS, also: Mapping[str, tuple[int, ...]] | None = None
+    path: Path,
+    vertices: int = _SMPL_VERTICES,
+    joints: int = NUM_JOINTS,
+    also: Mapping[str, tuple[int, ...]] | None = None,
 ) -> dict[str, np.ndarray]:
     """The arrays of a model file of SMPL's family, a .pkl or an .npz, as their names are there.
 
@@ -102,9 +105,9 @@ def read_model(
     absent = [key for key in shapes if key not in content] if isinstance(content, dict) else list(shapes)
     if absent:
         raise _mismatch(path, f"lacks {', '.join(absent)}", "the keys of such a model file")
-    V = (*getattr(content["v_template"], "shape", ()), 0)[0]
-    if V != vertices:
-        raise _mismatch(path, f"has {V} vertices", f"{vertices} (SMPL, SMPL-H and SMPL-X are different bodies)")
+    found = (*getattr(content["v_template"], "shape", ()), 0)[0]
+    if found != vertices:
+        raise _mismatch(path, f"has {found} vertices", f"{vertices} (SMPL, SMPL-H and SMPL-X are different bodies)")
     values = {key: _numbers(path, key, content[key], shape) for key, shape in shapes.items()}
     parents = values["kintree_table"][0].astype(np.int64)
     parents[0] = -1  # stored as the largest uint32

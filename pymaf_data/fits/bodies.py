@@ -11,10 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pymaf_data.errors import RawDataCorrupt
+
+if TYPE_CHECKING:  # torch is imported only where bodies are posed
+    from scipy.sparse import csr_matrix
+    from torch import Tensor
+
+    from pymaf_data.fits.conversion.skinned import Skinned
 
 GENDERS = ("neutral", "male", "female")
 
@@ -45,46 +52,48 @@ class _Family:
             )
         self._pose = pose.reshape(M, self.joints, 3)
         self._shape = np.concatenate([betas, expression, amount[:, None]], 1, dtype=np.float64)
-        genders = np.broadcast_to(np.asarray(gender), (M,))
-        if not np.isin(genders, GENDERS).all():
-            raise RawDataCorrupt(f"bodies of the gender {np.unique(genders)[0]!s:.40}", expected=", ".join(GENDERS))
+        genders = np.full(M, gender) if isinstance(gender, str) else gender
+        if genders.shape != (M,) or not np.isin(genders, GENDERS).all():
+            found = ", ".join(np.unique(genders).astype(str).tolist())
+            raise RawDataCorrupt(f"bodies of genders {found:.80}", expected=f"{', '.join(GENDERS)} for each row")
         self._gender = np.where(self._kid & (genders == "female"), "neutral", genders)
+        self._loaded: dict[str, Skinned] = {}
         self.model = "-".join((self.kind, *np.unique(genders).tolist()))
 
     def files(self, assets: Path | None) -> list[Path]:
         """See :class:`~pymaf_data.fits.readers.reader.OtherBodies`."""
-        every = np.unique(self._gender).tolist()
-        found = [self._model(gender, self._kid[self._gender == gender].any(), assets) for gender in every]
-        return [path for files in found for path in files]
+        return [path for gender in np.unique(self._gender).tolist() for path in self._files(gender, assets)]
 
     def vertices(self, rows: np.ndarray, assets: Path | None) -> np.ndarray:
         """See :class:`~pymaf_data.fits.readers.reader.OtherBodies`."""
         import torch
 
         from pymaf_data.fits.conversion.meshes import SMPL_VERTICES
-        from pymaf_data.fits.conversion.skinned import load_skinned
 
         out = np.empty((len(rows), SMPL_VERTICES, 3))
         for gender in np.unique(self._gender[rows]).tolist():
-            mine = np.flatnonzero(self._gender[rows] == gender)
-            of = rows[mine]
-            files = tuple(self._model(gender, self._kid[self._gender == gender].any(), assets))
-            model = load_skinned(self.kind, files, self._betas, self._expressions)
-            pose = torch.from_numpy(self._pose[of]).double()
-            posed = model.vertices(
-                pose if self._flat_hand else pose + model.mean_hands, torch.from_numpy(self._shape[of])
-            )
-            out[mine] = self._on_smpl(posed.numpy(), model.faces, assets)
+            mine = self._gender[rows] == gender
+            model, pose = self._model(gender, assets), torch.from_numpy(self._pose[rows[mine]]).double()
+            pose = pose if self._flat_hand else pose + model.mean_hands
+            out[mine] = self._on_smpl(model.vertices(pose, torch.from_numpy(self._shape[rows[mine]])), model, assets)
         return out
 
-    def _model(self, gender: str, kid: bool, assets: Path | None) -> list[Path]:
+    def _files(self, gender: str, assets: Path | None) -> list[Path]:
         from pymaf_data.fits.conversion.skinned import model_files
 
-        return model_files(self.kind, gender, kid, assets)
+        return model_files(self.kind, gender, bool(self._kid[self._gender == gender].any()), assets)
 
-    def _on_smpl(self, posed: np.ndarray, faces: np.ndarray, assets: Path | None) -> np.ndarray:
-        """(K, 6890, 3) of vertices (K, V, 3): SMPL's own mesh, but for SMPL-X."""
-        return posed
+    def _model(self, gender: str, assets: Path | None) -> Skinned:
+        from pymaf_data.fits.conversion.skinned import load_skinned
+
+        files = self._files(gender, assets)
+        if gender not in self._loaded:
+            self._loaded[gender] = load_skinned(self.kind, files, self._betas, self._expressions)
+        return self._loaded[gender]
+
+    def _on_smpl(self, posed: Tensor, model: Skinned, assets: Path | None) -> np.ndarray:
+        """(K, 6890, 3) of vertices (K, V, 3), which are SMPL's but for SMPL-X's."""
+        return posed.numpy()
 
 
 class SmplxBodies(_Family):
@@ -117,6 +126,7 @@ class SmplxBodies(_Family):
         kid: np.ndarray | None = None,
     ) -> None:
         super().__init__(pose, betas, gender, flat_hand, expression, kid)
+        self._to_smpl: csr_matrix | None = None
 
     def files(self, assets: Path | None) -> list[Path]:
         """See :class:`~pymaf_data.fits.readers.reader.OtherBodies`."""
@@ -124,10 +134,12 @@ class SmplxBodies(_Family):
 
         return [*super().files(assets), *smplx_files(assets)]
 
-    def _on_smpl(self, posed: np.ndarray, faces: np.ndarray, assets: Path | None) -> np.ndarray:
+    def _on_smpl(self, posed: Tensor, model: Skinned, assets: Path | None) -> np.ndarray:
         from pymaf_data.fits.conversion.meshes import mapped, smplx_files, smplx_to_smpl
 
-        return mapped(smplx_to_smpl(smplx_files(assets), faces), posed)
+        if self._to_smpl is None:
+            self._to_smpl = smplx_to_smpl(smplx_files(assets), model.faces)
+        return mapped(self._to_smpl, posed.numpy())
 
 
 class SmplhBodies(_Family):
@@ -200,6 +212,7 @@ class MhrBodies:
 
     def __init__(self, vertices: np.ndarray | Callable[[np.ndarray], np.ndarray]) -> None:
         self._of = vertices.__getitem__ if isinstance(vertices, np.ndarray) else vertices
+        self._to_smpl: csr_matrix | None = None
 
     def files(self, assets: Path | None) -> list[Path]:
         """See :class:`~pymaf_data.fits.readers.reader.OtherBodies`."""
@@ -211,4 +224,6 @@ class MhrBodies:
         """See :class:`~pymaf_data.fits.readers.reader.OtherBodies`."""
         from pymaf_data.fits.conversion.meshes import mapped, mhr_files, mhr_to_smpl
 
-        return mapped(mhr_to_smpl(mhr_files(assets)), self._of(rows))
+        if self._to_smpl is None:
+            self._to_smpl = mhr_to_smpl(mhr_files(assets))
+        return mapped(self._to_smpl, self._of(rows))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from pymaf_data.body import BodyModel
@@ -23,6 +24,7 @@ class KeypointSource:
     """See :mod:`pymaf_data.fits.fitter`."""
 
     format = origin = MADE_HERE
+    converted_from = ""
     camera = "perspective"
     tolerance: Tolerance | None = None
 
@@ -30,6 +32,9 @@ class KeypointSource:
         self.options, self.body, self.body_fingerprint = options, options.body, ""
         self.worst_reprojection: float | None = options.worst_reprojection
         self.licences = {"fits made from the data set's keypoints": "as the data set's annotations"}
+
+    def prepare(self, assets: Path) -> None:
+        """It takes nothing but the body."""
 
     def identity(self) -> dict[str, Any]:
         """Format, version of the method, options that change a result."""

@@ -45,10 +45,7 @@ def join(
     Raises:
         FitError: the file has a fit of none of them.
     """
-    row = match(table, persons, origin)
-    if body is not None:
-        row[row != NONE] = np.where(table.body[row[row != NONE]] == body, row[row != NONE], NONE)
-    return take(table, row, persons, model)
+    return take(table, match(table, persons, origin, body), persons, model)
 
 
 def take(table: FitTable, row: np.ndarray, persons: Persons, model: BodyModel | None = None) -> Fits:
@@ -73,8 +70,8 @@ def take(table: FitTable, row: np.ndarray, persons: Persons, model: BodyModel | 
     return fits.without(lost, "camera not solvable")
 
 
-def match(table: FitTable, persons: Persons, origin: str) -> np.ndarray:
-    """(N,) the row of the table that is each person's, −1 where there is none.
+def match(table: FitTable, persons: Persons, origin: str, body: str | None = None) -> np.ndarray:
+    """(N,) the row of the table that is each person's, −1 where there is none; ``body`` as :func:`join`'s.
 
     Raises:
         FitError: it has a row for none of them.
@@ -95,6 +92,8 @@ def match(table: FitTable, persons: Persons, origin: str) -> np.ndarray:
         )
     logger.info("%s: %d of %d fits belong to persons of this store", origin, found.sum(), len(table))
     row[found] = single[row[found]]
+    if body is not None:
+        row[found] = np.where(table.body[row[found]] == body, row[found], NONE)
     return row
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,13 @@ import torch
 from pymaf_data.body import BodyModel
 from pymaf_data.digest import digest_file, digest_json
 from pymaf_data.errors import FitError, RawDataCorrupt
+from pymaf_data.fits.conversion.convert import METHOD, WORST, convert
 from pymaf_data.fits.exported import as_exported
-from pymaf_data.fits.join import join, match, take
+from pymaf_data.fits.join import NONE, join, match, take
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.proof import Tolerance
 from pymaf_data.fits.readers import find_reader
-from pymaf_data.fits.readers.reader import ByAnnotation, FitTable
+from pymaf_data.fits.readers.reader import ByAnnotation, FitTable, OtherBodies
 from pymaf_data.fits.reprojection import measure
 from pymaf_data.fits.request import FitRequest
 from pymaf_data.fits.source import Progress
@@ -40,23 +42,50 @@ class JoinedSource:
         self.format, self.camera = request.format, table.kind
         self.tolerance: Tolerance | None = table.tolerance
         self.body_fingerprint, self.licences = table.body_fingerprint, dict(table.licences)
+        self.converted_from = table.other.model if table.other else ""
+        self._assets: Path | None = None
+
+    def prepare(self, assets: Path) -> None:
+        """See :class:`~pymaf_data.fits.source.Source`."""
+        self._assets = assets
+        if self.table.other is not None:
+            files = [[path.name, digest_file(path)] for path in self.table.other.files(assets)]
+            self._identity = {**self._identity, "conversion": {"method": METHOD, "files": digest_json(files)}}
 
     def identity(self) -> dict[str, Any]:
-        """Format and content of the file, and of its companion."""
+        """Format and content of the file, and of its companion; of what its bodies are converted by."""
         return self._identity
 
     def fits(self, persons: Persons, body: BodyModel | None, progress: Progress | None = None) -> Fits:
         """The fits of these persons, who are all of a store: see :func:`~pymaf_data.fits.join.join`."""
+        if self.table.other is not None:
+            return self._of_others(self.table.other, persons, body)
         fits = join(_seen(self.table, body), persons, self.origin, self.body, body)
         if body is None and self.table.extrinsics is not None:
             return fits.without(fits.valid, "camera not solvable")  # where the body turns, only the body knows
         return fits
 
+    def _of_others(self, other: OtherBodies, persons: Persons, body: BodyModel | None) -> Fits:
+        """Bodies of another model, those of these persons converted."""
+        row = match(self.table, persons, self.origin, self.body)
+        table, left = self.table, np.full((len(self.table), 2), np.nan)
+        if body is not None:
+            table, left = convert(table, other, row[row != NONE], body, self._assets)
+        fits = take(_seen(table, body), row, persons, body)
+        left = np.where((row != NONE)[:, None], left[row], np.nan)
+        fits, beyond = fits.without(np.isnan(left).any(1), "body not converted"), np.any(left > WORST, axis=1)
+        return replace(fits.without(beyond, "conversion residual too large"), conversion=left)
+
     def looks(self, persons: Persons, body: BodyModel) -> str:
         """Whether the fits would be these persons' with other cameras, rows elsewhere, or mirrored; π is free."""
-        table, some = replace(_seen(self.table, body), points=None), persons[:: max(len(persons) // _ASKED, 1)]
+        some = persons[:: max(len(persons) // _ASKED, 1)]
+        row = match(self.table, some, self.origin)
+        table = self.table
+        if table.other is not None:
+            near = np.unique((row[row != NONE, None] + np.arange(-2, 3)).clip(0, len(table) - 1))
+            table = convert(table, table.other, near, body, self._assets)[0]
+        table = replace(_seen(table, body), points=None)
         mirrored = table.pose.reshape(-1, 24, 3)[:, SMPL24.flip_permutation] * [1.0, -1.0, -1.0]
-        row = match(table, some, self.origin)
         others = {"cameras look like others'": table}  # first: in a video the next row is nearly the same body
         others |= {f"rows look shifted by {by}": _moved(table, by) for by in (1, -1, 2, -2)}
         others["bodies look mirrored"] = replace(table, pose=mirrored.reshape(-1, 72))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 from pymaf_data.body import BodyModel
@@ -21,6 +22,7 @@ class Source(Protocol):
         origin: what to call them in messages.
         body: the body they belong to ("free").
         body_fingerprint: topology of that body as the source states it, "" where it does not.
+        converted_from: the model of the file's bodies where they become those of ``body``; "" where they are.
         camera: of the fits: "perspective", "orthographic" or "none".
         licences: what came in with them → licence.
         tolerance: how closely joined fits must reproject, ``None`` where nothing is joined.
@@ -31,10 +33,19 @@ class Source(Protocol):
     origin: str
     body: str
     body_fingerprint: str
+    converted_from: str
     camera: str
     licences: dict[str, str]
     tolerance: Tolerance | None
     worst_reprojection: float | None
+
+    def prepare(self, assets: Path) -> None:
+        """Find the licensed files that fits take besides their body; to be called before anything else.
+
+        Raises:
+            AssetMissing: one is not there.
+        """
+        ...
 
     def identity(self) -> dict[str, Any]:
         """Everything besides persons and body that determines the fits, as JSON; it names the generation."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,8 @@ REASONS: tuple[str, ...] = (
     "coordinates not finite",
     "reprojection too large",
     "camera not solvable",
+    "body not converted",
+    "conversion residual too large",
 )
 """Why a row has no valid fit; the attribute ``reasons`` of a fits group. Entry 0: it has one."""
 
@@ -52,6 +55,9 @@ class Fits:
         frame: (N,) index into :data:`~pymaf_data.geometry.frames.FRAMES`: whether the root is seen by the camera of the
             whole image, or along the ray through the person's box, as by a fitter that knew the crop alone.
         reason: (N,) index into :data:`REASONS`; 0 is valid.
+        conversion: (N, 2) mm and degrees that are left where bodies were of another model, see
+            :class:`~pymaf_data.fits.conversion.vertex_fit.Fitted`; of refused ones too, NaN where nothing was
+            converted. ``None``: they were of none.
     """
 
     pose: np.ndarray
@@ -59,12 +65,15 @@ class Fits:
     native: np.ndarray
     frame: np.ndarray
     reason: np.ndarray
+    conversion: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.reason)
 
     def __getitem__(self, rows: slice) -> Fits:
-        return Fits(*(getattr(self, field.name)[rows] for field in fields(self)))
+        parts = (getattr(self, field.name) for field in fields(self))
+        values: list[Any] = [None if part is None else part[rows] for part in parts]
+        return Fits(*values)
 
     @property
     def valid(self) -> np.ndarray:
@@ -87,12 +96,15 @@ class Fits:
             np.where(keep[:, None, None], self.native, 0.0),
             self.frame,
             np.where(drop, np.uint8(reason(why)), self.reason),
+            self.conversion,
         )
 
     @classmethod
     def cat(cls, parts: Sequence[Fits]) -> Fits:
         """Parts one after the other."""
-        return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
+        columns = ([getattr(p, f.name) for p in parts] for f in fields(cls))
+        values: list[Any] = [None if column[0] is None else np.concatenate(column) for column in columns]
+        return cls(*values)
 
 
 _INNER_CHUNK = 64
@@ -109,7 +121,12 @@ _ARRAYS: tuple[tuple[str, tuple[int, ...], str], ...] = (
 )
 
 
-def fit_specs(shard: int) -> tuple[ArraySpec, ...]:
-    """The arrays of a generation of ``fits/<name>`` in a store of that shard size; see ``schemas/store.md``."""
-    inner = math.gcd(_INNER_CHUNK, shard)
-    return tuple(ArraySpec(name, shape, dtype, inner) for name, shape, dtype in _ARRAYS)
+def fit_specs(shard: int, converted: bool = False) -> tuple[ArraySpec, ...]:
+    """The arrays of a generation of ``fits/<name>`` in a store of that shard size; see ``schemas/store.md``.
+
+    Args:
+        shard: of the store.
+        converted: whether its bodies were of another model.
+    """
+    inner, more = math.gcd(_INNER_CHUNK, shard), [("conversion", (2,), "f4")] * converted
+    return tuple(ArraySpec(name, shape, dtype, inner) for name, shape, dtype in (*_ARRAYS, *more))

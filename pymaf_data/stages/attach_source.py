@@ -24,7 +24,7 @@ from pymaf_data.geometry.frames import FRAMES
 from pymaf_data.geometry.joints import J24
 from pymaf_data.stages.held import Held, assets_folder
 from pymaf_data.stages.shards import Advance, Made, Mapper
-from pymaf_data.storage import StageWriter, Store
+from pymaf_data.storage import StageInfo, StageWriter, Store
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,17 @@ _WORST = 5
 
 
 def find_body(source: Source, assets: Path | None) -> Held[BodyModel] | None:
-    """The body that a source's fits belong to, float64; ``None`` where this machine does not have that very body."""
+    """The body that a source's fits belong to, float64.
+
+    ``None`` where this machine does not have that very body, or lacks what makes it of the file's bodies.
+    """
+    try:
+        source.prepare(assets_folder(assets))
+    except AssetMissing as error:
+        logger.warning(
+            "bodies of %s are not converted: %s %s %s", source.converted_from, error.found, error.expected, error.action
+        )
+        return None
     try:
         held = Held.of(load_body, source.body, assets_folder(assets), torch.float64)
     except (AssetMissing, UsageError) as error:
@@ -78,7 +88,9 @@ class SourceJob:
         """See :class:`ShardJob`; refuses a source of other persons, which must not stay as an unfinished stage."""
         if self.source.tolerance is not None and not self._complete():
             self._joined = self._proved(self.source.tolerance)
-        return store.stage(self.stage, self.generation, fit_specs(store.shard), self._attributes())
+        return store.stage(
+            self.stage, self.generation, fit_specs(store.shard, bool(self.source.converted_from)), self._attributes()
+        )
 
     def task(self, shard: int, rows: slice) -> FitTask:
         """See :class:`ShardJob`. What is joined was posed when it was proved; the task fits the rest."""
@@ -98,6 +110,7 @@ class SourceJob:
             "frames": list(FRAMES),
             "reasons": list(REASONS),
             "licences": source.licences,
+            **({"converted_from": source.converted_from} if source.converted_from else {}),
         }
 
     def _looks(self, persons: Persons) -> str:
@@ -195,6 +208,7 @@ def _rows(fits: Fits, measures: Measures) -> dict[str, np.ndarray]:
         "valid": fits.valid,
         "reason": fits.reason.astype(np.uint8),
         "reprojection": measures.reprojection.astype(np.float32),
+        **({} if fits.conversion is None else {"conversion": fits.conversion.astype(np.float32)}),
     }
 
 
@@ -204,6 +218,15 @@ class Distances(StrictModel):
     median: float
     p90: float
     maximum: float
+
+
+class Conversion(StrictModel):
+    """What is left of bodies of another model that became those of a source, over its valid fits."""
+
+    model: str
+    median: tuple[float, float]
+    """Millimetres and degrees."""
+    p95: tuple[float, float]
 
 
 class SourceReport(StrictModel):
@@ -218,6 +241,7 @@ class SourceReport(StrictModel):
     """Persons without a fit, by reason."""
     reprojection: Distances | None
     weak_residual: Distances | None
+    conversion: Conversion | None
     worst: tuple[str, ...]
     """The persons that reproject worst, with their pixels."""
     shards: int
@@ -244,10 +268,19 @@ def report_source(store: Store, name: str, written: int) -> SourceReport:
         without={REASONS[code]: count for code, count in sorted(counts.items()) if code},
         reprojection=_distances(reprojection[known]),
         weak_residual=_distances(residual[known]),
+        conversion=_conversion(store, info, codes == reason("")),
         worst=tuple(f"{keys[i][0]} #{keys[i][1]}: {reprojection[i]:.1f} px" for i in order.tolist()),
         shards=info.record.shards,
         shards_written=written,
     )
+
+
+def _conversion(store: Store, info: StageInfo, valid: np.ndarray) -> Conversion | None:
+    if "conversion" not in info.record.specs or not valid.any():
+        return None
+    left = store.array(f"{info.stage}/conversion")[:][valid]
+    median, p95 = (tuple(np.percentile(left, q, axis=0).tolist()) for q in (50, 95))
+    return Conversion(model=info.attributes["converted_from"], median=median, p95=p95)
 
 
 def _distances(values: np.ndarray) -> Distances | None:

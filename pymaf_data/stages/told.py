@@ -123,6 +123,10 @@ def _source_lines(source: SourceReport) -> list[str]:
     lines += [f"  {count:>7,} without: {why}{_BECAUSE.get(why, '')}" for why, count in source.without.items()]
     if not source.proved:
         return [*lines, "  UNPROVED: this machine does not have that body; never chosen"]
+    if source.conversion:
+        (mm, degrees), (most, widest) = source.conversion.median, source.conversion.p95
+        left = f"median {mm:.1f} mm and {degrees:.1f}°, 95 % below {most:.1f} mm and {widest:.1f}°"
+        lines.append(f"  converted from {source.conversion.model}: {left}")
     lines += _distance_line("reprojection", source.reprojection) + _distance_line("π residual", source.weak_residual)
     if source.worst:
         lines.append(f"  worst: {'; '.join(source.worst)}")

@@ -11,8 +11,10 @@ from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.untrusted.bounds import read_whole
 from pymaf_data.untrusted.kinds import named
 
-_SIZES = {"char": 1, "uchar": 1, "short": 2, "ushort": 2, "int": 4, "uint": 4, "float": 4, "double": 8,
-          "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "float32": 4, "float64": 8}  # fmt: skip
+_SIZES = {
+    "char": 1, "uchar": 1, "short": 2, "ushort": 2, "int": 4, "uint": 4, "float": 4, "double": 8, "int8": 1,
+    "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "float32": 4, "float64": 8,
+}  # fmt: skip
 _HEADER = re.compile(
     rb"ply\r?\nformat binary_little_endian 1\.0\r?\n(?:comment[^\n]{0,200}\n){0,20}"
     rb"element vertex (?P<vertices>\d{1,9})\r?\n(?P<properties>(?:property \w{3,7} \w{1,20}\r?\n){1,32})"

@@ -80,6 +80,18 @@ def bedlam() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def others() -> ModuleType:
+    """``tests/factories/other_models.py``."""
+    return _loaded("other_models")
+
+
+@pytest.fixture(scope="session")
+def smplx_mesh(others: ModuleType, body: BodyModel) -> Any:
+    """A mesh as large as SMPL-X's on the free body."""
+    return others.other_mesh(body.v_template.numpy(), body.faces.numpy(), 10475)
+
+
+@pytest.fixture(scope="session")
 def known(factory: ModuleType, fitter: KeypointFitter, body: BodyModel) -> Any:
     """24 persons as ``factory.Known``."""
     return factory.make_known(fitter, body, 24, seed=5)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from scipy import sparse
 
 from pymaf_data.asset_files import find_asset
-from pymaf_data.errors import AssetMismatch, AssetMissing, RawDataCorrupt
+from pymaf_data.errors import AssetMismatch, AssetMissing
 from pymaf_data.untrusted.npz import read_npz
 from pymaf_data.untrusted.ply import read_ply_faces
 from pymaf_data.untrusted.unpickle import load_trusted_pickle
@@ -45,7 +44,6 @@ def smplx_files(assets: Path | None) -> Files:
             raise missing from None
 
 
-@lru_cache(maxsize=2)
 def mhr_to_smpl(files: Files) -> sparse.csr_matrix:
     """(6890, 18439) of :func:`mhr_files`.
 
@@ -61,7 +59,13 @@ def mhr_to_smpl(files: Files) -> sparse.csr_matrix:
 
 
 def smplx_to_smpl(files: Files, faces: np.ndarray) -> sparse.csr_matrix:
-    """(6890, 10475) of :func:`smplx_files`; ``faces`` are SMPL-X's. Raises as :func:`mhr_to_smpl`, and UntrustedData."""
+    """(6890, 10475) of :func:`smplx_files`; ``faces`` are SMPL-X's.
+
+    Raises:
+        AssetMismatch: a file is of another mesh.
+        UntrustedData: a pickle asks for more than arrays.
+        RawDataCorrupt: a file is cut short.
+    """
     if len(files) == 1:
         return _transfer(files[0])
     through = _barycentric(files[0], faces, (MHR_VERTICES, SMPLX_VERTICES))
@@ -88,7 +92,6 @@ def _barycentric(path: Path, faces: np.ndarray, shape: tuple[int, int]) -> spars
     return _checked(path, sparse.coo_matrix((weights.ravel(), (rows, columns)), shape))
 
 
-@lru_cache(maxsize=1)
 def _transfer(path: Path) -> sparse.csr_matrix:
     """Of deformation transfer: ``matrix``, or ``mtx``, whose second half is for normals."""
     content = load_trusted_pickle(path) if path.suffix == ".pkl" else read_npz(path, (), ("matrix", "mtx"))

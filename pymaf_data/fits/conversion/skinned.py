@@ -6,7 +6,6 @@ blend shapes are one matrix product, and skinning is :mod:`pymaf_data.body.skinn
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -89,11 +88,10 @@ def model_files(kind: str, gender: str, kid: bool, assets: Path | None) -> list[
         AssetMissing: one is not there.
     """
     known = KINDS[kind]
-    return [find_asset(known.file.format(gender.upper()), assets)] + [find_asset(known.kid, assets)] * kid
+    return [find_asset(name, assets) for name in [known.file.format(gender.upper())] + [known.kid] * kid]
 
 
-@lru_cache(maxsize=3)
-def load_skinned(kind: str, files: tuple[Path, ...], betas: int, expressions: int) -> Skinned:
+def load_skinned(kind: str, files: list[Path], betas: int, expressions: int) -> Skinned:
     """A model from :func:`model_files`, with so many betas and expressions.
 
     Raises:

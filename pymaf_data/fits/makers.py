@@ -50,12 +50,10 @@ def maker_of_human_data(config: str, detected: bool) -> Maker:
         config: what it calls itself; mmhuman3d's converters of SPIN's and of CLIFF's files give the set's name alone.
         detected: whether its keypoints have OpenPose's, which SPIN's files have and CLIFF's have not.
     """
-    words = re.split(r"[^a-z0-9]+", config.lower())
-    if "neural" in words:
-        return _NEURAL_ANNOT
-    of = {"eft": _EFT, "h36m": _MOSH, "pw3d": _3DPW, "3dpw": _3DPW, "agora": _RENDERED["AGORA"]}
-    of |= {"bedlam": _RENDERED["BEDLAM"], "inf": _MULTIVIEW, "lsp": _SPIN, "lspet": _SPIN}
-    of |= dict.fromkeys(("coco", "mpii"), _SPIN if detected else _CLIFF)
-    known = (of[word] for word in words if word in of)
-    unknown = Maker("fits of a HumanData file", "as its publisher says; not stated in the file", CAMERA, gendered=True)
-    return next(known, unknown)
+    name = config.lower()
+    exact = {"eft": _EFT, "h36m": _MOSH, "pw3d": _3DPW, "mpi_inf_3dhp": _MULTIVIEW, "lsp": _SPIN, "hr-lspet": _SPIN}
+    exact |= dict.fromkeys(("coco", "mpii"), _SPIN if detected else _CLIFF)
+    within = {"neural": _NEURAL_ANNOT, "agora": _RENDERED["AGORA"], "bedlam": _RENDERED["BEDLAM"]}
+    known = exact.get(name) or next((maker for part, maker in within.items() if part in name), None)
+    nobody = "fits of a HumanData file", "as its publisher says; not stated in the file", CAMERA
+    return known or Maker(*nobody, gendered=True)

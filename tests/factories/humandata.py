@@ -53,8 +53,10 @@ def dump(path: Path, names: Any, box: np.ndarray, smpl: Any, points: Any, compre
     return path
 
 
-def placed(path: Path, people: Any) -> Path:
-    """Persons (``published.People``) as a converter of a set with cameras dumps them, in tight boxes."""
+def placed(path: Path, people: Any, **more: Any) -> Path:
+    """Persons (``published.People``) as a converter of a set with cameras dumps them, in tight boxes; ``more`` as of
+    :func:`dump`.
+    """
     N, K = len(people.names), people.K
     meta = {
         "focal_length": [row[[0, 1], [0, 1]].reshape(1, 2) for row in K], "principal_point": [row[:2, 2] for row in K],
@@ -62,4 +64,5 @@ def placed(path: Path, people: Any) -> Path:
     }  # fmt: skip
     points = np.dstack([people.joints[:, 25:], np.ones((N, 19))]), SPIN24[:19]
     smpl = bodies(people.pose, people.betas.reshape(N, 1, 10), transl=people.trans.astype(np.float32))
-    return dump(path, people.names, xywh(people.box, 0.7), smpl, points, config="renbody", meta=meta)
+    members = {"smpl": smpl, "config": "renbody", "meta": meta} | more
+    return dump(path, people.names, xywh(people.box, 0.7), members.pop("smpl"), points, **members)

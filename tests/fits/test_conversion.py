@@ -71,6 +71,28 @@ def attach(free_as_neutral: None, monkeypatch: pytest.MonkeyPatch, store: Store,
     return run
 
 
+@pytest.mark.long
+def test_smplx_of_published_files_becomes_the_persons_own(
+    free_as_neutral: None, store: Store, assets: Path, known: Any, people: Any, bedlam: ModuleType,
+    humandata: ModuleType, others: ModuleType, tmp_path: Path,
+) -> None:  # fmt: skip
+    pose, rows = of_smplx(known.truth.pose, others).reshape(24, 165), np.random.default_rng(0).permutation(24)[:6]
+    few = people.take(rows)
+    scene = bedlam.scene(tmp_path / "scene.npz", few, pose_cam=pose[rows], shape=few.betas)
+    smplx = {
+        "global_orient": pose[rows, :3], "body_pose": pose[rows, 3:66], "betas": few.betas, "transl": few.trans,
+        "left_hand_pose": pose[rows, 75:120], "right_hand_pose": pose[rows, 120:], "flat_hand_mean": [True] * 6,
+    }  # fmt: skip
+    file = humandata.placed(tmp_path / "human.npz", few, smpl=None, smplx=smplx)
+    requests = f"bedlam:{scene}", f"humandata:{file}"
+    report = attach_fits(AttachOptions(store=store.path, fits=requests, assets=assets))
+    turned = Rotation.from_rotvec(few.pose.reshape(-1, 3)).inv()
+    for source in report.sources:
+        assert source.proved and source.valid == 6 and source.reprojection.maximum < 1
+        found = Rotation.from_rotvec(open_store(store.path).array(f"fits/{source.name}/pose")[:][rows].reshape(-1, 3))
+        assert np.median(np.degrees((turned * found).magnitude())) < 0.5
+
+
 def test_smplx_bodies_become_the_persons_own_once_their_model_is_there(
     attach: Any,
     assets: Path,

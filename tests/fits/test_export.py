@@ -133,6 +133,7 @@ def test_what_only_some_stores_have(store: Store, monkeypatch: pytest.MonkeyPatc
     bodies = np.where(rows.body == "", "", np.where(np.arange(11) % 2, "smpl-male", "smpl-female"))
     frame = np.arange(11, dtype=np.uint8) % 2
     said = replace(rows, joints3d=joints, body=bodies, fits=replace(rows.fits, frame=frame))
+    said = replace(said, perspective=rows.perspective & (np.arange(11) > 0))
     monkeypatch.setattr("pymaf_data.stages.export_fits.Rows.of", lambda _: said)
     for to in KEYS:
         report = export(store, tmp_path / f"{to}.npz", to)
@@ -147,6 +148,7 @@ def test_what_only_some_stores_have(store: Store, monkeypatch: pytest.MonkeyPatc
         assert file["gender"].tolist() == ["f", "m", "f", "", "f", "m", "f", "m", "f", "m", "f"]
         assert np.array_equal(file["S"], joints)
     with np.load(tmp_path / "humandata.npz", allow_pickle=True) as file:
+        assert {*file["meta"].item()} == {"width", "height", "gender"} and "transl" not in file["smpl"].item()
         assert np.array_equal(file["keypoints3d"][0, 144], joints[0, 2]) and file["keypoints3d_mask"].sum() == 1
 
 

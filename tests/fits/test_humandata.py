@@ -33,6 +33,9 @@ def read(humandata: ModuleType, people: Any, tmp_path: Path) -> Callable[..., Fi
     return made
 
 
+KNOWN = ("eft", "coco", "mpi_inf_3dhp", "hr-lspet", "mscoco_neural_annot_train")  # of neutral bodies
+
+
 @pytest.mark.parametrize(
     ("config", "detected", "licence", "frame"),
     [
@@ -42,19 +45,27 @@ def read(humandata: ModuleType, people: Any, tmp_path: Path) -> Callable[..., Fi
         ("mpi_inf_3dhp", True, {"SPIN fits": "BSD-3-Clause (code)"}, CAMERA),
         ("hr-lspet", True, {"SPIN fits": "BSD-3-Clause (code)"}, VIEW),
         ("mscoco_neural_annot_train", False, {"NeuralAnnot fits": "not stated"}, CAMERA),
+        ("coco_hybrik", True, {"fits of a HumanData file": "as its publisher says; not stated in the file"}, CAMERA),
         (None, False, {"fits of a HumanData file": "as its publisher says; not stated in the file"}, CAMERA),
     ],
 )
 def test_whose_fits_they_are(
     config: str, detected: bool, licence: dict[str, str], frame: int, read: Any, people: Any, tmp_path: Path
 ) -> None:
-    table = read(detected, config=config, meta={"gender": ["m"] * 24} if config else None)
+    table = read(detected, config=config, meta={"gender": ["m"] * 24} if config in KNOWN else None)
     assert dict(table.licences) == licence and {*table.frame.tolist()} == {frame}
     assert {*table.body.tolist()} == {"smpl-neutral"}, "a person's gender is not the body's"
     assert table.camera is None and table.points is None
     assert np.allclose(table.pose, people.pose) and np.allclose(table.betas, people.betas)
     assert np.allclose(table.keys.centres, people.box[:, :2]) and table.rows.tolist() == [*range(24)]
     assert sniff(tmp_path / "h.npz") == ["humandata"]
+
+
+def test_a_translation_is_not_solved_again(read: Any, people: Any) -> None:
+    meta = {"focal_length": people.K[:, 0, 0], "principal_point": people.K[:, :2, 2]}
+    table = read(smpl={"transl": people.trans[:, None]}, meta=meta)
+    assert table.points is None and table.origin == "corner"
+    assert np.allclose(table.camera, np.concatenate([people.K, people.K @ people.trans[:, :, None]], 2))
 
 
 def test_bodies_of_gendered_sets(read: Any) -> None:

@@ -61,7 +61,8 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
     names, centres, pose, betas, kid, camera, sets = map(np.concatenate, zip(*scenes, strict=True))
     other: OtherBodies | None = KidSmpl(pose, betas[:, :10], kid) if kid.any() else None
     if pose.shape[1] == _SMPLX:
-        other = SmplxBodies(pose, betas, gender="neutral", flat_hand=True, kid=kid if kid.any() else None)
+        used = max(10, np.flatnonzero(betas.any(0)).max(initial=0) + 1)  # older files of the model have ten
+        other = SmplxBodies(pose, betas[:, :used], gender="neutral", flat_hand=True, kid=kid if kid.any() else None)
         pose, betas = np.pad(pose[:, :66], ((0, 0), (0, 6))), np.zeros((len(pose), 10))
     return FitTable(
         keys=ByImage(names, centres),

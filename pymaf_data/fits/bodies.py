@@ -52,9 +52,10 @@ class _Family:
             )
         self._pose = pose.reshape(M, self.joints, 3)
         self._shape = np.concatenate([betas, expression, amount[:, None]], 1, dtype=np.float64)
-        genders = np.broadcast_to(np.asarray(gender), (M,))
-        if not np.isin(genders, GENDERS).all():
-            raise RawDataCorrupt(f"bodies of the gender {np.unique(genders)[0]!s:.40}", expected=", ".join(GENDERS))
+        genders = np.full(M, gender) if isinstance(gender, str) else gender
+        if genders.shape != (M,) or not np.isin(genders, GENDERS).all():
+            found = ", ".join(np.unique(genders).astype(str).tolist())
+            raise RawDataCorrupt(f"bodies of genders {found:.80}", expected=f"{', '.join(GENDERS)} for each row")
         self._gender = np.where(self._kid & (genders == "female"), "neutral", genders)
         self._loaded: dict[str, Skinned] = {}
         self.model = "-".join((self.kind, *np.unique(genders).tolist()))

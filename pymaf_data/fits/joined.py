@@ -15,11 +15,11 @@ from pymaf_data.digest import digest_file, digest_json
 from pymaf_data.errors import FitError, RawDataCorrupt
 from pymaf_data.fits.conversion.convert import METHOD, WORST, convert
 from pymaf_data.fits.evidence import other_scale
-from pymaf_data.fits.join import NONE, match, take
+from pymaf_data.fits.join import NONE, join, match, take
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.proof import Tolerance
 from pymaf_data.fits.readers import find_reader
-from pymaf_data.fits.readers.reader import ByAnnotation, FitTable
+from pymaf_data.fits.readers.reader import ByAnnotation, FitTable, OtherBodies
 from pymaf_data.fits.reprojection import measure
 from pymaf_data.fits.request import FitRequest
 from pymaf_data.fits.source import Progress
@@ -64,40 +64,39 @@ class JoinedSource:
 
     def fits(self, persons: Persons, body: BodyModel | None, progress: Progress | None = None) -> Fits:
         """The fits of these persons, who are all of a store: see :func:`~pymaf_data.fits.join.join`."""
-        row = match(self.table, persons, self.origin, self.body)
-        table, residual = self._converted(row[row != NONE], body)
-        fits = take(_seen(table, body), row, persons, body)
+        if self.table.other is not None:
+            return self._of_others(self.table.other, persons, body)
+        fits = join(_seen(self.table, body), persons, self.origin, self.body, body)
         if body is None and self.table.extrinsics is not None:
-            fits = fits.without(fits.valid, "camera not solvable")  # where the body turns, only the body knows
-        if residual is None:
-            return fits
-        left = np.where((row != NONE)[:, None], residual[row], np.nan)
-        unlike = ~(left <= WORST).all(1)
-        return replace(
-            fits.without(np.isnan(left).any(1), "body not converted").without(unlike, "conversion residual too large"),
-            conversion=left,
-        )
+            return fits.without(fits.valid, "camera not solvable")  # where the body turns, only the body knows
+        return fits
 
-    def _converted(self, rows: np.ndarray, body: BodyModel | None) -> tuple[FitTable, np.ndarray | None]:
-        """The table, where its bodies are of another model with those of these rows converted, and what is left."""
-        if self.table.other is None:
-            return self.table, None
-        if body is None:
-            return self.table, np.full((len(self.table), 2), np.nan)
-        return convert(self.table, self.table.other, np.unique(rows), body, self._assets)
+    def _of_others(self, other: OtherBodies, persons: Persons, body: BodyModel | None) -> Fits:
+        """Bodies of another model, those of these persons converted."""
+        row = match(self.table, persons, self.origin, self.body)
+        table, left = self.table, np.full((len(self.table), 2), np.nan)
+        if body is not None:
+            table, left = convert(table, other, row[row != NONE], body, self._assets)
+        fits = take(_seen(table, body), row, persons, body)
+        left = np.where((row != NONE)[:, None], left[row], np.nan)
+        fits = fits.without(np.isnan(left).any(1), "body not converted")
+        return replace(fits.without(~(left <= WORST).all(1), "conversion residual too large"), conversion=left)
 
     def looks(self, persons: Persons, body: BodyModel) -> str:
         """Whether the fits would be these persons' in other images, by other cameras or rows, mirrored or turned."""
         some = persons[:: max(len(persons) // _ASKED, 1)]
         row = match(self.table, some, self.origin)
-        near = (row[row != NONE, None] + np.arange(-2, 3)).clip(0, len(self.table) - 1)
-        seen = _seen(self._converted(near, body)[0], body)
-        table = replace(seen, points=None)
+        table = self.table
+        if table.other is not None:
+            near = np.unique((row[row != NONE, None] + np.arange(-2, 3)).clip(0, len(table) - 1))
+            table = convert(table, table.other, near, body, self._assets)[0]
+        table = _seen(table, body)
         if table.camera is not None:
             kind = table.orthographic, table.origin == "centre"
-            scaled = other_scale(body, take(seen, row, some, body), some, *kind, table.tolerance.view)
+            scaled = other_scale(body, take(table, row, some, body), some, *kind, table.tolerance.view)
             if scaled:
                 return f"; {scaled}"
+        table = replace(table, points=None)
         mirrored = table.pose.reshape(-1, 24, 3)[:, SMPL24.flip_permutation] * [1.0, -1.0, -1.0]
         others = {"cameras look like others'": table}  # first: in a video the next row is nearly the same body
         others |= {f"rows look shifted by {by}": _moved(table, by) for by in (1, -1, 2, -2)}

@@ -109,7 +109,7 @@ class JoinedSource:
                 plain = other is not table or table.camera is not None
                 return f"; {said}: otherwise {away[-1]:.0f} px" * plain
         strangers = _away(body, take(table, np.roll(row, len(row) // 2), some), some)
-        shuffled = _NO_CLOSER * strangers <= away[0] < np.inf
+        shuffled = len(some) > 1 and _NO_CLOSER * strangers <= away[0] < np.inf
         return f"; rows look shuffled: others' fits lie no farther away, {strangers:.0f} px" * shuffled
 
 

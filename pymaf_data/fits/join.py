@@ -109,12 +109,11 @@ def _refuse_other_sizes(keys: ByImage, persons: Persons, origin: str) -> None:
         FitError: that is so.
     """
     images, image_of = np.unique(persons.names, return_inverse=True)
-    theirs = _grouped(_image_numbers(keys.names.tolist(), images.tolist()))
-    ours = _grouped(image_of.tolist())
-    alone = [(theirs[i][0], ours[i][0]) for i in ours if len(ours[i]) == 1 == len(theirs.get(i, ()))]
-    if not alone:
-        return
-    row, person = np.array(alone).T
+    theirs = np.array(_image_numbers(keys.names.tolist(), images.tolist()), int)
+    known, place = np.flatnonzero(theirs != NONE), np.zeros((2, len(images)), int)
+    place[0, theirs[known]], place[1, image_of] = known, np.arange(len(persons))
+    alone = [np.bincount(of, minlength=len(images)) == 1 for of in (theirs[known], image_of)]
+    row, person = place[:, alone[0] & alone[1]]
     scale = other_scale_of_boxes(keys.centres[row], persons.box[person])
     if scale is not None:
         raise FitError(

@@ -79,8 +79,8 @@ class JoinedSource:
             table, left = convert(table, other, row[row != NONE], body, self._assets)
         fits = take(_seen(table, body), row, persons, body)
         left = np.where((row != NONE)[:, None], left[row], np.nan)
-        fits = fits.without(np.isnan(left).any(1), "body not converted")
-        return replace(fits.without(~(left <= WORST).all(1), "conversion residual too large"), conversion=left)
+        fits, beyond = fits.without(np.isnan(left).any(1), "body not converted"), np.any(left > WORST, axis=1)
+        return replace(fits.without(beyond, "conversion residual too large"), conversion=left)
 
     def looks(self, persons: Persons, body: BodyModel) -> str:
         """Whether the fits would be these persons' in other images, by other cameras or rows, mirrored or turned."""

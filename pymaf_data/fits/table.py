@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -70,8 +71,9 @@ class Fits:
         return len(self.reason)
 
     def __getitem__(self, rows: slice) -> Fits:
-        values = (getattr(self, field.name) for field in fields(self))
-        return Fits(*(None if value is None else value[rows] for value in values))
+        parts = (getattr(self, field.name) for field in fields(self))
+        values: list[Any] = [None if part is None else part[rows] for part in parts]
+        return Fits(*values)
 
     @property
     def valid(self) -> np.ndarray:
@@ -101,7 +103,8 @@ class Fits:
     def cat(cls, parts: Sequence[Fits]) -> Fits:
         """Parts one after the other."""
         columns = ([getattr(p, f.name) for p in parts] for f in fields(cls))
-        return cls(*(None if column[0] is None else np.concatenate(column) for column in columns))
+        values: list[Any] = [None if column[0] is None else np.concatenate(column) for column in columns]
+        return cls(*values)
 
 
 _INNER_CHUNK = 64

@@ -57,7 +57,7 @@ def attach(free_as_neutral: None, monkeypatch: pytest.MonkeyPatch, store: Store,
             values = {
                 "keys": ByAnnotation(known.persons.annotation_id), "pose": np.zeros((N, 72)),
                 "betas": np.zeros((N, 10)), "camera": truth.native, "frame": truth.frame, "licences": {},
-                "body": np.full(N, "smpl-neutral"), "tolerance": Tolerance(view=3.0, image=1.5, share=0.0), "other": other,
+                "body": np.full(N, "smpl-neutral"), "tolerance": Tolerance(3.0, 1.5, 0.0), "other": other,
             }  # fmt: skip
             return FitTable(**values | changes)
 
@@ -234,6 +234,7 @@ def test_gendered_smpl_kids_and_smplh(tmp_path: Path, others: ModuleType, body: 
     ]  # fmt: skip
     stature = np.ptp(posed(kids)[:, :, 1], axis=1) / np.ptp(plain["v_template"][:, 1])
     assert stature == pytest.approx([1.1, 0.7], abs=1e-3), "a girl between the neutral body and the infant"
+    assert np.allclose(posed(kids)[1].mean(0), plain["v_template"].mean(0) / 2, atol=1e-5), "its centre is the origin"
     assert np.isnan(kids.vertices(np.array([3]), tmp_path)).all()
 
 

@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from pymaf_data.body import BodyModel
 from pymaf_data.body.free import load_free_arrays
 from pymaf_data.fits.conversion.convert import WORST
-from pymaf_data.fits.conversion.vertex_fit import VertexFit
+from pymaf_data.fits.conversion.vertex_fit import VertexFit, procrustes
 from pymaf_data.fits.fitter.fit import KeypointFitter
 from pymaf_data.fits.fitter.limits import HIGH, LOW
 from pymaf_data.fits.fitter.objective import State
@@ -49,6 +49,14 @@ def apart(pose: torch.Tensor, truth: torch.Tensor) -> np.ndarray:
     """(K, 24) degrees between rotations of joints."""
     turns = Rotation.from_matrix((pose.mT @ truth).reshape(-1, 3, 3).numpy())
     return np.degrees(turns.magnitude()).reshape(-1, 24)
+
+
+def test_turns_are_proper_ones_whatever_is_turned() -> None:
+    x = np.random.default_rng(0).normal(size=(9, 3))
+    turn = Rotation.from_rotvec([0.3, -2.0, 1.0]).as_matrix()
+    moments = torch.from_numpy(np.stack([x.T @ x @ turn.T, -x.T @ x, np.zeros((3, 3)), np.full((3, 3), np.nan)]))
+    found = procrustes(moments)
+    assert np.allclose(found[0], turn) and torch.linalg.det(found).allclose(torch.ones(4).double())
 
 
 def test_bodies_of_the_model_itself_are_found_to_rounding(body: BodyModel, bodies: Bodies, fit: VertexFit) -> None:
@@ -118,3 +126,6 @@ def test_surfaces_that_are_no_bodies_are_known(body: BodyModel, bodies: Bodies, 
     assert dict(zip(wrong, beyond.tolist(), strict=False)) == dict.fromkeys(wrong, True) and not beyond[-1]
     assert not found.residual.isnan().any() and found.residual[:4].isinf().all() and found.pose[:4].isnan().all()
     assert apart(found.pose[-1:], bodies.pose[:1]).max() < 0.1, "others' faults are not one's own"
+    assert torch.linalg.det(found.pose[4:]).allclose(torch.ones(()).double()), (
+        "mirrored bodies are turned, not mirrored"
+    )

@@ -143,20 +143,20 @@ class VertexFit:
         skinned = rows[..., :_SKIN].unflatten(-1, (_BONES, 4))
         torch.mul(self._skin[..., None], x[:, :, None].float(), out=skinned[..., :3])
         skinned[..., 3] = self._skin
-        rows[..., _SKIN:-4] = self._by_shape(bones[..., :3], above).flatten(2)
+        self._by_shape(bones[..., :3], above, out=rows[..., _SKIN:-4].unflatten(-1, (_BETAS, 3)))
         self._influences.skin(x.numpy(), bones.numpy())
         rows[..., -4:-1] = (y - x - t[:, None]) * self._root[:, None]
         rows[..., -1] = self._root
         return (rows.mT @ rows).double()
 
-    def _by_shape(self, turned: Tensor, above: Tensor) -> Tensor:
+    def _by_shape(self, turned: Tensor, above: Tensor, out: Tensor) -> None:
         """(K, P, 10, 3) ∂v/∂β: what vertices move by in their bones, and bones with their joints."""
         K, dirs = len(turned), self._joint_dirs
         along = torch.cat([dirs[:1], dirs[1:] - dirs[self.body.parents[1:]]])
         bones = self._below @ (above @ along).view(K, _BONES, -1) - (turned @ dirs).view(K, _BONES, -1)
         bones = bones.view(K, _BONES, 3, _BETAS).mT.reshape(K, _BONES, -1).float()
         own = (self._bent @ turned.permute(1, 3, 0, 2).reshape(_ARMS, -1).float()).view(-1, _BETAS, K, 3)
-        return own.permute(2, 0, 1, 3) + (self._skin @ bones).view(K, -1, _BETAS, 3)
+        torch.add(own.permute(2, 0, 1, 3), (self._skin @ bones).view(K, -1, _BETAS, 3), out=out)
 
 
 def _solve(gram: Tensor, levers: Tensor) -> Tensor:
@@ -173,18 +173,17 @@ def _solve(gram: Tensor, levers: Tensor) -> Tensor:
     # (ω × a)·(τ × b) = ω·[(a·b) 1 − b aᵀ]·τ, and (ω × a)·b = ω·(a × b).
     apart = torch.einsum("kiaja->kij", both)[:, :, None, :, None] * one[:, None] - both.transpose(2, 4)
     H[:, :_ARMS, :_ARMS] = apart.reshape(K, _ARMS, _ARMS)
-    H[:, :_ARMS, _ARMS:-3] = _cross(shape.transpose(3, 4)).reshape(K, _ARMS, _BETAS)
-    H[:, :_ARMS, -3:] = _cross(arms[..., -1, None, None] * one).reshape(K, _ARMS, 3)
+    H[:, _ARMS:-3, :_ARMS] = _cross(shape.transpose(3, 4)).reshape(K, _ARMS, _BETAS).mT
+    H[:, -3:, :_ARMS] = _cross(arms[..., -1, None, None] * one).reshape(K, _ARMS, 3).mT
     H[:, _ARMS:-3, _ARMS:-3] = torch.einsum("kiaja->kij", own[..., :-4].unflatten(-1, (_BETAS, 3)))
-    H[:, _ARMS:-3, -3:] = own[..., -1]
+    H[:, -3:, _ARMS:-3] = own[..., -1].mT
     H[:, -3:, -3:] = one
-    H = H.triu() + H.triu(1).mT
     H.diagonal(dim1=1, dim2=2).add_(_DAMPING)
     turns = _cross(arms[..., -4:-1, None]).reshape(K, _ARMS)
     right = torch.cat([turns, torch.einsum("kiaa->ki", own[..., -4:-1]), rest[:, -4:-1, -1]], 1)
-    factor, failed = torch.linalg.cholesky_ex(H)
-    step = torch.cholesky_solve(right[..., None], factor)[..., 0]
-    return torch.where(failed[:, None] == 0, step, torch.nan)
+    # Of the lower half, which is all that H holds. Where it fails, what comes of it is far from the surface.
+    factor, _ = torch.linalg.cholesky_ex(H)
+    return torch.cholesky_solve(right[..., None], factor)[..., 0]
 
 
 def _cross(products: Tensor) -> Tensor:

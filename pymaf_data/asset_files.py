@@ -6,6 +6,7 @@ the loader's question; :func:`describe` tells a file from a web page, a pointer 
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -43,6 +44,7 @@ class Asset(StrictModel):
         return next((place for place in places if place.is_file()), places[0])
 
 
+@cache
 def known_assets() -> tuple[Asset, ...]:
     """The licensed companions that ``manifests/assets.yaml`` lists."""
     text = (files("pymaf_data.manifests") / "assets.yaml").read_text(encoding="utf-8")

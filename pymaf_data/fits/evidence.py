@@ -14,6 +14,7 @@ from pymaf_data.geometry.cameras import Camera
 _SCALES = (0.2, 5.0)
 """Beyond these, images are not scaled: a focal length is wrong."""
 _SAME = 0.02
+_NEAR = 0.1  # sides of a box
 
 
 def other_scale(body: BodyModel, fits: Fits, persons: Persons, orthographic: bool, centred: bool, limit: float) -> str:
@@ -38,9 +39,9 @@ def other_scale(body: BodyModel, fits: Fits, persons: Persons, orthographic: boo
     theirs = np.where(seen & np.isfinite(theirs), theirs, 0.0)
     ours = np.where(seen, persons.keypoints[..., :2] - middle, 0.0)
     with np.errstate(all="ignore"):
-        scale = np.nanmedian((theirs * ours).sum((1, 2)) / (theirs**2).sum((1, 2))) if len(rows) else np.nan
+        scale = _median((theirs * ours).sum((1, 2)) / (theirs**2).sum((1, 2)))
         apart = np.linalg.norm(scale * theirs - ours, axis=-1).sum(1) / seen.sum((1, 2))
-        away = float(np.nanmedian(apart * view_pixels(persons.box[:, 2]))) if len(rows) else np.inf
+        away = _median(apart * view_pixels(persons.box[:, 2]))
     if not (_SCALES[0] <= scale <= _SCALES[1] and abs(scale - 1) > _SAME and away <= limit):
         return ""
     return f"images look scaled by {scale:.2f}: otherwise {away:.0f} px"
@@ -52,7 +53,12 @@ def other_scale_of_boxes(theirs: np.ndarray, ours: np.ndarray) -> float | None:
     ``None`` where no scale brings most of them together.
     """
     with np.errstate(all="ignore"):  # a file's numbers may be anything
-        scale = np.nanmedian((theirs * ours[:, :2]).sum(1) / (theirs**2).sum(1)) if len(ours) else np.nan
-        apart = np.nanmedian(np.linalg.norm(scale * theirs - ours[:, :2], axis=1) / ours[:, 2]) if len(ours) else 1.0
-    known = _SCALES[0] <= scale <= _SCALES[1] and abs(scale - 1) > _SAME and apart < 0.1
-    return float(scale) if known else None
+        scale = _median((theirs * ours[:, :2]).sum(1) / (theirs**2).sum(1))
+        apart = _median(np.linalg.norm(scale * theirs - ours[:, :2], axis=1) / ours[:, 2])
+    return scale if _SCALES[0] <= scale <= _SCALES[1] and abs(scale - 1) > _SAME and apart < _NEAR else None
+
+
+def _median(values: np.ndarray) -> float:
+    """Of those that are finite; NaN where none is."""
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if len(finite) else float("nan")

@@ -112,13 +112,11 @@ def _refuse_other_sizes(keys: ByImage, persons: Persons, origin: str) -> None:
         FitError: that is so.
     """
     images, image_of = np.unique(persons.names, return_inverse=True)
-    of = np.array(_image_numbers(keys.names.tolist(), images.tolist()), int)
-    alone = [np.bincount(numbers[numbers != NONE], minlength=len(images)) == 1 for numbers in (image_of, of)]
-    both = np.flatnonzero(alone[0] & alone[1])
-    if not len(both):
-        return
-    person, row = (np.flatnonzero(np.isin(numbers, both)) for numbers in (image_of, of))
-    row, person = row[np.argsort(of[row])], person[np.argsort(image_of[person])]
+    theirs = np.array(_image_numbers(keys.names.tolist(), images.tolist()), int)
+    known, place = np.flatnonzero(theirs != NONE), np.zeros((2, len(images)), int)
+    place[0, theirs[known]], place[1, image_of] = known, np.arange(len(persons))
+    alone = [np.bincount(of, minlength=len(images)) == 1 for of in (theirs[known], image_of)]
+    row, person = place[:, alone[0] & alone[1]]
     scale = other_scale_of_boxes(keys.centres[row], persons.box[person])
     if scale is not None:
         raise FitError(

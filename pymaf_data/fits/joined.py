@@ -91,13 +91,13 @@ class JoinedSource:
         if table.other is not None:
             near = np.unique((row[row != NONE, None] + np.arange(-2, 3)).clip(0, len(table) - 1))
             table = convert(table, table.other, near, body, self._assets)[0]
-        seen = _seen(table, body)
-        table = replace(seen, points=None)
+        table = _seen(table, body)
         if table.camera is not None:
             kind = table.orthographic, table.origin == "centre"
-            scaled = other_scale(body, take(seen, row, some, body), some, *kind, table.tolerance.view)
+            scaled = other_scale(body, take(table, row, some, body), some, *kind, table.tolerance.view)
             if scaled:
                 return f"; {scaled}"
+        table = replace(table, points=None)
         mirrored = table.pose.reshape(-1, 24, 3)[:, SMPL24.flip_permutation] * [1.0, -1.0, -1.0]
         others = {"cameras look like others'": table}  # first: in a video the next row is nearly the same body
         others |= {f"rows look shifted by {by}": _moved(table, by) for by in (1, -1, 2, -2)}
@@ -110,7 +110,7 @@ class JoinedSource:
                 plain = other is not table or table.camera is not None
                 return f"; {said}: otherwise {away[-1]:.0f} px" * plain
         strangers = _away(body, take(table, np.roll(row, len(row) // 2), some), some)
-        shuffled = _NO_CLOSER * strangers <= away[0] < np.inf
+        shuffled = len(some) > 1 and _NO_CLOSER * strangers <= away[0] < np.inf
         return f"; rows look shuffled: others' fits lie no farther away, {strangers:.0f} px" * shuffled
 
 

@@ -64,6 +64,22 @@ def test_persons_of_an_image_are_told_apart_by_their_boxes(known: Any, crowd: Pe
     assert np.array_equal(rows[found], np.arange(24))
 
 
+def test_images_of_another_size_are_told_by_those_of_one_person(known: Any, crowd: Persons) -> None:
+    few = replace(crowd, names=np.array([*crowd.names[:12], *(f"alone/{i}.jpg" for i in range(12))]))
+
+    def matched(persons: Persons, centres: np.ndarray) -> None:
+        match(table_of(known, ByImage(persons.names, centres)), persons, "file")
+
+    centres = few.box[:, :2]
+    with pytest.raises(FitError, match=r"another size: those of this store look scaled by 0\.50"):
+        matched(few, 2 * centres)
+    elsewhere = np.random.default_rng(0).uniform(1000, 2000, (24, 2))
+    for persons, places in ((crowd, 4 * centres), (few, elsewhere), (few, np.full((24, 2), np.nan))):
+        with pytest.raises(FitError, match="none of the persons"):
+            matched(persons, places)
+    matched(few, np.concatenate([centres[:11], np.full((13, 2), 9000.0)]))  # too few are here, and those are
+
+
 @pytest.mark.parametrize("form", ["/raw/set/{}", "./{}", "C:\\raw\\{}", "{}"])
 def test_an_image_is_known_by_the_end_of_its_path(known: Any, crowd: Persons, form: str) -> None:
     names = [form.format(name.replace("/", "\\") if "\\" in form else name) for name in crowd.names.tolist()]

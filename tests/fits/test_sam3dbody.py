@@ -11,13 +11,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from scipy import sparse
+from scipy.spatial.transform import Rotation
 
+from pymaf_data.body import BodyModel
 from pymaf_data.errors import FitError, UntrustedData
 from pymaf_data.fits.join import match
 from pymaf_data.fits.joined import read_fits
 from pymaf_data.fits.readers import sam3dbody as reader
 from pymaf_data.fits.request import FitRequest
 from pymaf_data.fits.table import CAMERA
+from pymaf_data.geometry.rotations import axis_angle_to_matrix
+from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
+from pymaf_data.storage import open_store
 
 FORMS = ("by_image", "by_person", "stacked", "one_pickle", "one_npy")
 
@@ -34,9 +41,10 @@ class Meshes:
         return self.of(rows)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def _meshes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "MhrBodies", Meshes)
+    monkeypatch.setattr("pymaf_data.fits.mhr_rig.MhrBodies", Meshes)
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +69,14 @@ def images(sam3dbody: ModuleType, people: Any, meshes: np.ndarray) -> Callable[.
     return made
 
 
+needs_no_rig = pytest.mark.usefixtures("_meshes")
+
+
 def read(path: Path) -> Any:
     return read_fits(FitRequest.of(f"sam3dbody:{path}"))[0]
 
 
+@needs_no_rig
 @pytest.mark.parametrize("form", FORMS)
 def test_what_was_saved_in_any_way_comes_back(
     form: str, images: Callable[..., Any], sam3dbody: ModuleType, people: Any, meshes: np.ndarray, tmp_path: Path
@@ -83,6 +95,7 @@ def test_what_was_saved_in_any_way_comes_back(
         assert FitRequest.of(str(path)).format == "sam3dbody"
 
 
+@needs_no_rig
 def test_files_called_after_images_are_joined_whatever_the_ending(
     images: Callable[..., Any], sam3dbody: ModuleType, people: Any, known: Any, tmp_path: Path
 ) -> None:
@@ -100,6 +113,7 @@ def _called(persons: Any, names: list[str]) -> Any:
     return replace(persons, names=np.array(names))
 
 
+@needs_no_rig
 @pytest.mark.parametrize("unit", [100, 1000])
 def test_vertices_in_other_units_or_placed_already_become_what_they_should_be(
     unit: int, images: Callable[..., Any], sam3dbody: ModuleType, people: Any, meshes: np.ndarray, tmp_path: Path,
@@ -114,6 +128,7 @@ def test_vertices_in_other_units_or_placed_already_become_what_they_should_be(
         read(sam3dbody.one_pickle(tmp_path, images(pred_vertices=10 * meshes)))
 
 
+@needs_no_rig
 def test_without_keypoints_the_focal_length_is_taken_and_the_images_centre(
     images: Callable[..., Any], sam3dbody: ModuleType, people: Any, tmp_path: Path
 ) -> None:
@@ -127,6 +142,7 @@ def test_without_keypoints_the_focal_length_is_taken_and_the_images_centre(
     assert read(sam3dbody.one_npy(tmp_path, images(pred_keypoints_2d=moved))).origin == "centre"
 
 
+@needs_no_rig
 def test_who_is_damaged_is_one_without(
     images: Callable[..., Any], sam3dbody: ModuleType, meshes: np.ndarray, tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
@@ -145,6 +161,7 @@ def test_who_is_damaged_is_one_without(
     assert "no persons: cannot read" in caplog.text and "cut.npz" in caplog.text
 
 
+@needs_no_rig
 def test_what_is_none_of_it_or_hostile_is_refused(
     images: Callable[..., Any], sam3dbody: ModuleType, tmp_path: Path
 ) -> None:
@@ -174,12 +191,11 @@ def rows(sam3dbody: ModuleType, people: Any) -> Callable[..., list[dict[str, Any
     return made
 
 
+@needs_no_rig
 def test_rows_of_the_data_set_are_posed_by_the_rig(
-    rows: Callable[..., Any], sam3dbody: ModuleType, people: Any, meshes: np.ndarray, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    rows: Callable[..., Any], sam3dbody: ModuleType, people: Any, meshes: np.ndarray, tmp_path: Path
 ) -> None:  # fmt: skip
     pytest.importorskip("pyarrow")
-    monkeypatch.setattr("pymaf_data.fits.mhr_rig.MhrBodies", Meshes)
     half = people.box[:3, 2:] / 2
     xywh = np.hstack([people.box[:3, :2] - half, 2 * half, half])[:, [0, 1, 2, 2]].tolist()
     said = rows(
@@ -196,6 +212,7 @@ def test_rows_of_the_data_set_are_posed_by_the_rig(
     assert np.allclose(table.other.vertices(np.array([1, 0]), tmp_path / "assets"), meshes[[2, 0]], atol=1e-5)
 
 
+@needs_no_rig
 def test_rows_of_the_data_set_that_are_damaged(rows: Callable[..., Any], sam3dbody: ModuleType, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     said = rows(
@@ -213,3 +230,54 @@ def test_rows_of_the_data_set_that_are_damaged(rows: Callable[..., Any], sam3dbo
     with pytest.raises(FitError, match="no column mhr_valid, model_params"):
         lacking = [{key: row[key] for key in row if key not in ("mhr_valid", "model_params")} for row in rows()]
         read_fits(FitRequest.of(f"sam3dbody-data:{sam3dbody.parquet(tmp_path / 'c.parquet', lacking)}"))
+
+
+@pytest.fixture
+def mhr(others: ModuleType, body: BodyModel, sam3dbody: ModuleType, tmp_path: Path) -> Any:
+    """Assets, and MHR's meshes of the free body's: its vertices, and the first of them again."""
+    V, F = len(body.v_template), 36874
+    up = sparse.csr_matrix(
+        (np.ones(sam3dbody.VERTICES), (range(sam3dbody.VERTICES), np.arange(sam3dbody.VERTICES) % V))
+    )
+    faces = (np.arange(F)[:, None] + [0, 1, 2]) % sam3dbody.VERTICES
+    mesh = others.Mesh(up, faces, np.arange(V), np.tile([1.0, 0, 0], (V, 1)))
+    others.write_mapping(tmp_path / "assets" / "mhr" / "mhr2smpl_mapping.npz", mesh)
+    others.write_ply(tmp_path / "assets" / "mhr" / "mhr_face_mask.ply", sam3dbody.VERTICES, faces)
+    return tmp_path / "assets", up
+
+
+@pytest.mark.usefixtures("free_as_neutral")
+def test_persons_are_attached_as_smpl(
+    mhr: Any, body: BodyModel, factory: ModuleType, sam3dbody: ModuleType, known: Any, people: Any, tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    pytest.importorskip("pyarrow")
+    (assets, up), N = mhr, 6
+    store = factory.make_store(tmp_path / "s.zarr", known.persons[:N], N)
+    rotations = axis_angle_to_matrix(torch.from_numpy(people.pose[:N]).reshape(N, 24, 3))
+    posed = body.mesh(rotations, torch.from_numpy(people.betas[:N])).numpy()
+    meshes = np.stack([up @ each for each in posed])
+    said = {
+        name: [sam3dbody.person(people.box[i], meshes[i], people.trans[i], people.K[i])]
+        for i, name in enumerate(people.names[:N].tolist())
+    }
+    parameters = np.eye(201)[3] * np.arange(N)[:, None]
+    shard = [
+        sam3dbody.row(people.names[i], people.box[i], people.trans[i], people.K[i], parameters[i]) for i in range(N)
+    ]
+    sources = (
+        f"sam3dbody:{sam3dbody.by_person(tmp_path / 'out', said)}",
+        f"sam3dbody-data:{sam3dbody.parquet(tmp_path / '000000.parquet', shard)}",
+    )
+    report = attach_fits(AttachOptions(store=store.path, fits=sources, assets=assets, allow_unproved=True))
+    assert [(source.proved, source.valid) for source in report.sources] == [(True, N), (False, 0)]
+    assert report.sources[1].without == {"body not converted": N}
+    assert "mhr/mhr_model.pt is not there" in caplog.text and "mhr-download-assets" in caplog.text
+    sam3dbody.rig(assets / "mhr" / "mhr_model.pt", meshes)
+    report = attach_fits(AttachOptions(store=store.path, fits=sources, assets=assets))
+    for source in report.sources:
+        assert (source.proved, source.valid) == (True, N) and source.reprojection.maximum < 1
+        assert source.conversion.p95[0] < 1 and source.conversion.p95[1] < 1
+        pose = open_store(store.path).array(f"fits/{source.name}/pose")[:]
+        turns = [Rotation.from_rotvec(each[:N].reshape(-1, 3)) for each in (pose, people.pose)]
+        assert np.degrees((turns[0].inv() * turns[1]).magnitude()).max() < 2

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,9 +19,15 @@ from pymaf_data.errors import ConfigError, UsageError
 from pymaf_data.fits.choice import REASONS, decide
 from pymaf_data.fits.chosen import ChosenReader
 from pymaf_data.fits.corrections import Corrections, Verdicts, read_corrections, verdicts_on
+from pymaf_data.fits.plausibility import judge
+from pymaf_data.fits.reprojection import measure
 from pymaf_data.fits.rule import ChooseOptions, Rule
+from pymaf_data.geometry.cameras import Camera
+from pymaf_data.geometry.rle import encode_mask
+from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.loader.labels import read_labels
 from pymaf_data.render.atlas import load_atlas
+from pymaf_data.render.raster import rasterize
 from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
 from pymaf_data.stages.told import attach_lines
 from pymaf_data.storage import Store, open_store
@@ -225,3 +232,29 @@ def test_the_order_of_preference_and_what_is_not_there(store: Store, truth: Path
         attach(store, prefer=("truth", "spin"))
     with pytest.raises(UsageError, match="beside"):
         AttachOptions(store=store.path, prefer="truth", choose=ChooseOptions(prefer=("second",)))
+
+
+def test_planted_faults_are_caught_and_good_fits_are_not(faults: ModuleType, known: Any, body: BodyModel) -> None:
+    """A coarse version of ``benchmarks/gates.py``: the same faults, in two dozen persons."""
+    persons, good, rng = known.persons, faults.noisy(known.truth, np.random.default_rng(3)), np.random.default_rng(4)
+    pose = axis_angle_to_matrix(torch.from_numpy(known.truth.pose).reshape(-1, 24, 3))
+    vertices = body.mesh(pose, torch.from_numpy(known.truth.betas))
+    drawn = rasterize(vertices, body.faces, Camera(torch.from_numpy(known.truth.native)), (480, 640), "numba").mask
+    masks = [(encode_mask(mask), []) for mask in drawn]
+
+    def caught(fits: Any, camera: str) -> np.ndarray:
+        found = measure(body, fits, persons, camera)
+        judged = judge(body, fits, found.weak_camera, persons, masks, camera)
+        values = {"valid": found.solvable, "reprojection": found.reprojection, "betas": np.abs(fits.betas).max(1)}
+        return decide(faults.STRICT, ("fits",), {k: v[None] for k, v in (values | vars(judged)).items()}).source < 0
+
+    unposed = faults.in_view(good, persons)
+    assert caught(good, "perspective").mean() <= 0.05 and caught(unposed, "none").mean() <= 0.05
+    for name, plant in faults.FAULTS.items():
+        planted = plant(good, persons, body, rng)  # of one image each: "same image" plants none
+        assert not planted.valid.any() or caught(planted, "perspective")[planted.valid].mean() >= 0.95, name
+    mirrored = faults.mirrored(unposed, persons, body, rng)
+    differs = faults.apart(mirrored, unposed, body) > faults.HARDLY
+    assert caught(mirrored, "none")[differs].mean() >= 0.85, "π is solved on the keypoints, and hides some"
+    limb = caught(faults.flipped_limb(good, persons, body, rng), "perspective").mean()
+    assert 0.1 < limb < 0.9, "what two dimensions cannot show, limits of joints show of some"

@@ -12,8 +12,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from pymaf_data.body import BodyModel
+from pymaf_data.cli.app import app
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import ConfigError, UsageError
 from pymaf_data.fits.choice import REASONS, decide
@@ -223,9 +225,11 @@ def test_whom_the_gates_leave_without_a_fit_trains_with_keypoints(
 
 def test_the_order_of_preference_and_what_is_not_there(store: Store, truth: Path) -> None:
     attach(store, truth)
-    found = attach_fits(AttachOptions(store=store.path, prefer="truth,second")).choice
-    assert found is not None
-    assert found.persons == {"second": 0, "truth": len(store)} and found.rule.startswith("truth, then second where")
+    flags = ["--prefer", "truth,second", "--max-betas", "3", "--max-pose-prior", "9", "--json"]
+    done = CliRunner().invoke(app, ["attach-fits", str(store.path), "--direct", *flags])
+    found = json.loads(done.stdout)[0]["choice"]
+    assert found["persons"] == {"second": 0, "truth": len(store) - 2} and found["none"] == 2
+    assert found["rule"].startswith("truth, then second where") and found["rule"].endswith("betas ≤ 3, pose_prior ≤ 9")
     found = attach(store, prefer=("truth", "second"), mask_iou=0.5).choice
     assert found.unjudged == {"mask_iou": 2 * len(store)} and found.persons["truth"] == len(store)
     with pytest.raises(UsageError, match="no source spin"):

@@ -174,6 +174,12 @@ def scenes() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def faults() -> ModuleType:
+    """Faults planted into good fits, ``benchmarks/_faults.py``."""
+    return load_module(REPOSITORY / "benchmarks" / "_faults.py")
+
+
+@pytest.fixture(scope="session")
 def former() -> ModuleType:
     """The writer of stores of format 1.2, ``tests/storage/former_format.py``."""
     return load_module(REPOSITORY / "tests" / "storage" / "former_format.py")

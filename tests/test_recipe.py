@@ -156,6 +156,17 @@ def test_a_section_says_who_makes_its_shards(tmp_path: Path) -> None:
     assert {step.options.prefer for step in steps if step.stage == "attach-fits"} == {"keypoints"}
 
 
+def test_a_recipe_says_how_fits_are_chosen(tmp_path: Path) -> None:
+    choose = {"prefer": ["eft", "keypoints"], "mask_iou": 0.6, "betas": 3, "corrections": str(tmp_path / "c.json")}
+    recipe = Recipe.parse(MINIMAL | {"fits": {"sources": ["keypoints"], "choose": choose}}, "test")
+    (options,) = [step.options for step in pipeline(recipe, DataRoot(tmp_path)) if step.stage == "attach-fits"]
+    assert options.rule.prefer == ("eft", "keypoints") and options.rule.gates == {"mask_iou": 0.6, "betas": 3.0}
+    assert options.rule.corrections == tmp_path / "c.json"
+    for wrong in ({"prefer": "eft"}, {"mask_iou": 1.5}, {"betas": -1}, {"iou": 0.6}):
+        with pytest.raises(ConfigError):
+            Recipe.parse(MINIMAL | {"fits": {"sources": ["keypoints"], "choose": wrong}}, "test")
+
+
 def test_a_held_out_split_is_measured_and_not_learned_from(tmp_path: Path) -> None:
     parts = [{"dataset": "sample"}, {"dataset": "sample", "split": "val", "held_out": True}]
     recipe = Recipe.parse(MINIMAL | {"ingest": parts, "train": {"validation": {"every": 7}}}, "test")

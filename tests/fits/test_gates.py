@@ -9,18 +9,27 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from pymaf_data.body import BodyModel
+from pymaf_data.cli.app import app
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import ConfigError, UsageError
 from pymaf_data.fits.choice import REASONS, decide
 from pymaf_data.fits.chosen import ChosenReader
 from pymaf_data.fits.corrections import Corrections, Verdicts, read_corrections, verdicts_on
+from pymaf_data.fits.plausibility import judge
+from pymaf_data.fits.reprojection import measure
 from pymaf_data.fits.rule import ChooseOptions, Rule
+from pymaf_data.geometry.cameras import Camera
+from pymaf_data.geometry.rle import encode_mask
+from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.loader.labels import read_labels
 from pymaf_data.render.atlas import load_atlas
+from pymaf_data.render.raster import rasterize
 from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
 from pymaf_data.stages.told import attach_lines
 from pymaf_data.storage import Store, open_store
@@ -216,12 +225,40 @@ def test_whom_the_gates_leave_without_a_fit_trains_with_keypoints(
 
 def test_the_order_of_preference_and_what_is_not_there(store: Store, truth: Path) -> None:
     attach(store, truth)
-    found = attach_fits(AttachOptions(store=store.path, prefer="truth,second")).choice
-    assert found is not None
-    assert found.persons == {"second": 0, "truth": len(store)} and found.rule.startswith("truth, then second where")
+    flags = ["--prefer", "truth,second", "--max-betas", "3", "--max-pose-prior", "9", "--json"]
+    done = CliRunner().invoke(app, ["attach-fits", str(store.path), "--direct", *flags])
+    found = json.loads(done.stdout)[0]["choice"]
+    assert found["persons"] == {"second": 0, "truth": len(store) - 2} and found["none"] == 2
+    assert found["rule"].startswith("truth, then second where") and found["rule"].endswith("betas ≤ 3, pose_prior ≤ 9")
     found = attach(store, prefer=("truth", "second"), mask_iou=0.5).choice
     assert found.unjudged == {"mask_iou": 2 * len(store)} and found.persons["truth"] == len(store)
     with pytest.raises(UsageError, match="no source spin"):
         attach(store, prefer=("truth", "spin"))
     with pytest.raises(UsageError, match="beside"):
         AttachOptions(store=store.path, prefer="truth", choose=ChooseOptions(prefer=("second",)))
+
+
+def test_planted_faults_are_caught_and_good_fits_are_not(faults: ModuleType, known: Any, body: BodyModel) -> None:
+    """A coarse version of ``benchmarks/gates.py``: the same faults, in two dozen persons."""
+    persons, good, rng = known.persons, faults.noisy(known.truth, np.random.default_rng(3)), np.random.default_rng(4)
+    pose = axis_angle_to_matrix(torch.from_numpy(known.truth.pose).reshape(-1, 24, 3))
+    vertices = body.mesh(pose, torch.from_numpy(known.truth.betas))
+    drawn = rasterize(vertices, body.faces, Camera(torch.from_numpy(known.truth.native)), (480, 640), "numba").mask
+    masks = [(encode_mask(mask), []) for mask in drawn]
+
+    def caught(fits: Any, camera: str) -> np.ndarray:
+        found = measure(body, fits, persons, camera)
+        judged = judge(body, fits, found.weak_camera, persons, masks, camera)
+        values = {"valid": found.solvable, "reprojection": found.reprojection, "betas": np.abs(fits.betas).max(1)}
+        return decide(faults.STRICT, ("fits",), {k: v[None] for k, v in (values | vars(judged)).items()}).source < 0
+
+    unposed = faults.in_view(good, persons)
+    assert caught(good, "perspective").mean() <= 0.05 and caught(unposed, "none").mean() <= 0.05
+    for name, plant in faults.FAULTS.items():
+        planted = plant(good, persons, body, rng)  # of one image each: "same image" plants none
+        assert not planted.valid.any() or caught(planted, "perspective")[planted.valid].mean() >= 0.95, name
+    mirrored = faults.mirrored(unposed, persons, body, rng)
+    differs = faults.apart(mirrored, unposed, body) > faults.HARDLY
+    assert caught(mirrored, "none")[differs].mean() >= 0.85, "π is solved on the keypoints, and hides some"
+    limb = caught(faults.flipped_limb(good, persons, body, rng), "perspective").mean()
+    assert 0.1 < limb < 0.9, "what two dimensions cannot show, limits of joints show of some"

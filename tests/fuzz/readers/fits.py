@@ -126,6 +126,19 @@ def read_fits(text: str) -> Callable[[Path], Any]:
     return read
 
 
+def _write_corrections(folder: Path) -> Iterator[Path]:
+    said = '{"image": "a.jpg", "annotation": 7, "verdict": "prefer", "source": "eft", "note": "x"}'
+    other = '{"image": "a.jpg", "annotation": 8, "verdict": "drop", "source": null}'
+    (folder / "c.json").write_text(f'{{"corrections": 1, "verdicts": [{said}, {other}]}}')
+    yield folder / "c.json"
+
+
+def _read_corrections(folder: Path) -> Any:
+    from pymaf_data.fits.corrections import read_corrections, verdicts_on
+
+    return verdicts_on(read_corrections(folder / "c.json"), [("a.jpg", 7), ("a.jpg", 8)], {"eft": "0"})
+
+
 def _write_run(folder: Path) -> Iterator[Path]:
     from pymaf_data.runs.history import History, HistoryLine
     from pymaf_data.runs.snapshots import Snapshot, SnapshotFolder
@@ -183,6 +196,7 @@ READERS = {
     "table": Reader(_write_table, _read_table),
     "SAM 3D Body": Reader(_write_sam3dbody, _read_sam3dbody),
     "SAM 3D Body's data set": Reader(_write_sam3dbody_data, read_fits("sam3dbody-data:{}/000000.parquet")),
+    "corrections": Reader(_write_corrections, _read_corrections),
     "run": Reader(_write_run, _read_run),
     "checkpoint": Reader(_write_checkpoint, _read_checkpoint),
 }

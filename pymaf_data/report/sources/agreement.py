@@ -143,7 +143,7 @@ def _posed(
             posed = body.keypoints(*(values[first : first + _BATCH] for values in arguments))[1]
             joints[first : first + _BATCH] = posed[:, -len(J24) :].numpy()
     turned = turn_of_ray(rays) @ rotation[:, 0].numpy()
-    return _Posed(fits, rotation.numpy(), turned, np.isfinite(rays).all(1), joints)
+    return _Posed(fits, rotation.numpy(), turned, np.isfinite(rays).all(axis=1), joints)
 
 
 def _measured_rays(store: Store, rows: Indices) -> tuple[Floats, Floats]:

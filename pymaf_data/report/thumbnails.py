@@ -41,7 +41,8 @@ class Bodies:
         """Load what can be loaded, from the data root's assets."""
         if not store.has("choice"):
             return cls({}, {})
-        chosen, names, loaded = ChosenReader(store), {}, {}
+        chosen, names = ChosenReader(store), {}
+        loaded: dict[str, BodyModel] = {}
         for index in range(len(chosen.names)):
             attributes = chosen.source(index).attributes
             names[index] = str(attributes["body"])

@@ -156,7 +156,8 @@ _STAGES = (
         "report",
         "Write one HTML file that shows a store or a run; it needs no network, and any browser opens it.\n\n"
         "Of a store: where it came from, counts by reason, distributions, a gallery to filter, the worst and the best "
-        "fits, missing images. Of a run: curves, errors of every iteration, the same persons over time.\n\n"
+        "fits, missing images; its sources of fits beside each other, with verdicts to give, also as CSV and JSON. Of "
+        "a run: curves, errors of every iteration, the same persons over time.\n\n"
         "Example: pymaf-data report data/stores/sample-train.zarr",
         options="pymaf_data.report.options:ReportOptions",
         run="pymaf_data.report.make:report",

@@ -24,8 +24,8 @@ from pymaf_data.report.thumbnails import Bodies
 from pymaf_data.storage import Store, open_store
 
 N = 40
-NAMES = ["blind", "invented", "ten", "viewed", "wide"]
-ROOT = 25.0
+NAMES = ["invented", "ten", "viewed", "wide", "without"]
+ROOT, PLANTED = 25.0, np.r_[np.full(22, 10.0), 33.0]
 
 
 def rotation(vector: np.ndarray) -> np.ndarray:
@@ -85,7 +85,7 @@ def sourced(
         store = more_sources.add_source(store, name, first | change, body_digest=body.digest, **about)
 
     axes = rng.normal(size=(N, 24, 3))
-    degrees = np.r_[ROOT, np.full(23, 10.0)][:, None]
+    degrees = np.r_[ROOT, PLANTED][:, None]
     turned = R @ rotation(axes / np.linalg.norm(axes, axis=-1)[..., None] * np.radians(degrees))
     half = valid & (np.arange(N) % 2 == 0)
     gates = {"mask_iou": rng.uniform(0, 1, N), "beyond_limits": rng.gamma(2, 5, N), "pose_prior": rng.gamma(4, 1, N)}
@@ -102,7 +102,7 @@ def sourced(
         forced="rows look shifted by 1",
     )
     add("viewed", {"frame": np.ones(N)}, native_kind="orthographic")
-    add("blind", {"conversion": rng.gamma(2, 1, (N, 2))}, native_kind="none", source={"format": "npz"})
+    add("without", {"conversion": rng.gamma(2, 1, (N, 2))}, native_kind="none", source={"format": "npz"})
     chosen = np.where(half, NAMES.index("ten"), np.where(np.arange(N) % 3, NAMES.index("invented"), -1))
     return more_sources.choose_from(store, NAMES, np.where(valid, chosen, -1), kept_out=valid & (chosen < 0))
 
@@ -122,7 +122,7 @@ def test_planted_angles_and_distances_are_found(sourced: Store, part: SourcesPar
     one = pair_of(part, "invented", "ten")
     both = np.flatnonzero(sourced.array("fits/invented/valid")[:] & sourced.array("fits/ten/valid")[:])
     np.testing.assert_array_equal(one.rows, both)
-    np.testing.assert_allclose(one.angle, 10.0, atol=1e-3)
+    np.testing.assert_allclose(one.angle, np.tile(PLANTED, (len(both), 1)), atol=1e-3)
     np.testing.assert_allclose(one.root, ROOT, atol=1e-3)
     joints = {}
     for name in ("invented", "ten"):
@@ -134,10 +134,13 @@ def test_planted_angles_and_distances_are_found(sourced: Store, part: SourcesPar
     assert min(wanted) > 5
     described = next(d for d in part.described["agreement"] if (d["first"], d["second"]) == ("invented", "ten"))
     assert (described["both"], described["compared"]) == (len(both), len(both))
-    assert described["angle"]["median"] == pytest.approx(10, abs=1e-3)
+    assert described["angle"]["median"] == pytest.approx(11, abs=1e-3), "of 22 joints 10°, of one 33°"
     assert described["distance"]["median"] == pytest.approx(np.quantile(wanted, 0.5, method="nearest"), abs=1e-2)
     assert len(described["joints"]) == 23
     assert described["joints"]["left_elbow"] == pytest.approx(10, abs=1e-3)
+    apart = {source.name: source.values["apart_degrees"] for source in part.sources.of}
+    np.testing.assert_allclose(apart["ten"][both], 11, atol=1e-3)
+    np.testing.assert_allclose(apart["wide"][both], 11 / 4, atol=1e-2, err_msg="the mean over four others")
 
 
 def test_roots_are_compared_in_one_frame(sourced: Store, part: SourcesPart) -> None:
@@ -149,10 +152,10 @@ def test_roots_are_compared_in_one_frame(sourced: Store, part: SourcesPart) -> N
     assert np.median(raw) > 5, "as they are stored, they are far apart"
     np.testing.assert_allclose(wide.root, 0, atol=2e-2)
     np.testing.assert_allclose(pair_of(part, "viewed", "wide").root, 0, atol=2e-2)
-    blind = pair_of(part, "blind", "wide")  # no K to turn by: as both stand before the image's camera
-    np.testing.assert_allclose(blind.root, raw, atol=2e-2)
-    assert np.isnan(pair_of(part, "blind", "viewed").root).all()
-    np.testing.assert_allclose(pair_of(part, "blind", "viewed").distance, 0, atol=1e-3)
+    without = pair_of(part, "wide", "without")  # no K to turn by: as both stand before the image's camera
+    np.testing.assert_allclose(without.root, raw, atol=2e-2)
+    assert np.isnan(pair_of(part, "viewed", "without").root).all()
+    np.testing.assert_allclose(pair_of(part, "viewed", "without").distance, 0, atol=1e-3)
 
 
 def test_what_lies_beside_the_page_is_what_the_arrays_say(sourced: Store, part: SourcesPart, tmp_path: Path) -> None:
@@ -174,9 +177,9 @@ def test_what_lies_beside_the_page_is_what_the_arrays_say(sourced: Store, part: 
                 assert {line[column] for line in mine} == {""}
         betas = np.abs(sourced.array(f"fits/{name}/betas")[:]).max(1)
         assert [np.float32(line["betas_max"]) for line in mine if line["valid"] == "1"] == betas[valid].tolist()
-    residual = sourced.array("fits/blind/conversion")[:]
-    assert [line["conversion_degrees"] for line in lines[:: len(NAMES)] if line["valid"] == "1"] == [
-        str(value) for value in residual[sourced.array("fits/blind/valid")[:], 1]
+    residual = sourced.array("fits/without/conversion")[:]
+    assert [line["conversion_degrees"] for line in lines[4 :: len(NAMES)] if line["valid"] == "1"] == [
+        str(value) for value in residual[sourced.array("fits/without/valid")[:], 1]
     ]
     chosen = [line["source"] for line in lines if line["chosen"] == "1"]
     said = json.loads(summary.read_text(encoding="utf-8"))
@@ -184,9 +187,9 @@ def test_what_lies_beside_the_page_is_what_the_arrays_say(sourced: Store, part: 
     assert said["nothing_chosen"] == N - len(chosen)
     none = sourced.array("fits/invented/valid")[:] & (sourced.array("choice/source")[:] < 0)
     assert said["kept_out"] == {"silhouette off the mask": int(none.sum())}
-    assert said["sources"][2]["without"] == {"no fit in the source": N - said["sources"][2]["valid"]}
-    assert [one["forced"] for one in said["sources"]] == ["", "", "", "", "rows look shifted by 1"]
-    assert said["sources"][3]["frames"] == {"camera": 0, "view": said["sources"][3]["valid"]}
+    assert said["sources"][1]["without"] == {"no fit in the source": N - said["sources"][1]["valid"]}
+    assert [one["forced"] for one in said["sources"]] == ["", "", "", "rows look shifted by 1", ""]
+    assert said["sources"][2]["frames"] == {"camera": 0, "view": said["sources"][2]["valid"]}
     assert said["worst"]["mask_iou"][0]["value"] == pytest.approx(min(float(x["mask_iou"] or 9) for x in lines))
     again = SourcesPart.of(sourced, Bodies.of(sourced))
     assert again is not None
@@ -209,7 +212,7 @@ def test_bins_hold_everybody_who_is_known(part: SourcesPart) -> None:
             assert np.abs(np.cumsum(counts) - np.cumsum(wanted)).max(initial=0) <= 1, "a value on an edge may round"
             assert about["known"] == sum(counts) == len(values)
     iou = part.sources.of[NAMES.index("ten")].values["mask_iou"]
-    assert measures["mask_iou"]["of"][2]["least"] == pytest.approx(np.nanmin(iou), rel=1e-5)
+    assert measures["mask_iou"]["of"][1]["least"] == pytest.approx(np.nanmin(iou), rel=1e-5)
 
 
 def test_many_persons_are_compared_on_an_even_spread(sourced: Store, part: SourcesPart) -> None:
@@ -249,12 +252,12 @@ def test_stores_of_before_and_unfinished_ones_are_told_as_far_as_they_are(source
     partial = open_store(path)
     assert partial.current("fits/ten").missing == [1]
     found = Sources.read(partial)
-    ten = found.of[2]
+    ten = found.of[1]
     assert not ten.valid[16:32].any()
     assert np.isnan(ten.values["reprojection"][16:32]).all()
     meta = store_page(partial, 0).meta["sources"]
-    assert meta["sources"][2]["without"]["not attached yet"] == 16
-    assert "mask_iou" not in found.of[1].values
+    assert meta["sources"][1]["without"]["not attached yet"] == 16
+    assert "mask_iou" not in found.of[0].values
     bare = shutil.copytree(sourced.path, tmp_path / "bare.zarr")
     for entry in sorted(bare.rglob("*"), reverse=True):
         if any(stage in entry.relative_to(bare).as_posix() for stage in ("fits", "choice", "iuv")):

@@ -30,7 +30,8 @@ def judged(
     valid = arrays["valid"] & (np.arange(70) % 3 > 0)
     change = {"reprojection": 2 * arrays["reprojection"], "valid": valid, "reason": np.where(valid, 0, 2)}
     store = more_sources.add_source(store, "other", arrays | change, body_digest=body.digest)
-    return more_sources.choose_from(store, ["invented", "other"], np.where(arrays["valid"], np.arange(70) % 2, -1))
+    chosen = np.where(arrays["valid"] & (np.arange(70) % 7 > 0), np.arange(70) % 2, -1)
+    return more_sources.choose_from(store, ["invented", "other"], chosen)
 
 
 @pytest.fixture(scope="module")
@@ -68,14 +69,16 @@ def test_the_worst_are_listed_as_the_filters_say(tab: Any, judged: Store, page: 
     chosen = judged.array("choice/source")[:]
     choose(tab, "source", "1")
     assert rows(tab) == [row for row in np.argsort(-error, kind="stable").tolist() if valid[row]][:50]
-    choose(tab, "state", "chosen")
-    wanted = [row for row in np.argsort(-error, kind="stable").tolist() if valid[row] and chosen[row] == 1]
-    assert rows(tab) == wanted
+    for state, code in (("other", 0), ("none", -1), ("chosen", 1)):
+        choose(tab, "state", state)
+        wanted = [row for row in np.argsort(-error, kind="stable").tolist() if valid[row] and chosen[row] == code]
+        assert rows(tab) == wanted, state
     assert (
         tab.evaluate("document.querySelector('#worst-fits .listed').textContent") == f"the worst {len(wanted)} persons"
     )
-    choose(tab, "state", "none")
+    choose(tab, "judged", "with")
     assert "No fit matches" in tab.evaluate("document.querySelector('.judgements').textContent")
+    choose(tab, "judged", "")
     choose(tab, "state", "")
     choose(tab, "measure", "apart_mm")
     assert tab.evaluate(f"{CARDS}.length") > 0
@@ -99,6 +102,8 @@ def test_verdicts_are_kept_saved_and_read_again(tab: Any, page: Path, tmp_path: 
     for label, group in (("Prefer", 0), ("Prefer", 1), ("Keep", 0)):
         tab.evaluate(f"{button(label, both, group)}.focus()")
         tab.press("Enter")
+        preferred = [tab.evaluate(f"{button('Prefer', both, k)}.getAttribute('aria-pressed')") for k in (0, 1)]
+        assert preferred.count("true") == 1, "of a person's fits one alone"
     assert tab.evaluate(f"{button('Prefer', both, 1)}.getAttribute('aria-pressed')") == "true"
     assert tab.evaluate(f"{button('Keep', both, 0)}.getAttribute('aria-pressed')") == "true"
     tab.evaluate(f"{CARDS}[{other}].querySelector('header button').click()")

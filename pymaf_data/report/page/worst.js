@@ -104,7 +104,7 @@ function worstFilters(data, filters, changed, found) {
   return el('div', { class: 'row' },
     field('By', 'measure', data.ranked.map((key) => [key, data.measures.get(key).title + (data.measures.get(key).worst === 'high' ? ', largest first' : ', smallest first')])),
     field('Fits of', 'source', [['', 'all sources'], ...data.sources.map((source, s) => [String(s), source.name])]),
-    field('Which', 'state', [['', 'chosen or not'], ['chosen', 'are chosen'], ['other', 'gave way to another source’s'], ['none', 'nothing is chosen instead of']]),
+    field('Which', 'state', [['', 'chosen or not'], ['chosen', 'are chosen'], ['other', 'are not, another is'], ['none', 'are not, nothing is']]),
     field('Verdict', 'judged', [['', 'with or without'], ['without', 'none yet'], ['with', 'with a verdict']]), found);
 }
 

@@ -142,8 +142,8 @@ def _posed(
         for first in range(0, len(rows), _BATCH):
             posed = body.keypoints(*(values[first : first + _BATCH] for values in arguments))[1]
             joints[first : first + _BATCH] = posed[:, -len(J24) :].numpy()
-    turned = turn_of_ray(rays) @ rotation[:, 0].numpy()
-    return _Posed(fits, rotation.numpy(), turned, np.isfinite(rays).all(1), joints)
+    turned, known = turn_of_ray(rays) @ rotation[:, 0].numpy(), ~np.isnan(rays[:, 2])
+    return _Posed(fits, rotation.numpy(), turned, known, joints)
 
 
 def _measured_rays(store: Store, rows: Indices) -> tuple[Floats, Floats]:

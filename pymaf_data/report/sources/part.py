@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pymaf_data.body import BodyModel
 from pymaf_data.report.sources.agreement import MOST, Agreement, add_to, compare
@@ -53,7 +55,7 @@ class SourcesPart:
 
     def meta(self) -> dict[str, Any]:
         """JSON for the scripts: all but persons, and who stands in which column of :meth:`block`."""
-        rows = worst_rows(self.sources)
+        rows = self._worst
         names = [self.store.rows[row] for row in rows.tolist()]
         worst = {
             "count": COUNT,
@@ -73,7 +75,7 @@ class SourcesPart:
 
     def block(self) -> bytes:
         """Of the rows of :meth:`meta`: of each source every measure, float32, then why it has no fit, a byte."""
-        rows, parts = worst_rows(self.sources), []
+        rows, parts = self._worst, []
         unknown = np.full(len(rows), np.nan, "<f4")
         for source in self.sources.of:
             having = source.values
@@ -91,6 +93,10 @@ class SourcesPart:
         worst = worst_named(self.store, self.sources, COUNT)
         text = json_text({"report": "sources", "store": self._identity(), **self.described, "worst": worst})
         return {CSV: csv_lines(self.store, self.sources), JSON: [text]}
+
+    @cached_property
+    def _worst(self) -> NDArray[np.int64]:
+        return worst_rows(self.sources)
 
     @property
     def _keys(self) -> list[str]:

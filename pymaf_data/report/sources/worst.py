@@ -36,7 +36,10 @@ def worst_rows(sources: Sources, count: int = COUNT) -> Indices:
 
 
 def order_of_images(sources: Sources, count: int = COUNT) -> list[int]:
-    """Rows in the order in which images are made: the lists of all sources in turns, then those of each source."""
+    """Rows in the order in which images are made: the lists of all sources in turns, then those of each source.
+
+    As many as the lists of all sources would show, were nobody on two of them.
+    """
     overall, single = [], []
     for key in RANKED:
         having = [source.values[key] for source in sources.of if key in source.values]
@@ -44,7 +47,7 @@ def order_of_images(sources: Sources, count: int = COUNT) -> list[int]:
             values = np.fmax.reduce([badness(key, one) for one in having])
             overall.append(ranked(key, badness(key, values), count))  # twice turned is as it was
             single += [ranked(key, one, count) for one in having]
-    return list(dict.fromkeys([*_in_turns(overall), *_in_turns(single)]))
+    return list(dict.fromkeys([*_in_turns(overall), *_in_turns(single)]))[: count * len(overall)]
 
 
 def ranked(key: str, values: Values, count: int, among: NDArray[np.bool_] | bool = True) -> Indices:

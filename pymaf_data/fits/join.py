@@ -90,9 +90,10 @@ def match(table: FitTable, persons: Persons, origin: str) -> np.ndarray:
     found = row != NONE
     if not found.any():
         ours = f"{persons.names[0]} #{persons.annotation_id[0]}" if len(persons) else "nobody"
+        theirs = ", ".join(islice(keys.labels(), 2)) or "nobody"
         raise FitError(
             f"{origin} holds none of the persons of this store",
-            expected=f"fits of persons such as {ours}; it has fits of {', '.join(islice(keys.labels(), 2)) or 'nobody'}",
+            expected=f"fits of persons such as {ours}; it has fits of {theirs}",
             action="give the file of this data set and split.",
         )
     logger.info("%s: %d of %d fits belong to persons of this store", origin, found.sum(), len(table))

@@ -100,7 +100,8 @@ class SourceJob:
             "licences": source.licences,
         }
 
-    def _looks(self, persons: Persons) -> str:
+    def _looks(self, rows: np.ndarray) -> str:
+        persons = Persons.at(self.store, Persons.arrays(self.store), rows)
         return self.source.looks(persons, self.body) if self.body else ""
 
     def _complete(self) -> bool:
@@ -113,16 +114,16 @@ class SourceJob:
         Raises:
             FitError: the source belongs to other persons.
         """
-        persons = Persons.of(self.store)
+        persons = Persons.whose(self.store)
         fits = self.source.fits(persons, self.body)
         spans = [slice(first, first + self.store.shard) for first in range(0, len(persons), self.store.shard)]
         # Shard by shard, so that a batch of posed bodies, and with it the last bit, is the same in every run.
-        made = [_measured(fits[span], persons[span], self.body, self.source.camera) for span in spans]
+        made = [_measured(fits[span], Persons.of(self.store, span), self.body, self.source.camera) for span in spans]
         joined = np.flatnonzero(fits.valid)
         reprojection = np.concatenate([measures.reprojection for _, measures in made])[joined]
         far = np.zeros(len(fits), bool)
         far[joined] = prove_join(
-            self.source.origin, persons[joined], reprojection, tolerance, lambda: self._looks(persons[joined])
+            self.source.origin, persons[joined], reprojection, tolerance, lambda: self._looks(joined)
         )
         if self.body is not None and tolerance.metres is not None:
             measured = stored_column(self.store, "joints3d").rows(joined)

@@ -63,7 +63,7 @@ def read_numbers(path: Path, key: str, rows: int, shape: tuple[int, ...]) -> np.
     flat = array.reshape(rows, -1) if array.shape[:1] == (rows,) and rows and array.dtype.kind in "fiub" else None
     if flat is None or flat.shape[1] < shape[0] or (key != "shape" and flat.shape[1] > shape[0]):
         raise RawDataCorrupt(f"{path}: {key} of {array.dtype} {array.shape}", expected=f"({rows}, {shape[0]}) numbers")
-    return flat.astype(np.float64)
+    return flat.astype(np.float64, copy=False)
 
 
 READER = FitReader(

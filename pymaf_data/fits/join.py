@@ -64,9 +64,7 @@ def take(table: FitTable, row: np.ndarray, persons: Persons, model: BodyModel | 
             native = table.camera[of].astype(np.float64)
             if table.origin == "centre":
                 native[:, :2] += persons.image_size[some, :, None] / 2 * native[:, 2:]
-        finite = np.logical_and.reduce(
-            [np.isfinite(part.reshape(len(of), -1)).all(1) for part in (pose, betas, native)]
-        )
+        finite = np.isfinite(pose).all(1) & np.isfinite(betas).all(1) & np.isfinite(native).all((1, 2))
         why = np.where(finite, reason("picture not present"), reason("coordinates not finite"))
         good = finite & persons.present[some]
         fits.frame[some], fits.reason[some] = table.frame[of], np.where(good, 0, why)

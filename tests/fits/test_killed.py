@@ -40,7 +40,7 @@ def commits(store: Path, stage: str) -> int:
     return len(list(store.glob(f"_pymaf/commits/{stage}/*/*.json")))
 
 
-@pytest.mark.parametrize(("stage", "done"), [("fits/truth", 0), ("fits/truth", 2), ("choice", 1)])
+@pytest.mark.parametrize(("stage", "done"), [("fits/truth", 1), ("choice", 0)])
 def test_killed_before_a_commit_and_run_again(
     stage: str,
     done: int,
@@ -81,7 +81,7 @@ def test_sources_come_in_any_order_one_by_one_or_together(
     requests = sources(tmp_path, factory, known, body)
     a, b, c = requests
     results = []
-    for number, runs in enumerate(([requests], [[c, b, a]], [[b], [a], [c]], [[c, a], [b]])):
+    for number, runs in enumerate(([requests], [[c, b, a]], [[b], [a], [c]])):
         store = factory.make_store(tmp_path / f"{number}.zarr", known.persons[:8]).path
         for run in runs:
             choice = attach(store, run).choice

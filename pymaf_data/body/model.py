@@ -8,7 +8,7 @@
 J(β) is affine in β, so its template and its ten directions are multiplied out once (in float64) instead of
 regressing 24 joints from all vertices at every call. A batch of 64 takes about 30 ms in float32 on one core, 5 of
 them the product with the blend shapes. It stays dense: SMPL's is. Who needs no gradients takes :meth:`BodyModel.mesh`,
-8 ms; fitting loops need no mesh, :meth:`BodyModel.keypoints` takes 7.
+8 ms; whoever needs joints alone needs no mesh, :meth:`BodyModel.keypoints` takes 1.
 
 Semantics follow Loper et al., "SMPL", SIGGRAPH Asia 2015, and agree with the ``smplx`` package within 1e-5 m.
 Shape letters: B batch, V vertices, F faces.
@@ -193,7 +193,7 @@ class BodyModel(nn.Module):
     def keypoints(self, pose: Tensor, betas: Tensor, translation: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Skeleton (B, 24, 3) and J49 (B, 49, 3) without the mesh: equal to ``forward``'s, many times cheaper.
 
-        No vertex is posed, but what landmarks and extra joints have of each bone; meant for fitting loops.
+        No vertex is posed, but what landmarks and extra joints have of each bone; meant for fitting loops and proofs.
 
         Raises:
             ShapeError: an argument has another shape.

@@ -21,7 +21,7 @@ from pymaf_data.fits.evidence import other_scale_of_boxes
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.readers.reader import ByAnnotation, ByImage, FitTable
 from pymaf_data.fits.standing import stand
-from pymaf_data.fits.table import CAMERA, Fits
+from pymaf_data.fits.table import CAMERA, Fits, reason
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ NONE = -1
 _FARTHEST = 0.25
 """Box sides that the centres of a file's box and of a person's may lie apart, since boxes are drawn in many ways."""
 _ENDING = re.compile(r"\.(jpe?g|png|bmp|webp|tiff?)$", re.IGNORECASE)
-_TOGETHER = 1 << 16  # pairs of a person and a row at a time
+_TOGETHER = 1 << 16  # rows, or pairs of a person and a row, at a time
 _NEAR, _COMMON = 3.0, 3
 """Pixels within which joints are alike, and how many two persons must share to be told apart, or known, by them."""
 
@@ -56,17 +56,20 @@ def join(
 def take(table: FitTable, row: np.ndarray, persons: Persons, model: BodyModel | None = None) -> Fits:
     """The fits of N persons whose rows (N,) are known, −1 where there is none; ``model`` as :func:`join`'s."""
     fits = Fits.empty(len(persons), "no fit in the source", CAMERA)
-    found, of = row != NONE, row[row != NONE]
-    fits.pose[found], fits.betas[found], fits.frame[found] = table.pose[of], table.betas[of], table.frame[of]
-    if table.camera is not None:
-        fits.native[found] = table.camera[of]
-        if table.origin == "centre":
-            fits.native[found, :2] += persons.image_size[found, :, None] / 2 * fits.native[found, 2:]
-    fits.reason[found] = 0
-    finite = [np.isfinite(part.reshape(len(row), -1)).all(1) for part in (fits.pose, fits.betas, fits.native)]
-    fits = fits.without(~np.logical_and.reduce(finite), "coordinates not finite").without(
-        ~persons.present, "picture not present"
-    )
+    everybody = np.flatnonzero(row != NONE)
+    for some in np.array_split(everybody, len(everybody) // _TOGETHER + 1):  # a copy of all of them would be large
+        of = row[some]
+        pose, betas, native = table.pose[of], table.betas[of], fits.native[some]
+        if table.camera is not None:
+            native = table.camera[of].astype(np.float64)
+            if table.origin == "centre":
+                native[:, :2] += persons.image_size[some, :, None] / 2 * native[:, 2:]
+        finite = np.isfinite(pose).all(1) & np.isfinite(betas).all(1) & np.isfinite(native).all((1, 2))
+        why = np.where(finite, reason("picture not present"), reason("coordinates not finite"))
+        good = finite & persons.present[some]
+        fits.frame[some], fits.reason[some] = table.frame[of], np.where(good, 0, why)
+        kept = some[good]
+        fits.pose[kept], fits.betas[kept], fits.native[kept] = pose[good], betas[good], native[good]
     if table.points is None:
         return fits
     lost, standing = fits.valid, np.flatnonzero(fits.valid)

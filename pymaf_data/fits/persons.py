@@ -45,6 +45,21 @@ class Persons:
         return cls.at(store, cls.arrays(store), np.arange(len(store))[rows or slice(None)])
 
     @classmethod
+    def whose(cls, store: Store) -> Persons:
+        """All rows as fits are joined to them: without keypoints, which are two thirds of what a person takes.
+
+        Raises:
+            StoreIncomplete: a shard of stage ``ingest`` is missing.
+        """
+        rows = np.arange(len(store))
+        left_out = {
+            "keypoints": np.empty((len(rows), 0, 3), np.float32),
+            "visibility": np.empty((len(rows), 0), np.uint8),
+        }
+        found = {name: array.rows(rows) for name, array in cls.arrays(store).items() if name not in left_out}
+        return cls(**found, **left_out, names=np.array([name for name, _ in store.rows]))
+
+    @classmethod
     def arrays(cls, store: Store) -> dict[str, Array | Absent]:
         """What :meth:`at` reads from: opened once, for an array maps every shard when it is made."""
         return {field.name: stored_column(store, field.name) for field in fields(cls) if field.name != "names"}

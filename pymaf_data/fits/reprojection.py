@@ -17,7 +17,7 @@ from pymaf_data.geometry.joints import J49, OPENPOSE
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.geometry.weak_fit import WeakFit, fit_weak_camera
 
-_BATCH = 512
+_BATCH = 128
 _DETECTED = np.array([joint.startswith(OPENPOSE) for joint in J49.joints])
 
 

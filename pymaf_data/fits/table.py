@@ -89,6 +89,8 @@ class Fits:
     def without(self, rows: np.ndarray, why: str) -> Fits:
         """These fits, those of a mask (N,) taken out for a reason; a reason given before stays."""
         drop = rows & self.valid
+        if not drop.any():
+            return self
         keep = ~drop
         return Fits(
             np.where(keep[:, None], self.pose, 0.0),  # NaN · 0 is no zero

@@ -148,7 +148,8 @@ class SourceJob:
             **({"forced": self.forced} if self.forced else {}),
         }
 
-    def _looks(self, persons: Persons) -> str:
+    def _looks(self, rows: np.ndarray) -> str:
+        persons = Persons.at(self.store, Persons.arrays(self.store), rows)
         return self.source.looks(persons, self.body) if self.body else ""
 
     def _complete(self, form: int) -> bool:
@@ -166,33 +167,42 @@ class SourceJob:
         Raises:
             FitError: the source belongs to other persons, and is not forced.
         """
-        persons = Persons.of(self.store)
+        persons = Persons.whose(self.store)
         fits = self.source.fits(persons, self.body)
         spans = [slice(first, first + self.store.shard) for first in range(0, len(persons), self.store.shard)]
         # Shard by shard, so that a batch of posed bodies, and with it the last bit, is the same in every run.
-        made = [_measured(fits[span], persons[span], self.body, self.source.camera) for span in spans]
+        made = [_measured(fits[span], Persons.of(self.store, span), self.body, self.source.camera) for span in spans]
         joined = np.flatnonzero(fits.valid)
         reprojection = np.concatenate([measures.reprojection for _, measures in made])[joined]
         far = np.zeros(len(fits), bool)
-        origin = self.stage if self.force else self.source.origin  # what is refused by force is kept: it names no path
-        lost = (fits.reason == reason("camera not solvable")) & (self.body is not None)
-        found = fits.valid | lost
         try:
-            prove_standing(origin, int(lost.sum()), int(found.sum()), lambda: self._looks(persons[found]))
-            far[joined] = prove_join(
-                origin, persons[joined], reprojection, tolerance, lambda: self._looks(persons[joined])
-            )
-            if self.body is not None and tolerance.metres is not None:
-                measured = stored_column(self.store, "joints3d").rows(joined)
-                posed = [joints49(self.body, fits, joined[k : k + 512]) for k in range(0, len(joined), 512)]
-                joints = np.concatenate([np.empty((0, len(J24), 3)), *(part[:, -len(J24) :].numpy() for part in posed)])
-                far[joined] |= prove_body(origin, self.source.body, joints, measured, tolerance.metres)
+            far[joined] = self._far(persons, fits, joined, reprojection, tolerance)
         except FitError as refusal:
             if not self.force:
                 raise
             self.forced, far[:] = refusal.found, False
             logger.warning("attached by force: %s", self.forced)
         return {k: _without_far(*made[k], far[span]) for k, span in enumerate(spans)}
+
+    def _far(
+        self, persons: Persons, fits: Fits, joined: np.ndarray, reprojection: np.ndarray, tolerance: Tolerance
+    ) -> np.ndarray:
+        """(K,) which of the joined rows are not proved.
+
+        Raises:
+            FitError: the source belongs to other persons.
+        """
+        origin = self.stage if self.force else self.source.origin  # what is refused by force is kept: it names no path
+        lost = (fits.reason == reason("camera not solvable")) & (self.body is not None)
+        found = np.flatnonzero(fits.valid | lost)
+        prove_standing(origin, int(lost.sum()), len(found), lambda: self._looks(found))
+        far = prove_join(origin, persons[joined], reprojection, tolerance, lambda: self._looks(joined))
+        if self.body is None or tolerance.metres is None:
+            return far
+        measured = stored_column(self.store, "joints3d").rows(joined)
+        posed = [joints49(self.body, fits, joined[k : k + 512]) for k in range(0, len(joined), 512)]
+        joints = np.concatenate([np.empty((0, len(J24), 3)), *(part[:, -len(J24) :].numpy() for part in posed)])
+        return far | prove_body(origin, self.source.body, joints, measured, tolerance.metres)
 
 
 @dataclass(frozen=True)

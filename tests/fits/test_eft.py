@@ -138,3 +138,16 @@ def test_fits_of_smpl_belong_to_the_neutral_body(tmp_path: Path, eft: ModuleType
     table = reader.READER.read(eft.write_eft(tmp_path / "e.json", [{**entries[0], "smpltype": "smpl"}]), None)
     assert table.body.tolist() == ["smpl-neutral"]
     assert json.loads(json.dumps(dict(table.licences))) == {"EFT fits": "CC BY-NC 4.0"}
+
+
+def test_a_list_beside_the_data_leaves_no_trace(
+    tmp_path: Path, eft: ModuleType, entries: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "_BLOCK", 4)
+    alone = reader.READER.read(eft.write_eft(tmp_path / "a.json", entries[5:16]), None)
+    content = {"rejected": entries[:5], "data": entries[5:16], "more": entries[16:]}
+    (tmp_path / "b.json").write_text(json.dumps(content))
+    beside = reader.READER.read(tmp_path / "b.json", None)
+    for name in ("pose", "betas", "camera"):
+        assert np.array_equal(getattr(alone, name), getattr(beside, name))
+    assert np.array_equal(alone.keys.ids, beside.keys.ids)

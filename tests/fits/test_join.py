@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.optimize import linear_sum_assignment
 
 from pymaf_data.body import BodyModel
 from pymaf_data.errors import FitError, RawDataCorrupt, UsageError
 from pymaf_data.fits import formats, joined, reprojection
+from pymaf_data.fits import join as joining
 from pymaf_data.fits import readers as registry
 from pymaf_data.fits.join import join, match
 from pymaf_data.fits.persons import Persons
@@ -113,6 +115,27 @@ def test_nobody_gets_the_fit_of_a_far_box_or_of_two(known: Any, crowd: Persons) 
     alone = crowd[[5]]
     two = ByImage(np.repeat(alone.names, 2), alone.box[:, :2] + [[0.1 * alone.box[0, 2]], [1.0]])
     assert match(table_of(known, two, slice(2)), alone, "file").tolist() == [1]
+
+
+@pytest.mark.parametrize("together", [1, 1 << 16])
+def test_each_image_has_the_least_sum_of_its_own(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joining, "_TOGETHER", together)
+    rng = np.random.default_rng(3)
+    names = np.sort(rng.choice([f"{i}.jpg" for i in range(40)], 120))
+    boxes = np.concatenate([rng.uniform(0, 60, (120, 2)), rng.uniform(50, 150, (120, 1))], 1)
+    of = rng.integers(0, 120, 140)
+    keys = ByImage(names[of], boxes[of, :2] + rng.normal(0, 10, (140, 2)))
+    keys.names[:9], keys.centres[9] = "elsewhere.jpg", np.nan
+    expected = np.full(120, -1)
+    for name in {*names.tolist()}:
+        ours, theirs = np.flatnonzero(names == name), np.flatnonzero(keys.names == name)
+        apart = np.linalg.norm(boxes[ours, None, :2] - keys.centres[theirs], axis=2) / boxes[ours, 2:]
+        cost = np.where(apart < 0.5, apart, 0.5)  # NaN too
+        for one, other in zip(*linear_sum_assignment(cost), strict=True):
+            if cost[one, other] <= 0.25:
+                expected[ours[one]] = theirs[other]
+    assert (expected >= 0).sum() > 60
+    assert np.array_equal(joining.by_image(keys, names, boxes), expected)
 
 
 def test_a_person_named_twice_has_a_fit_where_both_agree(known: Any, caplog: pytest.LogCaptureFixture) -> None:

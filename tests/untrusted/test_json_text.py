@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pymaf_data.errors import RawDataCorrupt
+from pymaf_data.untrusted import json_text
 from pymaf_data.untrusted.json_text import read_json
 
 
@@ -36,3 +38,54 @@ def test_objects_are_packed_from_within(tmp_path: Path) -> None:
 def test_what_is_not_json_is_said(text: str, tmp_path: Path) -> None:
     with pytest.raises(RawDataCorrupt, match=r"a\.json is not JSON"):
         read(tmp_path, text)
+
+
+WHOLE = (
+    '{"a": [{"k": 1.5e-3, "l": [-0.25, 12]}, {"k:": "}"}, {}, [1, [2]], -7, "é"], "b" : {"c": {"d": [1e5]}}, "e": 1}',
+    '[{"a": "\\ud800"}, {"b": "{:"}, NaN, "\\"}", 123.5e+1 , {"a": {"a": 1}}]',
+    "-12.5e-3",
+)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("text", WHOLE)
+def test_a_file_is_the_same_however_it_is_cut(
+    text: str, encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(text.encode(encoding))
+    for pack in (None, lambda entry: ("packed", *entry.items())):
+        whole = repr(json_text.parse_json(path.read_bytes(), pack))
+        for block in (1, 2, 3, 7, 50, 1 << 20):
+            monkeypatch.setattr(json_text, "_BLOCK", block)
+            assert repr(read_json(path, pack)) == whole
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 1 "b": 2}',
+        '{"a": [1, 2}',
+        '{"a": [1,]}',
+        '{"a"}',
+        "{a: 1}",
+        '{"x": {"a":1,"a" :2}}',
+        '[{"a":1},',
+        "[1 2]",
+    ],
+)
+def test_what_is_wrong_is_found_wherever_it_is_cut(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for block in (1, 5, 1 << 20):
+        monkeypatch.setattr(json_text, "_BLOCK", block)
+        with pytest.raises(RawDataCorrupt, match=r"a\.json is not JSON"):
+            read(tmp_path, text)
+
+
+def test_members_of_a_list_are_not_text_together(tmp_path: Path) -> None:
+    path, member = tmp_path / "a.json", '{"a": "' + "text " * 20_000 + '"}'
+    path.write_text('{"data": [' + ", ".join([member] * 150) + "]}")
+    tracemalloc.start()
+    read_json(path, lambda entry: len(entry))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < path.stat().st_size / 2

@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,7 +44,7 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
     trans = _translations(path, keys, count)
     if trans is None:
         names = [name.partition("/")[2] or name for name in names]
-    kept = shape[:, 10] == 0 if shape.shape[1] == _KID else np.ones(count, bool)
+    kept: Any = shape[:, 10] == 0 if shape.shape[1] == _KID else slice(None)
     _warn_of_old_labels(path, names)
     camera = full_frame(torch.from_numpy(K), torch.from_numpy(np.zeros((count, 3)) if trans is None else trans))
     return FitTable(
@@ -52,8 +53,8 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
         betas=shape[kept, :10],
         camera=camera.matrix.numpy()[kept],
         points=_keypoints(path, count)[kept] if trans is None else None,
-        frame=np.full(kept.sum(), CAMERA, np.uint8),
-        body=np.full(kept.sum(), "smpl-neutral"),
+        frame=np.full(count, CAMERA, np.uint8)[kept],
+        body=np.full(count, "smpl-neutral")[kept],
         licences={"CameraHMR fits": "non-commercial research"},
         tolerance=Tolerance(view=15.0, image=1.5, share=0.05),  # as EFT's: optimised on keypoints and dense points
     )

@@ -34,7 +34,7 @@ class _Entries:
     """Takes the numbers of persons while they are parsed, and keeps a third of them: axis-angle instead of matrices."""
 
     def __init__(self) -> None:
-        self.blocks, self._waiting, self._count = list[np.ndarray](), list[np.ndarray](), 0
+        self.numbers, self._waiting = np.empty((0, 88)), list[np.ndarray]()
 
     def packed(self, entry: dict[str, Any]) -> Any:
         """(row, image, annotation, body) of a person; the row's numbers are NaN where one is amiss."""
@@ -47,17 +47,19 @@ class _Entries:
         except (TypeError, ValueError, OverflowError):
             sound = False
         self._waiting.append(numbers if sound else np.full(sum(_SIZES.values()), np.nan))
+        row = len(self.numbers) + len(self._waiting) - 1
         if len(self._waiting) == _BLOCK:
             self.flush()
-        self._count += 1
         kind = str(entry.get("smpltype", "smpl"))
-        return self._count - 1, str(entry.get("imageName")), entry.get("annotId"), _BODIES.get(kind, kind)
+        return row, str(entry.get("imageName")), entry.get("annotId"), _BODIES.get(kind, kind)
 
     def flush(self) -> None:
-        """What waits becomes a block (rows, 88): pose 72, and the rest in the order of _SIZES."""
+        """Add what waits to the numbers (N, 88): pose 72, and the rest in the order of _SIZES."""
         matrices, rest = np.split(np.array(self._waiting).reshape(-1, sum(_SIZES.values())), [216], axis=1)
         pose = matrix_to_axis_angle(torch.from_numpy(matrices).reshape(-1, 24, 3, 3)).flatten(1).numpy()
-        self.blocks.append(np.concatenate([pose, rest], 1))
+        before = len(self.numbers)
+        self.numbers.resize((before + len(rest), 88), refcheck=False)  # where it lies: a second one would be large
+        self.numbers[before:] = np.concatenate([pose, rest], 1)
         self._waiting.clear()
 
 
@@ -69,9 +71,7 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
         raise RawDataCorrupt("it has no list `data` of fits")
     rows, images, ids, bodies = zip(*entries, strict=True)
     taken.flush()
-    numbers = np.concatenate(taken.blocks)
-    taken.blocks.clear()
-    numbers = numbers if len(numbers) == len(rows) else numbers[list(rows)]
+    numbers = taken.numbers if len(taken.numbers) == len(rows) else taken.numbers[list(rows)]
     pose, betas, camera, centre, scale = np.split(numbers, [72, 82, 85, 87], axis=1)
     low, high = np.trunc(centre - 100 * scale), np.trunc(centre + 100 * scale)
     side = high[:, 1:] - low[:, 1:]

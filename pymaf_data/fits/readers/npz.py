@@ -64,7 +64,7 @@ def read_numbers(path: Path, key: str, rows: int, sizes: tuple[int, ...]) -> np.
     if flat is None or not (flat.shape[1] in sizes or (key == "shape" and flat.shape[1] > sizes[0])):
         expected = f"({rows}, {' or '.join(map(str, sizes))}) numbers"
         raise RawDataCorrupt(f"{path}: {key} of {array.dtype} {array.shape}", expected=expected)
-    return flat.astype(np.float64)
+    return flat.astype(np.float64, copy=False)
 
 
 READER = FitReader(

@@ -128,7 +128,7 @@ def test_fits_of_before_stay_until_they_are_to_be_judged(
     with monkeypatch.context() as patch:  # as an earlier version attached
         patch.setattr(attach_source, "_FORMAT", attach_source._UNJUDGED)
         patch.setattr(attach_source, "JUDGED", ())
-        patch.setattr(attach_source, "fit_specs", lambda shard, _: fit_specs(shard, judged=False))
+        patch.setattr(attach_source, "fit_specs", lambda shard, *_: fit_specs(shard, judged=False))
         first = attach_fits(options)
     again = attach_fits(options)
     assert again.sources[0].shards_written == 0 and again.choice == first.choice

@@ -154,9 +154,16 @@ def test_what_is_no_body_is_refused_alone(attach: Any, assets: Path, store: Stor
     assert left[good].max() < 0.01 and sorted(bodies.asked) == list(range(24)), "each once, nobody else's"
 
 
-def test_bodies_in_other_rows_are_refused_with_the_evidence(attach: Any, assets: Path, vertices: np.ndarray) -> None:
+def test_bodies_in_other_rows_are_refused_with_the_evidence(
+    attach: Any, assets: Path, vertices: np.ndarray, known: Any
+) -> None:
+    # Every person's body lies in the row after theirs, which belongs to nobody here.
+    ids, N = known.persons.annotation_id, 48
+    bodies = Posed(np.stack([np.roll(vertices, 5, 0), vertices], 1).reshape(N, -1, 3))
+    many = {"pose": np.zeros((N, 72)), "betas": np.zeros((N, 10)), "frame": np.zeros(N, np.uint8), "camera": None}
+    keys = ByAnnotation(np.stack([ids, ids + 1000], 1).ravel())
     with pytest.raises(FitError, match="rows look shifted by 1"):
-        attach(Posed(np.roll(vertices, 1, 0)), assets, camera=None)
+        attach(bodies, assets, keys=keys, body=np.full(N, "smpl-neutral"), **many)
 
 
 def test_bodies_that_turn_in_the_world(vertices: np.ndarray, known: Any, body: BodyModel) -> None:

@@ -15,6 +15,7 @@ from scipy import sparse
 from scipy.spatial.transform import Rotation
 
 from pymaf_data.body import BodyModel
+from pymaf_data.digest import digest_file, digest_json
 from pymaf_data.errors import AssetMismatch, AssetMissing, FitError, RawDataCorrupt
 from pymaf_data.fits import readers as registry
 from pymaf_data.fits.bodies import GenderedSmpl, KidSmpl, MhrBodies, SmplhBodies, SmplxBodies
@@ -107,6 +108,9 @@ def test_smplx_bodies_become_the_persons_own_once_their_model_is_there(
     t = np.linalg.solve(K, found["native"][:, :, 3:] - known.truth.native[:, :, 3:])[:, None, :, 0]
     apart = np.linalg.norm(body.mesh(pose, *_t(betas)).numpy() + t - theirs.numpy(), axis=2).mean(1)
     assert np.quantile(apart, 0.95) < 0.002
+    said = opened.current("fits/others").attributes["source"]["conversion"]
+    files = [[path.name, digest_file(path)] for path in bodies.files(assets)]
+    assert said == {"method": 1, "files": digest_json(files)} and len(files) == 2
     left = source.conversion
     assert left.model == opened.current("fits/others").attributes["converted_from"] == "smplx-neutral"
     assert left.median == pytest.approx(np.median(found["conversion"], 0).tolist()) and left.p95[0] < 1.2

@@ -228,7 +228,7 @@ def test_gendered_smpl_kids_and_smplh(tmp_path: Path, others: ModuleType, body: 
     plain |= {
         "kintree_table": np.stack([body.parents.numpy(), np.arange(24)]).astype(np.uint32),
         "weights": body.lbs_weights.numpy(), "J_regressor": sparse.csc_matrix(body.J_regressor.numpy()),
-        "posedirs": body.posedirs.numpy().T.reshape(6890, 3, -1), "shapedirs": body.shapedirs.numpy(),
+        "posedirs": body.posedirs.float().numpy().T.reshape(6890, 3, -1), "shapedirs": body.shapedirs.numpy(),
     }  # fmt: skip
     others.write_pickle(tmp_path / "smpl/SMPL_NEUTRAL.pkl", plain)
     others.write_pickle(tmp_path / "smpl/SMPL_FEMALE.pkl", plain | {"v_template": 1.1 * plain["v_template"]})

@@ -291,7 +291,7 @@ def test_meshes_that_are_no_such_mesh(tmp_path: Path, others: ModuleType, smplx_
     assert count == 4 and np.array_equal(found, faces)
     data = path.read_bytes()
     edits = (b"binary_little", b"binary_big"), (b"face 2", b"face 3"), (b"float x", b"thing x")
-    ends = b"", data[:-1], data + b"\0", data[:-4] + b"\4\0\0\0", b"ply\n" * 99
+    ends = b"", data[:-1], data + b"\0", data[:-4] + b"\4\0\0\0", data[:-13] + b"\4" + data[-12:], b"ply\n" * 99
     for bad in (*ends, *(data.replace(*edit) for edit in edits)):
         path.write_bytes(bad)
         with pytest.raises(RawDataCorrupt, match=r"as \.ply"):

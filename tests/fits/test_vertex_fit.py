@@ -31,7 +31,7 @@ class Bodies(NamedTuple):
 
 @pytest.fixture(scope="module")
 def bodies(body: BodyModel, fitter: KeypointFitter) -> Bodies:
-    rng, K = np.random.default_rng(6), 40
+    rng, K = np.random.default_rng(6), 24
     angles, betas = (torch.from_numpy(part) for part in (rng.uniform(LOW, HIGH, (K, 26)), rng.normal(size=(K, 10))))
     root = torch.from_numpy(Rotation.from_quat(rng.normal(size=(K, 4))).as_matrix())
     pose = fitter.pose_of(State(root, torch.zeros(K, 3).double(), angles, betas)).reshape(K, 24, 3).clone()

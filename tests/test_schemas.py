@@ -63,7 +63,7 @@ S, L, Z = 48, 20, 18
 ALL_HAVE = ("box", "image_name", "annotation_id", "present")
 WRITTEN: dict[str, tuple[ArraySpec, ...]] = {
     "ingest": array_specs(S, L, 8),
-    "fits/<name>": fit_specs(8),
+    "fits/<name>": fit_specs(8, converted=True),
     "choice": choice_specs(8),
     "iuv": map_specs(Z, 8),
 }

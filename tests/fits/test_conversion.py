@@ -15,6 +15,7 @@ from scipy import sparse
 from scipy.spatial.transform import Rotation
 
 from pymaf_data.body import BodyModel
+from pymaf_data.digest import digest_file, digest_json
 from pymaf_data.errors import AssetMismatch, AssetMissing, FitError, RawDataCorrupt
 from pymaf_data.fits import readers as registry
 from pymaf_data.fits.bodies import GenderedSmpl, KidSmpl, MhrBodies, SmplhBodies, SmplxBodies
@@ -129,6 +130,9 @@ def test_smplx_bodies_become_the_persons_own_once_their_model_is_there(
     t = np.linalg.solve(K, found["native"][:, :, 3:] - known.truth.native[:, :, 3:])[:, None, :, 0]
     apart = np.linalg.norm(body.mesh(pose, *_t(betas)).numpy() + t - theirs.numpy(), axis=2).mean(1)
     assert np.quantile(apart, 0.95) < 0.002
+    said = opened.current("fits/others").attributes["source"]["conversion"]
+    files = [[path.name, digest_file(path)] for path in bodies.files(assets)]
+    assert said == {"method": 1, "files": digest_json(files)} and len(files) == 2
     left = source.conversion
     assert left.model == opened.current("fits/others").attributes["converted_from"] == "smplx-neutral"
     assert left.median == pytest.approx(np.median(found["conversion"], 0).tolist()) and left.p95[0] < 1.2
@@ -176,9 +180,16 @@ def test_what_is_no_body_is_refused_alone(attach: Any, assets: Path, store: Stor
     assert left[good].max() < 0.01 and sorted(bodies.asked) == list(range(24)), "each once, nobody else's"
 
 
-def test_bodies_in_other_rows_are_refused_with_the_evidence(attach: Any, assets: Path, vertices: np.ndarray) -> None:
+def test_bodies_in_other_rows_are_refused_with_the_evidence(
+    attach: Any, assets: Path, vertices: np.ndarray, known: Any
+) -> None:
+    # Every person's body lies in the row after theirs, which belongs to nobody here.
+    ids, N = known.persons.annotation_id, 48
+    bodies = Posed(np.stack([np.roll(vertices, 5, 0), vertices], 1).reshape(N, -1, 3))
+    many = {"pose": np.zeros((N, 72)), "betas": np.zeros((N, 10)), "frame": np.zeros(N, np.uint8), "camera": None}
+    keys = ByAnnotation(np.stack([ids, ids + 1000], 1).ravel())
     with pytest.raises(FitError, match="rows look shifted by 1"):
-        attach(Posed(np.roll(vertices, 1, 0)), assets, camera=None)
+        attach(bodies, assets, keys=keys, body=np.full(N, "smpl-neutral"), **many)
 
 
 def test_bodies_that_turn_in_the_world(vertices: np.ndarray, known: Any, body: BodyModel) -> None:
@@ -256,6 +267,7 @@ def test_gendered_smpl_kids_and_smplh(tmp_path: Path, others: ModuleType, body: 
     ]  # fmt: skip
     stature = np.ptp(posed(kids)[:, :, 1], axis=1) / np.ptp(plain["v_template"][:, 1])
     assert stature == pytest.approx([1.1, 0.7], abs=1e-3), "a girl between the neutral body and the infant"
+    assert np.allclose(posed(kids)[1].mean(0), plain["v_template"].mean(0) / 2, atol=1e-5), "its centre is the origin"
     assert np.isnan(kids.vertices(np.array([3]), tmp_path)).all()
 
 

@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from pymaf_data.body import BodyModel
 from pymaf_data.body.free import load_free_arrays
 from pymaf_data.fits.conversion.convert import WORST
-from pymaf_data.fits.conversion.vertex_fit import VertexFit
+from pymaf_data.fits.conversion.vertex_fit import VertexFit, procrustes
 from pymaf_data.fits.fitter.fit import KeypointFitter
 from pymaf_data.fits.fitter.limits import HIGH, LOW
 from pymaf_data.fits.fitter.objective import State
@@ -49,6 +49,14 @@ def apart(pose: torch.Tensor, truth: torch.Tensor) -> np.ndarray:
     """(K, 24) degrees between rotations of joints."""
     turns = Rotation.from_matrix((pose.mT @ truth).reshape(-1, 3, 3).numpy())
     return np.degrees(turns.magnitude()).reshape(-1, 24)
+
+
+def test_turns_are_proper_ones_whatever_is_turned() -> None:
+    x = np.random.default_rng(0).normal(size=(9, 3))
+    turn = Rotation.from_rotvec([0.3, -2.0, 1.0]).as_matrix()
+    moments = torch.from_numpy(np.stack([x.T @ x @ turn.T, -x.T @ x, np.zeros((3, 3)), np.full((3, 3), np.nan)]))
+    found = procrustes(moments)
+    assert np.allclose(found[0], turn) and torch.linalg.det(found).allclose(torch.ones(4).double())
 
 
 def test_bodies_of_the_model_itself_are_found_to_rounding(body: BodyModel, bodies: Bodies, fit: VertexFit) -> None:

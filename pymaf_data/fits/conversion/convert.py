@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,8 @@ from pymaf_data.body import BodyModel
 from pymaf_data.fits.conversion.vertex_fit import VertexFit
 from pymaf_data.fits.readers.reader import FitTable, OtherBodies
 from pymaf_data.geometry.rotations import matrix_to_axis_angle
+
+logger = logging.getLogger(__name__)
 
 METHOD = 1
 """Raised when the same bodies become others."""
@@ -57,6 +60,7 @@ def convert(
         pose[of] = matrix_to_axis_angle(fitted.pose).flatten(1).nan_to_num(0.0).numpy()
         betas[of], residual[of] = fitted.betas.nan_to_num(0.0).numpy(), fitted.residual.numpy()
         shift[of] = fitted.translation.nan_to_num(0.0)[..., None].numpy()
+        logger.info("%d of %d bodies of %s are converted", min(first + _BATCH, len(rows)), len(rows), other.model)
     # A body stands where the other one did: camera · (x + t) = (camera · [I | t]) x.
     name = "camera" if table.extrinsics is None else "extrinsics"
     place = getattr(table, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -89,24 +90,27 @@ def _barycentric(path: Path, faces: np.ndarray, shape: tuple[int, int]) -> spars
         raise _mismatch(path, found, f"numbers of {len(faces)} triangles")
     rows = np.arange(shape[0]).repeat(3)
     columns = faces[triangles].ravel()
-    return _checked(path, sparse.coo_matrix((weights.ravel(), (rows, columns)), shape))
+    return _checked(path, sparse.coo_matrix((weights.astype(np.float64).ravel(), (rows, columns)), shape))
 
 
 def _transfer(path: Path) -> sparse.csr_matrix:
     """Of deformation transfer: ``matrix``, or ``mtx``, whose second half is for normals."""
     content = load_trusted_pickle(path) if path.suffix == ".pkl" else read_npz(path, (), ("matrix", "mtx"))
-    matrix = content.get("matrix", content.get("mtx")) if isinstance(content, dict) else None
-    shape = getattr(matrix, "shape", ())
-    if shape == (SMPL_VERTICES, 2 * SMPLX_VERTICES) or shape == (SMPL_VERTICES, SMPLX_VERTICES):
-        return _checked(path, sparse.csr_matrix(matrix)[:, :SMPLX_VERTICES])
-    raise _mismatch(path, f"has a matrix {shape}", f"({SMPL_VERTICES}, {SMPLX_VERTICES}), or twice as wide")
+    matrix: Any = content.get("matrix", content.get("mtx")) if isinstance(content, dict) else None
+    shape, kind = getattr(matrix, "shape", ()), getattr(getattr(matrix, "dtype", None), "kind", "")
+    if kind != "f" or shape not in [(SMPL_VERTICES, times * SMPLX_VERTICES) for times in (1, 2)]:
+        raise _mismatch(path, f"has a matrix {shape}", f"({SMPL_VERTICES}, {SMPLX_VERTICES}), or twice as wide")
+    with np.errstate(all="ignore"):
+        return _checked(path, sparse.csr_matrix(matrix.astype(np.float32))[:, :SMPLX_VERTICES])
 
 
 def _checked(path: Path, matrix: sparse.spmatrix) -> sparse.csr_matrix:
-    dense = sparse.csr_matrix(matrix, dtype=np.float32)
-    if not np.abs(np.asarray(dense.sum(1)) - 1).max() <= _SUM:  # NaN is not
+    with np.errstate(all="ignore"):  # a file's numbers may be anything
+        single = sparse.csr_matrix(matrix, dtype=np.float32)
+        apart = np.abs(np.asarray(single.sum(1)) - 1).max()
+    if not apart <= _SUM:  # NaN is not
         raise _mismatch(path, "has vertices whose weights do not sum to 1", "points of the mesh")
-    return dense
+    return single
 
 
 def _mismatch(path: Path, found: str, expected: str) -> AssetMismatch:

@@ -50,9 +50,34 @@ def _write_model(folder: Path) -> Iterator[Path]:
 
 
 def _read_model(folder: Path) -> Any:
-    from pymaf_data.body.smpl import _read_model as read
+    from pymaf_data.body.smpl import read_model
 
-    return read(folder / "smpl.pkl")
+    return read_model(folder / "smpl.pkl")
+
+
+def _write_other_model(folder: Path) -> Iterator[Path]:
+    """A model of SMPL-X's joints on a mesh of five vertices, and how another mesh lies on it."""
+    V, made = 5, factory("other_models")
+    zeros = {
+        "v_template": np.zeros((V, 3)), "shapedirs": np.zeros((V, 3, 20)), "posedirs": np.zeros((V, 3, 486), np.int8),
+        "f": np.array([[0, 1, 2], [2, 1, 3]]), "weights": np.zeros((V, 55)), "J_regressor": np.zeros((55, V)),
+        "kintree_table": np.zeros((2, 55), np.int32), "hands_meanl": np.zeros(45), "hands_meanr": np.zeros(45),
+    }  # fmt: skip
+    np.savez_compressed(folder / "model.npz", **zeros)
+    yield folder / "model.npz"
+    yield made.write_ply(folder / "mesh.ply", V, zeros["f"])
+    np.savez(folder / "mapping.npz", triangle_ids=np.array([0, 1, 1]), baryc_coords=np.eye(3))
+    yield folder / "mapping.npz"
+
+
+def _read_other_model(folder: Path) -> Any:
+    from pymaf_data.body.smpl import read_model
+    from pymaf_data.fits.conversion.meshes import _barycentric
+    from pymaf_data.untrusted.ply import read_ply_faces
+
+    faces, count = read_ply_faces(folder / "mesh.ply")
+    model = read_model(folder / "model.npz", 5, 55, {"hands_meanl": (45,), "hands_meanr": (45,)})
+    return model, _barycentric(folder / "mapping.npz", faces, (3, max(count, 5)))
 
 
 def _write_downsampling(folder: Path) -> Iterator[Path]:
@@ -138,6 +163,7 @@ def _read_mat73(folder: Path) -> Any:
 READERS = {
     "pickle": Reader(_write_pickle, _read_pickle),
     "SMPL model": Reader(_write_model, _read_model),
+    "model and mesh of another body": Reader(_write_other_model, _read_other_model),
     "mesh_downsampling": Reader(_write_downsampling, _read_downsampling),
     "npy and npz": Reader(_write_arrays, _read_arrays),
     "atlas .mat": Reader(_write_atlas, _read_atlas),

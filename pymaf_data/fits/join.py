@@ -74,7 +74,8 @@ def take(table: FitTable, row: np.ndarray, persons: Persons, model: BodyModel | 
         return fits
     lost, standing = fits.valid, np.flatnonzero(fits.valid)
     if model is not None:
-        lost[standing[stand(model, fits, standing, table.points[row[standing]])]] = False
+        for some in np.array_split(standing, len(standing) // _TOGETHER + 1):
+            lost[some[stand(model, fits, some, table.points[row[some]])]] = False
     return fits.without(lost, "camera not solvable")
 
 

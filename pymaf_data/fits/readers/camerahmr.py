@@ -40,10 +40,11 @@ _MENDED = datetime(2025, 6, 4, tzinfo=UTC)
 def _read(path: Path, companion: Path | None = None) -> FitTable:
     keys, names = npz_keys(path), [name or "" for name in read_texts(path, "imgname")]
     count = len(names)
-    shape, K = read_numbers(path, "shape", count, (10,)), read_numbers(path, "cam_int", count, (9,)).reshape(-1, 3, 3)
     trans = _translations(path, keys, count)
+    points = _keypoints(path, count) if trans is None else None  # first: nothing else takes as much while it is read
     if trans is None:
         names = [name.partition("/")[2] or name for name in names]
+    shape, K = read_numbers(path, "shape", count, (10,)), read_numbers(path, "cam_int", count, (9,)).reshape(-1, 3, 3)
     kept: Any = shape[:, 10] == 0 if shape.shape[1] == _KID else slice(None)
     _warn_of_old_labels(path, names)
     camera = full_frame(torch.from_numpy(K), torch.from_numpy(np.zeros((count, 3)) if trans is None else trans))
@@ -52,7 +53,7 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
         pose=read_numbers(path, "pose_cam" if "pose_cam" in keys else "pose", count, (72,))[kept],
         betas=shape[kept, :10],
         camera=camera.matrix.numpy()[kept],
-        points=_keypoints(path, count)[kept] if trans is None else None,
+        points=None if points is None else points[kept],
         frame=np.full(count, CAMERA, np.uint8)[kept],
         body=np.full(count, "smpl-neutral")[kept],
         licences={"CameraHMR fits": "non-commercial research"},

@@ -71,7 +71,9 @@ class BodyModel(nn.Module):
     _joint_template: Tensor
     _joint_dirs: Tensor
     _j49: Tensor
+    _order: Tensor
     _position: Tensor
+    _above: Tensor
     _part_template: Tensor
     _part_blendshapes: Tensor
     _part_bones: Tensor
@@ -121,11 +123,12 @@ class BodyModel(nn.Module):
         order = np.argsort(depth, kind="stable")
         position = np.argsort(order, kind="stable")
         self._influences = Influences.of(self.lbs_weights.numpy())
-        self._levels = [
-            (level.tolist(), position[arrays.parents[level]].tolist())
-            for level in (np.flatnonzero(depth == d) for d in range(1, depth.max() + 1))
-        ]
+        # In order of depth a level of the tree is a slice. Indices are buffers: a list would be copied to a GPU, and
+        # waited for, at each use.
+        self._levels = [tuple(np.searchsorted(depth[order], [d, d + 1]).tolist()) for d in range(1, depth.max() + 1)]
+        self._buffer("_order", order)
         self._buffer("_position", position)
+        self._buffer("_above", position[arrays.parents[order].clip(0)])
 
     def _register_parts(self, arrays: BodyArrays) -> None:
         """What J49 needs of the mesh. Skinning is linear, so what a joint has of the vertices that one bone moves is a
@@ -262,13 +265,16 @@ class BodyModel(nn.Module):
         """Forward kinematics: skinning transforms (B, 24, 3, 4) of the T-pose, and posed joints (B, 24, 3)."""
         rest = self.rest_joints(betas)
         # Joints in order of depth: each level is one batched product with the levels above it.
-        rotation, place = pose[:, :1], rest[:, :1]
-        for level, parents in self._levels:
-            bone = rest[:, level] - rest[:, self.parents[level]]
-            above = rotation[:, parents]
-            place = torch.cat([place, place[:, parents] + (above @ bone[..., None])[..., 0]], dim=1)
-            rotation = torch.cat([rotation, above @ pose[:, level]], dim=1)
-        rotation, skeleton = rotation[:, self._position], place[:, self._position]
+        local, joints = pose.index_select(1, self._order), rest.index_select(1, self._order)
+        bones = (joints - joints.index_select(1, self._above))[..., None]
+        rotation, place = local[:, :1], joints[:, :1]
+        for first, last in self._levels:
+            parents = self._above[first:last]
+            above = rotation.index_select(1, parents)
+            moved = place.index_select(1, parents) + (above @ bones[:, first:last])[..., 0]
+            place = torch.cat([place, moved], dim=1)
+            rotation = torch.cat([rotation, above @ local[:, first:last]], dim=1)
+        rotation, skeleton = rotation.index_select(1, self._position), place.index_select(1, self._position)
         offset = skeleton - (rotation @ rest[..., None])[..., 0]
         return torch.cat([rotation, offset[..., None]], dim=-1), skeleton
 

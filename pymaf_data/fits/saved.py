@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from pymaf_data.untrusted.unpickle import load_pickled_npz, load_trusted_pickle,
 logger = logging.getLogger(__name__)
 
 Person = dict[str, Any]
+Shape = tuple[int, ...]
 
 _ENDINGS = (".npz", ".npy", ".pkl", ".pickle")
 _NAMES = ("image", "image_path", "img_path", "imgname", "image_name", "img_name", "file_name", "filename")
@@ -32,7 +33,7 @@ def files_of(path: Path) -> list[Path]:
     return [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.suffix.lower() in _ENDINGS)
 
 
-def persons_of(root: Path, file: Path, keys: tuple[str, ...]) -> list[tuple[str, Person]]:
+def persons_of(root: Path, file: Path, shapes: Mapping[str, Shape]) -> list[tuple[str, Person]]:
     """Image and dict of each person of a file, in its order; what the last file held is kept.
 
     The image is what the person's dict names, else the key that its list stands under, else, from ``root`` on, what the
@@ -41,13 +42,14 @@ def persons_of(root: Path, file: Path, keys: tuple[str, ...]) -> list[tuple[str,
     Args:
         root: of the files.
         file: one of :func:`files_of`.
-        keys: a person's. The first tells what is a person; where it has three axes, persons are stacked.
+        shapes: of a person's arrays by their keys. The first tells what is a person; where it has an axis before
+            those of its shape, persons are stacked.
 
     Raises:
         RawDataCorrupt: the one file cannot be read; of several it is told and has none. UntrustedData: it is hostile.
     """
     try:
-        found = _held(file, keys, file.stat().st_mtime_ns)
+        found = _held(file, tuple(shapes.items()), file.stat().st_mtime_ns)
     except RawDataCorrupt as error:
         if file == root:
             raise
@@ -58,7 +60,7 @@ def persons_of(root: Path, file: Path, keys: tuple[str, ...]) -> list[tuple[str,
     return [(image or name, person) for image, person in found]
 
 
-def numbers_of(person: Person, key: str, shape: tuple[int, ...]) -> np.ndarray:
+def numbers_of(person: Person, key: str, shape: Shape) -> np.ndarray:
     """Numbers of a person in their shape; NaN where they are not such numbers. Of lists, those of numbers alone."""
     value = person.get(key)
     flat = isinstance(value, (list, tuple)) and all(isinstance(one, (int, float, np.number)) for one in value)
@@ -70,8 +72,9 @@ def numbers_of(person: Person, key: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def _held(file: Path, keys: tuple[str, ...], _changed: int) -> list[tuple[str, Person]]:
+def _held(file: Path, shapes: tuple[tuple[str, Shape], ...], _changed: int) -> list[tuple[str, Person]]:
     content: Any
+    keys = [key for key, _ in shapes]
     if file.suffix.lower() == ".npz":
         there = npz_keys(file)
         wanted = [key for key in there if key in (*keys, *_NAMES)] if keys[0] in there else there
@@ -80,10 +83,10 @@ def _held(file: Path, keys: tuple[str, ...], _changed: int) -> list[tuple[str, P
         content = member_array(bytearray(read_whole(file)), str(file), loads_trusted)
     else:
         content = load_trusted_pickle(file)
-    return list(_found(content, keys[0], "", set()))
+    return list(_found(content, shapes[0], "", set()))
 
 
-def _found(value: Any, mark: str, image: str, seen: set[int]) -> Iterator[tuple[str, Person]]:
+def _found(value: Any, mark: tuple[str, Shape], image: str, seen: set[int]) -> Iterator[tuple[str, Person]]:
     """Persons below a value, none of whose containers is looked into twice: they may hold each other."""
     if isinstance(value, np.ndarray) and value.dtype == object and id(value) not in seen:
         seen.add(id(value))
@@ -96,18 +99,18 @@ def _found(value: Any, mark: str, image: str, seen: set[int]) -> Iterator[tuple[
             yield from _found(item, mark, image, seen)
         return
     image = next((text for text in (_text(value[key]) for key in _NAMES if key in value) if text), image)
-    if mark in value:
-        yield from ((image, person) for person in _unstacked(value, mark))
+    if mark[0] in value:
+        yield from ((image, person) for person in _unstacked(value, *mark))
         return
     for key, item in value.items():
         names_image = isinstance(key, str) and key not in _NAMES and not _NO_IMAGE.fullmatch(key)
         yield from _found(item, mark, str(key) if names_image else image, seen)
 
 
-def _unstacked(person: Person, mark: str) -> list[Person]:
+def _unstacked(person: Person, mark: str, shape: Shape) -> list[Person]:
     """The persons whose arrays have a first axis more in one dict; itself where they have not."""
     stacked = person[mark]
-    if not isinstance(stacked, np.ndarray) or stacked.ndim != 3:
+    if not isinstance(stacked, np.ndarray) or stacked.shape[1:] != shape:
         return [person]
     several = {
         key for key, value in person.items() if isinstance(value, np.ndarray) and len(stacked) in value.shape[:1]

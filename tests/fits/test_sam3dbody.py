@@ -169,6 +169,9 @@ def test_what_is_none_of_it_or_hostile_is_refused(
     for path in (tmp_path / "empty", sam3dbody.one_pickle(tmp_path, {"a.jpg": [{"smpl": 1}]})):
         with pytest.raises(FitError, match="no person of SAM 3D Body"):
             read(path)
+    np.savez(tmp_path / "other.npz", pred_vertices=np.zeros((99999, 1, 3)), pred_cam_t=np.zeros(3))
+    with pytest.raises(FitError, match="bodies are nan units tall"):  # one that is damaged, not so many stacked
+        read(tmp_path / "other.npz")
     (tmp_path / "bad.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     with pytest.raises(UntrustedData, match=r"os\.system"):
         read(tmp_path / "bad.pkl")

@@ -28,7 +28,7 @@ from pymaf_data.geometry.cameras import full_frame
 logger = logging.getLogger(__name__)
 
 _MESH = "pred_vertices"
-_SHAPES = {
+_SHAPES: dict[str, tuple[int, ...]] = {
     _MESH: (18439, 3), "pred_cam_t": (3,), "bbox": (4,), "focal_length": (1,),
     "pred_keypoints_3d": (70, 3), "pred_keypoints_2d": (70, 2),
 }  # fmt: skip
@@ -55,7 +55,7 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
     K[~((K[:, 0, 0] > 0) & (trans[:, 2] > 0))] = np.nan  # it sees nothing
 
     def vertices(of: np.ndarray) -> np.ndarray:
-        persons = [persons_of(path, files[row], tuple(_SHAPES))[places[row]][1] for row in of.tolist()]
+        persons = [persons_of(path, files[row], _SHAPES)[places[row]][1] for row in of.tolist()]
         posed = np.stack([numbers_of(person, _MESH, _SHAPES[_MESH]) for person in persons]) / unit
         return posed - trans[of, None] if placed else posed
 
@@ -86,7 +86,7 @@ def _unit(path: Path, size: np.ndarray) -> float:
 
 def _numbers(root: Path, file: Path) -> Iterator[tuple[str, np.ndarray]]:
     """Image and, of each person, bbox, pred_cam_t, camera, focal length, extent, mean depth; NaN where one is amiss."""
-    for image, person in persons_of(root, file, tuple(_SHAPES)):
+    for image, person in persons_of(root, file, _SHAPES):
         mesh, trans, box, focal, points, pixels = (numbers_of(person, *one) for one in _SHAPES.items())
         extent = [np.ptp(mesh, axis=0).max(), mesh[:, 2].mean()]
         yield image, np.concatenate([box, trans, _camera(points + trans, pixels), focal, extent])

@@ -73,8 +73,8 @@ class Verdicts:
 
     def of(self, rows: slice) -> Verdicts:
         """Those on the persons of some rows, counted from the first of them."""
-        mine = ((row - rows.start, *rest) for row, *rest in self.entries if rows.start <= row < rows.stop)
-        return replace(self, entries=tuple(mine))  # type: ignore[arg-type]
+        mine = ((row - rows.start, k, said) for row, k, said in self.entries if rows.start <= row < rows.stop)
+        return replace(self, entries=tuple(mine))
 
 
 NO_VERDICTS = Verdicts()
@@ -120,7 +120,8 @@ def verdicts_on(
     strangers = [str(verdict) for verdict in found.verdicts if verdict.person not in row_of]
     known = [verdict for verdict in found.verdicts if verdict.person in row_of]
     sourceless = [str(verdict) for verdict in known if verdict.source not in (None, *generations)]
-    index = {None: ALL, **{name: number for number, name in enumerate(generations)}}
+    index: dict[str | None, int] = {None: ALL}
+    index.update((name, number) for number, name in enumerate(generations))
     mine = [verdict for verdict in known if verdict.source in index]
     entries = tuple(sorted({(row_of[v.person], index[v.source], v.verdict) for v in mine}))
     digest = digest_json(sorted({(*v.person, v.source or "", v.verdict) for v in mine})) if mine else ""

@@ -20,7 +20,7 @@ class Rule(StrictModel):
     A gate judges what is known: nothing labelled, no reprojection; no mask, no overlap.
     """
 
-    prefer: tuple[str, ...] = Field((), description="sources that win wherever they are valid, the first first")
+    prefer: tuple[str, ...] = Field(default=(), description="sources that win wherever they are valid, the first first")
     reprojection: Annotated[
         _Limit, Flag("Reject fits whose mean reprojection is more px of the 224 view.", name="--max-reprojection")
     ] = None

@@ -143,8 +143,8 @@ class ChoiceJob:
     def task(self, shard: int, rows: slice) -> Made:
         """See :class:`ShardJob`."""
         chosen = self.choose(rows)
-        arrays = {"source": chosen.source, "reason": chosen.reason}
-        return Made(arrays if self.judged else {"source": chosen.source}, digest_json(self.attributes))
+        arrays: dict[str, np.ndarray] = {"source": chosen.source} | ({"reason": chosen.reason} if self.judged else {})
+        return Made(arrays, digest_json(self.attributes))
 
     def choose(self, rows: slice) -> Choice:
         """The choice for some rows."""

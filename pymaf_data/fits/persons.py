@@ -52,12 +52,12 @@ class Persons:
             StoreIncomplete: a shard of stage ``ingest`` is missing.
         """
         rows = np.arange(len(store))
-        left_out = {
+        left_out: dict[str, np.ndarray] = {
             "keypoints": np.empty((len(rows), 0, 3), np.float32),
             "visibility": np.empty((len(rows), 0), np.uint8),
         }
         found = {name: array.rows(rows) for name, array in cls.arrays(store).items() if name not in left_out}
-        return cls(**found, **left_out, names=np.array([name for name, _ in store.rows]))
+        return cls(**(found | left_out), names=np.array([name for name, _ in store.rows]))
 
     @classmethod
     def arrays(cls, store: Store) -> dict[str, Array | Absent]:

@@ -69,6 +69,10 @@ def test_only_what_would_be_seen_speaks_against_a_body(body: BodyModel, known: A
     assert halved.max() < 0.75
     beside = [(encode_mask(mask), [encode_mask(whole & ~mask)]) for mask, whole in zip(hidden, drawn, strict=True)]
     assert (overlap(body, known, beside) > np.maximum(0.75, halved + 0.1)).all()
+    width = known.persons.box[:N, 0].astype(np.int32)  # of images that end amid their persons
+    cut = [(encode_mask(mask[:, :end]), []) for mask, end in zip(drawn, width.tolist(), strict=True)]
+    sizes = np.stack([width, np.full(N, 480, np.int32)], 1)
+    assert overlap(body, known, cut, image_size=sizes).min() > 0.8
     low = np.arange(480)[:, None] > known.persons.keypoints[:N, J49.index("left_knee"), 1].reshape(-1, 1, 1)
     legs, visibility = ["left_ankle", "right_ankle"], known.persons.visibility[:N].copy()
     behind = drawn & ~low

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from pymaf_data.body import BodyModel
-from pymaf_data.fits.fitter.limits import ANGLES, angles_of, worst_violation
+from pymaf_data.fits.fitter.limits import ANGLES, angles_of, limit_violation
 from pymaf_data.fits.fitter.prior import PosePrior
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.silhouettes import Masks, mask_iou
@@ -45,9 +45,9 @@ def judge(
     beyond, prior, overlap = (np.full(len(fits), np.nan) for _ in range(3))
     rows = np.flatnonzero(fits.valid)
     if len(rows):
-        pose = torch.from_numpy(fits.pose[rows])
-        beyond[rows] = worst_violation(pose)[0].numpy()
-        prior[rows] = (2 * PosePrior().energy(angles_of(pose)) / len(ANGLES)).sqrt().numpy()
+        angles = angles_of(torch.from_numpy(fits.pose[rows]))
+        beyond[rows] = torch.rad2deg(limit_violation(angles).amax(1)).numpy()
+        prior[rows] = (2 * PosePrior().energy(angles) / len(ANGLES)).sqrt().numpy()
         if body is not None and masks is not None:
             overlap = mask_iou(body, fits, weak_camera, persons, masks, camera)
     return Plausibility(overlap, beyond, prior)

@@ -121,46 +121,53 @@ def swing_twist(group: Group, rotation: Tensor) -> Tensor:
     too: what stands there in someone else's pose is a violation.
     """
     axes = torch.tensor(group.axes, dtype=rotation.dtype, device=rotation.device)
-    real, imaginary = matrix_to_quaternion(rotation).split([1, 3], -1)
-    s1, s2, along = (imaginary @ axes.T).unbind(-1)
-    twist = 2 * torch.atan2(along, real[..., 0])
+    return _swing_twist(axes, matrix_to_quaternion(rotation))
+
+
+def _swing_twist(axes: Tensor, quaternion: Tensor) -> Tensor:
+    """Angles (..., 3) of rotations as unit quaternions (..., 4), real part not negative, about axes (..., 3, 3)."""
+    real, imaginary = quaternion[..., 0], quaternion[..., 1:]
+    s1, s2, along = (axes @ imaginary[..., None])[..., 0].unbind(-1)
+    twist = 2 * torch.atan2(along, real)
     twist = torch.remainder(twist + math.pi, 2 * math.pi) - math.pi
     # q = swing·twist; multiplying by the inverse twist leaves a vector in the swing plane, turned back by half a twist.
     cosine, sine = torch.cos(twist / 2), torch.sin(twist / 2)
     handed = torch.linalg.det(axes).sign()
     v1, v2 = s1 * cosine - handed * s2 * sine, s2 * cosine + handed * s1 * sine
     length = (v1 * v1 + v2 * v2).sqrt()
-    half = torch.atan2(length, real[..., 0] * cosine + along * sine)
+    half = torch.atan2(length, real * cosine + along * sine)
     scale = torch.where(length > 1e-12, 2 * half / length.clamp_min(1e-12), torch.full_like(length, 2.0))
     return torch.stack((v1 * scale, v2 * scale, twist), -1)
 
 
+_TURNING = [(group, joint) for group in GROUPS for joint in group.joints]
+_SHARES = np.array(
+    [
+        [group is of and axis == at for of, joint in _TURNING for axis in range(3)]
+        for group in GROUPS
+        for at, entry in enumerate(group.ranges)
+        if entry
+    ],
+    float,
+)
+"""(26, 3 · joints): which joints' angles an angle is the sum of."""
+
+
 def angles_of(pose: Tensor) -> Tensor:
     """The angles (B, 26) in radians of a body pose (B, 72); a group's are the sums over its joints."""
-    matrices = axis_angle_to_matrix(pose.reshape(-1, 24, 3))
-    measured = []
-    for group in GROUPS:
-        parts = [swing_twist(group, matrices[:, SMPL24.index(joint)]) for joint in group.joints]
-        total = torch.stack(parts).sum(0)
-        measured += [total[:, axis] for axis, entry in enumerate(group.ranges) if entry]
-    return torch.stack(measured, -1)
+    joints = [SMPL24.index(joint) for _, joint in _TURNING]
+    axes = torch.tensor([group.axes for group, _ in _TURNING], dtype=pose.dtype, device=pose.device)
+    turns = matrix_to_quaternion(axis_angle_to_matrix(pose.reshape(-1, 24, 3)[:, joints]))
+    return _swing_twist(axes, turns).flatten(1) @ torch.as_tensor(_SHARES.T, dtype=pose.dtype, device=pose.device)
 
 
-def limit_violation(pose: Tensor) -> Tensor:
-    """By how much a body pose leaves the limits.
-
-    Args:
-        pose: (B, 72) axis-angle in radians, SMPL's order; the root is free.
-
-    Returns:
-        (B, 26) radians beyond the nearer limit, 0 inside.
-    """
-    angles = angles_of(pose)
-    low, high = (torch.as_tensor(a, dtype=pose.dtype, device=pose.device) for a in (LOW, HIGH))
+def limit_violation(angles: Tensor) -> Tensor:
+    """By how much angles (B, 26) leave their limits: (B, 26) radians beyond the nearer one, 0 inside."""
+    low, high = (torch.as_tensor(a, dtype=angles.dtype, device=angles.device) for a in (LOW, HIGH))
     return (low - angles).clamp_min(0) + (angles - high).clamp_min(0)
 
 
 def worst_violation(pose: Tensor) -> tuple[Tensor, list[str]]:
-    """The worst violation of each person (B,) in degrees and the name of its angle."""
-    worst = limit_violation(pose).max(-1)
+    """The worst violation of each body pose (B, 72), (B,) in degrees, and the name of its angle. The root is free."""
+    worst = limit_violation(angles_of(pose)).max(-1)
     return torch.rad2deg(worst.values), [ANGLES[i] for i in worst.indices.tolist()]

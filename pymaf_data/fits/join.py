@@ -242,7 +242,8 @@ def _least(cost: np.ndarray) -> np.ndarray:
 def _image_numbers(names: list[str], images: list[str]) -> list[int]:
     """The image that each name means: one is the other's end, folder by folder. −1: none, or more than one.
 
-    Names without an ending mean the one image that is called so but for its own.
+    Names that are none, as they have no ending or another (a set that was turned from .png to .jpg), mean the one image
+    that is called so but for its ending.
     """
     whole: dict[tuple[str, ...], int] = {}
     for number, image in enumerate(images):
@@ -258,10 +259,10 @@ def _image_numbers(names: list[str], images: list[str]) -> list[int]:
             parts = tuple(_parts(name))
             longer = (whole[parts[first:]] for first in range(len(parts)) if parts[first:] in whole)
             known[name] = next(longer, ends.get(parts, NONE))
-    bare = [name for name, number in known.items() if number == NONE and not _ENDING.search(name)]
-    stems = [_ENDING.sub("", image) for image in images] if bare else images
+    left = [name for name, number in known.items() if number == NONE]
+    stems = [_ENDING.sub("", image) for image in images] if left else images
     if stems != images:
-        known |= zip(bare, _image_numbers(bare, stems), strict=True)
+        known |= zip(left, _image_numbers([_ENDING.sub("", name) for name in left], stems), strict=True)
     return [known[name] for name in names]
 
 

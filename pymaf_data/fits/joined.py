@@ -23,6 +23,7 @@ from pymaf_data.fits.readers import find_reader
 from pymaf_data.fits.readers.reader import ByAnnotation, FitTable, OtherBodies
 from pymaf_data.fits.reprojection import measure
 from pymaf_data.fits.request import FitRequest
+from pymaf_data.fits.sniffing import sniff
 from pymaf_data.fits.source import Progress
 from pymaf_data.fits.table import Fits
 from pymaf_data.geometry.cameras import full_frame
@@ -155,6 +156,15 @@ def _seen(table: FitTable, body: BodyModel | None) -> FitTable:
     )
 
 
+def _whole(table: FitTable) -> np.ndarray:
+    """(M,) whether all numbers of a row are finite."""
+    parts = (table.pose, table.betas, table.camera, table.extrinsics)
+    found: np.ndarray = np.all(
+        [np.isfinite(part.reshape(len(table), -1)).all(1) for part in parts if part is not None], axis=0
+    )
+    return found
+
+
 def read_fits(request: FitRequest, made_from: Collection[str] = ()) -> tuple[FitTable, dict[str, Any]]:
     """What the files of a request say, and what they are: format, digests, version of the reader.
 
@@ -177,6 +187,10 @@ def read_fits(request: FitRequest, made_from: Collection[str] = ()) -> tuple[Fit
         table = as_exported(given["sha256"], reader.read(given["sha256"], request.companion))
         if not len(table):
             raise RawDataCorrupt("it holds no fits")
+        if not _whole(table).any():
+            raise RawDataCorrupt(
+                f"none of its {len(table):,} rows is a fit: numbers are missing or not finite, or cameras see nothing"
+            )
         identity |= {key: digest_file(path) for key, path in given.items() if key == "companion" or not reader.files}
         if reader.files:
             identity["sha256"] = digest_json([[path.name, digest_file(path)] for path in reader.files(given["sha256"])])
@@ -184,5 +198,9 @@ def read_fits(request: FitRequest, made_from: Collection[str] = ()) -> tuple[Fit
             table = replace(table, keys=ByAnnotation(table.rows))
     except RawDataCorrupt as error:
         found = error.found if str(request.path) in error.found else f"{request.path}: {error.found}"
+        others = [name for name in sniff(given["sha256"]) if name != request.format]
+        if len(others) == 1:
+            behind = ":COMPANION" if find_reader(others[0]).companion else ""
+            action = f"it looks like a file of the format {others[0]}: --fits {others[0]}:{request.path}{behind}"
         raise FitError(found, expected=error.expected or reader.file, action=action) from None
     return table, identity if reader.version == 1 else {**identity, "version": reader.version}

@@ -57,7 +57,7 @@ def _with_format(text: str) -> str:
     Raises:
         UsageError: it names none, or not one format alone fits.
     """
-    from pymaf_data.fits.sniffing import sniff  # with NumPy, which explaining a command does not need
+    from pymaf_data.fits.sniffing import sniff, what_it_is  # with NumPy, which explaining a command does not need
 
     named = _NAMED.fullmatch(text)
     for name, rest in (("", text), (named["name"], named["rest"]) if named else ("", "")):
@@ -68,7 +68,9 @@ def _with_format(text: str) -> str:
             return f"{name}{fitting[0]}:{rest}"
         if path:
             raise UsageError(
-                f"{rest} may be of the formats {', '.join(fitting)}" if fitting else f"no format of fits fits {rest}",
+                f"{rest} may be of the formats {', '.join(fitting)}"
+                if fitting
+                else f"no format of fits fits {rest}{what_it_is(Path(path).expanduser())}",
                 expected="what one format alone holds" if fitting else f"one of {', '.join(formats())}",
                 action=f"name the format: --fits {name}{fitting[0] if fitting else 'FORMAT'}:{rest}",
             )

@@ -8,6 +8,7 @@ from pathlib import Path
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.fits.readers import find_reader, formats
 from pymaf_data.untrusted.bounds import open_regular
+from pymaf_data.untrusted.kinds import kind_of
 from pymaf_data.untrusted.npz import npz_keys
 
 _START = 1 << 26
@@ -28,6 +29,19 @@ def sniff(path: Path) -> list[str]:
         if fitting:
             found[name] = max(fitting, key=len)
     return [name for name, signs in found.items() if not any(signs < others for others in found.values())]
+
+
+def what_it_is(path: Path) -> str:
+    """A clause on what a path is that no format fits; "" where nothing is known of it."""
+    if path.is_dir():
+        return ", a folder"
+    try:
+        with open_regular(path) as stream:
+            kind = kind_of(stream.read(4096))
+        held = f", which holds {', '.join(npz_keys(path))[:200] or 'nothing'}" if "NumPy arrays" in kind else ""
+    except RawDataCorrupt as error:
+        return f": {error.found}"
+    return f": it is {kind}{held}" if kind else ""
 
 
 def _has(path: Path, signs: tuple[str, ...]) -> bool:

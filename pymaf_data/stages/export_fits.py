@@ -35,6 +35,7 @@ class ExportReport(StrictModel):
     fits: int
     frames: dict[str, int] = Field(description="fits by whence their roots are seen")
     bodies: dict[str, int] = Field(description="fits by their body")
+    forced: dict[str, int] = Field(description="fits of sources that were attached by --force, by source")
     absent: int = Field(description="persons of the store who are left out, since their images are not there")
     licences: dict[str, str]
 
@@ -45,6 +46,7 @@ class ExportReport(StrictModel):
         for body, count in self.bodies.items():
             also = "" if body in _NEUTRAL else f": others' readers of {self.format} take them for SMPL's"
             lines.append(f"  {count:>7,} of the body {body}{also}")
+        lines += [f"  {count:>7,} from {name}, which was FORCED" for name, count in self.forced.items()]
         if self.absent:
             lines.append(f"  {self.absent:>7,} left out: their images are not there")
         return lines + [f"  {what}: {licence}" for what, licence in self.licences.items()]
@@ -54,16 +56,16 @@ def export_fits(options: ExportOptions, progress: Progress | None = None) -> Exp
     """Run the stage.
 
     Raises:
-        UsageError: the file is there already, or would lie in the store.
+        UsageError: the file is there already, is a folder, or would lie in the store.
         StoreError: not a store, not complete, damaged, or nothing was chosen in it.
         DiskFull, NotWritable: no room, or no permission.
     """
     out, inside = options.out, options.out.resolve().is_relative_to(options.store.resolve())
-    if inside or (out.exists() and not options.overwrite):
+    if inside or out.is_dir() or (out.exists() and not options.overwrite):
         raise UsageError(
-            f"{out} {'lies in the store itself' if inside else 'is there already'}",
+            f"{out} {'lies in the store itself' if inside else 'is a folder' if out.is_dir() else 'is there already'}",
             expected="the path of a file that is not there yet",
-            action="name another." if inside else "name another, or write over it with --overwrite.",
+            action="name another." if inside or out.is_dir() else "name another, or write over it with --overwrite.",
         )
     rows = Rows.of(open_store(options.store))
     members = import_module(f"pymaf_data.fits.export.{options.to}").members(rows) | rows.beyond()
@@ -80,6 +82,7 @@ def export_fits(options: ExportOptions, progress: Progress | None = None) -> Exp
         fits=int(fits.valid.sum()),
         frames=dict(sorted(Counter(FRAMES[code] for code in fits.frame[fits.valid].tolist()).items())),
         bodies=dict(sorted(Counter(rows.body[fits.valid].tolist()).items())),
+        forced=rows.forced,
         absent=rows.absent,
         licences=rows.licences,
     )

@@ -16,6 +16,7 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it first"),
     (0, b"Rar!\x1a\x07", "a RAR archive: unpack it first"),
     (257, b"ustar", "a tar archive: unpack it first"),
+    (0, b"PAR1", "a Parquet file"),
     (0, b"%PDF-", "a PDF document"),
     (0, b"\xff\xd8", "a JPEG image"),
     (0, b"\x89PNG\r\n\x1a\n", "a PNG image"),

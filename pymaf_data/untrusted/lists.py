@@ -15,12 +15,12 @@ def flat_numbers(value: Any, most: int) -> np.ndarray:
     Raises:
         ValueError: it holds anything else, or more than ``most`` numbers.
     """
-    parts, waiting, left = [], [value], 2 * most + 64
+    parts, waiting, left = [], [value], 4 * most + 64
     while waiting:
         item = waiting.pop()
         if isinstance(item, np.ndarray) and item.dtype.hasobject:
             item = item.reshape(-1).tolist()
-        size = len(item) if isinstance(item, (list, tuple)) else np.size(item) if isinstance(item, np.ndarray) else 1
+        size = len(item) if isinstance(item, (list, tuple)) else np.size(item) if isinstance(item, np.ndarray) else 0
         left -= size
         if left < 0:
             raise ValueError(f"more than {most:,} numbers")

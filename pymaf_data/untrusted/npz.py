@@ -147,7 +147,7 @@ def _archive(stream: BinaryIO, called: str, expected: str) -> Iterator[zipfile.Z
             yield archive
     except _BAD_ZIP as error:
         stream.seek(0)
-        told = f"{str(error)[:200] or type(error).__name__}.{named(stream.read(4096), but='zip')}"
+        told = f"{str(error)[:200] or type(error).__name__}.{named(stream.read(4096), but='NumPy arrays')}"
         raise RawDataCorrupt(f"cannot read {called} as .npz: {told}", expected=expected, action=_AGAIN) from None
 
 

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from pymaf_data.body import BodyModel
-from pymaf_data.errors import FitError
+from pymaf_data.errors import FitError, UsageError
 from pymaf_data.fits.proof import prove_standing
 from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
+from pymaf_data.stages.export_fits import export_fits
+from pymaf_data.stages.options import ExportOptions
 from pymaf_data.stages.told import attach_lines
 from pymaf_data.storage import Store, open_store
 
@@ -34,6 +36,10 @@ def test_a_refused_source_is_kept_whole_and_marked(
     lines = attach_lines(report)
     assert f"    FORCED, although {source.forced}" in lines
     assert any("8 from mine (forced), 0 without" in line for line in lines)
+    exported = export_fits(ExportOptions(store=store.path, out=tmp_path / "out.npz", to="spin"))
+    assert exported.forced == {"mine": 8} and "        8 from mine, which was FORCED" in exported.lines()
+    with pytest.raises(UsageError, match="is a folder"):
+        export_fits(ExportOptions(store=store.path, out=tmp_path, to="spin", overwrite=True))
     again = attach(store, swapped, force=True)
     assert (again.sources[0].shards_written, again.sources[0].forced) == (0, source.forced)
     with pytest.raises(FitError, match="do not reproject"):

@@ -167,6 +167,11 @@ def test_files_that_are_no_such_fits(changes: dict[str, Any], read: Any) -> None
         read(**changes)
 
 
+def test_numbers_may_be_lists_of_lists(read: Any, people: Any) -> None:
+    lists = {"body_pose": people.pose[:, None, 3:].reshape(24, 1, 23, 3).tolist()}
+    assert np.array_equal(read(smpl=lists).pose, read().pose)
+
+
 def test_lists_that_share_one_another_are_not_unfolded(read: Any) -> None:
     lists: list[Any] = [0.0]
     for _ in range(60):
@@ -179,5 +184,6 @@ def test_bodies_that_are_none(humandata: ModuleType, people: Any, tmp_path: Path
     points = np.dstack([people.joints[:, 25:], np.ones((24, 19))]), humandata.SPIN24[:19]
     for smpl in (None, np.zeros(5), {"body_pose": people.pose[:, 3:]}):
         path = humandata.dump(tmp_path / "h.npz", people.names, humandata.xywh(people.box), smpl, points)
-        with pytest.raises(PymafDataError, match=r"h\.npz is no HumanData"):
+        said = ".*: it has no smpl and no smplx" if smpl is None else ""
+        with pytest.raises(PymafDataError, match=rf"h\.npz is no HumanData{said}"):
             READER.read(path, None)

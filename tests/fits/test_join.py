@@ -98,6 +98,16 @@ def test_a_bare_name_will_do_where_it_is_the_only_one(known: Any, crowd: Persons
     assert np.array_equal(found, np.arange(12))
 
 
+def test_an_image_may_have_had_another_ending(known: Any, crowd: Persons) -> None:
+    """Sets of .png are turned into .jpg; where both are there each is meant by its own."""
+    names = [name.replace(".jpg", ".PNG") for name in crowd.names.tolist()]
+    assert names[0] != crowd.names[0]
+    assert np.array_equal(match(table_of(known, by_image(crowd, names=names)), crowd, "file"), np.arange(24))
+    twins = replace(crowd[:2], names=np.array(["a/1.png", "a/1.jpg"]), box=np.tile(crowd.box[:1], (2, 1)))
+    keys = ByImage(np.array(["a/1.jpg", "a/1.png", "a/1.bmp"]), np.tile(crowd.box[:1, :2], (3, 1)))
+    assert match(table_of(known, keys, slice(3)), twins, "file").tolist() == [1, 0]
+
+
 def test_another_folder_of_the_same_name_is_another_image(known: Any, crowd: Persons) -> None:
     names = ["s9" + name[2:] for name in crowd.names.tolist()]
     names[:3] = crowd.names[:3].tolist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pymaf_data.errors import UsageError
+from pymaf_data.errors import FitError, UsageError
+from pymaf_data.fits.joined import read_fits
 from pymaf_data.fits.request import FitRequest
 from pymaf_data.fits.sniffing import sniff
 
@@ -58,6 +60,46 @@ def test_a_name_that_is_part_of_the_path_belongs_to_it(files: Any, tmp_path: Pat
         request = FitRequest.of(name)
         assert (request.name, request.format, str(request.path)) == ("eft", "eft", str(Path(name)))
     assert FitRequest.of("e").format == "eft", "no format, but a file of this name"
+
+
+def test_static_fits_are_told_with_their_companion(files: Any, tmp_path: Path) -> None:
+    np.save(tmp_path / "x_fits.npy", np.zeros((2, 82)))
+    request = FitRequest.of(f"{tmp_path / 'x_fits.npy'}:{files['npz'][0]}")
+    assert (request.format, request.companion) == ("spin", files["npz"][0])
+    np.save(tmp_path / "other.npy", np.zeros((2, 83)))
+    assert sniff(tmp_path / "other.npy") == []
+
+
+def test_who_names_another_format_is_told_which_it_is(files: Any, tmp_path: Path) -> None:
+    for named, of in (("camerahmr", "npz"), ("neuralannot", "eft"), ("npz", "hmr2"), ("tokenhmr", "hmr2")):
+        path = files[of][-1]
+        with pytest.raises(FitError, match=rf"looks like a file of the format {of}: --fits {of}:{path}"):
+            read_fits(FitRequest.of(f"{named}:{path}"))
+    np.savez(tmp_path / "mine.npz", pose=np.zeros(1))
+    with pytest.raises(FitError, match=r"name such a file; https://camera"):
+        read_fits(FitRequest.of(f"camerahmr:{tmp_path / 'mine.npz'}"))
+
+
+def test_what_no_format_fits_is_told_by_what_it_is(tmp_path: Path) -> None:
+    np.savez(tmp_path / "npz", poses=np.zeros(1), trans=np.zeros(1))
+    contents = {
+        "empty": b"",
+        "page": b"<html>log in</html>",
+        "parquet": b"PAR1",
+        "npz": (tmp_path / "npz.npz").read_bytes(),
+    }
+    said = {
+        "empty": "empty (0 bytes)",
+        "page": "a web page",
+        "parquet": "a Parquet file",
+        "npz": "which holds poses, trans",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UsageError, match=rf"fits {re.escape(str(tmp_path / name))}: .*{re.escape(said[name])}"):
+            FitRequest.of(str(tmp_path / name))
+    with pytest.raises(UsageError, match="a folder"):
+        FitRequest.of(str(tmp_path))
 
 
 def test_several_formats_or_none_are_told(files: Any, tmp_path: Path) -> None:

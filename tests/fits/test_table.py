@@ -82,6 +82,10 @@ def test_a_camera_that_sees_nothing_is_none(read: Callable[..., Any], people: An
         ({"rotmat": np.zeros((24, 24, 3, 3))}, "both pose and rotmat"),
         ({"pi": np.zeros((24, 3))}, "both K and pi"),
         ({"frame": "world"}, "frame 'world'"),
+        ({"licence": " "}, "a licence is empty"),
+        ({"licence": np.array(["CC0 1.0"] * 23 + [""])}, "a licence is empty"),
+        ({"K": np.zeros((24, 3, 3))}, "none of its 24 rows is a fit"),
+        ({"betas": np.full((24, 10), np.nan)}, "none of its 24 rows is a fit"),
         ({"pixels": "opencv"}, "pixels 'opencv'"),
         ({"body": np.array(["free"] * 23)}, "body of <U4"),
         ({"body": "../smpl"}, "fits of a body '../smpl'"),
@@ -97,6 +101,20 @@ def test_what_is_no_table_is_refused(changes: dict[str, Any], said: str, read: C
     with pytest.raises(FitError) as refused:
         read(**changes)
     assert said in str(refused.value)
+
+
+def test_a_table_of_nobody_is_refused(read: Callable[..., Any], people: Any) -> None:
+    keys = {"image": people.names, "box": people.box, "pose": people.pose, "betas": people.betas}
+    nobody = {key: array[:0] for key, array in (keys | {"K": people.K, "translation": people.trans}).items()}
+    with pytest.raises(FitError, match="holds no fits"):
+        read(**nobody)
+
+
+def test_texts_may_be_objects(read: Callable[..., Any]) -> None:
+    frames = np.array(["camera", "view"] * 12, object)  # as a column of pandas is
+    table = read(frame=frames, licence=np.array("CC0 1.0", object))
+    assert table.frame.tolist() == [CAMERA, VIEW] * 12
+    assert table.licences == {"fits under CC0 1.0": "CC0 1.0"}
 
 
 def test_the_page_writes_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

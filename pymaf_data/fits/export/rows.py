@@ -28,6 +28,7 @@ class Rows:
         body: (N,) names of the bodies, "" without a fit.
         perspective: (N,) whether a fit's native camera is a pinhole.
         licences: what went in → licence.
+        forced: sources that the proof refused → how many of the fits are theirs.
         absent: persons of the store who are left out, for their images are not there.
     """
 
@@ -37,6 +38,7 @@ class Rows:
     body: np.ndarray
     perspective: np.ndarray
     licences: dict[str, str]
+    forced: dict[str, int]
     absent: int
 
     def __len__(self) -> int:
@@ -63,6 +65,11 @@ class Rows:
             body=bodies[fits.source],
             perspective=pinhole[fits.source],
             licences=licences(store, [sources[index] for index in np.unique(fits.source[fits.valid]).tolist()]),
+            forced={
+                chosen.names[index]: int((fits.source == index).sum())
+                for index in np.unique(fits.source[fits.valid]).tolist()
+                if sources[index].attributes.get("forced")
+            },
             absent=len(store) - len(rows),
         )
 

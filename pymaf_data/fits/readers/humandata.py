@@ -38,14 +38,14 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
         maker = maker_of_human_data(file.config(), file.detected())
         genders = file.genders() if maker.gendered else ["unknown"] * len(file)
         gender = np.array(["neutral" if one == "unknown" else one for one in genders])
-        smpl = bool(file.table("smpl"))
+        if not (smpl := bool(file.table("smpl"))) and not file.table("smplx"):
+            raise ValueError("it has no smpl and no smplx")
         pose, betas, valid = _bodies(file) if smpl else _start(file)
         other = None if smpl else _smplx(file, pose, gender, valid)
         (camera, points, centred), centres = _cameras(file), file.centres()
     except DAMAGED as error:
         raise RawDataCorrupt(f"{path} is no HumanData with fits: {type(error).__name__}: {str(error)[:200]}") from None
     names = np.array([_FRAME.sub(r"\1imageFrames/\2frame_\3", name) for name in file.names], str)
-    body = np.full(len(file), "smpl-neutral") if other else np.char.add("smpl-", gender)
     return FitTable(
         keys=ByImage(names[valid], centres[valid]),
         pose=pose[valid],
@@ -53,7 +53,7 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
         camera=None if camera is None else camera[valid],
         points=None if points is None else points[valid],
         frame=np.full(valid.sum(), maker.frame, np.uint8),
-        body=body[valid],
+        body=(np.full(len(file), "smpl-neutral") if other else np.char.add("smpl-", gender))[valid],
         licences={maker.name: maker.licence},
         tolerance=Tolerance(view=15.0, image=1.5, share=0.05),  # as EFT's, whose fits these often are
         origin="centre" if centred else "corner",

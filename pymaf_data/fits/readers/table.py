@@ -26,6 +26,7 @@ from pymaf_data.geometry.cameras import full_frame, weak_to_camera
 from pymaf_data.geometry.frames import FRAMES
 from pymaf_data.geometry.rotations import matrix_to_axis_angle
 from pymaf_data.untrusted.npz import npz_keys, read_npz, require_numbers
+from pymaf_data.untrusted.unpickle import load_pickled_npz
 
 _NUMBERS: dict[str, tuple[int, ...]] = {
     "annotation_id": (), "box": (3,), "pose": (72,), "rotmat": (24, 3, 3), "betas": (10,), "K": (3, 3),
@@ -46,11 +47,13 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
     for key, allowed in (("frame", FRAMES), ("pixels", tuple(_ORIGINS))):
         if odd := {*texts.get(key, ())} - {*allowed}:
             raise RawDataCorrupt(f"{path}: {key} {min(odd)[:40]!r}", expected=" or ".join(allowed))
+    if not all(text.strip() for text in texts["licence"]):
+        raise RawDataCorrupt(f"{path}: a licence is empty", expected='its name, or "not stated"')
     ids = numbers.get("annotation_id")
     if ids is not None and ids.dtype.kind not in "iu":
         raise RawDataCorrupt(f"{path}: annotation_id of {ids.dtype}", expected="integers")
     columns = {key: array.astype(np.float64) for key, array in numbers.items() if key != "annotation_id"}
-    offset = np.array([[_ORIGINS[text]] for text in texts.get("pixels", ())])
+    offset = np.array([_ORIGINS[text] for text in texts.get("pixels", ())])[:, None]
     for key, place in (("box", np.s_[:, :2]), ("K", np.s_[:, :2, 2])):
         if key in columns:
             columns[key][place] += offset
@@ -84,9 +87,9 @@ def _require(path: Path, keys: set[str]) -> None:
 
 def _texts(path: Path, key: str, count: int) -> list[str]:
     """One text for each row, or one for all."""
-    array = read_npz(path, [key])[key] if key != "image" else np.empty(1)  # which may be objects
-    one = array.shape == () and array.dtype.kind == "U"
-    return [str(array)] * count if one else [text or "" for text in read_texts(path, key, count)]
+    array = load_pickled_npz(path, [key])[key]
+    one = array.item() if array.shape == () and key != "image" else None
+    return [one] * count if isinstance(one, str) else [text or "" for text in read_texts(path, key, count)]
 
 
 def _axis_angle(matrices: np.ndarray) -> np.ndarray:

@@ -252,7 +252,7 @@ def test_a_reader_pins_what_it_opened(kit: Any, tmp_path: Path) -> None:
     assert np.array_equal(boxes[:], old), "mapped before the swap: unchanged"
     assert store.array("box") is boxes, "to open an array is to map all its shards, so it is opened once"
     with pytest.raises(StoreChanged, match="open the store again"):
-        store.array("iuv/part")
+        store.array("iuv/rendered")
     assert not np.array_equal(open_store(path).array("box")[:], old)
 
 

@@ -26,6 +26,9 @@ REASONS: tuple[str, ...] = (
 )
 """Why a row has no valid fit; the attribute ``reasons`` of a fits group. Entry 0: it has one."""
 
+REASONS_OF_UNJUDGED = REASONS[:8]
+"""Those of groups that were begun before fits were judged: a group says the same as long as it is written to."""
+
 
 CAMERA, VIEW = (FRAMES.index(name) for name in ("camera", "view"))
 """What :attr:`Fits.frame` may be."""

@@ -21,7 +21,7 @@ from pymaf_data.fits.proof import Tolerance, prove_body, prove_join, prove_stand
 from pymaf_data.fits.reprojection import Measures, joints49, measure, seen_joints
 from pymaf_data.fits.silhouettes import Masks, masks_of
 from pymaf_data.fits.source import Source
-from pymaf_data.fits.table import JUDGED, REASONS, Fits, fit_specs, reason
+from pymaf_data.fits.table import JUDGED, REASONS, REASONS_OF_UNJUDGED, Fits, fit_specs, reason
 from pymaf_data.geometry.frames import FRAMES
 from pymaf_data.geometry.joints import J24
 from pymaf_data.stages.held import Held, assets_folder
@@ -142,7 +142,7 @@ class SourceJob:
             "source": source.identity(),
             "native_kind": source.camera,
             "frames": list(FRAMES),
-            "reasons": list(REASONS),
+            "reasons": list(REASONS if self.judged else REASONS_OF_UNJUDGED),
             "licences": source.licences,
             **({"converted_from": source.converted_from} if source.converted_from else {}),
             **({"forced": self.forced} if self.forced else {}),

@@ -124,6 +124,12 @@ def test_they_are_stored_with_the_fits(
     assert np.nanmin(by_pi) > 0.7 and not np.array_equal(by_pi[:7], stored["mask_iou"][:7])
 
 
+REASONS_OF_BEFORE = (
+    *("", "picture not present", "no fit in the source", "too few keypoints", "trunk not labelled"),
+    *("coordinates not finite", "reprojection too large", "camera not solvable"),
+)
+
+
 def test_fits_of_before_stay_until_they_are_to_be_judged(
     masked: Any, tmp_path: Path, factory: ModuleType, known: Any, body: BodyModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,6 +138,7 @@ def test_fits_of_before_stay_until_they_are_to_be_judged(
     with monkeypatch.context() as patch:  # as an earlier version attached
         patch.setattr(attach_source, "_FORMAT", attach_source._UNJUDGED)
         patch.setattr(attach_source, "JUDGED", ())
+        patch.setattr(attach_source, "REASONS", REASONS_OF_BEFORE)
         patch.setattr(attach_source, "fit_specs", lambda shard, *_: fit_specs(shard, judged=False))
         first = attach_fits(options)
     again = attach_fits(options)

@@ -104,8 +104,7 @@ def _read_table(folder: Path) -> Any:
 
 def _write_sam3dbody(folder: Path) -> Iterator[Path]:
     made, people = factory("sam3dbody"), _people(2)
-    mesh = np.zeros((made.VERTICES, 3))
-    mesh[1] = 0.3, 1.7, 0.2
+    mesh = np.random.default_rng(0).uniform(0.0, 1.7, (made.VERTICES, 3))
     one = made.person(people.box[0], mesh, people.trans[0], people.K[0])
     yield made.one_pickle(folder, {"a.jpg": [one]})
     yield made.by_person(folder / "files", {"b.jpg": [one]}) / "b_subj00.npz"

@@ -22,7 +22,7 @@ from pymaf_data.stages.options import ExportOptions
 from pymaf_data.storage import open_store
 from pymaf_data.storage.files import LocalFiles
 
-_NEUTRAL = {"smpl-neutral", "smpl-male", "smpl-female"}
+_SMPL = {"smpl-neutral", "smpl-male", "smpl-female"}
 
 
 class ExportReport(StrictModel):
@@ -44,7 +44,7 @@ class ExportReport(StrictModel):
         lines = [f"{self.path}: {self.persons:,} persons, {self.fits:,} with a fit; {self.bytes / 1e6:.1f} MB"]
         lines += [f"  {count:>7,} seen from the {frame}" for frame, count in self.frames.items()]
         for body, count in self.bodies.items():
-            also = "" if body in _NEUTRAL else f": others' readers of {self.format} take them for SMPL's"
+            also = "" if body in _SMPL else f": others' readers of {self.format} take them for SMPL's"
             lines.append(f"  {count:>7,} of the body {body}{also}")
         lines += [f"  {count:>7,} from {name}, which was FORCED" for name, count in self.forced.items()]
         if self.absent:

@@ -16,7 +16,6 @@ import numpy as np
 
 from pymaf_data.errors import ConfigError, RawDataCorrupt
 from pymaf_data.untrusted import isolated
-from pymaf_data.untrusted.bounds import PER_BYTE, open_regular
 
 _SECONDS, _PER_MB = 5.0, 1.0  # of computing: cdflib needs one to be imported, and milliseconds for a megabyte
 _GROUND = 1 << 28  # bytes beside the data
@@ -35,11 +34,8 @@ def read_cdf(path: Path, name: str) -> np.ndarray:
             f"{path.name} is a CDF file, and cdflib, which reads such, is not installed",
             action="install pymaf-data[raw].",
         )
-    with open_regular(path) as stream:
-        size = stream.seek(0, 2)
     try:
-        seconds, memory = _SECONDS + _PER_MB * size / (1 << 20), _GROUND + PER_BYTE * size
-        found: np.ndarray = isolated.call(_read, str(path.absolute()), name, seconds=seconds, memory=memory)
+        found: np.ndarray = isolated.call_on(path, _read, name, seconds=_SECONDS, per_mb=_PER_MB, memory=_GROUND)
     except ValueError as error:
         raise RawDataCorrupt(
             f"{path} cannot be read as a CDF file: {str(error)[:200]}",

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from pymaf_data.errors import PymafDataError, WorkerError
+from pymaf_data.untrusted.bounds import PER_BYTE, open_regular
 
 _START = "import sys; sys.path[:] = sys.argv[1:]; from pymaf_data.untrusted.isolated import serve; serve()"
 _WAITING = 60.0  # seconds that reading from a slow disk may add, beside ten times those of computing
@@ -62,6 +63,21 @@ def call(function: Callable[..., Any], *arguments: Any, seconds: float, memory: 
     if not sound:
         raise ValueError(str(value)[:300])
     return value
+
+
+def call_on(
+    path: Path, function: Callable[..., Any], *arguments: Any, seconds: float, per_mb: float, memory: int
+) -> Any:
+    """:func:`call` with the path of a file first; ``per_mb`` seconds and what is usual of memory come with its size.
+
+    Raises:
+        RawDataCorrupt: the file cannot be opened.
+        ValueError, WorkerError: as :func:`call`.
+    """
+    with open_regular(path) as stream:
+        size = stream.seek(0, 2)
+    seconds, memory = seconds + per_mb * size / (1 << 20), memory + PER_BYTE * size
+    return call(function, str(path.absolute()), *arguments, seconds=seconds, memory=memory)
 
 
 class _Stopped(ValueError):

@@ -16,7 +16,6 @@ import numpy as np
 
 from pymaf_data.errors import ConfigError, RawDataCorrupt
 from pymaf_data.untrusted import isolated
-from pymaf_data.untrusted.bounds import PER_BYTE, open_regular
 
 _SECONDS, _PER_MB = 10.0, 2.0  # of computing: pyarrow needs one to be imported, numbers in lists a second for ten MB
 _GROUND = 1 << 31  # bytes beside the data: what pyarrow maps
@@ -36,11 +35,8 @@ def read_parquet(path: Path, columns: Mapping[str, int]) -> dict[str, np.ndarray
             f"{path.name} is a Parquet file, and pyarrow, which reads such, is not installed",
             action="install pymaf-data[sam].",
         )
-    with open_regular(path) as stream:
-        size = stream.seek(0, 2)
     try:
-        seconds, memory = _SECONDS + _PER_MB * size / (1 << 20), _GROUND + PER_BYTE * size
-        found = isolated.call(_read, str(path.absolute()), dict(columns), seconds=seconds, memory=memory)
+        found = isolated.call_on(path, _read, dict(columns), seconds=_SECONDS, per_mb=_PER_MB, memory=_GROUND)
         return {name: np.array(values, str) if columns[name] == 0 else values for name, values in found.items()}
     except ValueError as error:
         raise RawDataCorrupt(

@@ -180,7 +180,7 @@ class SourceJob:
         except FitError as refusal:
             if not self.force:
                 raise
-            self.forced, far[:] = refusal.found, False
+            self.forced = refusal.found
             logger.warning("attached by force: %s", self.forced)
         return {k: _without_far(*made[k], far[span]) for k, span in enumerate(spans)}
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pymaf_data.errors import ConfigError, RawDataCorrupt
+from pymaf_data.errors import ConfigError, RawDataCorrupt, UsageError
 from pymaf_data.untrusted import yaml_text
 from pymaf_data.untrusted.bounds import read_whole
 
@@ -103,6 +103,19 @@ def read_yaml(text: str, origin: str) -> Any:
         return yaml_text.parse(text)
     except ValueError as error:
         raise ConfigError(f"{origin} is not valid YAML: {error}", action="mend the line named.") from None
+
+
+def read_assignment(text: str, flag: str) -> tuple[str, Any]:
+    """``key=value`` of a flag as typed, the value in YAML.
+
+    Raises:
+        UsageError: it is not of that form.
+        ConfigError: the value is not YAML.
+    """
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise UsageError(f"{flag} {text!r}", expected=f"KEY=VALUE, as in {flag} box=raw")
+    return key, read_yaml(value, f"{flag} {key}")
 
 
 def load_yaml(path: Path) -> Any:

@@ -194,3 +194,7 @@ class TrainingError(PymafDataError):
 
 class CheckpointError(TrainingError):
     """A checkpoint that does not belong to this model or body."""
+
+
+class EvaluationError(PymafDataError):
+    """A benchmark that cannot be measured here, or results that cannot be read."""

@@ -46,8 +46,9 @@ class DataRoot:
     raw/<dataset>/                    the data set as its authors give it
     stores/<dataset>-<split>.zarr     what `ingest` makes of it
     assets/                           bodies, regressors, atlases, fits, in the layout of PyMAF's own data/ folder
-    runs/                             checkpoints, logs, measurements
+    runs/                             checkpoints, logs, measurements while training
     reports/                          pages to look at, of stores and of runs
+    evaluations/                      results on benchmarks, a folder for each that was measured
     """
 
     path: Path
@@ -93,10 +94,15 @@ class DataRoot:
 
     @property
     def runs(self) -> Path:
-        """What training and evaluation write."""
+        """What training writes."""
         return self.path / "runs"
 
     @property
     def reports(self) -> Path:
         """Pages that ``report`` writes."""
         return self.path / "reports"
+
+    @property
+    def evaluations(self) -> Path:
+        """Results that ``evaluate`` writes."""
+        return self.path / "evaluations"

@@ -36,6 +36,7 @@ _SUMMARIES = {
     "export-fits": "",
     "render-iuv": "",
     "train": "",
+    "evaluate": "",
     "run": "Take the whole pipeline of a recipe: sample, ingest, fits, IUV maps, training, contact sheet, report.",
     "report": "",
     "inspect": "Show what a store holds: persons kept and dropped, missing images, stages, where it came from, "
@@ -44,6 +45,7 @@ _SUMMARIES = {
     "gc": "Remove the generations of fits, choices and maps that a newer, complete one has replaced.",
     "migrate": "Bring stores of format 1.x to the present one, complete or half-made, in moments.",
     "fits": "List the formats of fits that attach-fits takes: what each needs, its licence, where it is had.",
+    "benchmarks": "List the benchmarks that evaluate measures on: protocol, metrics, published figures, needs.",
     "doctor": "Say what this machine has and lacks: why it matters, where to get it, where to put it.",
 }
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from pymaf_data.config import StrictModel, load_yaml, read_yaml
+from pymaf_data.config import StrictModel, load_yaml, read_assignment, read_yaml
 from pymaf_data.datasets.records import Licence
 from pymaf_data.datasets.rules import BoxRule, ImageRule, KeypointRule
 from pymaf_data.datasets.splits import ANNOTATIONS, IMAGES, SelectionRule, Split
@@ -116,10 +116,8 @@ class Manifest(StrictModel):
             return self
         changed = dict(self.split(split).options)
         for text in given:
-            key, equals, value = text.partition("=")
-            if not (key and equals):
-                raise UsageError(f"--option {text!r}", expected="KEY=VALUE, as in --option box=raw")
-            changed[key] = read_yaml(value, f"--option {key}")
+            key, value = read_assignment(text, "--option")
+            changed[key] = value
         splits = {**self.splits, split: self.split(split).model_copy(update={"options": changed})}
         return self.model_copy(update={"splits": splits})
 

@@ -78,6 +78,77 @@ class ChosenFits:
         return seen_by(kind, self.native, self.weak_camera, box, plane)
 
 
+class SourceReader:
+    """Reads the fits of one source, of one generation.
+
+    Attributes:
+        info: the generation of ``fits/<name>``.
+    """
+
+    def __init__(self, store: Store, info: StageInfo) -> None:
+        self.info, self._store = info, store
+        self._arrays: dict[str, Array] = {}
+
+    @property
+    def camera(self) -> str:
+        """What its native cameras are, one of :data:`~pymaf_data.fits.table.CAMERAS`.
+
+        Raises:
+            FitError: it is none of them.
+        """
+        kind = str(self.info.attributes["native_kind"])
+        if kind not in CAMERAS:
+            raise FitError(
+                f"{self.info.stage} of {self._store.path} has native cameras of kind {kind!r}",
+                expected=", ".join(CAMERAS),
+                action="attach the fits again with this version of pymaf-data.",
+            )
+        return kind
+
+    def read(self, rows: Indices, allow_partial: bool = False, source: int = 0) -> ChosenFits:
+        """The fits of K rows; those that are not valid, or not finite, count as none.
+
+        Args:
+            rows: (K,) row numbers.
+            allow_partial: rows of missing shards have no fit, instead of being refused.
+            source: what ``source`` says of the valid ones.
+
+        Raises:
+            StoreIncomplete: a shard that holds one of the rows is missing.
+            StoreDamaged: bytes differ from what was committed.
+        """
+        fits = ChosenFits.none(len(rows))
+        mine = np.flatnonzero(_wanted(self._store, self.info, rows, allow_partial))
+        found = {name: self._values(name, rows[mine]) for name in _VALUES}
+        valid = self.array("valid").rows(rows[mine]).astype(bool)
+        for values in found.values():
+            valid &= np.isfinite(values.reshape(len(mine), -1)).all(axis=1)
+        fits.source[mine[valid]] = source
+        for name, values in found.items():
+            getattr(fits, name)[mine[valid]] = values[valid]
+        return fits
+
+    def array(self, name: str) -> Array:
+        """One of its arrays. Shards are read one after the other, and an array maps all of its own when it is made:
+        made once."""
+        if name not in self._arrays:
+            self._arrays[name] = self._store.array(self.info.record.key.below(name))
+        return self._arrays[name]
+
+    def _values(self, name: str, rows: Indices) -> NDArray[np.generic]:
+        """Rows of an array; of a source that has no frames, what its kind of camera implies."""
+        if name == "frame" and name not in self.info.record.specs:
+            return np.full(len(rows), frame_without_column(str(self.info.attributes["native_kind"])), np.uint8)
+        values = self.array(name).rows(rows)
+        if name == "frame" and values.max(initial=0) >= len(FRAMES):
+            raise FitError(
+                f"{self.info.stage} of {self._store.path} has a fit seen from frame {values.max()}",
+                expected=", ".join(f"{index} ({frame})" for index, frame in enumerate(FRAMES)),
+                action="attach the fits again with this version of pymaf-data.",
+            )
+        return values
+
+
 class ChosenReader:
     """Reads the chosen fits of a store, from the generations that the choice names, be they current or not.
 
@@ -94,6 +165,7 @@ class ChosenReader:
         self.names = tuple(str(name) for name in self.choice.attributes["sources"])
         self._store = store
         self._arrays: dict[str, Array] = {}
+        self._readers: dict[int, SourceReader] = {}
 
     def source(self, index: int) -> StageInfo:
         """The generation of ``fits/<name>`` that rows of this source were chosen from.
@@ -116,20 +188,8 @@ class ChosenReader:
         return sorted({str(self.source(index).attributes["body"]) for index in range(len(self.names))})
 
     def camera(self, index: int) -> str:
-        """What a source's native cameras are, one of :data:`~pymaf_data.fits.table.CAMERAS`.
-
-        Raises:
-            FitError: it is none of them.
-        """
-        info = self.source(index)
-        kind = str(info.attributes["native_kind"])
-        if kind not in CAMERAS:
-            raise FitError(
-                f"{info.stage} of {self._store.path} has native cameras of kind {kind!r}",
-                expected=", ".join(CAMERAS),
-                action="attach the fits again with this version of pymaf-data.",
-            )
-        return kind
+        """What a source's native cameras are, see :attr:`SourceReader.camera`."""
+        return self._reader(index).camera
 
     def sources_of(self, rows: Indices, allow_partial: bool = False) -> Indices:
         """(K,) the source that each row was given, −1: none. Whether its fit is valid, only :meth:`read` tells.
@@ -138,8 +198,8 @@ class ChosenReader:
             StoreIncomplete: see :meth:`read`.
         """
         source = np.full(len(rows), NONE, np.int64)
-        there = self._wanted(self.choice, rows, allow_partial)
-        source[there] = self._array(self.choice, "source").rows(rows[there])
+        there = _wanted(self._store, self.choice, rows, allow_partial)
+        source[there] = self._array("source").rows(rows[there])
         return source
 
     def read(self, rows: Indices, allow_partial: bool = False) -> ChosenFits:
@@ -168,16 +228,7 @@ class ChosenReader:
         Raises:
             StoreIncomplete, StoreDamaged: see :meth:`read`.
         """
-        info, fits = self.source(index), ChosenFits.none(len(rows))
-        mine = np.flatnonzero(self._wanted(info, rows, allow_partial))
-        found = {name: self._values(info, name, rows[mine]) for name in _VALUES}
-        valid = self._array(info, "valid").rows(rows[mine]).astype(bool)
-        for values in found.values():
-            valid &= np.isfinite(values.reshape(len(mine), -1)).all(axis=1)
-        fits.source[mine[valid]] = index
-        for name, values in found.items():
-            getattr(fits, name)[mine[valid]] = values[valid]
-        return fits
+        return self._reader(index).read(rows, allow_partial, index)
 
     def errors(self, rows: Indices, fits: ChosenFits) -> NDArray[np.float32]:
         """(K, 2) reprojection and residual of π of the chosen fits of K rows, pixels of the 224 view, as stored.
@@ -191,9 +242,9 @@ class ChosenReader:
         """
         out = np.full((len(rows), 2), np.nan, np.float32)
         for index in np.unique(fits.source[fits.valid]).tolist():
-            info, mine = self.source(index), np.flatnonzero(fits.source == index)
+            reader, mine = self._reader(index), np.flatnonzero(fits.source == index)
             for column, name in enumerate(("reprojection", "weak_residual")):
-                out[mine, column] = self._array(info, name).rows(rows[mine])
+                out[mine, column] = reader.array(name).rows(rows[mine])
         return out
 
     def reasons(self, rows: Indices, allow_partial: bool = False) -> list[str]:
@@ -205,43 +256,34 @@ class ChosenReader:
         """
         found = [""] * len(rows)
         if "reason" in self.choice.record.specs:
-            there = np.flatnonzero(self._wanted(self.choice, rows, allow_partial))
-            codes, named = self._array(self.choice, "reason").rows(rows[there]), self.choice.attributes["reasons"]
+            there = np.flatnonzero(_wanted(self._store, self.choice, rows, allow_partial))
+            codes, named = self._array("reason").rows(rows[there]), self.choice.attributes["reasons"]
             for place, code in zip(there.tolist(), codes.tolist(), strict=True):
                 found[place] = "" if code == NO_FIT else str(named[code])
         for index in range(len(self.names)):
-            info = self.source(index)
-            there = np.flatnonzero(self._wanted(info, rows, allow_partial))
-            codes, named = self._array(info, "reason").rows(rows[there]), info.attributes["reasons"]
+            reader = self._reader(index)
+            there = np.flatnonzero(_wanted(self._store, reader.info, rows, allow_partial))
+            codes, named = reader.array("reason").rows(rows[there]), reader.info.attributes["reasons"]
             for place, code in zip(there.tolist(), codes.tolist(), strict=True):
                 found[place] = found[place] or str(named[code])
         return found
 
-    def _wanted(self, info: StageInfo, rows: Indices, allow_partial: bool) -> NDArray[np.bool_]:
-        """(K,) the rows to read of a generation; reading those of missing shards is what raises."""
-        if not allow_partial:
-            return np.ones(len(rows), bool)
-        return ~np.isin(rows // self._store.shard, info.missing)
+    def _reader(self, index: int) -> SourceReader:
+        if index not in self._readers:
+            self._readers[index] = SourceReader(self._store, self.source(index))
+        return self._readers[index]
 
-    def _values(self, info: StageInfo, name: str, rows: Indices) -> NDArray[np.generic]:
-        """Rows of an array of a source; of one that has no frames, what its kind of camera implies."""
-        if name == "frame" and name not in info.record.specs:
-            return np.full(len(rows), frame_without_column(str(info.attributes["native_kind"])), np.uint8)
-        values = self._array(info, name).rows(rows)
-        if name == "frame" and values.max(initial=0) >= len(FRAMES):
-            raise FitError(
-                f"{info.stage} of {self._store.path} has a fit seen from frame {values.max()}",
-                expected=", ".join(f"{index} ({frame})" for index, frame in enumerate(FRAMES)),
-                action="attach the fits again with this version of pymaf-data.",
-            )
-        return values
+    def _array(self, name: str) -> Array:
+        if name not in self._arrays:
+            self._arrays[name] = self._store.array(self.choice.record.key.below(name))
+        return self._arrays[name]
 
-    def _array(self, info: StageInfo, name: str) -> Array:
-        # Shards are read one after the other, and an array maps all of its own when it is made: made once.
-        key = info.record.key.below(name)
-        if key not in self._arrays:
-            self._arrays[key] = self._store.array(key)
-        return self._arrays[key]
+
+def _wanted(store: Store, info: StageInfo, rows: Indices, allow_partial: bool) -> NDArray[np.bool_]:
+    """(K,) the rows to read of a generation; reading those of missing shards is what raises."""
+    if not allow_partial:
+        return np.ones(len(rows), bool)
+    return ~np.isin(rows // store.shard, info.missing)
 
 
 _VALUES = tuple(field.name for field in fields(ChosenFits) if field.name != "source")

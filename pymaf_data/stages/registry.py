@@ -145,6 +145,18 @@ _STAGES = (
         direct=True,
     ),
     Stage(
+        "evaluate",
+        "Measure a checkpoint, or a source of fits, on benchmarks by their published protocols.\n\n"
+        "Prints ours beside the published figures; writes figures, intervals and the errors of every person. What a "
+        "benchmark lacks is named, and the rest is measured.\n\n"
+        "Example: pymaf-data evaluate data/runs/pymaf/checkpoint.pt 3dpw h36m-p2",
+        options="pymaf_data.model.evaluation.options:EvaluateOptions",
+        run="pymaf_data.model.evaluation.run:evaluate",
+        lines="pymaf_data.model.evaluation.run:EvaluationReport.lines",
+        title="evaluate {subject}",
+        direct=True,
+    ),
+    Stage(
         "contact-sheet",
         "Draw some persons of a store, from image to prediction, as one image.",
         options="pymaf_data.report.options:SheetOptions",

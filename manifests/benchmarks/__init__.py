@@ -1,0 +1,1 @@
+"""One YAML for each benchmark: its protocol, its units, where its truth comes from, what was published."""

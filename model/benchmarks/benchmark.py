@@ -1,0 +1,165 @@
+"""What every benchmark is to whoever measures with it, and the bodies that it measures.
+
+    benchmark = Benchmark(setting)             opens its truth; what it lacks stands in ``lacking``
+    values = benchmark.measure(rows, bodies)   of each person, NaN where there is nothing to measure
+    benchmark.figures(rows, values)            of all, or of some, in the units of its manifest
+
+A benchmark never asks where bodies come from: a network's and those of a source of fits are one thing to it. Shape
+letters: K persons, V vertices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pymaf_data.body import BodyModel
+from pymaf_data.config import StrictModel
+from pymaf_data.datasets.columns import stored_column
+from pymaf_data.geometry.cameras import Camera
+from pymaf_data.storage import Store
+
+from .manifest import BenchmarkManifest
+
+Rows = NDArray[np.int64]
+Values = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Bodies:
+    """K bodies that somebody made of K persons of a store, as they are said and as the camera of their image sees them.
+
+    Attributes:
+        body: the body model.
+        rotation: (K, 24, 3, 3) joint rotations, the root as it is said.
+        betas: (K, 10).
+        vertices: (K, V, 3) metres without translation, as they are said. ``camera`` projects these.
+        camera: of each person, metres → continuous pixels of the original image.
+        view: of each person, metres → pixels of the 224 px view that the network saw, or of the plain view.
+        turn: (K, 3, 3) from the frame that they are said in to that of the image's camera; NaN where it is not known.
+            The identity for bodies that are said in it.
+    """
+
+    body: BodyModel
+    rotation: Tensor
+    betas: Tensor
+    vertices: Tensor
+    camera: Camera
+    view: Camera
+    turn: Tensor
+
+    def __len__(self) -> int:
+        return len(self.betas)
+
+    @cached_property
+    def posed(self) -> Tensor:
+        """(K, V, 3) vertices as the camera of the image sees them, turned about the root joint; NaN: not known."""
+        root = self.body.rest_joints(self.betas)[:, :1]
+        return (self.vertices - root) @ self.turn.transpose(-1, -2) + root
+
+    @cached_property
+    def h36m(self) -> Tensor:
+        """(K, 17, 3) Human3.6M's joints of :attr:`posed`, metres."""
+        return self.body.h36m(self.posed)
+
+    @cached_property
+    def root(self) -> Tensor:
+        """(K, 3, 3) root rotations seen by the camera of the image."""
+        return self.turn @ self.rotation[:, 0]
+
+
+class NoOptions(StrictModel):
+    """Of a benchmark that has none."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a benchmark is opened with.
+
+    Attributes:
+        manifest: its YAML.
+        given: options that were given on the command line, over the manifest's.
+        store: the persons; ``None`` where the manifest names no data.
+        assets: where licensed bodies lie; ``None``: below the data root.
+        raw: the folder of the raw data set; ``None``: below the data root.
+    """
+
+    manifest: BenchmarkManifest
+    given: Mapping[str, Any]
+    store: Store | None
+    assets: Path | None = None
+    raw: Path | None = None
+
+
+class Benchmark:
+    """A benchmark on the persons of a store. Most need only :meth:`measure`.
+
+    Attributes:
+        options: its options, typed.
+        rows: the rows that it measures, ascending.
+        lacking: metric → why it cannot be measured here; the others are.
+
+    Raises:
+        StoreIncomplete: the store lacks shards.
+        ConfigError: an option that it has not.
+    """
+
+    options_model: ClassVar[type[StrictModel]] = NoOptions
+    resampled: ClassVar[bool] = True
+    """Whether :meth:`figures` may be asked of persons drawn with repetition."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.manifest, self.setting = setting.manifest, setting
+        given = {**setting.manifest.options, **setting.given}
+        self.options: Any = self.options_model.parse(given, f"options of benchmark {setting.manifest.name}")
+        self.lacking: dict[str, str] = {}
+        self.rows: Rows = np.flatnonzero(stored_column(self.store, "present").rows(np.arange(len(self.store))))
+
+    @property
+    def store(self) -> Store:
+        """The persons."""
+        assert self.setting.store is not None
+        return self.setting.store
+
+    def require(self, body: BodyModel) -> None:
+        """Refuse bodies that it cannot measure.
+
+        Raises:
+            AssetMismatch: of a body that its truth is not of.
+        """
+
+    def measure(self, rows: Rows, bodies: Bodies) -> Values:
+        """Values of K persons, names → (K, …), those of metrics in their units; NaN where there is nothing to measure.
+
+        Args:
+            rows: (K,) among :attr:`rows`.
+            bodies: of these persons.
+        """
+        raise NotImplementedError
+
+    def figures(self, rows: Rows, values: Values) -> dict[str, float]:
+        """The metrics of some persons together: by default the mean over those that have a value, NaN of none."""
+        return {name: mean(values[name]) for name in self.manifest.metrics if name in values}
+
+    def groups(self, rows: Rows) -> dict[str, NDArray[np.bool_]]:
+        """Persons that are told apart besides, such as those of an action: name → (K,) which."""
+        return {}
+
+
+def mean(values: NDArray[Any]) -> float:
+    """Of those that are finite; NaN of none."""
+    known = values[np.isfinite(values)]
+    return float(known.mean(dtype=np.float64)) if len(known) else float("nan")
+
+
+def millimetres(metres: Tensor) -> NDArray[np.float64]:
+    """A tensor of metres as NumPy millimetres."""
+    return 1000.0 * metres.detach().cpu().to(torch.float64).numpy()

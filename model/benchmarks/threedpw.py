@@ -1,0 +1,47 @@
+"""3DPW as SPIN and PyMAF measure it: gendered truth through Human3.6M's regressor, vertices without any shift."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from pymaf_data.body import BodyModel
+from pymaf_data.config import StrictModel
+from pymaf_data.metrics import pve
+
+from .benchmark import Benchmark, Bodies, Rows, Setting, Values, millimetres
+from .joints import joint_errors, of_pelvis
+from .truth import TrueBodies
+
+
+class ThreeDpwOptions(StrictModel):
+    """What the benchmark can be told."""
+
+    truth: Literal["gendered", "neutral"] = Field(
+        "gendered", description="the bodies of the truth: each person's own, or as HybrIK, METRO and VIBE the neutral"
+    )
+
+
+class ThreeDpw(Benchmark):
+    """See the module."""
+
+    options_model = ThreeDpwOptions
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        neutral = "smpl-neutral" if self.options.truth == "neutral" else None
+        self.truth = TrueBodies(self.store, self.manifest.truth, setting.assets, neutral)
+        if not self.truth:
+            self.lacking = dict.fromkeys(self.manifest.metrics, self.truth.lacking)
+        self.rows = self.rows[self.truth.known(self.rows)]
+
+    def require(self, body: BodyModel) -> None:
+        """See :class:`Benchmark`."""
+        self.truth.require(body)
+
+    def measure(self, rows: Rows, bodies: Bodies) -> Values:
+        """See :class:`Benchmark`."""
+        true = self.truth.vertices(rows).to(bodies.vertices)
+        target, predicted = of_pelvis(bodies.body.h36m(true)), of_pelvis(bodies.h36m)
+        return {"PVE": millimetres(pve(bodies.posed, true)), **joint_errors(predicted, target)}

@@ -1,0 +1,116 @@
+"""The true bodies of a store's persons: fits of the formats that a benchmark takes its truth from.
+
+Each stands in a source of its own body (``fits/3dpw.smpl-male``); a person has the first that there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pymaf_data.body import BodyModel, load_body
+from pymaf_data.errors import AssetError, AssetMismatch
+from pymaf_data.fits.chosen import ChosenFits, SourceReader
+from pymaf_data.geometry.rotations import axis_angle_to_matrix
+from pymaf_data.storage import Store
+
+Rows = NDArray[np.int64]
+
+
+class _Source(NamedTuple):
+    reader: SourceReader
+    body: BodyModel | None
+    fault: str
+
+
+class TrueBodies:
+    """Gendered or neutral, of the rows of a store.
+
+    Attributes:
+        lacking: why there are no true bodies for some or all persons; "" where nothing is amiss.
+
+    Args:
+        store: the persons.
+        formats: of the fits that are the truth.
+        assets: where licensed bodies lie; ``None``: below the data root.
+        body: the body to put pose and shape on, instead of each one's own: "smpl-neutral".
+    """
+
+    def __init__(self, store: Store, formats: Sequence[str], assets: Path | None, body: str | None = None) -> None:
+        infos = [info for info in store.stages() if info.stage.startswith("fits/") and info.current]
+        found = {info.stage: info for info in infos if info.attributes.get("source", {}).get("format") in formats}
+        order = sorted(found, key=lambda stage: formats.index(found[stage].attributes["source"]["format"]))
+        self._sources = [_opened(SourceReader(store, found[stage]), assets, body) for stage in order]
+        if not found:
+            self.lacking = (
+                f"{store.path.name} has no fits of {' or '.join(formats)}: attach them (`attach-fits --fits`)"
+            )
+        else:
+            self.lacking = "; ".join(dict.fromkeys(source.fault for source in self._sources if source.fault))
+        self._mine = np.full(len(store), -1, np.int64)
+        for index in reversed(range(len(self._sources))):
+            rows = np.flatnonzero(self._sources[index].reader.array("valid").rows(np.arange(len(store))))
+            self._mine[rows] = index
+
+    def __bool__(self) -> bool:
+        return any(source.body for source in self._sources)
+
+    def require(self, body: BodyModel) -> None:
+        """Refuse to compare vertices with those of another mesh.
+
+        Raises:
+            AssetMismatch: it has another topology.
+        """
+        for source in self._sources:
+            if source.body is not None and source.body.fingerprint != body.fingerprint:
+                raise AssetMismatch(
+                    f"bodies of {body.name} are to be measured against the body {source.body.name}",
+                    expected="a mesh of the same vertices and faces",
+                    action="measure a checkpoint that was trained on that body.",
+                )
+
+    def known(self, rows: Rows) -> NDArray[np.bool_]:
+        """(K,) whether the person has a true body whose model is here."""
+        here = np.array([source.body is not None for source in self._sources] + [False])
+        return here[self._mine[rows]]
+
+    def groups(self, rows: Rows) -> list[tuple[NDArray[np.int64], BodyModel, ChosenFits]]:
+        """The persons of each body among K: (places among the K, the body, their fits)."""
+        found = []
+        for index, source in enumerate(self._sources):
+            mine = np.flatnonzero(self._mine[rows] == index)
+            if source.body is not None and len(mine):
+                fits = source.reader.read(rows[mine])
+                found.append((mine[fits.valid], source.body, fits[np.flatnonzero(fits.valid)]))
+        return found
+
+    def vertices(self, rows: Rows) -> Tensor:
+        """(K, V, 3) metres without translation, seen by the camera of the image; NaN without a true body."""
+        V = next(len(source.body.v_template) for source in self._sources if source.body)
+        out = torch.full((len(rows), V, 3), torch.nan)
+        for places, body, fits in self.groups(rows):
+            out[torch.from_numpy(places)] = body.mesh(pose_of(fits), torch.from_numpy(fits.betas))
+        return out
+
+
+def pose_of(fits: ChosenFits) -> Tensor:
+    """(K, 24, 3, 3) float32 rotations of fits."""
+    return axis_angle_to_matrix(torch.from_numpy(fits.pose).view(-1, 24, 3))
+
+
+def _opened(reader: SourceReader, assets: Path | None, instead: str | None) -> _Source:
+    name = str(reader.info.attributes["body"])
+    try:
+        body = load_body(instead or name, assets)
+    except AssetError as error:
+        return _Source(reader, None, f"the body {instead or name} is not here: {error.found}")
+    stated = reader.info.attributes["body_digest"]
+    if instead is None and stated and stated != body.digest and reader.info.attributes["proved"]:
+        return _Source(reader, None, f"the body {name} here is another than the one its fits were proved with")
+    return _Source(reader, body, "")

@@ -1,0 +1,215 @@
+"""Whose bodies are measured: a network's, or those of a source of fits.
+
+    for rows, iterations in subject.bodies(store, rows):     iterations: {"M3": Bodies}, of fits {"fit": Bodies}
+
+Each knows from where its roots are seen. A network that learned in the frame ``view`` is turned back into the camera of
+the image by the data set's K, and fits that are said so likewise; where there is no K they are known up to that turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pymaf_data.body import BodyModel, load_body
+from pymaf_data.datasets.columns import stored_column
+from pymaf_data.errors import UsageError
+from pymaf_data.fits.chosen import ChosenReader, SourceReader
+from pymaf_data.fits.table import CAMERA
+from pymaf_data.geometry.affines import Floats, invert, view_affine
+from pymaf_data.geometry.cameras import weak_to_camera
+from pymaf_data.geometry.frames import box_ray, intrinsics_of, turn_of_ray
+from pymaf_data.progress import Progress
+from pymaf_data.storage import StageInfo, Store
+
+from ..benchmarks.benchmark import Bodies
+from ..benchmarks.truth import pose_of
+from ..images import normalise
+from ..networks.network import Network, Prediction
+from .views import Views, ahead
+
+Rows = NDArray[np.int64]
+CHOSEN = "chosen"
+_FITS_AT_ONCE = 256
+
+
+class Subject(Protocol):
+    """Somebody whose bodies can be measured.
+
+    Attributes:
+        body: the body model of its bodies, or of most of them.
+        about: what results say of it: name, kind, file, frame, licences.
+    """
+
+    body: BodyModel
+    about: dict[str, Any]
+
+    def bodies(self, rows: Rows) -> Iterator[tuple[Rows, dict[str, Bodies]]]:
+        """Its bodies of these persons, part by part, by iteration; of whom it has none is left out."""
+
+
+class NetworkSubject:
+    """A network, on views of a store's persons.
+
+    Args:
+        model: in evaluation mode.
+        store: whose persons.
+        views: what it sees of them.
+        about: what is known of it.
+        iterations: all of them, M0 first, or the last alone.
+        batch: persons at a time.
+        workers: threads that make views.
+    """
+
+    def __init__(
+        self,
+        model: Network,
+        store: Store,
+        views: Views,
+        about: dict[str, Any],
+        iterations: bool = False,
+        batch: int = 32,
+        workers: int = 2,
+    ) -> None:
+        self.body, self.about, self._model, self._store, self._views = model.body, about, model, store, views
+        self._every, self._batch, self._workers = iterations, batch, workers
+
+    def bodies(self, rows: Rows) -> Iterator[tuple[Rows, dict[str, Bodies]]]:
+        """See :class:`Subject`."""
+        device = next(self._model.parameters()).device
+        for part, views in ahead(self._views, rows, self._batch, self._workers):
+            with torch.inference_mode():
+                found = self._model(normalise(views.to(device)), auxiliary=False).predictions
+            turn, plane = self._turns(part), invert(self._views.plane(part))
+            first = 0 if self._every else len(found) - 1
+            yield part, {f"M{t}": self._of(found[t], turn, plane) for t in range(first, len(found))}
+
+    def _turns(self, rows: Rows) -> torch.Tensor:
+        if self._model.frame == "camera":
+            return torch.eye(3).expand(len(rows), 3, 3)
+        return turns_back(self._store, rows)
+
+    def _of(self, one: Prediction, turn: torch.Tensor, plane: Floats) -> Bodies:
+        view = weak_to_camera(one.parameters.camera.double().cpu())
+        return Bodies(
+            body=self.body,
+            rotation=one.rotation,
+            betas=one.parameters.betas,
+            vertices=one.vertices,
+            camera=view.warped(plane),
+            view=view,
+            turn=turn.to(one.vertices),
+        )
+
+
+class FitsSubject:
+    """A source of a store's fits, or the chosen ones.
+
+    Args:
+        store: whose persons.
+        name: of the source, of all its bodies where it has several; ``chosen``.
+        assets: where licensed bodies lie; ``None``: below the data root.
+
+    Raises:
+        UsageError: the store has no such source.
+        AssetMissing: a body is not there.
+    """
+
+    def __init__(self, store: Store, name: str, assets: Path | None = None) -> None:
+        self._store = store
+        infos = {info.stage.removeprefix("fits/"): info for info in store.stages() if info.stage.startswith("fits/")}
+        current = {key: info for key, info in infos.items() if info.current}
+        mine = [key for key in current if key == name or key.startswith(f"{name}.")]
+        if name == CHOSEN and store.has("choice"):
+            chosen = ChosenReader(store)
+            found = [chosen.source(index) for index in range(len(chosen.names))]
+            self._source = chosen.sources_of
+        elif mine:
+            found = [current[key] for key in mine]
+            self._source = None
+        else:
+            raise UsageError(
+                f"{store.path} has no source of fits {name!r}",
+                expected=f"one of {', '.join([CHOSEN, *current]) if current else 'none: nothing is attached'}",
+                action="name one, as in fits:eft, or attach it with `pymaf-data attach-fits`.",
+            )
+        self._readers = [SourceReader(store, info) for info in found]
+        self._bodies = [load_body(str(info.attributes["body"]), assets) for info in found]
+        self.body = self._bodies[0]
+        self.about = {"kind": "fits", "name": name, "sources": [_about(info) for info in found]}
+
+    def bodies(self, rows: Rows) -> Iterator[tuple[Rows, dict[str, Bodies]]]:
+        """See :class:`Subject`."""
+        for first in range(0, len(rows), _FITS_AT_ONCE):
+            part = rows[first : first + _FITS_AT_ONCE]
+            left = np.ones(len(part), bool)
+            for index, reader in enumerate(self._readers):
+                mine = self._source(part) == index if self._source else left
+                fits = reader.read(part[mine])
+                known = np.flatnonzero(fits.valid)
+                if len(known):
+                    there = part[mine][known]
+                    yield there, {"fit": self._of(index, there, fits[known])}
+                left[np.flatnonzero(mine)[known]] = False
+
+    def _of(self, index: int, rows: Rows, fits: Any) -> Bodies:
+        reader, body = self._readers[index], self._bodies[index]
+        rotation, betas = pose_of(fits), torch.from_numpy(fits.betas)
+        box = stored_column(self._store, "box").rows(rows)
+        plane = view_affine(box)
+        native = intrinsics_of(fits.native) if reader.camera == "perspective" else None
+        turn = turns_back(self._store, rows, native)
+        turn[torch.from_numpy(fits.frame == CAMERA)] = torch.eye(3)
+        return Bodies(
+            body=body,
+            rotation=rotation,
+            betas=betas,
+            vertices=body.mesh(rotation, betas),
+            camera=fits.cameras(reader.camera, box, np.tile(np.eye(2, 3), (len(rows), 1, 1))),
+            view=fits.cameras(reader.camera, box, plane),
+            turn=turn,
+        )
+
+
+def turns_back(store: Store, rows: Rows, native: Floats | None = None) -> torch.Tensor:
+    """(K, 3, 3) from the frame of the view to that of the image's camera; NaN where no K is known.
+
+    Args:
+        store: says K and box.
+        rows: (K,).
+        native: (K, 3, 3) of the fits' own cameras, for whom the store says none.
+    """
+    K = stored_column(store, "intrinsics").rows(rows)
+    known = stored_column(store, "has_intrinsics").rows(rows).astype(bool)
+    K = np.where(known[:, None, None], K, np.nan if native is None else native)
+    ray = np.full((len(rows), 3), np.nan)
+    sure = np.isfinite(K).all((1, 2))
+    ray[sure] = box_ray(K[sure], stored_column(store, "box").rows(rows)[sure])
+    turn = np.swapaxes(turn_of_ray(ray), -1, -2)
+    return torch.from_numpy(np.where(sure[:, None, None], turn, np.nan)).float()
+
+
+def _about(info: StageInfo) -> dict[str, Any]:
+    return {
+        "stage": info.stage,
+        "generation": info.generation,
+        "body": info.attributes["body"],
+        "proved": info.attributes["proved"],
+        "forced": info.attributes.get("forced", ""),
+        "licences": info.attributes.get("licences", {}),
+    }
+
+
+def with_progress(parts: Iterator[Any], total: int, progress: Progress | None) -> Iterator[Any]:
+    """The same, each part's persons told when it has been used."""
+    done = 0
+    for part in parts:
+        yield part
+        done += len(part[0])
+        if progress:
+            progress(min(done, total), total, "")

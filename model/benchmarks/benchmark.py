@@ -28,6 +28,7 @@ from pymaf_data.geometry.cameras import Camera
 from pymaf_data.storage import Store
 
 from .manifest import BenchmarkManifest
+from .truth import TrueBodies
 
 Rows = NDArray[np.int64]
 Values = dict[str, NDArray[Any]]
@@ -71,6 +72,11 @@ class Bodies:
         return self.body.h36m(self.posed)
 
     @cached_property
+    def h36m_as_said(self) -> Tensor:
+        """(K, 17, 3) the same of :attr:`vertices`: for what no turn changes, and so known of everybody."""
+        return self.body.h36m(self.vertices)
+
+    @cached_property
     def root(self) -> Tensor:
         """(K, 3, 3) root rotations seen by the camera of the image."""
         return self.turn @ self.rotation[:, 0]
@@ -106,6 +112,7 @@ class Benchmark:
         options: its options, typed.
         rows: the rows that it measures, ascending.
         lacking: metric → why it cannot be measured here; the others are.
+        truth: the true bodies, where it has such.
 
     Raises:
         StoreIncomplete: the store lacks shards.
@@ -121,6 +128,7 @@ class Benchmark:
         given = {**setting.manifest.options, **setting.given}
         self.options: Any = self.options_model.parse(given, f"options of benchmark {setting.manifest.name}")
         self.lacking: dict[str, str] = {}
+        self.truth: TrueBodies | None = None
         self.rows: Rows = np.flatnonzero(stored_column(self.store, "present").rows(np.arange(len(self.store))))
 
     @property
@@ -129,12 +137,21 @@ class Benchmark:
         assert self.setting.store is not None
         return self.setting.store
 
+    def intrinsics(self, rows: Rows) -> NDArray[np.float64]:
+        """(K, 3, 3) of the persons' images, by which bodies of the frame ``view`` are turned back: the data set's, else
+        those of the truth; NaN where neither says any."""
+        found = stored_column(self.store, "intrinsics").rows(rows)
+        known = stored_column(self.store, "has_intrinsics").rows(rows).astype(bool)[:, None, None]
+        return np.where(known, found, np.nan if self.truth is None else self.truth.intrinsics(rows))
+
     def require(self, body: BodyModel) -> None:
         """Refuse bodies that it cannot measure.
 
         Raises:
             AssetMismatch: of a body that its truth is not of.
         """
+        if self.truth is not None:
+            self.truth.require(body)
 
     def measure(self, rows: Rows, bodies: Bodies) -> Values:
         """Values of K persons, names → (K, …), those of metrics in their units; NaN where there is nothing to measure.

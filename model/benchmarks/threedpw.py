@@ -6,12 +6,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from pymaf_data.body import BodyModel
 from pymaf_data.config import StrictModel
 from pymaf_data.metrics import pve
 
 from .benchmark import Benchmark, Bodies, Rows, Setting, Values, millimetres
-from .joints import joint_errors, of_pelvis
+from .joints import J14_OF_H36M, joint_errors
 from .truth import TrueBodies
 
 
@@ -31,17 +30,14 @@ class ThreeDpw(Benchmark):
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
         neutral = "smpl-neutral" if self.options.truth == "neutral" else None
-        self.truth = TrueBodies(self.store, self.manifest.truth, setting.assets, neutral)
-        if not self.truth:
-            self.lacking = dict.fromkeys(self.manifest.metrics, self.truth.lacking)
-        self.rows = self.rows[self.truth.known(self.rows)]
-
-    def require(self, body: BodyModel) -> None:
-        """See :class:`Benchmark`."""
-        self.truth.require(body)
+        self.truth = truth = TrueBodies(self.store, self.manifest.truth, setting.assets, neutral)
+        if not truth:
+            self.lacking = dict.fromkeys(self.manifest.metrics, truth.lacking)
+        self.rows = self.rows[truth.known(self.rows)]
 
     def measure(self, rows: Rows, bodies: Bodies) -> Values:
         """See :class:`Benchmark`."""
+        assert self.truth is not None
         true = self.truth.vertices(rows).to(bodies.vertices)
-        target, predicted = of_pelvis(bodies.body.h36m(true)), of_pelvis(bodies.h36m)
-        return {"PVE": millimetres(pve(bodies.posed, true)), **joint_errors(predicted, target)}
+        errors = joint_errors(bodies, bodies.body.h36m(true), J14_OF_H36M)
+        return {"PVE": millimetres(pve(bodies.posed, true)), **errors}

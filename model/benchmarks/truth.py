@@ -17,6 +17,7 @@ from torch import Tensor
 from pymaf_data.body import BodyModel, load_body
 from pymaf_data.errors import AssetError, AssetMismatch
 from pymaf_data.fits.chosen import ChosenFits, SourceReader
+from pymaf_data.geometry.frames import intrinsics_of
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.storage import Store
 
@@ -79,6 +80,15 @@ class TrueBodies:
         """(K,) whether the person has a true body whose model is here."""
         here = np.array([source.body is not None for source in self._sources] + [False])
         return here[self._mine[rows]]
+
+    def intrinsics(self, rows: Rows) -> NDArray[np.float64]:
+        """(K, 3, 3) of the native cameras of the true bodies, body or no body; NaN where they say none."""
+        found = np.full((len(rows), 3, 3), np.nan)
+        for index, source in enumerate(self._sources):
+            mine = np.flatnonzero(self._mine[rows] == index)
+            if len(mine) and source.reader.camera == "perspective":
+                found[mine] = intrinsics_of(source.reader.read(rows[mine]).native)
+        return found
 
     def groups(self, rows: Rows) -> list[tuple[NDArray[np.int64], BodyModel, ChosenFits]]:
         """The persons of each body among K: (places among the K, the body, their fits)."""

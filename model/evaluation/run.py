@@ -120,12 +120,12 @@ def _on(
         logger.warning("%s: %s is not measured: %s", manifest.name, metric, why)
     subject: Subject
     if model is None:
-        subject = FitsSubject(benchmark.store, about["name"].removeprefix("fits-"), root.assets)
+        subject = FitsSubject(benchmark, about["name"].removeprefix("fits-"), root.assets)
         about = {**subject.about, "name": about["name"]}
     else:
         views = _views(benchmark.store, model, options, root)
         subject = NetworkSubject(
-            model, benchmark.store, views, about, options.iterations, options.batch_size, options.workers
+            model, benchmark, views, about, options.iterations, options.batch_size, options.workers
         )
     benchmark.require(subject.body)
     rows = _spread(benchmark.rows, options.persons)

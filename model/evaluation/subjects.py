@@ -24,10 +24,9 @@ from pymaf_data.fits.table import CAMERA
 from pymaf_data.geometry.affines import Floats, invert, view_affine
 from pymaf_data.geometry.cameras import weak_to_camera
 from pymaf_data.geometry.frames import box_ray, intrinsics_of, turn_of_ray
-from pymaf_data.progress import Progress
 from pymaf_data.storage import StageInfo, Store
 
-from ..benchmarks.benchmark import Bodies
+from ..benchmarks.benchmark import Benchmark, Bodies
 from ..benchmarks.truth import pose_of
 from ..images import normalise
 from ..networks.network import Network, Prediction
@@ -54,11 +53,11 @@ class Subject(Protocol):
 
 
 class NetworkSubject:
-    """A network, on views of a store's persons.
+    """A network, on views of a benchmark's persons.
 
     Args:
         model: in evaluation mode.
-        store: whose persons.
+        benchmark: whose persons.
         views: what it sees of them.
         about: what is known of it.
         iterations: all of them, M0 first, or the last alone.
@@ -69,14 +68,14 @@ class NetworkSubject:
     def __init__(
         self,
         model: Network,
-        store: Store,
+        benchmark: Benchmark,
         views: Views,
         about: dict[str, Any],
         iterations: bool = False,
         batch: int = 32,
         workers: int = 2,
     ) -> None:
-        self.body, self.about, self._model, self._store, self._views = model.body, about, model, store, views
+        self.body, self.about, self._model, self._benchmark, self._views = model.body, about, model, benchmark, views
         self._every, self._batch, self._workers = iterations, batch, workers
 
     def bodies(self, rows: Rows) -> Iterator[tuple[Rows, dict[str, Bodies]]]:
@@ -92,7 +91,7 @@ class NetworkSubject:
     def _turns(self, rows: Rows) -> torch.Tensor:
         if self._model.frame == "camera":
             return torch.eye(3).expand(len(rows), 3, 3)
-        return turns_back(self._store, rows)
+        return turns_back(self._benchmark.intrinsics(rows), _boxes(self._benchmark.store, rows))
 
     def _of(self, one: Prediction, turn: torch.Tensor, plane: Floats) -> Bodies:
         view = weak_to_camera(one.parameters.camera.double().cpu())
@@ -108,10 +107,10 @@ class NetworkSubject:
 
 
 class FitsSubject:
-    """A source of a store's fits, or the chosen ones.
+    """A source of fits of a benchmark's persons, or the chosen ones.
 
     Args:
-        store: whose persons.
+        benchmark: whose persons.
         name: of the source, of all its bodies where it has several; ``chosen``.
         assets: where licensed bodies lie; ``None``: below the data root.
 
@@ -120,8 +119,8 @@ class FitsSubject:
         AssetMissing: a body is not there.
     """
 
-    def __init__(self, store: Store, name: str, assets: Path | None = None) -> None:
-        self._store = store
+    def __init__(self, benchmark: Benchmark, name: str, assets: Path | None = None) -> None:
+        self._benchmark, store = benchmark, benchmark.store
         infos = {info.stage.removeprefix("fits/"): info for info in store.stages() if info.stage.startswith("fits/")}
         current = {key: info for key, info in infos.items() if info.current}
         mine = [key for key in current if key == name or key.startswith(f"{name}.")]
@@ -149,7 +148,9 @@ class FitsSubject:
             part = rows[first : first + _FITS_AT_ONCE]
             left = np.ones(len(part), bool)
             for index, reader in enumerate(self._readers):
-                mine = self._source(part) == index if self._source else left
+                mine = self._source(part) == index if self._source else left.copy()
+                if not mine.any():
+                    continue
                 fits = reader.read(part[mine])
                 known = np.flatnonzero(fits.valid)
                 if len(known):
@@ -160,10 +161,10 @@ class FitsSubject:
     def _of(self, index: int, rows: Rows, fits: Any) -> Bodies:
         reader, body = self._readers[index], self._bodies[index]
         rotation, betas = pose_of(fits), torch.from_numpy(fits.betas)
-        box = stored_column(self._store, "box").rows(rows)
-        plane = view_affine(box)
-        native = intrinsics_of(fits.native) if reader.camera == "perspective" else None
-        turn = turns_back(self._store, rows, native)
+        box, K = _boxes(self._benchmark.store, rows), self._benchmark.intrinsics(rows)
+        if reader.camera == "perspective":
+            K = intrinsics_of(fits.native)
+        turn = turns_back(K, box)
         turn[torch.from_numpy(fits.frame == CAMERA)] = torch.eye(3)
         return Bodies(
             body=body,
@@ -171,27 +172,23 @@ class FitsSubject:
             betas=betas,
             vertices=body.mesh(rotation, betas),
             camera=fits.cameras(reader.camera, box, np.tile(np.eye(2, 3), (len(rows), 1, 1))),
-            view=fits.cameras(reader.camera, box, plane),
+            view=fits.cameras(reader.camera, box, view_affine(box)),
             turn=turn,
         )
 
 
-def turns_back(store: Store, rows: Rows, native: Floats | None = None) -> torch.Tensor:
-    """(K, 3, 3) from the frame of the view to that of the image's camera; NaN where no K is known.
-
-    Args:
-        store: says K and box.
-        rows: (K,).
-        native: (K, 3, 3) of the fits' own cameras, for whom the store says none.
-    """
-    K = stored_column(store, "intrinsics").rows(rows)
-    known = stored_column(store, "has_intrinsics").rows(rows).astype(bool)
-    K = np.where(known[:, None, None], K, np.nan if native is None else native)
-    ray = np.full((len(rows), 3), np.nan)
-    sure = np.isfinite(K).all((1, 2))
-    ray[sure] = box_ray(K[sure], stored_column(store, "box").rows(rows)[sure])
+def turns_back(K: Floats, box: Floats) -> torch.Tensor:
+    """(K, 3, 3) from the frame of the view of each box (K, 3) to that of the image's camera; NaN where K is."""
+    known = np.isfinite(K).all((1, 2))
+    ray = np.full((len(box), 3), np.nan)
+    ray[known] = box_ray(K[known], box[known])
     turn = np.swapaxes(turn_of_ray(ray), -1, -2)
-    return torch.from_numpy(np.where(sure[:, None, None], turn, np.nan)).float()
+    return torch.from_numpy(np.where(known[:, None, None], turn, np.nan)).float()
+
+
+def _boxes(store: Store, rows: Rows) -> Floats:
+    found: Floats = stored_column(store, "box").rows(rows)
+    return found
 
 
 def _about(info: StageInfo) -> dict[str, Any]:
@@ -203,13 +200,3 @@ def _about(info: StageInfo) -> dict[str, Any]:
         "forced": info.attributes.get("forced", ""),
         "licences": info.attributes.get("licences", {}),
     }
-
-
-def with_progress(parts: Iterator[Any], total: int, progress: Progress | None) -> Iterator[Any]:
-    """The same, each part's persons told when it has been used."""
-    done = 0
-    for part in parts:
-        yield part
-        done += len(part[0])
-        if progress:
-            progress(min(done, total), total, "")

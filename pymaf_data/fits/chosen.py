@@ -122,7 +122,7 @@ class SourceReader:
         found = {name: self._values(name, rows[mine]) for name in _VALUES}
         valid = self.array("valid").rows(rows[mine]).astype(bool)
         for values in found.values():
-            valid &= np.isfinite(values.reshape(len(mine), -1)).all(axis=1)
+            valid &= np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
         fits.source[mine[valid]] = source
         for name, values in found.items():
             getattr(fits, name)[mine[valid]] = values[valid]

@@ -66,7 +66,8 @@ def similarity_align(points: Tensor, target: Tensor, weights: Tensor | None = No
     """Move (B, J, 3) points onto (B, J, 3) targets by the least-squares similarity transform.
 
     A reflection is never used: where the optimum would mirror, the smallest singular direction is turned back.
-    Computed in float64: the covariance squares the spread of the points.
+    Computed in float64: the covariance squares the spread of the points. A person with a weighed point that is not
+    finite is NaN.
 
     Raises:
         ShapeError: the shapes differ.
@@ -75,6 +76,8 @@ def similarity_align(points: Tensor, target: Tensor, weights: Tensor | None = No
     source, goal = points.double(), target.double()
     weight = torch.ones_like(source[..., :1]) if weights is None else weights.double()[..., None]
     source, goal = (torch.where(weight > 0, x, torch.zeros_like(x)) for x in (source, goal))
+    known = (torch.isfinite(source) & torch.isfinite(goal)).all(dim=(1, 2), keepdim=True)
+    source, goal = (torch.where(known, x, torch.zeros_like(x)) for x in (source, goal))
     total = weight.sum(dim=1, keepdim=True).clamp_min(torch.finfo(torch.float64).tiny)
     source_mean = (weight * source).sum(dim=1, keepdim=True) / total
     goal_mean = (weight * goal).sum(dim=1, keepdim=True) / total
@@ -87,7 +90,7 @@ def similarity_align(points: Tensor, target: Tensor, weights: Tensor | None = No
     spread = (weight * centred**2).sum(dim=(1, 2)).clamp_min(torch.finfo(torch.float64).tiny)
     scale = (singular * signs).sum(dim=1) / spread
     aligned = scale[:, None, None] * ((points.double() - source_mean) @ rotation) + goal_mean
-    return aligned.to(points.dtype)
+    return torch.where(known, aligned, torch.nan).to(points.dtype)
 
 
 def _check(predicted: Tensor, target: Tensor, axes: int) -> None:

@@ -18,7 +18,7 @@ from pymaf_data.errors import ShapeError
 from pymaf_data.geometry.joints import J24
 from pymaf_data.render.atlas import COARSE_OF_PART
 
-from .networks.network import IUVLogits, Output, Prediction
+from .networks.network import Dense, Output, PartLogits, Prediction
 from .options import LossOptions
 
 if TYPE_CHECKING:
@@ -123,9 +123,11 @@ def body_losses(prediction: Prediction, batch: Batch, options: LossOptions) -> d
     }
 
 
-def iuv_losses(logits: IUVLogits, batch: Batch, options: LossOptions) -> dict[str, Tensor]:
-    """Weighted terms of the auxiliary head (Eq. 4 and the coarse parts)."""
+def dense_losses(logits: Dense, batch: Batch, options: LossOptions) -> dict[str, Tensor]:
+    """Weighted terms of the auxiliary head (Eq. 4 and the coarse parts); of one that knows parts alone, theirs."""
     valid = batch.has_fit & batch.has_iuv
+    if isinstance(logits, PartLogits):
+        return {"part": options.part * part_loss(logits.part, batch.part, valid)}
     coarse = torch.as_tensor(COARSE_OF_PART, device=batch.part.device, dtype=torch.long)[batch.part.long()]
     u, v = (
         uv_loss(field, batch.uv[:, axis], batch.part, valid, options.uv_pixels, options.uv_reduction)
@@ -146,7 +148,7 @@ def loss_terms(output: Output, batch: Batch, options: LossOptions) -> dict[str, 
         for name, value in body_losses(prediction, batch, options).items():
             total[name] = total[name] + value if name in total else value
     if output.dense is not None:
-        total |= iuv_losses(output.dense, batch, options)
+        total |= dense_losses(output.dense, batch, options)
     return total
 
 

@@ -16,7 +16,9 @@ from pymaf_data.paths import UserPath
 
 from .networks import NETWORKS
 
-_DENSE = ("part", "coarse", "uv", "uv_pixels", "uv_reduction")  # of LossOptions: what dense maps are taught by
+# Of LossOptions: what dense maps are taught by, and what of it is of coordinates.
+_COORDINATES = ("coarse", "uv", "uv_pixels", "uv_reduction")
+_DENSE = ("part", *_COORDINATES)
 
 
 class ModelOptions(StrictModel):
@@ -24,8 +26,28 @@ class ModelOptions(StrictModel):
 
     network: str = "pymaf"
     """Its name: ``pymaf``, or ``hmr``, the baseline; :data:`pymaf_data.model.networks.NETWORKS` lists them."""
-    auxiliary: Literal["iuv", "none"] = "iuv"
-    """Dense-correspondence supervision of the finest feature map, or none (Table 5's first row)."""
+    auxiliary: Literal["iuv", "parts", "none"] = "iuv"
+    """What the finest feature map is taught besides: dense correspondence; the 24 parts and the background alone, by
+    cross-entropy (Table 5's part segmentation, whose classes the paper does not say: here those of the IUV maps); or
+    nothing (Table 5's first row)."""
+    features: Literal["mesh", "grid"] = "mesh"
+    """Where maps are read once there is a body: at its mesh, or at the fixed grid again (Table 4). Global features are
+    those of network hmr."""
+    start: Literal["grid", "mean_mesh"] = "grid"
+    """Where the first step reads: the grid, or the mean body's mesh (Table 6)."""
+    pyramid: bool = True
+    """Step t reads map t with a regressor of its own; without, all steps read the finest map with one regressor."""
+    iterations: int = Field(default=3, ge=1, le=3)
+    """Steps T of the loop. With a pyramid step t reads map t, the coarsest first."""
+    maps: Literal["deconvolution", "backbone"] = "deconvolution"
+    """The pyramid: three deconvolutions behind the trunk, or its own earlier layers of the same sizes."""
+    reads: Literal["feature", "prediction", "product"] = "feature"
+    """What is sampled of the finest map (Table 5): the feature; what the auxiliary head predicts there (parts: 25
+    softmax channels; iuv: those and the expected U and V, 27); the feature times the predicted foreground. Gradients
+    flow into the head."""
+    supervise: Literal["all", "last"] | None = None
+    """Which steps learn from labels; None is as released: all of PyMAF's, the last of HMR's. Where all do, what flows
+    from one step into the next is detached; where the last does, its gradient flows through all of them."""
     dropout: float = Field(default=0.5, ge=0.0, lt=1.0)
     """Before and after the second fully connected layer of each regressor."""
     view_size: int = Field(default=224, ge=64, le=512, multiple_of=32)
@@ -45,6 +67,21 @@ class ModelOptions(StrictModel):
             if given[option] != lacks[option]:
                 raise ValueError(f"network {name} has no {option}, leave it out")
         return {**given, **lacks}
+
+    @model_validator(mode="after")
+    def _one_network(self) -> Self:
+        if self.network != "pymaf":
+            return self
+        if not self.pyramid and self.features == "mesh" and self.start == "grid":
+            raise ValueError(
+                "without a pyramid one regressor reads the grid's points and the mesh's, which are not as many: "
+                "start: mean_mesh, or features: grid"
+            )
+        if self.reads != "feature" and self.auxiliary == "none":
+            raise ValueError(f"reads: {self.reads} wants an auxiliary head that predicts: auxiliary: parts or iuv")
+        if self.reads != "feature" and self.pyramid and self.iterations < 3:
+            raise ValueError(f"reads: {self.reads} is of the finest map, which the last of 3 iterations reads")
+        return self
 
 
 class LossOptions(StrictModel):
@@ -172,12 +209,12 @@ class TrainOptions(StrictModel):
 
     @model_validator(mode="after")
     def _teaches_what_is_predicted(self) -> Self:
-        if self.model.auxiliary != "none":
-            return self
+        untaught = {"none": _DENSE, "parts": _COORDINATES, "iuv": ()}[self.model.auxiliary]
         fields = LossOptions.model_fields
-        asked = [f"loss.{name}" for name in _DENSE if getattr(self.loss, name) not in (0, fields[name].default)]
-        asked += ["targets: rendered"] if self.targets == "rendered" else []
+        asked = [f"loss.{name}" for name in untaught if getattr(self.loss, name) not in (0, fields[name].default)]
+        asked += ["targets: rendered"] if self.targets == "rendered" and self.model.auxiliary == "none" else []
         if asked:
-            network = f"network {self.model.network} with auxiliary none"
-            raise ValueError(f"{network} predicts no dense maps, leave out {', '.join(asked)}")
+            network = f"network {self.model.network} with auxiliary {self.model.auxiliary}"
+            what = "no dense maps" if self.model.auxiliary == "none" else "parts alone"
+            raise ValueError(f"{network} predicts {what}, leave out {', '.join(asked)}")
         return self

@@ -234,11 +234,11 @@ def body_of(stores: Sequence[Store]) -> str:
 
 
 def _wants_maps(options: TrainOptions) -> bool:
-    return options.model.auxiliary == "iuv" and options.targets == "stored"
+    return options.model.auxiliary != "none" and options.targets == "stored"
 
 
 def _renders(options: TrainOptions) -> bool:
-    return options.model.auxiliary == "iuv" and options.targets == "rendered"
+    return options.model.auxiliary != "none" and options.targets == "rendered"
 
 
 def _loader_options(options: TrainOptions) -> LoaderOptions:

@@ -18,8 +18,11 @@ class Entry(NamedTuple):
     """Options of :class:`~pymaf_data.model.options.ModelOptions` that it has not, with the one value that says so."""
 
 
+# What only a loop that reads maps knows, at its defaults.
+_OF_THE_LOOP = {"features": "mesh", "start": "grid", "pyramid": True, "maps": "deconvolution", "reads": "feature"}
+
 #: Networks of this package; a script adds its own before it names it in options or loads a checkpoint of it.
 NETWORKS: dict[str, Entry] = {
     "pymaf": Entry("pymaf_data.model.networks.pymaf:PyMAF"),
-    "hmr": Entry("pymaf_data.model.networks.hmr:HMR", lacks={"auxiliary": "none"}),
+    "hmr": Entry("pymaf_data.model.networks.hmr:HMR", lacks={"auxiliary": "none", **_OF_THE_LOOP}),
 }

@@ -5,7 +5,8 @@
     for t in 1, 2, 3:
         body_t = body_{t−1} + regressor(features, body_{t−1})
 
-As released, the last iteration alone is supervised, and its gradient flows through all of them.
+As released, the last iteration alone is supervised, and its gradient flows through all of them. With ``supervise: all``
+(Table 4 of PyMAF's paper) each learns from its own loss, and what flows from one into the next is detached.
 
 Source: Kanazawa et al., "End-to-end Recovery of Human Shape and Pose" (CVPR 2018), as SPIN released it (Kolotouros et
 al., ICCV 2019): without the adversarial prior, with 6D rotations.
@@ -26,18 +27,17 @@ from .resnet import CHANNELS
 if TYPE_CHECKING:
     from pymaf_data.body import BodyModel
 
-ITERATIONS = 3
-
 
 class HMR(Network):
     """The network; see :class:`Network` for its arguments. The body's mean parameters are where it starts."""
 
-    supervised = slice(-1, None)
     loop = ("regressor",)
 
     def __init__(self, body: BodyModel, options: ModelOptions | None = None, frame: str = "view") -> None:
         options = options or ModelOptions(network="hmr")
         super().__init__(body, options, frame)
+        self.supervise(options, released="last")
+        self._iterations = options.iterations
         mean = Parameters(body.mean_pose6d, body.mean_betas, body.mean_camera)
         self.regressor = Regressor(CHANNELS, mean, options.dropout)
         self.to(body.v_template.dtype)
@@ -47,10 +47,11 @@ class HMR(Network):
         return [self.feature_extractor(image).mean(dim=(2, 3))], None
 
     def refine(self, features: list[Tensor]) -> list[Prediction]:
-        """ITERATIONS + 1 predictions."""
+        """iterations + 1 predictions."""
         predictions = [self.decode(self.regressor.mean(len(features[0])))]
-        for _ in range(ITERATIONS):
-            predictions.append(self.decode(self.regressor(features[0], predictions[-1].parameters)))
+        for _ in range(self._iterations):
+            current = self.handed_on(predictions[-1].parameters)
+            predictions.append(self.decode(self.regressor(features[0], current)))
         return predictions
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]  # torch overloads it

@@ -1,4 +1,6 @@
-"""The auxiliary head: dense correspondence predicted from the finest feature map, in training only.
+"""The auxiliary heads: what is predicted of each pixel from the finest feature map, in training only.
+
+    IUVHead      dense correspondence      PartHead      parts alone (Table 5)
 
 Source: PyMAF section 3.3. Released names: ``predict_u``, ``predict_v``, ``predict_uv_index`` (25 parts with
 background) and ``predict_ann_index`` (15 coarse parts), each one 3×3 convolution.
@@ -6,11 +8,12 @@ background) and ``predict_ann_index`` (15 coarse parts), each one 3×3 convoluti
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from pymaf_data.render.atlas import COARSE_PARTS, PARTS
 
-from .network import IUVLogits
+from .network import Dense, IUVLogits, PartLogits
 from .pyramid import WIDTH
 
 
@@ -32,3 +35,37 @@ class IUVHead(nn.Module):
             u=self.predict_u(feature_map),
             v=self.predict_v(feature_map),
         )
+
+
+class PartHead(nn.Module):
+    """One of the four: 24 parts and the background."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.predict_uv_index = nn.Conv2d(WIDTH, PARTS, 3, padding=1)
+
+    def forward(self, feature_map: Tensor) -> PartLogits:
+        """(B, 256, 56, 56) → logits at the same resolution."""
+        return PartLogits(self.predict_uv_index(feature_map))
+
+
+#: By ``ModelOptions.auxiliary``.
+HEADS: dict[str, type[IUVHead] | type[PartHead]] = {"iuv": IUVHead, "parts": PartHead}
+
+
+def channels_read(reads: str, auxiliary: str, width: int) -> int:
+    """Channels of :func:`what_is_read` of a map of so many."""
+    if reads == "prediction":
+        return PARTS + 2 * (auxiliary == "iuv")
+    return width
+
+
+def what_is_read(feature_map: Tensor, dense: Dense, reads: str) -> Tensor:
+    """What is sampled where a head says something of a map (B, C, S, S); see ``ModelOptions.reads``."""
+    share = dense.part.softmax(dim=1)
+    if reads == "product":
+        return feature_map * (1 - share[:, :1])
+    if isinstance(dense, PartLogits):
+        return share
+    expected = [(share * field).sum(dim=1, keepdim=True) for field in (dense.u, dense.v)]
+    return torch.cat([share, *expected], dim=1)

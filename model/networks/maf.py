@@ -40,7 +40,7 @@ def sample_points(feature_map: Tensor, points: Tensor) -> Tensor:
 
 
 class PointFeatures(nn.Module):
-    """Sample a map at points and reduce each point's 256 channels to five.
+    """Sample a map at points and reduce each point's channels, 256 of a deconvolution, to five.
 
     MLP 256 → 128 → 64 → 5 as 1×1 convolutions; the sampled feature is concatenated again before the second and
     third layer (384 and 320 inputs); leaky ReLU between, ReLU last.
@@ -48,17 +48,17 @@ class PointFeatures(nn.Module):
     He initialisation without biases: torch's default shrinks what tells images apart at every layer.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = WIDTH) -> None:
         super().__init__()
-        self.conv0 = nn.Conv1d(WIDTH, _HIDDEN[0], 1)
-        self.conv1 = nn.Conv1d(_HIDDEN[0] + WIDTH, _HIDDEN[1], 1)
-        self.conv2 = nn.Conv1d(_HIDDEN[1] + WIDTH, POINT_CHANNELS, 1)
+        self.conv0 = nn.Conv1d(width, _HIDDEN[0], 1)
+        self.conv1 = nn.Conv1d(_HIDDEN[0] + width, _HIDDEN[1], 1)
+        self.conv2 = nn.Conv1d(_HIDDEN[1] + width, POINT_CHANNELS, 1)
         for layer in (self.conv0, self.conv1, self.conv2):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(cast(Tensor, layer.bias))
 
     def forward(self, feature_map: Tensor, points: Tensor) -> Tensor:
-        """(B, 256, S, S), (B, N, 2) → (B, 5·N), channel-major."""
+        """(B, width, S, S), (B, N, 2) → (B, 5·N), channel-major."""
         sampled = sample_points(feature_map, points)
         y = functional.leaky_relu(self.conv0(sampled), 0.01)
         y = functional.leaky_relu(self.conv1(torch.cat([y, sampled], dim=1)), 0.01)

@@ -11,7 +11,7 @@ space have y down and z forward. Projected keypoints are normalised view coordin
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -85,13 +85,27 @@ class IUVLogits(NamedTuple):
         return IUVLogits(*(field.to(dtype) for field in self))
 
 
+class PartLogits(NamedTuple):
+    """What is said about each pixel of a dense map by a head that knows parts alone."""
+
+    part: Tensor
+    """(B, 25, S, S) logits; channel 0 is background."""
+
+    def to(self, dtype: torch.dtype) -> PartLogits:
+        """The same in another dtype."""
+        return PartLogits(self.part.to(dtype))
+
+
+Dense = IUVLogits | PartLogits
+
+
 class Output(NamedTuple):
     """All iterations: ``predictions[0]`` is the mean body, the last is the result."""
 
     predictions: list[Prediction]
     supervised: slice
     """Which predictions learn from labels."""
-    dense: IUVLogits | None
+    dense: Dense | None
 
 
 def project_to_view(points: Tensor, camera: Tensor) -> Tensor:
@@ -117,7 +131,7 @@ class Network(nn.Module):
             224 px coordinate to one pixel at best.
     """
 
-    supervised: ClassVar[slice]
+    supervised: slice
     """See :class:`Output`."""
     loop: ClassVar[tuple[str, ...]]
     """Names of the parts that map a body to a better one; the others are the trunk."""
@@ -128,7 +142,7 @@ class Network(nn.Module):
         self.feature_extractor = ResNet50()
         self.autocast: torch.dtype | None = None
 
-    def image_plane(self, image: Tensor, auxiliary: bool) -> tuple[list[Tensor], IUVLogits | None]:
+    def image_plane(self, image: Tensor, auxiliary: bool) -> tuple[list[Tensor], Dense | None]:
         """What is read off the images (B, 3, W, W): features, and dense logits where they are wanted."""
         raise NotImplementedError
 
@@ -165,6 +179,15 @@ class Network(nn.Module):
             )
         predictions = self.refine([feature.to(precise) for feature in features])
         return Output(predictions, self.supervised, None if dense is None else dense.to(precise))
+
+    def supervise(self, options: ModelOptions, released: Literal["all", "last"]) -> None:
+        """Say which predictions learn from labels: as the options do, or as released."""
+        every = (options.supervise or released) == "all"
+        self.supervised = slice(1, None) if every else slice(-1, None)
+
+    def handed_on(self, parameters: Parameters) -> Parameters:
+        """What the next step begins with: detached where each step learns from its own loss."""
+        return parameters.detach() if self.supervised.start == 1 else parameters
 
     def decode(self, parameters: Parameters) -> Prediction:
         """Parameters → body and projected keypoints."""

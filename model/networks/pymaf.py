@@ -10,7 +10,8 @@
 
 Shape letters: B batch, N points; coordinates are those of :mod:`.network`.
 
-What flows from one iteration into the next is detached, as published: every iteration learns from its own loss.
+What flows from one iteration into the next is detached, as published: every iteration learns from its own loss. What
+the paper's tables 4 to 6 change of this, :class:`~pymaf_data.model.options.ModelOptions` says.
 
 Source: Zhang et al., "PyMAF: 3D Human Pose and Shape Regression with Pyramidal Mesh Alignment Feedback Loop"
 (ICCV 2021), section 3. Module names are those of the released checkpoints; the body is no part of them.
@@ -23,10 +24,10 @@ from typing import TYPE_CHECKING, cast
 from torch import Tensor, nn
 
 from ..options import ModelOptions
-from .iuv_head import IUVHead
+from .iuv_head import HEADS, channels_read, what_is_read
 from .maf import GRID_SIDE, POINT_CHANNELS, PointFeatures, sampling_grid
-from .network import IUVLogits, Network, Parameters, Prediction, project_to_view
-from .pyramid import LEVELS, deconvolutions, feature_pyramid
+from .network import Dense, Network, Parameters, Prediction, project_to_view
+from .pyramid import BACKBONE_WIDTHS, LEVELS, WIDTH, backbone_pyramid, deconvolutions, feature_pyramid
 from .regressor import Regressor
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ MESH_POINTS = 431
 class PyMAF(Network):
     """The network; see :class:`Network` for its arguments. The body's mean parameters are where the loop starts."""
 
-    supervised = slice(1, None)
     # It has no BatchNorm, and its inputs are never negative: at the trunk's rate the last ReLU of its point features
     # dies in a hundred steps.
     loop = ("maf_extractor", "regressor")
@@ -47,32 +47,61 @@ class PyMAF(Network):
     def __init__(self, body: BodyModel, options: ModelOptions | None = None, frame: str = "view") -> None:
         options = options or ModelOptions()
         super().__init__(body, options, frame)
-        mean = Parameters(body.mean_pose6d, body.mean_betas, body.mean_camera)
-        points = [GRID_SIDE**2] + [MESH_POINTS] * (LEVELS - 1)
-        self.deconv_layers = deconvolutions()
-        self.maf_extractor = nn.ModuleList(PointFeatures() for _ in range(LEVELS))
-        self.regressor = nn.ModuleList(Regressor(POINT_CHANNELS * count, mean, options.dropout) for count in points)
-        self.dp_head = IUVHead() if options.auxiliary == "iuv" else None
+        self.options = options
+        self.supervise(options, released="all")
+        head = HEADS.get(options.auxiliary)
+        # Without a reader the finer maps would be made for nothing.
+        levels = options.iterations if options.pyramid and head is None else LEVELS
+        if options.maps == "deconvolution":
+            self.deconv_layers = deconvolutions(levels)
+        self.dp_head = head() if head else None
+        self._make_loop(Parameters(body.mean_pose6d, body.mean_betas, body.mean_camera), options)
         self.register_buffer("grid", sampling_grid(), persistent=False)
         self.to(body.v_template.dtype)
 
-    def image_plane(self, image: Tensor, auxiliary: bool) -> tuple[list[Tensor], IUVLogits | None]:
-        """Feature maps (B, 256, S, S) at S = 14, 28, 56 of 224 px, and what the head says of the last."""
-        maps = feature_pyramid(self.feature_extractor, self.deconv_layers, image)
-        return maps, self.dp_head(maps[-1]) if auxiliary and self.dp_head is not None else None
+    def _make_loop(self, mean: Parameters, options: ModelOptions) -> None:
+        """A step of its own for each level, or one for all of them."""
+        widths = [WIDTH] * LEVELS if options.maps == "deconvolution" else list(BACKBONE_WIDTHS)
+        widths[-1] = channels_read(options.reads, options.auxiliary, widths[-1])
+        steps = range(options.iterations) if options.pyramid else [0]
+        read = widths[: options.iterations] if options.pyramid else widths[-1:]
+        self.maf_extractor = nn.ModuleList(PointFeatures(width) for width in read)
+        self.regressor = nn.ModuleList(
+            Regressor(POINT_CHANNELS * self._count(step), mean, options.dropout) for step in steps
+        )
+
+    def image_plane(self, image: Tensor, auxiliary: bool) -> tuple[list[Tensor], Dense | None]:
+        """Feature maps (B, C, S, S) at S = 14, 28, 56 of 224 px, and what the head says of the last."""
+        if self.options.maps == "backbone":
+            maps = backbone_pyramid(self.feature_extractor, image)
+        else:
+            maps = feature_pyramid(self.feature_extractor, self.deconv_layers, image)
+        needed = auxiliary or self.options.reads != "feature"
+        dense = self.dp_head(maps[-1]) if needed and self.dp_head is not None else None
+        if dense is not None and self.options.reads != "feature":
+            maps[-1] = what_is_read(maps[-1], dense, self.options.reads)
+        return maps if self.options.pyramid else maps[-1:], dense if auxiliary else None
 
     def refine(self, features: list[Tensor]) -> list[Prediction]:
-        """The feedback loop: LEVELS + 1 predictions."""
+        """The feedback loop: iterations + 1 predictions."""
         first = cast(Regressor, self.regressor[0])
         predictions = [self.decode(first.mean(len(features[0])))]
-        for level, (extractor, regressor) in enumerate(zip(self.maf_extractor, self.regressor, strict=True)):
-            current = predictions[-1].parameters.detach()
-            points = self._points(level, predictions[-1].vertices.detach(), current.camera)
-            predictions.append(self.decode(regressor(extractor(features[level], points), current)))
+        for step in range(self.options.iterations):
+            level = step if self.options.pyramid else 0
+            current = predictions[-1].parameters
+            points = self._points(step, predictions[-1].vertices.detach(), current.camera.detach())
+            read = self.maf_extractor[level](features[level], points)
+            predictions.append(self.decode(self.regressor[level](read, self.handed_on(current))))
         return predictions
 
-    def _points(self, level: int, vertices: Tensor, camera: Tensor) -> Tensor:
-        """(B, N, 2) where this level's map is read: the grid first, then the current mesh."""
-        if level == 0:
+    def _on_grid(self, step: int) -> bool:
+        return self.options.features == "grid" or (step == 0 and self.options.start == "grid")
+
+    def _count(self, step: int) -> int:
+        return GRID_SIDE**2 if self._on_grid(step) else MESH_POINTS
+
+    def _points(self, step: int, vertices: Tensor, camera: Tensor) -> Tensor:
+        """(B, N, 2) where this step's map is read: the grid, or the current mesh."""
+        if self._on_grid(step):
             return self.grid.expand(vertices.shape[0], -1, -1)
         return project_to_view(self.body.downsample(vertices), camera)

@@ -17,20 +17,22 @@ from .resnet import CHANNELS, ResNet50
 
 LEVELS = 3
 WIDTH = 256
+#: Of the trunk's maps at those sizes: its third, second and first stage.
+BACKBONE_WIDTHS = tuple(CHANNELS >> level for level in range(1, LEVELS + 1))
 _MODULES_PER_LEVEL = 3
 # A 4×4 kernel at stride 2 reaches each output pixel with 2×2 of its taps.
 _TAPS = 4
 
 
-def deconvolutions() -> nn.Sequential:
-    """Three times (4×4 transposed convolution of stride 2, BatchNorm, ReLU), flat as released.
+def deconvolutions(levels: int = LEVELS) -> nn.Sequential:
+    """``levels`` times (4×4 transposed convolution of stride 2, BatchNorm, ReLU), flat as released.
 
     He initialisation. The 1e-3 that Simple Baselines starts from is a tenth of it or less: BatchNorm hides the scale of
     the output, but not that every Adam step is then a large part of the weight.
     """
     modules: list[nn.Module] = []
     inputs = CHANNELS
-    for _ in range(LEVELS):
+    for _ in range(levels):
         deconvolution = nn.ConvTranspose2d(inputs, WIDTH, 4, stride=2, padding=1, bias=False)
         nn.init.normal_(deconvolution.weight, std=math.sqrt(2.0 / (inputs * _TAPS)))
         modules += [deconvolution, nn.BatchNorm2d(WIDTH, momentum=0.1), nn.ReLU(inplace=True)]
@@ -39,11 +41,15 @@ def deconvolutions() -> nn.Sequential:
 
 
 def feature_pyramid(backbone: ResNet50, deconv_layers: nn.Sequential, image: Tensor) -> list[Tensor]:
-    """(B, 3, 224, 224) → maps (B, 256, S, S) at S = 14, 28, 56."""
+    """(B, 3, 224, 224) → maps (B, 256, S, S) at S = 14, 28, 56, as many as there are deconvolutions."""
     x = backbone(image)
     maps = []
-    for level in range(LEVELS):
-        start = level * _MODULES_PER_LEVEL
+    for start in range(0, len(deconv_layers), _MODULES_PER_LEVEL):
         x = deconv_layers[start : start + _MODULES_PER_LEVEL](x)
         maps.append(x)
     return maps
+
+
+def backbone_pyramid(backbone: ResNet50, image: Tensor) -> list[Tensor]:
+    """(B, 3, 224, 224) → the trunk's maps of the same sizes, (B, :data:`BACKBONE_WIDTHS`, S, S) at S = 14, 28, 56."""
+    return backbone.stages(image)[-2::-1]

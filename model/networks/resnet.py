@@ -81,10 +81,14 @@ class ResNet50(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Feature map of the last stage, stride 32."""
-        x = self.maxpool(self.relu(self.bn1(self.conv1(image))))
+        return self.stages(image)[-1]
+
+    def stages(self, image: Tensor) -> list[Tensor]:
+        """Feature maps of all stages, (B, 4·64·2ᵏ, S, S) at strides 4, 8, 16, 32."""
+        maps = [self.maxpool(self.relu(self.bn1(self.conv1(image))))]
         for stage in range(len(STAGES)):
-            x = getattr(self, f"layer{stage + 1}")(x)
-        return x
+            maps.append(getattr(self, f"layer{stage + 1}")(maps[-1]))
+        return maps[1:]
 
     def load_imagenet(self, state: Mapping[str, Tensor], origin: str) -> None:
         """Take over torchvision's ``resnet50`` weights, read from ``origin``; its classifier is left out.

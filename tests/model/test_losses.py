@@ -113,8 +113,8 @@ def test_the_mean_of_uv_does_not_depend_on_the_size_of_the_map(pixels: str, make
 def test_the_mean_of_uv_is_an_option_and_the_sum_is_released(make_batch: Callable[..., Any]) -> None:
     batch, logits = make_batch(1), logits_of(1)
     assert OPTIONS.uv_reduction == "sum"
-    released = losses.iuv_losses(logits, batch, OPTIONS)
-    same = losses.iuv_losses(logits, batch, LossOptions(uv_reduction="mean", uv=1568.0))
+    released = losses.dense_losses(logits, batch, OPTIONS)
+    same = losses.dense_losses(logits, batch, LossOptions(uv_reduction="mean", uv=1568.0))
     for name in ("u", "v"):
         assert float(same[name].detach()) == pytest.approx(float(released[name].detach()), rel=1e-5)
 
@@ -122,7 +122,7 @@ def test_the_mean_of_uv_is_an_option_and_the_sum_is_released(make_batch: Callabl
 def test_parts_are_plain_cross_entropy_over_valid_maps(make_batch: Callable[..., Any]) -> None:
     batch, logits = make_batch(3), logits_of(3)
     batch = replace(batch, has_iuv=torch.tensor([True, False, True]))
-    terms = losses.iuv_losses(logits, batch, OPTIONS)
+    terms = losses.dense_losses(logits, batch, OPTIONS)
     kept = [0, 2]
     expected = functional.cross_entropy(logits.part[kept], batch.part[kept].long())
     assert float(terms["part"].detach()) == pytest.approx(float(expected.detach()), rel=1e-5)

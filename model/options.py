@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pymaf_data.config import Flag, StrictModel
+from pymaf_data.config import Flag, StrictModel, read_assignment
 from pymaf_data.loader.options import AugmentationOptions
 from pymaf_data.paths import UserPath
 
@@ -156,6 +156,15 @@ class SnapshotOptions(StrictModel):
 class TrainOptions(StrictModel):
     """One training run."""
 
+    set: Annotated[
+        tuple[str, ...],
+        Flag(
+            "Any option by its place in a recipe's train section, such as loss.keypoints2d=200; several.",
+            metavar="KEY=VALUE",
+        ),
+        Field(exclude=True),
+    ] = ()
+    """Taken into the options it names, over whatever says them else, and empty from then on."""
     stores: Annotated[
         tuple[UserPath, ...],
         Flag("Store to read; may be given several times.", name="--store", shown="every store of the data root"),
@@ -206,6 +215,24 @@ class TrainOptions(StrictModel):
     snapshots: SnapshotOptions = SnapshotOptions()
     model: ModelOptions = ModelOptions()
     loss: LossOptions = LossOptions()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _set_by_name(cls, given: Any) -> Any:
+        if not (isinstance(given, Mapping) and isinstance(given.get("set"), list | tuple)):
+            return given
+        values: dict[str, Any] = {key: value for key, value in given.items() if key != "set"}
+        for text in given["set"]:
+            key, value = read_assignment(str(text), "--set", "loss.keypoints2d=200")
+            place, (*sections, name) = values, key.split(".")
+            for section in sections:
+                held = place.get(section, {})
+                held = held.model_dump(exclude_unset=True) if isinstance(held, StrictModel) else held
+                if not isinstance(held, Mapping):
+                    raise ValueError(f"--set {key}: {section} is no section")
+                place[section] = place = dict(held)
+            place[name] = value
+        return values
 
     @model_validator(mode="after")
     def _teaches_what_is_predicted(self) -> Self:

@@ -105,7 +105,7 @@ def read_yaml(text: str, origin: str) -> Any:
         raise ConfigError(f"{origin} is not valid YAML: {error}", action="mend the line named.") from None
 
 
-def read_assignment(text: str, flag: str) -> tuple[str, Any]:
+def read_assignment(text: str, flag: str, example: str = "box=raw") -> tuple[str, Any]:
     """``key=value`` of a flag as typed, the value in YAML.
 
     Raises:
@@ -114,7 +114,7 @@ def read_assignment(text: str, flag: str) -> tuple[str, Any]:
     """
     key, equals, value = text.partition("=")
     if not (key and equals):
-        raise UsageError(f"{flag} {text!r}", expected=f"KEY=VALUE, as in {flag} box=raw")
+        raise UsageError(f"{flag} {text!r}", expected=f"KEY=VALUE, as in {flag} {example}")
     return key, read_yaml(value, f"{flag} {key}")
 
 

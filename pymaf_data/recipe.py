@@ -5,7 +5,8 @@
 A recipe holds the options of each stage, without the paths that follow from the data root: raw data lies in
 ``raw/<dataset>``, stores in ``stores/<dataset>-<split>.zarr``, the run in ``runs/<name>``. Files of persons (``npz``)
 and annotation files of one's own (``dataset: my.json``) lie anywhere, and so do their ``images``. A section that is
-left out is a step that is not taken. :func:`pipeline` turns a recipe into the steps, in order.
+left out is a step that is not taken. A recipe may say what another one says: ``extends: NAME``; what it says itself
+stands over that, section by section, key by key. :func:`pipeline` turns a recipe into the steps, in order.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _RESOURCE = "pymaf_data.manifests.recipes"
+_DEEPEST = 8  # recipes that extend one another
+_OF_ITSELF = ("name", "title", "published")  # is not taken over by a recipe that extends it
 
 
 class SampleSection(StrictModel):
@@ -135,6 +138,9 @@ class Recipe(StrictModel):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="also the run's folder")
     title: str = ""
+    published: dict[str, dict[str, float]] = Field(
+        default_factory=dict, description="what the paper reports of it: iteration → metric of its benchmark → figure"
+    )
     sample: SampleSection | None = None
     ingest: tuple[IngestSection, ...] = Field(min_length=1)
     fits: FitsSection | None = None
@@ -149,19 +155,48 @@ def load_recipe(name_or_path: str) -> Recipe:
     """A recipe by the path of its file, or by the name of one that ships with the package.
 
     Raises:
-        ConfigError: there is none, or it does not validate.
+        ConfigError: there is none, it extends itself, or it does not validate.
     """
+    return Recipe.parse(_extended(name_or_path, ()), name_or_path)
+
+
+def _extended(name_or_path: str, above: tuple[str, ...]) -> Any:
+    """What a recipe says, over what the one says that it extends."""
+    data = _said_by(name_or_path)
+    if not isinstance(data, dict) or "extends" not in data:
+        return data
+    base = data.pop("extends")
+    if not isinstance(base, str) or base in above or len(above) >= _DEEPEST:
+        raise ConfigError(
+            f"{name_or_path} extends {base!r:.80}" + f", which extends it: {' → '.join(above)}" * (base in above),
+            expected="the name of a recipe, or the path of one",
+            action="name one that does not lead back.",
+        )
+    below = _extended(base, (*above, name_or_path))
+    if isinstance(below, dict):
+        below = {key: value for key, value in below.items() if key not in _OF_ITSELF}
+    return _over(below, data)
+
+
+def _over(base: Any, own: Any) -> Any:
+    """Sections key by key; anything else is said anew."""
+    if not (isinstance(base, dict) and isinstance(own, dict)):
+        return own
+    return {**base, **{key: _over(base[key], value) if key in base else value for key, value in own.items()}}
+
+
+def _said_by(name_or_path: str) -> Any:
     path = as_meant(Path(name_or_path))
     if path.suffix in (".yaml", ".yml") or path.is_file():
-        return Recipe.parse(load_yaml(path), str(path))
+        return load_yaml(path)
     resource = files(_RESOURCE) / f"{name_or_path}.yaml"
     if not resource.is_file():
         raise ConfigError(
             f"no recipe named {name_or_path!r}",
             expected=f"the path of a *.yaml file, or one of: {', '.join(known_recipes())}",
-            action="check the name; manifests/recipes/ holds examples.",
+            action="`pymaf-data recipes` says what each does; manifests/recipes/ holds them.",
         )
-    return Recipe.parse(read_yaml(resource.read_text(encoding="utf-8"), name_or_path), name_or_path)
+    return read_yaml(resource.read_text(encoding="utf-8"), name_or_path)
 
 
 def known_recipes() -> list[str]:

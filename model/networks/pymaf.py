@@ -54,6 +54,8 @@ class PyMAF(Network):
         levels = options.iterations if options.pyramid and head is None else LEVELS
         if options.maps == "deconvolution":
             self.deconv_layers = deconvolutions(levels)
+        else:
+            self.feature_extractor.layer4.requires_grad_(False)  # ImageNet's weights have it, and nothing reads it
         self.dp_head = head() if head else None
         self._make_loop(Parameters(body.mean_pose6d, body.mean_betas, body.mean_camera), options)
         self.register_buffer("grid", sampling_grid(), persistent=False)

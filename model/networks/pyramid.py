@@ -52,4 +52,4 @@ def feature_pyramid(backbone: ResNet50, deconv_layers: nn.Sequential, image: Ten
 
 def backbone_pyramid(backbone: ResNet50, image: Tensor) -> list[Tensor]:
     """(B, 3, 224, 224) → the trunk's maps of the same sizes, (B, :data:`BACKBONE_WIDTHS`, S, S) at S = 14, 28, 56."""
-    return backbone.stages(image)[-2::-1]
+    return backbone.stages(image, LEVELS)[::-1]

@@ -81,12 +81,12 @@ class ResNet50(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Feature map of the last stage, stride 32."""
-        return self.stages(image)[-1]
+        return self.stages(image, len(STAGES))[-1]
 
-    def stages(self, image: Tensor) -> list[Tensor]:
-        """Feature maps of all stages, (B, 4·64·2ᵏ, S, S) at strides 4, 8, 16, 32."""
+    def stages(self, image: Tensor, count: int) -> list[Tensor]:
+        """Feature maps of the first stages, (B, 4·64·2ᵏ, S, S) at strides 4, 8, 16, 32."""
         maps = [self.maxpool(self.relu(self.bn1(self.conv1(image))))]
-        for stage in range(len(STAGES)):
+        for stage in range(count):
             maps.append(getattr(self, f"layer{stage + 1}")(maps[-1]))
         return maps[1:]
 

@@ -44,6 +44,7 @@ _SUMMARIES = {
     "verify": "Compare every byte of a store with what was committed, and every file with what belongs there.",
     "gc": "Remove the generations of fits, choices and maps that a newer, complete one has replaced.",
     "migrate": "Bring stores of format 1.x to the present one, complete or half-made, in moments.",
+    "recipes": "List the recipes that run and train take: what each does, and what the paper reports of it.",
     "fits": "List the formats of fits that attach-fits takes: what each needs, its licence, where it is had.",
     "benchmarks": "List the benchmarks that evaluate measures on: protocol, metrics, published figures, needs.",
     "doctor": "Say what this machine has and lacks: why it matters, where to get it, where to put it.",

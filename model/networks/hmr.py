@@ -48,7 +48,7 @@ class HMR(Network):
 
     def refine(self, features: list[Tensor]) -> list[Prediction]:
         """iterations + 1 predictions."""
-        predictions = [self.decode(self.regressor.mean(len(features[0])))]
+        predictions = [self.decode(self.regressor.mean(1)).of_everybody(len(features[0]))]
         for _ in range(self._iterations):
             current = self.handed_on(predictions[-1].parameters)
             predictions.append(self.decode(self.regressor(features[0], current)))

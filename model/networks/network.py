@@ -10,6 +10,8 @@ space have y down and z forward. Projected keypoints are normalised view coordin
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
@@ -46,20 +48,36 @@ class Parameters(NamedTuple):
         return Parameters(*(field.detach() for field in self))
 
 
-class Prediction(NamedTuple):
-    """One iteration's body, M_t in PyMAF's paper."""
+@dataclass(frozen=True)
+class Prediction:
+    """One iteration's body, M_t in PyMAF's paper. The loop needs joints and a few vertices; the mesh is made when it is
+    asked for."""
 
     parameters: Parameters
     rotation: Tensor
     """(B, 24, 3, 3) joint rotations."""
-    vertices: Tensor
-    """(B, V, 3) metres."""
     skeleton: Tensor
     """(B, 24, 3) SMPL's joints, metres."""
     joints: Tensor
     """(B, 49, 3) J49, metres."""
     keypoints: Tensor
     """(B, 49, 2) J49 projected, normalised."""
+    sampled: Tensor
+    """(B, 431, 3) the vertices at which maps are read, metres."""
+    body: BodyModel
+
+    @cached_property
+    def vertices(self) -> Tensor:
+        """(B, V, 3) metres."""
+        posed: Tensor = self.body(self.rotation, self.parameters.betas).vertices
+        return posed
+
+    def of_everybody(self, batch: int) -> Prediction:
+        """The prediction of one person, the mean body, as that of so many."""
+        tensors = (self.rotation, self.skeleton, self.joints, self.keypoints, self.sampled)
+        rotation, skeleton, joints, keypoints, sampled = (each.expand(batch, *each.shape[1:]) for each in tensors)
+        parameters = Parameters(*(each.expand(batch, -1) for each in self.parameters))
+        return Prediction(parameters, rotation, skeleton, joints, keypoints, sampled, self.body)
 
     @property
     def theta(self) -> Tensor:
@@ -192,14 +210,15 @@ class Network(nn.Module):
     def decode(self, parameters: Parameters) -> Prediction:
         """Parameters → body and projected keypoints."""
         rotation = rotation_6d_to_matrix(parameters.pose6d.unflatten(1, (24, 6)))
-        body = self.body(rotation, parameters.betas)
+        posed = self.body.reduced(rotation, parameters.betas)
         return Prediction(
             parameters=parameters,
             rotation=rotation,
-            vertices=body.vertices,
-            skeleton=body.skeleton,
-            joints=body.joints,
-            keypoints=project_to_view(body.joints, parameters.camera),
+            skeleton=posed.skeleton,
+            joints=posed.joints,
+            keypoints=project_to_view(posed.joints, parameters.camera),
+            sampled=posed.sampled,
+            body=self.body,
         )
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:

@@ -87,11 +87,11 @@ class PyMAF(Network):
     def refine(self, features: list[Tensor]) -> list[Prediction]:
         """The feedback loop: iterations + 1 predictions."""
         first = cast(Regressor, self.regressor[0])
-        predictions = [self.decode(first.mean(len(features[0])))]
+        predictions = [self.decode(first.mean(1)).of_everybody(len(features[0]))]
         for step in range(self.options.iterations):
             level = step if self.options.pyramid else 0
             current = predictions[-1].parameters
-            points = self._points(step, predictions[-1].vertices.detach(), current.camera.detach())
+            points = self._points(step, predictions[-1].sampled.detach(), current.camera.detach())
             read = self.maf_extractor[level](features[level], points)
             predictions.append(self.decode(self.regressor[level](read, self.handed_on(current))))
         return predictions
@@ -102,8 +102,8 @@ class PyMAF(Network):
     def _count(self, step: int) -> int:
         return GRID_SIDE**2 if self._on_grid(step) else MESH_POINTS
 
-    def _points(self, step: int, vertices: Tensor, camera: Tensor) -> Tensor:
+    def _points(self, step: int, sampled: Tensor, camera: Tensor) -> Tensor:
         """(B, N, 2) where this step's map is read: the grid, or the current mesh."""
         if self._on_grid(step):
-            return self.grid.expand(vertices.shape[0], -1, -1)
-        return project_to_view(self.body.downsample(vertices), camera)
+            return self.grid.expand(len(sampled), -1, -1)
+        return project_to_view(sampled, camera)

@@ -42,6 +42,20 @@ class BodyOutput(NamedTuple):
     joints: Tensor
 
 
+class ReducedOutput(NamedTuple):
+    """A posed batch without its mesh, metres.
+
+    Attributes:
+        sampled: (B, 431, 3) the vertices that PyMAF samples features at.
+        skeleton: (B, 24, 3) the kinematic joints.
+        joints: (B, 49, 3) J49.
+    """
+
+    sampled: Tensor
+    skeleton: Tensor
+    joints: Tensor
+
+
 class BodyModel(nn.Module):
     """Batched forward pass of one body, differentiable in pose, shape and translation.
 
@@ -74,6 +88,9 @@ class BodyModel(nn.Module):
     _order: Tensor
     _position: Tensor
     _above: Tensor
+    _sampled_template: Tensor
+    _sampled_blendshapes: Tensor
+    _sampled_weights: Tensor
     _part_template: Tensor
     _part_blendshapes: Tensor
     _part_bones: Tensor
@@ -117,6 +134,11 @@ class BodyModel(nn.Module):
         self._buffer("_joint_dirs", np.einsum("jv,vck->jck", regress, arrays.shapedirs))
         self._buffer("_j49", np.asarray(J49_INDEX))
         self._register_parts(arrays)
+        some = arrays.downsample
+        self._buffer("_sampled_template", arrays.v_template[some])
+        blend = self.blendshapes.view(len(self.blendshapes), -1, 3)[:, some].flatten(1)
+        self._buffer("_sampled_blendshapes", blend.numpy())
+        self._buffer("_sampled_weights", arrays.weights[some])
         depth = np.zeros(NUM_JOINTS, dtype=np.int64)
         for joint, parent in enumerate(arrays.parents[1:], start=1):
             depth[joint] = depth[parent] + 1
@@ -203,13 +225,29 @@ class BodyModel(nn.Module):
         """
         self._check(pose, betas, translation)
         transforms, skeleton = self.kinematics(pose, betas)
-        parts = self._blend(pose, betas, self._part_template, self._part_blendshapes)
-        moved = transforms[:, self._part_bones]
-        placed = self._part_mass * moved[..., 3] + (moved[..., :3] @ parts[..., None])[..., 0]
-        joints = torch.cat([skeleton, self._part_joints @ placed], dim=1)[:, self._j49]
+        joints = self._joints(pose, betas, transforms, skeleton)
         if translation is not None:
             skeleton, joints = skeleton + translation[:, None], joints + translation[:, None]
         return skeleton, joints
+
+    def reduced(self, pose: Tensor, betas: Tensor) -> ReducedOutput:
+        """What a feedback loop needs: J49 and the 431 vertices, ``forward``'s but for rounding, differentiable.
+
+        Raises:
+            ShapeError: an argument has another shape.
+        """
+        self._check(pose, betas, None)
+        transforms, skeleton = self.kinematics(pose, betas)
+        rest = self._blend(pose, betas, self._sampled_template, self._sampled_blendshapes)
+        sampled = _skin(rest, self._sampled_weights, transforms)
+        return ReducedOutput(sampled, skeleton, self._joints(pose, betas, transforms, skeleton))
+
+    def _joints(self, pose: Tensor, betas: Tensor, transforms: Tensor, skeleton: Tensor) -> Tensor:
+        """J49 (B, 49, 3) from parts of joints that move with a bone each."""
+        parts = self._blend(pose, betas, self._part_template, self._part_blendshapes)
+        moved = transforms[:, self._part_bones]
+        placed = self._part_mass * moved[..., 3] + (moved[..., :3] @ parts[..., None])[..., 0]
+        return torch.cat([skeleton, self._part_joints @ placed], dim=1)[:, self._j49]
 
     def j49(self, skeleton: Tensor, vertices: Tensor) -> Tensor:
         """J49 (B, 49, 3) of a posed skeleton (B, 24, 3) and its vertices (B, V, 3), metres."""

@@ -62,6 +62,23 @@ def test_keypoints_equal_the_full_forward(free64: BodyModel, random_bodies):
     torch.testing.assert_close(joints, full.joints, atol=1e-12, rtol=0)
 
 
+def test_the_reduced_body_equals_the_full_forward_and_so_do_its_gradients(free64: BodyModel, random_bodies):
+    pose, _, betas, _ = random_bodies(3)
+    found = []
+    for reduced in (True, False):
+        given = [value.clone().requires_grad_() for value in (pose, betas)]
+        if reduced:
+            some = free64.reduced(*given)
+            points = torch.cat([some.sampled, some.skeleton, some.joints], 1)
+        else:
+            full = free64(*given)
+            points = torch.cat([free64.downsample(full.vertices), full.skeleton, full.joints], 1)
+        weights = torch.linspace(-1, 1, points[0].numel(), dtype=torch.float64).view_as(points[0])
+        found.append((points, *torch.autograd.grad((points * weights).sum(), given)))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-10, rtol=0)
+
+
 @pytest.mark.parametrize("count", [0, 1, 8, 11])
 def test_the_mesh_alone_is_that_of_the_full_forward(free64: BodyModel, random_bodies, count: int):
     pose, _, betas, _ = random_bodies(count)

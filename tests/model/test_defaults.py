@@ -6,7 +6,7 @@ and the paper's equations 2 and 4.
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -50,12 +50,13 @@ def terms(options: LossOptions, given: dict[str, np.ndarray]) -> dict[str, float
     """The product's weighted terms of one iteration."""
     t = {name: torch.from_numpy(value) for name, value in given.items()}
     parameters = Parameters(torch.zeros(B, 144), t["betas_p"], t["camera_p"])
-    one = Prediction(parameters, t["rotation_p"], t["joints_p"], t["joints_p"], t["joints_p"], t["keypoints_p"])
+    joints = t["joints_p"]
+    one = Prediction(parameters, t["rotation_p"], joints, joints, t["keypoints_p"], joints, None)  # type: ignore[arg-type]
     names = ("keypoints", "joints3d", "pose", "betas", "part", "uv")
     flags = {"has_fit": torch.from_numpy(HAS_FIT), "has_iuv": torch.from_numpy(HAS_IUV)}
     known = {name: t[name] for name in names} | flags
     batch = Batch(**{field.name: known.get(field.name, torch.zeros(B)) for field in fields(Batch)})
-    mean_body = one._replace(keypoints=one.keypoints + 1e6)
+    mean_body = replace(one, keypoints=one.keypoints + 1e6)
     output = Output([mean_body, one], slice(1, None), IUVLogits(t["part_p"], t["coarse_p"], *t["uv_p"]))
     return {name: float(value) for name, value in loss_terms(output, batch, options).items()}
 

@@ -32,7 +32,7 @@ def prediction_of(body: Any, B: int, seed: int) -> Prediction:
     rotation = rotation_6d_to_matrix(pose6d.view(B, 24, 6))
     out = body(rotation, parameters.betas)
     keypoints = project_to_view(out.joints, parameters.camera)
-    return Prediction(parameters, rotation, out.vertices, out.skeleton, out.joints, keypoints)
+    return Prediction(parameters, rotation, out.skeleton, out.joints, keypoints, body.downsample(out.vertices), body)
 
 
 def logits_of(B: int, seed: int = 0) -> IUVLogits:
@@ -145,7 +145,8 @@ def test_the_truth_costs_only_the_camera_term(free_body: Any, make_batch: Callab
     batch = make_batch(2)
     prediction = prediction_of(free_body, 2, 0)
     out = free_body(batch.pose, batch.betas)
-    truth = prediction._replace(
+    truth = replace(
+        prediction,
         parameters=prediction.parameters._replace(betas=batch.betas, camera=batch.camera),
         rotation=batch.pose,
         joints=out.joints,

@@ -73,7 +73,7 @@ def test_each_step_from_the_reference_state(
     with torch.no_grad():
         before = network.decode(start)
         maps, _ = network.image_plane(tensor["image"], auxiliary=False)
-        points = network._points(level, before.vertices, start.camera)
+        points = network._points(level, before.sampled, start.camera)
         features = network.maf_extractor[level](maps[level], points)
         after = network.decode(network.regressor[level](tensor[f"ref_feature{level}"], start))
     assert distance(points, released_forward[f"points{level}"]) < 2e-6

@@ -27,6 +27,13 @@ from pymaf_data.runs.history import read_history
 B = 2
 
 
+class Stub(SimpleNamespace):
+    """A body whose mesh is its joints."""
+
+    def __call__(self, rotation: Tensor, betas: Tensor) -> SimpleNamespace:
+        return SimpleNamespace(vertices=self.joints.expand(len(betas), 49, 3))
+
+
 class Tiny(nn.Module):
     """A network by its outputs: a few numbers learn, and what it was shown is kept."""
 
@@ -39,8 +46,9 @@ class Tiny(nn.Module):
         self.moved, self.camera = nn.Parameter(torch.tensor([0.5, 0.5])), nn.Parameter(torch.tensor([0.8, 0.1, 0.0]))
         self.shown: list[Tensor] = []
         self.modes: list[bool] = []
-        self.body = SimpleNamespace(name="tiny", digest="d" * 64, fingerprint="f" * 64, keypoints=self._keypoints)
         self.joints = torch.from_numpy(np.random.default_rng(0).normal(size=(49, 3))).float()
+        known = {"name": "tiny", "digest": "d" * 64, "fingerprint": "f" * 64, "joints": self.joints}
+        self.body = Stub(**known, keypoints=self._keypoints)
 
     def _keypoints(self, pose: Tensor, betas: Tensor) -> tuple[Tensor, Tensor]:
         return pose, self.joints.expand(len(pose), 49, 3)
@@ -53,7 +61,7 @@ class Tiny(nn.Module):
         joints = self.joints.expand(count, 49, 3) * (1 + 0.1 * seen)
         parameters = Parameters(torch.zeros(count, 144), torch.zeros(count, 10), self.camera.expand(count, 3))
         keypoints = self.moved.expand(count, 49, 2) * 1.0
-        one = Prediction(parameters, eye, self.joints.expand(count, 49, 3), joints[:, :24], joints, keypoints)
+        one = Prediction(parameters, eye, joints[:, :24], joints, keypoints, joints, self.body)  # type: ignore[arg-type]
         return Output([one, one], slice(1, None), None)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
@@ -220,12 +228,13 @@ def test_errors_are_millimetres_about_the_hips_of_persons_with_a_fit() -> None:
     joints[:, :25] += 5  # joints that are not measured
     joints += torch.tensor([1.0, -2.0, 30.0])
     joints[1] *= 3
-    one = model(batch.image.float()).predictions[0]._replace(joints=joints)
+    one = model(batch.image.float()).predictions[0]
+    one = replace(one, joints=joints)
     known = Batch(**(vars(batch) | {"has_fit": torch.tensor([True, False])}))
     found = iteration_errors(Output([one], slice(None), None), known, model.body)
     assert found["M0"]["mpjpe"] == pytest.approx(2.0, rel=1e-3)
     assert found["M0"]["pa_mpjpe"] > 0.1  # no similarity takes it away
-    turned = one._replace(joints=0.5 * model.joints.expand(B, 49, 3)[..., [1, 2, 0]])
+    turned = replace(one, joints=0.5 * model.joints.expand(B, 49, 3)[..., [1, 2, 0]])
     assert iteration_errors(Output([turned], slice(None), None), known, model.body)["M0"]["pa_mpjpe"] < 1e-2
     nobody = Batch(**(vars(batch) | {"has_fit": torch.zeros(B, dtype=torch.bool)}))
     assert iteration_errors(Output([one], slice(None), None), nobody, model.body) == {}

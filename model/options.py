@@ -179,6 +179,11 @@ class TrainOptions(StrictModel):
     steps: Annotated[int | None, Field(ge=1), Flag("Optimizer steps in all; without it, epochs count.")] = None
     epochs: Annotated[int, Field(ge=1), Flag("Passes over the data.", replaces="steps")] = 60
     batch_size: Annotated[int, Field(ge=1), Flag("Persons a step.")] = 64
+    mixture: dict[str, float] = Field(default_factory=dict)
+    """Shares of groups of stores, as in ``{h36m: 0.5, coco+mpii+lsp+lspet: 0.3, mpi-inf-3dhp: 0.2}``, the released one;
+    see :mod:`pymaf_data.loader.mixture`. None: every person once an epoch."""
+    epoch_length: int | None = Field(default=None, ge=1)
+    """Persons that an epoch of a mixture draws; by default as many as the largest store has, as released."""
     optimizer: OptimizerOptions = OptimizerOptions()
     seed: Annotated[int, Field(ge=0), Flag("Decides weights, order, augmentation.", shown="")] = 0
     device: Annotated[str, Flag("auto, cpu, cuda or cuda:N.", shown="auto: a GPU when there is one")] = "auto"

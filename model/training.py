@@ -244,6 +244,8 @@ def _renders(options: TrainOptions) -> bool:
 def _loader_options(options: TrainOptions) -> LoaderOptions:
     return LoaderOptions(
         batch_size=options.batch_size,
+        mixture=options.mixture,
+        epoch_length=options.epoch_length,
         augmentation=options.augmentation,
         seed=options.seed,
         view_size=options.model.view_size,

@@ -1,4 +1,4 @@
-"""Makes a batch: (epoch, rows) ↦ Batch, a pure function of the stores, the options and its arguments.
+"""Makes a batch: (epoch, rows, keys) ↦ Batch, a pure function of the stores, the options and its arguments.
 
 Images and maps are read row by row; everything else is arithmetic on whole batches, which costs a twentieth of the
 decoding. Threads may share an :class:`Assembler`; a process gets a copy.
@@ -75,15 +75,21 @@ class Assembler:
         self._sources, self._atlas = tuple(sources), atlas
         self._first = np.cumsum([0, *(len(source.store) for source in sources)])
 
-    def __call__(self, epoch: int, rows: Rows) -> Batch:
+    def __call__(self, epoch: int, rows: Rows, keys: Rows, stream: int) -> Batch:
         """The batch of ``rows`` (B,) in an epoch, whichever worker makes it.
+
+        Args:
+            epoch: whose random stream decides on augmentation.
+            rows: (B,).
+            keys: (B,) their places in that stream.
+            stream: how many places it has.
 
         Raises:
             StoreDamaged: bytes of an image or map differ from what was committed.
         """
         # A batch occupies one core. OpenCV's own threads would fight over it with the other workers.
         cv2.setNumThreads(0)
-        drawn = draw(self.options.augmentation, self.options.seed, epoch, rows, len(self.labels))
+        drawn = draw(self.options.augmentation, self.options.seed, epoch, keys, stream)
         keypoints = self._view_keypoints(rows, drawn.view)
         part, uv = self._targets(rows, drawn.view)
         return Batch(

@@ -32,9 +32,9 @@ class Draw:
     gain: NDArray[np.float64]
 
 
-def draw(options: AugmentationOptions, seed: int, epoch: int, rows: NDArray[np.int64], persons: int) -> Draw:
-    """The augmentations in an epoch of ``rows`` (B,) among ``persons``, on whose number they do not depend."""
-    flip, red, green, blue, upright, turn, zoom = _uniform(seed, epoch, persons)[rows].T
+def draw(options: AugmentationOptions, seed: int, epoch: int, keys: NDArray[np.int64], stream: int) -> Draw:
+    """The augmentations in an epoch by ``keys`` (B,), rows as a rule, below ``stream``, on which they do not depend."""
+    flip, red, green, blue, upright, turn, zoom = _uniform(seed, epoch, stream)[keys].T
     channels = np.stack([red, green, blue], -1)
     degrees = np.clip(options.rotation_std * ndtri(turn), -options.rotation_limit, options.rotation_limit)
     degrees = np.where(upright < options.upright_probability, 0.0, degrees)

@@ -20,6 +20,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import fields
 from functools import cached_property
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -27,10 +29,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from pymaf_data.body import BodyModel
 from pymaf_data.errors import StoreIncomplete, TooManyFiles, UsageError
 from pymaf_data.loader.assemble import Assembler, Rows, Source
-from pymaf_data.loader.augment import epoch_order
 from pymaf_data.loader.batch import Batch
 from pymaf_data.loader.frame import in_view_frame, unturned
 from pymaf_data.loader.labels import Labels, read_labels
+from pymaf_data.loader.mixture import Everybody, Mixture, mixture
 from pymaf_data.loader.options import AugmentationOptions, LoaderOptions
 from pymaf_data.render.atlas import Atlas
 from pymaf_data.storage import Store
@@ -75,7 +77,17 @@ class Loader:
                 f"none of {len(self.labels)} persons in {', '.join(store.path.name for store in stores)} has an image",
                 action="look at the reasons with `pymaf-data inspect`.",
             )
+        self._order = self._ordered()
         self._assemble = Assembler([Source(store, options.maps) for store in stores], self.labels, atlas, options)
+
+    def _ordered(self) -> Everybody | Mixture:
+        options = self.options
+        if not options.mixture:
+            return Everybody(self.rows, len(self.labels), options.shuffle)
+        ends = np.cumsum([0, *(len(store) for store in self.stores)])
+        parts = [self.rows[(self.rows >= a) & (self.rows < b)] for a, b in pairwise(ends.tolist())]
+        names = [(str(store.head["dataset"]), store.path.stem) for store in self.stores]
+        return mixture(options.mixture, names, parts, options.epoch_length)
 
     def _turned(self, labels: Labels) -> Labels:
         lost = int(unturned(labels).sum())
@@ -87,16 +99,18 @@ class Loader:
     def plain(self) -> Loader:
         """The same rows as evaluation sees them: in order and not augmented. Labels are shared."""
         other = copy.copy(self)
-        changes = {"augmentation": AugmentationOptions.none(), "shuffle": False, "workers": 0}
-        other.options = self.options.model_copy(update=changes)
+        changes: dict[str, Any] = {"augmentation": AugmentationOptions.none(), "shuffle": False, "workers": 0}
+        other.options = self.options.model_copy(update=changes | {"mixture": {}, "rank": 0, "ranks": 1})
+        other._order = other._ordered()
         sources = [Source(store, other.options.maps) for store in self.stores]
         other._assemble = Assembler(sources, self.labels, self._atlas, other.options)
         return other
 
     def __len__(self) -> int:
         """Batches in an epoch."""
-        full, rest = divmod(len(self.rows), self.options.batch_size)
-        return full + (1 if rest and not self.options.drop_last else 0)
+        full, rest = divmod(len(self._order), self.options.batch_size * self.options.ranks)
+        # A last batch that is not full cannot be shared out evenly.
+        return full + (1 if rest and not self.options.drop_last and self.options.ranks == 1 else 0)
 
     def batch(self, rows: Sequence[int] | Rows, epoch: int = 0) -> Batch:
         """The batch of any rows, as the augmentation of an epoch shows them.
@@ -108,7 +122,7 @@ class Loader:
         missing = np.setdiff1d(wanted, self.rows)
         if len(missing):
             raise UsageError(f"rows {missing[:5].tolist()} have no image", expected="rows among `loader.rows`")
-        return self._assemble(epoch, wanted)
+        return self._assemble(epoch, wanted, wanted, len(self.labels))
 
     def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:
         """The batches of an epoch in order, made ahead by the workers.
@@ -117,9 +131,10 @@ class Loader:
             number: the epoch, from 0.
             skip: leave out this many batches at the start, as a training that goes on does.
         """
-        order = epoch_order(self.options.seed, number, self.rows) if self.options.shuffle else self.rows
-        size = self.options.batch_size
-        tasks = [(number, order[k * size : (k + 1) * size]) for k in range(skip, len(self))]
+        rows, keys, stream = self._order(self.options.seed, number)
+        size, ranks = self.options.batch_size, self.options.ranks
+        firsts = [(k * ranks + self.options.rank) * size for k in range(skip, len(self))]
+        tasks = [(number, rows[first : first + size], keys[first : first + size], stream) for first in firsts]
         if self.options.workers == 0:
             return (self._assemble(*task) for task in tasks)
         return self._workers.run(tasks)
@@ -130,7 +145,7 @@ class Loader:
         return kind(self._assemble, self.options)
 
 
-Task = tuple[int, Rows]
+Task = tuple[int, Rows, Rows, int]
 
 
 class _Threads:

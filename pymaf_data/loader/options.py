@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -51,6 +51,17 @@ class LoaderOptions(StrictModel):
     """Decides order and augmentation, together with epoch and row and nothing else."""
 
     shuffle: bool = True
+    mixture: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    """Groups of stores and the shares of them that are drawn, see :mod:`~pymaf_data.loader.mixture`; none: every person
+    once an epoch."""
+
+    epoch_length: int | None = Field(default=None, ge=1)
+    """Persons that an epoch of a mixture draws; by default as many as the largest store has, as released."""
+
+    rank: int = Field(default=0, ge=0)
+    ranks: int = Field(default=1, ge=1)
+    """Which of so many processes this is: each has its part of every batch of ``batch_size`` times ``ranks``."""
+
     drop_last: bool = False
     """Leave out a last batch that is not full."""
 

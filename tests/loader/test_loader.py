@@ -69,6 +69,32 @@ def test_length_last_batch_and_skipping(store, body, atlas) -> None:
     assert [len(batch) for batch in dropping.epoch(0)] == [6] * len(dropping)
 
 
+def test_ranks_share_out_the_batches_of_a_mixture_and_a_run_goes_on_within_an_epoch(
+    store, make_store, body, atlas
+) -> None:
+    stores, names = [store, make_store()], {}
+    for each in stores:
+        names[each.path.stem] = 1.0
+    if len(names) == 1:
+        names = {str(store.head["dataset"]): 1.0}
+    shared = {"mixture": names, "epoch_length": 48, "maps": False}
+
+    def epoch(skip: int = 0, **options) -> list[Batch]:
+        return list(Loader(stores, body, atlas, LoaderOptions(**shared, **options)).epoch(1, skip))
+
+    whole = epoch(batch_size=8, workers=0)
+    ranks = [epoch(batch_size=4, rank=rank, ranks=2, workers=rank) for rank in (0, 1)]
+    assert [len(part) for part in ranks] == [6, 6]
+    for name in vars(whole[0]):
+        joined = [torch.cat([getattr(a, name), getattr(b, name)]) for a, b in zip(*ranks, strict=True)]
+        assert all(torch.equal(one, getattr(batch, name)) for one, batch in zip(joined, whole, strict=True)), name
+    assert_equal(epoch(skip=4, batch_size=8, workers=2), whole[4:])
+    rows = torch.cat([batch.row for batch in whole])
+    image = torch.cat([batch.image for batch in whole])
+    first, second = torch.nonzero(rows == rows.mode().values)[:2, 0]
+    assert not torch.equal(image[first], image[second]), "who is drawn again is augmented otherwise"
+
+
 def test_rows_without_an_image_are_never_drawn(make_store, body, atlas) -> None:
     loader = Loader([make_store(absent=(0, 7))], body, atlas, LoaderOptions(batch_size=6))
     assert loader.rows.tolist() == [row for row in range(20) if row not in (0, 7)]
@@ -164,7 +190,7 @@ def test_as_many_batches_are_made_ahead_as_asked_and_no_more(store, body, atlas)
     loader = Loader([store], body, atlas, LoaderOptions(batch_size=1, workers=2, prefetch=2))
     made: list[int] = []
     assemble = loader._assemble
-    loader._assemble = lambda epoch, rows: (made.append(1), assemble(epoch, rows))[1]  # type: ignore[assignment]
+    loader._assemble = lambda *task: (made.append(1), assemble(*task))[1]  # type: ignore[assignment]
     epoch = loader.epoch(0)
     next(epoch)
     end = time.monotonic() + 20

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -15,6 +17,11 @@ def normalise(image: Tensor) -> Tensor:
     uint8 becomes float32; floating images keep their dtype.
     """
     levels = image if image.is_floating_point() else image.float()
-    mean = torch.tensor(MEAN, device=image.device, dtype=levels.dtype)[:, None, None]
-    std = torch.tensor(STD, device=image.device, dtype=levels.dtype)[:, None, None]
+    mean, std = _statistics(levels.device, levels.dtype)
     return (levels / 255.0 - mean) / std
+
+
+@cache  # a small tensor made anew would be copied to a GPU, and waited for, at each batch
+def _statistics(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """(2, 3, 1, 1)."""
+    return torch.tensor((MEAN, STD), device=device, dtype=dtype)[..., None, None]

@@ -8,6 +8,7 @@ Values are those of the released code; where the paper (equations 2 and 4) diffe
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import torch
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 OPENPOSE_JOINTS = 25
 HIPS = (J24.index("right_hip"), J24.index("left_hip"))
+# They stand side by side: a slice takes no list of indices to a GPU.
+_BOTH_HIPS = slice(min(HIPS), max(HIPS) + 1)
 _CAMERA_STEEPNESS = 10.0
 
 
@@ -50,7 +53,7 @@ def keypoints3d_loss(predicted: Tensor, target: Tensor) -> Tensor:
         predicted: (B, 24, 3) metres.
         target: (B, 24, 4) metres and flag. Without both hips there is no origin, so the person has no 3D joints.
     """
-    present = (target[:, HIPS, 3] > 0).all(dim=1)
+    present = (target[:, _BOTH_HIPS, 3] > 0).all(dim=1)
     target = torch.where(present[:, None, None], target, torch.zeros_like(target))
     error = _about_hips(predicted) - _about_hips(target[..., :3])
     per_person = (_masked_square(error, target[..., 3])).mean(dim=(1, 2))
@@ -128,7 +131,7 @@ def dense_losses(logits: Dense, batch: Batch, options: LossOptions) -> dict[str,
     valid = batch.has_fit & batch.has_iuv
     if isinstance(logits, PartLogits):
         return {"part": options.part * part_loss(logits.part, batch.part, valid)}
-    coarse = torch.as_tensor(COARSE_OF_PART, device=batch.part.device, dtype=torch.long)[batch.part.long()]
+    coarse = _coarse_of_part(batch.part.device)[batch.part.long()]
     u, v = (
         uv_loss(field, batch.uv[:, axis], batch.part, valid, options.uv_pixels, options.uv_reduction)
         for axis, field in enumerate((logits.u, logits.v))
@@ -153,7 +156,12 @@ def loss_terms(output: Output, batch: Batch, options: LossOptions) -> dict[str, 
 
 
 def _about_hips(joints: Tensor) -> Tensor:
-    return joints - joints[:, HIPS].mean(dim=1, keepdim=True)
+    return joints - joints[:, _BOTH_HIPS].mean(dim=1, keepdim=True)
+
+
+@cache  # copied to a GPU once, not at each step
+def _coarse_of_part(device: torch.device) -> Tensor:
+    return torch.as_tensor(COARSE_OF_PART, device=device, dtype=torch.long)
 
 
 def _masked_square(error: Tensor, weights: Tensor) -> Tensor:

@@ -8,8 +8,11 @@ background) and ``predict_ann_index`` (15 coarse parts), each one 3×3 convoluti
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from pymaf_data.render.atlas import COARSE_PARTS, PARTS
 
@@ -18,7 +21,7 @@ from .pyramid import WIDTH
 
 
 class IUVHead(nn.Module):
-    """Four 3×3 convolutions side by side."""
+    """Four 3×3 convolutions side by side, computed as one: the map is read once."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,12 +32,11 @@ class IUVHead(nn.Module):
 
     def forward(self, feature_map: Tensor) -> IUVLogits:
         """(B, 256, 56, 56) → logits at the same resolution."""
-        return IUVLogits(
-            part=self.predict_uv_index(feature_map),
-            coarse=self.predict_ann_index(feature_map),
-            u=self.predict_u(feature_map),
-            v=self.predict_v(feature_map),
-        )
+        heads = (self.predict_uv_index, self.predict_ann_index, self.predict_u, self.predict_v)
+        weight = torch.cat([head.weight for head in heads])
+        bias = torch.cat([cast(Tensor, head.bias) for head in heads])
+        maps = functional.conv2d(feature_map, weight, bias, padding=1)
+        return IUVLogits(*maps.split([head.out_channels for head in heads], dim=1))
 
 
 class PartHead(nn.Module):

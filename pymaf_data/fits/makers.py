@@ -30,6 +30,7 @@ _EFT, _CLIFF = Maker("EFT fits", "CC BY-NC 4.0", VIEW), Maker("CLIFF fits", "MIT
 _NEURAL_ANNOT = Maker("NeuralAnnot fits", "not stated", CAMERA)
 _RENDERED = {name: Maker(f"{name} labels", "non-commercial research", CAMERA) for name in ("AGORA", "BEDLAM")}
 _3DPW = Maker("SMPL of 3DPW", "3DPW licence: non-commercial research", CAMERA, gendered=True)
+UNKNOWN = Maker("fits of a HumanData file", "as its publisher says; not stated in the file", CAMERA)
 # The README of 4D-Humans and its issue #73.
 _OF_4D_HUMANS = {"coco": _SPIN, "mpii": _SPIN, "3dhp": _MULTIVIEW, "inf": _MULTIVIEW, "h36m": _MOSH} | dict.fromkeys(
     ("aic", "insta", "ava"), _PROHMR
@@ -55,5 +56,4 @@ def maker_of_human_data(config: str, detected: bool) -> Maker:
     exact |= dict.fromkeys(("coco", "mpii"), _SPIN if detected else _CLIFF)
     within = {"neural": _NEURAL_ANNOT, "agora": _RENDERED["AGORA"], "bedlam": _RENDERED["BEDLAM"]}
     known = exact.get(name) or next((maker for part, maker in within.items() if part in name), None)
-    nobody = "fits of a HumanData file", "as its publisher says; not stated in the file", CAMERA
-    return known or Maker(*nobody, gendered=True)
+    return known or UNKNOWN

@@ -30,7 +30,10 @@ from pymaf_data.untrusted.kinds import kind_of
 from pymaf_data.untrusted.npz import npz_keys
 
 _NEEDED = ("imgname", "center", "pose_cam", "shape", "cam_int", "cam_ext")
-_FRAMES = "; AGORA's dataframes are read by its own agora_processing_code, which makes one"
+_FRAMES = (
+    "; AGORA's dataframes (.pkl) do not tell poses before the camera: agora_processing_code makes an .npz of them, and "
+    "BEDLAM's fetch_training_data.sh brings one that is made"
+)
 _SMPL, _SMPLX, _BETAS = 72, 165, 16
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from scipy import sparse
 
 from .reader import Reader, factory
@@ -21,6 +22,7 @@ def _write_pickle(folder: Path) -> Iterator[Path]:
         "kintree_table": np.array([[4294967295, 0], [0, 1]], np.uint32),
         "bs_style": "lbs",
         "nested": [(1, 2.5), {"a": None}, {1, 2}, np.float32(2), np.array([None, "x"], dtype=object)],
+        np.str_("key"): torch.ones(2),
     }
     for protocol in (0, 2, 5):
         path = folder / f"{protocol}.pkl"

@@ -44,6 +44,8 @@ from pymaf_data.untrusted.tensors import STREAM_MAGIC, storage_array, tensor_arr
 _MOST_ELEMENTS = 1 << 40
 _OFFICIAL = "take the file from its official source; if it is genuine, report the name above."
 _BY_THEIR_OWN = {  # what to do with objects of packages that are asked to save them otherwise
+    "joblib": "open it with joblib.load where you trust it, and save what it holds with pickle.dump, or arrays with "
+    "numpy.savez.",
     "pandas": "open it with pandas where you trust it, and save the columns that are needed as arrays: "
     "numpy.savez(NEW, key=numpy.stack(frame[key]), …).",
     "torch": "open it with torch.load(PATH, map_location='cpu', weights_only=True), and save its tensors as arrays: "

@@ -109,18 +109,21 @@ _NUMBERS = {
 def as_key(bounds: Bounds, value: Any) -> Any:
     """A key of a dictionary or member of a set, see :meth:`Bounds.key`; NumPy's scalars are Python's own as such."""
     if type(value) is tuple and any(type(part) is Scalar for part in value):
-        value = tuple(_plain(part) if type(part) is Scalar else part for part in value)
-    return bounds.key(_plain(value) if type(value) is Scalar else value)
+        value = tuple(_plain(bounds, part) if type(part) is Scalar else part for part in value)
+    return bounds.key(_plain(bounds, value) if type(value) is Scalar else value)
 
 
-def _plain(scalar: Scalar) -> Any:
-    """The text or number that a scalar says.
+def _plain(bounds: Bounds, scalar: Scalar) -> Any:
+    """The text or number that a scalar says, paid for since it is a copy.
 
     Raises:
         ValueError, TypeError, struct.error: it says none.
     """
     dtype, data = scalar.args
     code, big = dtype.args[0], (dtype.state or "=<")[1] == ">"
+    if type(data) not in (str, bytes, bytearray):
+        raise TypeError("a key is a scalar without its bytes")
+    bounds.charge(CONTAINER + len(data))
     raw = data.encode("latin1") if isinstance(data, str) else bytes(data)
     if code[:1] == "U" and len(raw) == 4 * int(code[1:]):
         return raw.decode("utf-32-be" if big else "utf-32-le").rstrip("\0")

@@ -110,12 +110,13 @@ class _Resolver:
             dtype, data = record.args
             return self._array(data, dtype, (), "C")[()]
         if isinstance(record, Storage):
-            return storage_array(*record.args, self._bounds)
+            (data,) = record.args
+            return storage_array(data, self._bounds)
         if isinstance(record, Tensor):
-            storage, *view = record.args[:4]
+            storage, offset, size, stride = record.args[:4]
             if type(storage) is not Storage:
                 raise TypeError("a tensor of no storage")
-            return tensor_array(self(storage), *view, self._bounds)
+            return tensor_array(self(storage), offset, size, stride, self._bounds)
         if isinstance(record, Parameter):
             return _is_array(self(record.args[0]))
         state = self(record.state)

@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import pickle
+import pickletools
 import struct
 import zipfile
 from collections import OrderedDict
@@ -101,11 +102,14 @@ def test_files_of_torch_save_are_told_from_pickles(zipped):
         loads(stream.getvalue())
 
 
-def tensor(*view: object, stored: bytes | None = None) -> bytes:
+def storage_of(tensor) -> bytes:
+    """The bytes that a pickle of a tensor hands to ``_load_from_bytes``."""
+    return next(part for _, part, _ in pickletools.genops(pickle.dumps(tensor, 4)) if isinstance(part, bytes))
+
+
+def tensor(*view: object, stored: object = None) -> bytes:
     """A pickle of six floats, seen so."""
-    if stored is None:
-        stored = pickle.dumps(torch.arange(6.0), 4)
-        stored = stored[stored.index(b"B") + 5 :][: struct.unpack("<I", stored[stored.index(b"B") + 1 :][:4])[0]]
+    stored = storage_of(torch.arange(6.0)) if stored is None else stored
     storage = b"ctorch.storage\n_load_from_bytes\n" + pickle.dumps((stored,), 4)[2:-1] + b"R"
     rest = b"".join(pickle.dumps(part, 2)[2:-1] for part in view)
     return b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + rest + b"tR."
@@ -138,6 +142,14 @@ def test_storages_that_do_not_add_up_or_ask_for_more():
     for stored in (b"", b"N.", pickle.dumps(0x1950A86A20F9469CFC6C, 2) * 5, 7):
         with pytest.raises(RawDataCorrupt):
             loads(tensor(0, (2,), (1,), stored=stored))
+
+
+def test_a_storage_that_is_named_again_and_again_is_paid_for():
+    stored = storage_of(torch.zeros(1 << 18))
+    head, item = b"\x80\x04B" + struct.pack("<I", len(stored)) + stored, b"ctorch.storage\n_load_from_bytes\nh\x00\x85R"
+    assert [len(one) for one in loads(head + b"\x940(" + 2 * item + b"l.")] == [1 << 18] * 2
+    with pytest.raises(RawDataCorrupt, match="far more memory"):
+        loads(head + b"\x940(" + 500 * item + b"l.")
 
 
 def test_frames_of_pandas_are_refused_with_what_to_do():

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from scipy import sparse
 
 from .reader import Reader, factory
 
 
 def _write_pickle(folder: Path) -> Iterator[Path]:
+    import torch
+
     leaf = b"cchumpy.ch\nCh\n)\x81" + pickle.dumps({"x": np.arange(6.0)}, 2)[2:-1] + b"b"
     rest: dict[str, Any] = {
         "f": np.arange(12, dtype=np.uint32).reshape(4, 3),

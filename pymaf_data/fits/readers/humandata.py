@@ -11,7 +11,6 @@ without focal lengths π is solved on the store's. Boxes are square or tight, as
 
 from __future__ import annotations
 
-import logging
 import re
 from pathlib import Path
 
@@ -21,19 +20,13 @@ import torch
 from pymaf_data.datasets.human_data import DAMAGED, HumanData
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.fits.bodies import SmplxBodies
-from pymaf_data.fits.makers import UNKNOWN, maker_of_human_data
+from pymaf_data.fits.makers import genders_of_bodies, maker_of_human_data
 from pymaf_data.fits.proof import Tolerance
 from pymaf_data.fits.readers.reader import ByImage, FitReader, FitTable
 from pymaf_data.geometry.cameras import full_frame
 from pymaf_data.untrusted.lists import flat_numbers
 
-logger = logging.getLogger(__name__)
-
 _BETAS = 300
-_NEUTRAL = (
-    "its config is that of no known set, so its bodies are taken for neutral ones, and the gender in its meta for that "
-    "of persons; where bodies are gendered, write them as a table, which names the body of each (docs/fits-table.md)"
-)
 _REST = {"jaw_pose": 3, "leye_pose": 3, "reye_pose": 3, "left_hand_pose": 45, "right_hand_pose": 45}
 # SPIN's names of MPI-INF-3DHP's frames, which mmhuman3d shortens.
 _FRAME = re.compile(r"((?:.*/)?S\d+/Seq\d+/)(video_\d+/)(\d{6}\.jpg)")
@@ -43,10 +36,7 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
     file = HumanData.of(path)
     try:
         maker = maker_of_human_data(file.config(), file.detected())
-        genders = file.genders() if maker.gendered else ["unknown"] * len(file)
-        if maker is UNKNOWN and {*file.genders()} != {"unknown"}:
-            logger.warning("%s: %s", path, _NEUTRAL)
-        gender = np.array(["neutral" if one == "unknown" else one for one in genders])
+        gender = np.array(genders_of_bodies(maker, file.genders(), str(path)))
         if not (smpl := bool(file.table("smpl"))) and not file.table("smplx"):
             raise ValueError("it has no smpl and no smplx")
         pose, betas, valid = _bodies(file) if smpl else _start(file)

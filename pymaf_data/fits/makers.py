@@ -69,7 +69,7 @@ def genders_of_bodies(maker: Maker, said: list[str], origin: str) -> list[str]:
     """
     if maker is _UNKNOWN and {*said} != {"unknown"}:
         logger.warning(
-            "%s: its config is of no known set, so bodies are taken for neutral ones, and genders of its meta for those "
+            "%s: config tells no known set, so bodies are taken for neutral ones, and genders of its meta for those "
             "of persons; gendered bodies are written as a table, which names each (docs/fits-table.md)",
             origin,
         )

@@ -30,6 +30,7 @@ from pymaf_data.geometry.cameras import full_frame
 from pymaf_data.geometry.joints import SMPL24
 from pymaf_data.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 
+_OF_PI = 8.0  # view pixels that π may leave of fits which, under their own cameras, leave none
 _ASKED = 200
 """Persons that are asked what is wrong with a file."""
 _TURNS = {
@@ -107,7 +108,7 @@ class JoinedSource:
         away = []
         for said, other in others.items():
             away.append(_away(body, take(other, row, some), some))
-            if away[-1] <= table.tolerance.view:
+            if away[-1] <= max(table.tolerance.view, _OF_PI):
                 plain = other is not table or table.camera is not None
                 return f"; {said}: otherwise {away[-1]:.0f} px" * plain
         strangers = _away(body, take(table, np.roll(row, len(row) // 2), some), some)

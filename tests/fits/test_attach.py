@@ -109,13 +109,18 @@ def test_noisy_annotations_are_joined_where_the_truth_says_that_they_are(
     assert report.sources[0].reprojection.maximum > 3, "the test's noise is more than the tolerance of exact ones"
 
 
-@pytest.mark.parametrize("shift", [1, 7])
+@pytest.mark.parametrize(
+    ("shift", "said"), [(1, "rows look shifted by 1: otherwise"), (7, ""), (0, "bodies look mirrored: otherwise")]
+)
 def test_a_wrong_join_is_refused_and_leaves_nothing(
-    tmp_path: Path, store: Store, factory: ModuleType, known: Any, body: BodyModel, shift: int
-) -> None:
-    ids = np.roll(known.persons.annotation_id, shift)
-    wrong = factory.write_truth(tmp_path / "wrong.npz", known, body, annotation_id=ids)
-    with pytest.raises(FitError, match="do not reproject"):
+    tmp_path: Path, store: Store, factory: ModuleType, spin: ModuleType, known: Any, body: BodyModel, shift: int,
+    said: str,
+) -> None:  # fmt: skip
+    """What it looks like is told although π, which may explain it, is further off than the truth may be."""
+    ids = np.roll(known.persons.annotation_id, -shift)
+    pose = known.truth.pose if shift else spin.mirror(known.truth.pose)
+    wrong = factory.write_truth(tmp_path / "wrong.npz", known, body, annotation_id=ids, pose=pose)
+    with pytest.raises(FitError, match=f"do not reproject(.|\n)*{said}"):
         attach(store, f"truth:{wrong}")
     opened = open_store(store.path)
     assert [info.stage for info in opened.stages()] == ["ingest"]

@@ -9,11 +9,12 @@ import torch
 
 from pymaf_data.body import BodyModel
 from pymaf_data.fits.persons import Persons
-from pymaf_data.fits.table import Fits
+from pymaf_data.fits.table import CAMERA, Fits
 from pymaf_data.geometry.affines import VIEW_SIZE, view_affine
 from pymaf_data.geometry.affines import apply as apply_affine
 from pymaf_data.geometry.cameras import Camera, weak_to_camera
 from pymaf_data.geometry.joints import J49, OPENPOSE
+from pymaf_data.geometry.placement import place
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.geometry.weak_fit import WeakFit, fit_weak_camera
 
@@ -26,6 +27,8 @@ class Measures:
     """Of N fits; rows without a fit hold 0 and, for the two errors, infinity.
 
     Attributes:
+        native: (N, 3, 4) the fits' cameras; of a source without any, K·[I | t] with t by least squares on the keypoints
+            where the root is seen by the image's camera and its K is known, else zeros.
         weak_camera: (N, 3) π by least squares on the joints that the native camera projects, else on the keypoints.
         weak_residual: (N,) its root mean square error.
         reprojection: (N,) mean distance of projected joints to the keypoints labelled as seen (to all labelled ones
@@ -33,6 +36,7 @@ class Measures:
         solvable: (N,) whether π could be solved.
     """
 
+    native: np.ndarray
     weak_camera: np.ndarray
     weak_residual: np.ndarray
     reprojection: np.ndarray
@@ -41,13 +45,15 @@ class Measures:
     @classmethod
     def unknown(cls, rows: int) -> Measures:
         """Of fits whose body is not there."""
-        return cls(np.zeros((rows, 3)), np.full(rows, np.inf), np.full(rows, np.inf), np.zeros(rows, bool))
+        zeros = np.zeros((rows, 3, 4)), np.zeros((rows, 3))
+        return cls(*zeros, np.full(rows, np.inf), np.full(rows, np.inf), np.zeros(rows, bool))
 
     def only(self, rows: np.ndarray) -> Measures:
         """These measures in the rows of a mask (N,), unknown elsewhere."""
         none = Measures.unknown(len(rows))
         kept = rows[:, None]
         return Measures(
+            np.where(kept[..., None], self.native, none.native),
             np.where(kept, self.weak_camera, none.weak_camera),
             np.where(rows, self.weak_residual, none.weak_residual),
             np.where(rows, self.reprojection, none.reprojection),
@@ -62,31 +68,49 @@ def measure(body: BodyModel, fits: Fits, persons: Persons, camera: str = "perspe
     rows = np.flatnonzero(fits.valid)
     for first in range(0, len(rows), _BATCH):
         batch = rows[first : first + _BATCH]
-        joints = joints49(body, fits, batch)
-        view = view_affine(persons.box[batch])
-        if camera == "none":
-            weak, dot = _by_keypoints(joints, persons[batch], view)
-            projected = torch.where(weak.valid[:, None, None], weak_to_camera(weak.pi).project(joints), dot)
-        else:
-            native = Camera(torch.from_numpy(fits.native[batch]), camera == "orthographic")
-            projected = native.warped(torch.from_numpy(view)).project(joints)
-            weak = fit_weak_camera(joints, projected, torch.ones_like(projected[..., 0]))
-        out.weak_camera[batch], out.weak_residual[batch] = weak.pi.numpy(), weak.residual.numpy()
-        out.solvable[batch] = weak.valid.numpy()
-        out.reprojection[batch] = _reprojection(projected.numpy(), persons[batch], view)
+        joints, of = joints49(body, fits, batch), persons[batch]
+        native = _placed(joints, fits.frame[batch], of) if camera == "none" else fits.native[batch]
+        blind = ~native.any((1, 2)) & (camera == "none")
+        out.native[batch] = native
+        for some in filter(np.any, (~blind, blind)):
+            mine, theirs, view = batch[some], of[some], view_affine(persons.box[batch[some]])
+            if blind[some].all():
+                weak, projected = _by_keypoints(joints[some], theirs, view)
+            else:
+                through = Camera(torch.from_numpy(native[some]), camera == "orthographic")
+                projected = through.warped(torch.from_numpy(view)).project(joints[some])
+                weak = fit_weak_camera(joints[some], projected, torch.ones_like(projected[..., 0]))
+            out.weak_camera[mine], out.weak_residual[mine] = weak.pi.numpy(), weak.residual.numpy()
+            out.solvable[mine] = weak.valid.numpy()
+            out.reprojection[mine] = _reprojection(projected.numpy(), theirs, view)
     return out
 
 
+def _placed(joints: torch.Tensor, frame: np.ndarray, persons: Persons) -> np.ndarray:
+    """(B, 3, 4) cameras of fits without any, by the images' K: π of a crop sees a root from another side than K does."""
+    known = persons.has_intrinsics & (frame == CAMERA)
+    points = np.concatenate([persons.keypoints[..., :2], _weights(persons)[..., None]], -1)
+    native = np.zeros((len(frame), 3, 4))
+    native[known] = place(joints[known].numpy(), persons.intrinsics[known], points[known])[0]
+    return native
+
+
 def _by_keypoints(joints: torch.Tensor, persons: Persons, view: np.ndarray) -> tuple[WeakFit, torch.Tensor]:
-    """π of fits without a camera, which brings their joints closest to the person's keypoints; and (B, 1, 2) a dot amid
-    the keypoints, which is closest where only a π that turns the body over would do.
+    """π that brings the joints of fits without a camera closest to the person's keypoints, and where it sees them
+    (B, 49, 2): in a dot amid the keypoints, which is closest, where only a π that turns the body over would do.
     """
     target = apply_affine(view, persons.keypoints[..., :2].astype(np.float64))
-    weights = np.where(seen_joints(persons), persons.keypoints[..., 2], 0.0).astype(np.float64)
+    weights = _weights(persons)
     total = np.maximum(weights.sum(1), np.finfo(float).tiny)
     dot = (weights[..., None] * np.where(weights[..., None] > 0, target, 0.0)).sum(1) / total[:, None]
     weak = fit_weak_camera(joints, torch.from_numpy(target), torch.from_numpy(weights))
-    return weak, torch.from_numpy(dot)[:, None]
+    seen = weak_to_camera(weak.pi).project(joints)
+    return weak, torch.where(weak.valid[:, None, None], seen, torch.from_numpy(dot)[:, None])
+
+
+def _weights(persons: Persons) -> np.ndarray:
+    """(B, 49) the confidence of what is seen, else 0."""
+    return np.where(seen_joints(persons), persons.keypoints[..., 2], 0.0).astype(np.float64)
 
 
 def joints49(body: BodyModel, fits: Fits, rows: np.ndarray) -> torch.Tensor:

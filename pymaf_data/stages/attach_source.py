@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -255,6 +255,7 @@ def _measured(fits: Fits, persons: Persons, body: BodyModel | None, camera: str)
     if body is None:
         return fits, Measures.unknown(len(fits))
     measures = measure(body, fits, persons, camera)
+    fits = replace(fits, native=measures.native)
     return fits.without(~measures.solvable, "camera not solvable"), measures
 
 

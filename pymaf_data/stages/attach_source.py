@@ -105,6 +105,8 @@ class SourceJob:
             "source": source.identity(),
             "body": self.body.digest if self.body else None,
         }
+        if source.placed and self.body and stored_column(store, "has_intrinsics").rows(np.arange(len(store))).any():
+            self._made_of["placed"] = True  # an earlier version saw them by π, along the box's ray
         self.judged = judged or self._complete(_FORMAT) or not self._complete(_UNJUDGED)
 
     @property

@@ -1,11 +1,12 @@
 """What the gates catch: faults planted by class into good fits of a generated sample, and how many good fits they cost.
 
-    python benchmarks/gates.py --persons 300 --seed 4
+    python benchmarks/gates.py --persons 1200 --seed 4
 
 Annotations are as noisy as annotators are. Good fits are the truth turned by 2° at every joint, and this package's own
-fits of the keypoints, both as a source that states its cameras gives them, and as one that has none (``view``: roots
-along the box's ray, π solved on the keypoints). Of each class of fault: how many each measure catches alone at given
-false alarms, what the strict gates catch together, and the curve as all of them are widened or narrowed at once.
+fits of the keypoints, both as a source that states its cameras gives them, and as sources do that have none: ``K``,
+seen by the image's camera, which the data set states; ``view``, roots along the box's ray, π solved on the keypoints.
+Of each class of fault: how many each measure catches alone at given false alarms, what the strict gates catch together,
+and the curve as all of them are widened or narrowed at once. Shares bear Wilson's interval of 95 %.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -42,6 +44,7 @@ from pymaf_data.stages.ingest import IngestOptions, ingest
 from pymaf_data.storage import Store, open_store
 from pymaf_data.world.sample import SampleOptions, write_sample
 
+SOURCES = ("cameras", "none, K", "none, view")
 FALSE_ALARMS = (0.01, 0.02, 0.05, 0.1)
 FACTORS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
 Measured = dict[str, np.ndarray]
@@ -50,9 +53,10 @@ Measured = dict[str, np.ndarray]
 def measured(body: BodyModel, fits: Fits, persons: Persons, masks: Masks, camera: str) -> Measured:
     """(1, N) each, as a choice reads them of a source; who has no π is not valid, as when attached."""
     found = measure(body, fits, persons, camera)
-    fits = fits.without(~found.solvable, "camera not solvable")
+    fits = replace(fits, native=found.native).without(~found.solvable, "camera not solvable")
     judged = judge(body, fits, found.weak_camera, persons, masks, camera)
-    values = {"valid": fits.valid, "reprojection": found.reprojection, "betas": np.abs(fits.betas).max(1)}
+    values = {"valid": fits.valid, "reprojection": found.reprojection, "mirrored": found.mirrored}
+    values["betas"] = np.abs(fits.betas).max(1)
     return {name: value[None] for name, value in (values | vars(judged)).items()}
 
 
@@ -72,12 +76,21 @@ def alone(good: Measured, bad: Measured, rows: np.ndarray) -> dict[str, dict[str
     found = {}
     for name in STRICT.gates:
         sign = -1.0 if name == "mask_iou" else 1.0
-        fine, wrong = (np.nan_to_num(sign * np.where(m["valid"], m[name], np.nan)[0], nan=-9.0) for m in (good, bad))
+        fine, wrong = (np.nan_to_num(sign * np.where(m["valid"], m[name], np.nan)[0], nan=-1e9) for m in (good, bad))
         fine = fine[good["valid"][0]]
         limits = [float(np.quantile(fine, 1 - share)) for share in FALSE_ALARMS]
         wrong = np.where(bad["valid"][0], wrong, np.inf)[rows]
         found[name] = {str(a): share_of(wrong > limit) for a, limit in zip(FALSE_ALARMS, limits, strict=True)}
     return found
+
+
+def share_and_interval(flags: np.ndarray) -> dict[str, float | list[float]]:
+    """The share, and between what it lies with 95 %."""
+    n, z = max(len(flags), 1), 1.96
+    share = float(flags.sum()) / n
+    middle, half = share + z * z / (2 * n), z * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
+    ends = [round((middle + side * half) / (1 + z * z / n), 4) for side in (-1, 1)]
+    return {"share": share_of(flags), "from_to": ends}
 
 
 def share_of(flags: np.ndarray) -> float:
@@ -92,7 +105,7 @@ def of_source(
     fine, bad = measured(body, good, persons, masks, camera), {}
     here, kept = np.flatnonzero(good.valid), {}
     kept["good"] = good, caught(STRICT, fine)
-    alarms = {"strict": share_of(kept["good"][1][here])}
+    alarms: dict[str, object] = {"strict": share_and_interval(kept["good"][1][here])}
     alarms |= {name: share_of(caught(Rule(**{name: limit}), fine)[here]) for name, limit in STRICT.gates.items()}
     classes: dict[str, object] = {}
     for name, plant in planted(camera):
@@ -102,8 +115,8 @@ def of_source(
         moved = apart(good, fits, body)[rows] > HARDLY
         classes[name] = {
             "fits": len(rows),
-            "caught": share_of(kept[name][1][rows]),
-            "caught_of_those_moved_100_mm": share_of(kept[name][1][rows][moved]) if moved.any() else None,
+            "caught": share_and_interval(kept[name][1][rows]),
+            "caught_of_those_moved_100_mm": share_and_interval(kept[name][1][rows][moved]) if moved.any() else None,
             "by": reasons(bad, rows),
             "alone_at_false_alarms": alone(fine, bad, rows),
             "curve": [share_of(caught(widened(factor), bad)[rows]) for factor in FACTORS],
@@ -165,7 +178,7 @@ def drawn(store: Store, body: BodyModel, persons: Persons, fits: Fits, row: int,
 def main() -> None:
     """Run and write ``results/gates.json``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--persons", type=int, default=300)
+    parser.add_argument("--persons", type=int, default=1200)
     parser.add_argument("--seed", type=int, default=4)
     parser.add_argument("--raw", type=Path, help="a sample to use, or to make; by default a temporary one")
     parser.add_argument("--sheet", type=Path, help="a PNG to draw faults into, caught and missed")
@@ -186,6 +199,11 @@ def main() -> None:
     )
 
 
+def with_intrinsics(persons: Persons, fits: Fits) -> Persons:
+    """The persons of a data set that states the cameras of its images."""
+    return replace(persons, intrinsics=fits.native[:, :, :3], has_intrinsics=fits.valid)
+
+
 def run(store: Store, raw: Path, body: BodyModel, rng: np.random.Generator, sheet: Path | None) -> dict[str, object]:
     """All sources of a sample's store."""
     persons, truth = Persons.of(store), raw / "truth" / "train.npz"
@@ -199,9 +217,12 @@ def run(store: Store, raw: Path, body: BodyModel, rng: np.random.Generator, shee
     cost = 1000 * (time.process_time() - clock) / int(exact.valid.sum())
     sources = {}
     for name, good in fits.items():
-        for camera, seen in (("perspective", good), ("none", in_view(good, persons))):
-            sources[f"{name}, camera {camera}"], kept = of_source(body, seen, persons, masks, camera, rng)
-            if sheet is not None and (name, camera) == ("truth", "perspective"):
+        for kind in SOURCES:
+            camera = "perspective" if kind == "cameras" else "none"
+            seen = in_view(good, persons) if kind == "none, view" else good
+            known = with_intrinsics(persons, good) if kind == "none, K" else persons
+            sources[f"{name}, {kind}"], kept = of_source(body, seen, known, masks, camera, rng)
+            if sheet is not None and (name, kind) == ("truth", "cameras"):
                 draw(store, body, persons, kept, sheet)
     return {"persons": len(persons), "judged_ms_a_person_on_one_core": round(cost, 2), "sources": sources}
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from pymaf_data.body import BodyModel
+from pymaf_data.fits.mirror import nearer_mirrored
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.table import CAMERA, Fits
 from pymaf_data.geometry.affines import VIEW_SIZE, view_affine
@@ -33,6 +34,8 @@ class Measures:
         weak_residual: (N,) its root mean square error.
         reprojection: (N,) mean distance of projected joints to the keypoints labelled as seen (to all labelled ones
             where none is). Infinite where nothing is labelled. Where π cannot be solved, that of a dot.
+        mirrored: (N,) view pixels by which the fit's mirror image lies nearer, see
+            :func:`~pymaf_data.fits.mirror.nearer_mirrored`; NaN where that is not known.
         solvable: (N,) whether π could be solved.
     """
 
@@ -40,13 +43,14 @@ class Measures:
     weak_camera: np.ndarray
     weak_residual: np.ndarray
     reprojection: np.ndarray
+    mirrored: np.ndarray
     solvable: np.ndarray
 
     @classmethod
     def unknown(cls, rows: int) -> Measures:
         """Of fits whose body is not there."""
-        zeros = np.zeros((rows, 3, 4)), np.zeros((rows, 3))
-        return cls(*zeros, np.full(rows, np.inf), np.full(rows, np.inf), np.zeros(rows, bool))
+        zeros, far = (np.zeros((rows, 3, 4)), np.zeros((rows, 3))), (np.full(rows, np.inf), np.full(rows, np.inf))
+        return cls(*zeros, *far, np.full(rows, np.nan), np.zeros(rows, bool))
 
     def only(self, rows: np.ndarray) -> Measures:
         """These measures in the rows of a mask (N,), unknown elsewhere."""
@@ -57,6 +61,7 @@ class Measures:
             np.where(kept, self.weak_camera, none.weak_camera),
             np.where(rows, self.weak_residual, none.weak_residual),
             np.where(rows, self.reprojection, none.reprojection),
+            np.where(rows, self.mirrored, none.mirrored),
             self.solvable & rows,
         )
 
@@ -82,12 +87,14 @@ def measure(body: BodyModel, fits: Fits, persons: Persons, camera: str = "perspe
                 weak = fit_weak_camera(joints[some], projected, torch.ones_like(projected[..., 0]))
             out.weak_camera[mine], out.weak_residual[mine] = weak.pi.numpy(), weak.residual.numpy()
             out.solvable[mine] = weak.valid.numpy()
-            out.reprojection[mine] = _reprojection(projected.numpy(), theirs, view)
+            target = apply_affine(view, theirs.keypoints[..., :2].astype(np.float64))
+            out.reprojection[mine] = _reprojection(projected.numpy(), target, seen_joints(theirs))
+            out.mirrored[mine] = nearer_mirrored(projected.numpy(), target, seen_joints(theirs))
     return out
 
 
 def _placed(joints: torch.Tensor, frame: np.ndarray, persons: Persons) -> np.ndarray:
-    """(B, 3, 4) cameras of fits without any, by the images' K: π of a crop sees a root from another side than K does."""
+    """(B, 3, 4) cameras of fits without any, by their images' K: π of a crop sees a root from another side."""
     known = persons.has_intrinsics & (frame == CAMERA)
     points = np.concatenate([persons.keypoints[..., :2], _weights(persons)[..., None]], -1)
     native = np.zeros((len(frame), 3, 4))
@@ -132,10 +139,8 @@ def seen_joints(persons: Persons) -> np.ndarray:
     return np.where(seen.any(1, keepdims=True), seen, labelled)
 
 
-def _reprojection(projected: np.ndarray, persons: Persons, view: np.ndarray) -> np.ndarray:
-    target = apply_affine(view, persons.keypoints[..., :2].astype(np.float64))
+def _reprojection(projected: np.ndarray, target: np.ndarray, seen: np.ndarray) -> np.ndarray:
     distance = np.linalg.norm(projected - target, axis=-1)
-    seen = seen_joints(persons)
     total = np.where(seen, distance, 0.0).sum(1)
     return np.where(seen.any(1), total / np.maximum(seen.sum(1), 1), np.inf)
 

@@ -38,6 +38,10 @@ class Rule(StrictModel):
         Flag("Reject fits whose pose is more standard deviations from people's habits.", name="--max-pose-prior"),
     ] = None
 
+    mirrored: Annotated[
+        _Limit, Flag("Reject fits whose mirror image meets the keypoints better by more px.", name="--max-mirrored")
+    ] = None
+
     @property
     def gates(self) -> dict[str, float]:
         """Measure → its limit, of the gates that are set."""
@@ -62,7 +66,8 @@ class Rule(StrictModel):
         return {"sources": sorted(sources), "generations": dict(sources), "rule": rule}
 
 
-_GATES = {"reprojection": "≤", "mask_iou": "≥", "betas": "≤", "beyond_limits": "≤", "pose_prior": "≤"}
+_GATES = dict.fromkeys(("reprojection", "mask_iou", "betas", "beyond_limits", "pose_prior", "mirrored"), "≤")
+_GATES["mask_iou"] = "≥"
 
 
 class ChooseOptions(Rule):

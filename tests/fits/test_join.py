@@ -236,7 +236,6 @@ def read_rows(path: Path, companion: Path | None) -> FitTable:
         arrays = dict(file)
     of = ByImage.of_companion(companion, len(arrays["pose"]))
     valid = arrays["valid_fit"]
-    count = int(valid.sum())
     return FitTable(
         keys=ByImage(of.names[valid], of.centres[valid]),
         pose=arrays["pose"][valid],
@@ -307,7 +306,9 @@ def test_fits_without_cameras_stand_under_the_image_s_own_where_it_is_known(
     native, weak, residual, distance = (
         opened.array(f"fits/rows/{name}")[:] for name in ("native", "weak_camera", "weak_residual", "reprojection")
     )
-    assert np.array_equal(native.any((1, 2)), placed) and opened.current("fits/rows").attributes["native_kind"] == "none"
+    assert (
+        np.array_equal(native.any((1, 2)), placed) and opened.current("fits/rows").attributes["native_kind"] == "none"
+    )
     np.testing.assert_allclose(native[placed], known.truth.native[placed], rtol=1e-4, atol=1e-3)
     others = ~placed & ~np.isin(np.arange(24), (2, 4))
     assert distance[placed].max() < 0.05 and np.median(distance[others]) > 1
@@ -339,7 +340,7 @@ def test_who_is_not_placed_is_named_as_ever(tmp_path: Path, factory: ModuleType,
         held = find_body(source, None)
         job = SourceJob(factory.make_store(tmp_path / name, persons), "rows", source, held)
         said = {"persons": job.store.current("ingest").generation, "source": source.identity(), "body": held.digest}
-        assert (job.generation == digest_json({"format": 3} | said)) == (name != "k"), name
+        assert (job.generation == digest_json({"format": 4} | said)) == (name != "k"), name
 
 
 @pytest.mark.usefixtures("rows_format")

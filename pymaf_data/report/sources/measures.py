@@ -73,6 +73,13 @@ SOURCE_MEASURES: tuple[SourceMeasure, ...] = (
     ),
     SourceMeasure("pose_prior", "Distance to the pose prior", "", "how unusual the pose is", array="pose_prior"),
     SourceMeasure(
+        "mirrored",
+        "Mirror image nearer",
+        "px",
+        "by how much the fit's mirror image meets the keypoints better",
+        array="mirrored",
+    ),
+    SourceMeasure(
         "conversion_mm",
         "Conversion residual",
         "mm",

@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,6 +48,7 @@ SOURCES = ("cameras", "none, K", "none, view")
 FALSE_ALARMS = (0.01, 0.02, 0.05, 0.1)
 FACTORS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
 Measured = dict[str, np.ndarray]
+Kept = dict[str, tuple[Fits, np.ndarray]]
 
 
 def measured(body: BodyModel, fits: Fits, persons: Persons, masks: Masks, camera: str) -> Measured:
@@ -56,6 +57,7 @@ def measured(body: BodyModel, fits: Fits, persons: Persons, masks: Masks, camera
     fits = replace(fits, native=found.native).without(~found.solvable, "camera not solvable")
     judged = judge(body, fits, found.weak_camera, persons, masks, camera)
     values = {"valid": fits.valid, "reprojection": found.reprojection, "mirrored": found.mirrored}
+    values["scale"] = found.scale
     values["betas"] = np.abs(fits.betas).max(1)
     return {name: value[None] for name, value in (values | vars(judged)).items()}
 
@@ -66,9 +68,10 @@ def caught(rule: Rule, found: Measured) -> np.ndarray:
 
 
 def widened(factor: float) -> Rule:
-    """The strict gates, every limit times a factor; the overlap's distance from 1."""
+    """The strict gates, every limit times a factor; of the overlap and the scale the distance from 1."""
     limits = {name: limit * factor for name, limit in STRICT.gates.items()}
-    return Rule(**limits | {"mask_iou": max(0.0, 1 - (1 - STRICT.gates["mask_iou"]) * factor)})
+    limits |= {name: 1 + (STRICT.gates[name] - 1) * factor for name in ("mask_iou", "scale")}
+    return Rule(**limits | {"mask_iou": max(0.0, limits["mask_iou"])})
 
 
 def alone(good: Measured, bad: Measured, rows: np.ndarray) -> dict[str, dict[str, float]]:
@@ -100,7 +103,7 @@ def share_of(flags: np.ndarray) -> float:
 
 def of_source(
     body: BodyModel, good: Fits, persons: Persons, masks: Masks, camera: str, rng: np.random.Generator
-) -> tuple[dict[str, object], dict[str, tuple[Fits, np.ndarray]]]:
+) -> tuple[dict[str, object], Kept]:
     """Results of one source, and of each class the fits with whether they were caught."""
     fine, bad = measured(body, good, persons, masks, camera), {}
     here, kept = np.flatnonzero(good.valid), {}
@@ -139,9 +142,7 @@ def reasons(bad: Measured, rows: np.ndarray) -> dict[str, float]:
     return {name: share for name, share in found.items() if share}
 
 
-def draw(
-    store: Store, body: BodyModel, persons: Persons, kept: Mapping[str, tuple[Fits, np.ndarray]], path: Path
-) -> None:
+def draw(store: Store, body: BodyModel, persons: Persons, kept: Kept, path: Path) -> None:
     """A sheet of 12 faults that were caught, 12 that were missed and 12 false alarms, the fit over the crop."""
     valid = [
         (name, row, fits, found[row]) for name, (fits, found) in kept.items() for row in np.flatnonzero(fits.valid)
@@ -184,7 +185,7 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path, help="a PNG to draw faults into, caught and missed")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    body, rng = load_body("free", dtype=torch.float64), np.random.default_rng(arguments.seed)
+    body = load_body("free", dtype=torch.float64)
     with tempfile.TemporaryDirectory() as folder:
         raw = arguments.raw or Path(folder) / "raw"
         if not (raw / "truth" / "train.npz").is_file():
@@ -193,7 +194,7 @@ def main() -> None:
             )
         out = Path(folder) / "sample-train.zarr"
         ingest(IngestOptions(dataset="sample", root=raw, out=out, option=("masks=true",), select="any"))
-        results = run(open_store(out), raw, body, rng, arguments.sheet)
+        results = run(open_store(out), raw, body, arguments.seed, arguments.sheet)
     write(
         "gates", {"machine": machine(), "seed": arguments.seed, "strict": STRICT.gates, "factors": FACTORS, **results}
     )
@@ -204,27 +205,41 @@ def with_intrinsics(persons: Persons, fits: Fits) -> Persons:
     return replace(persons, intrinsics=fits.native[:, :, :3], has_intrinsics=fits.valid)
 
 
-def run(store: Store, raw: Path, body: BodyModel, rng: np.random.Generator, sheet: Path | None) -> dict[str, object]:
+def run(store: Store, raw: Path, body: BodyModel, seed: int, sheet: Path | None) -> dict[str, object]:
     """All sources of a sample's store."""
     persons, truth = Persons.of(store), raw / "truth" / "train.npz"
     masks = masks_of(store, slice(0, len(store)))
     assert masks is not None, "ingested with masks"
     exact = join(find_reader("truth").read(truth, None), persons, str(truth))
-    fits = {"truth": noisy(exact, rng), "keypoints": KeypointFitter(body, KeypointOptions()).fit(persons)}
+    makers = {
+        "truth": lambda: noisy(exact, np.random.default_rng(seed)),
+        "keypoints": lambda: KeypointFitter(body, KeypointOptions()).fit(persons),
+    }
     judge(body, exact, np.zeros((len(exact), 3)), persons, masks, "perspective")  # warm-up
     clock = time.process_time()
     judge(body, exact, np.zeros((len(exact), 3)), persons, masks, "perspective")
     cost = 1000 * (time.process_time() - clock) / int(exact.valid.sum())
     sources = {}
-    for name, good in fits.items():
-        for kind in SOURCES:
-            camera = "perspective" if kind == "cameras" else "none"
-            seen = in_view(good, persons) if kind == "none, view" else good
-            known = with_intrinsics(persons, good) if kind == "none, K" else persons
-            sources[f"{name}, {kind}"], kept = of_source(body, seen, known, masks, camera, rng)
-            if sheet is not None and (name, kind) == ("truth", "cameras"):
-                draw(store, body, persons, kept, sheet)
+    for name, make in makers.items():
+        found, kept = of_kinds(body, make(), persons, masks, seed)
+        sources |= {f"{name}, {kind}": results for kind, results in found.items()}
+        if sheet is not None and name == "truth":
+            draw(store, body, persons, kept["cameras"], sheet)
     return {"persons": len(persons), "judged_ms_a_person_on_one_core": round(cost, 2), "sources": sources}
+
+
+def of_kinds(
+    body: BodyModel, good: Fits, persons: Persons, masks: Masks, seed: int
+) -> tuple[dict[str, object], dict[str, Kept]]:
+    """Of good fits as each kind of source gives them: results, and the fits as :func:`of_source` has them."""
+    results, kept = {}, {}
+    for number, kind in enumerate(SOURCES):
+        camera = "perspective" if kind == "cameras" else "none"
+        seen = in_view(good, persons) if kind == "none, view" else good
+        known = with_intrinsics(persons, good) if kind == "none, K" else persons
+        rng = np.random.default_rng([seed, number])
+        results[kind], kept[kind] = of_source(body, seen, known, masks, camera, rng)
+    return results, kept
 
 
 if __name__ == "__main__":

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 
 from pymaf_data.body import BodyModel
-from pymaf_data.fits.mirror import nearer_mirrored
+from pymaf_data.fits.alignment import FLIP, align, flipped
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.table import CAMERA, Fits
 from pymaf_data.geometry.affines import VIEW_SIZE, view_affine
@@ -20,6 +20,7 @@ from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.geometry.weak_fit import WeakFit, fit_weak_camera
 
 _BATCH = 128
+_PLACED = "perspective, placed here"
 _DETECTED = np.array([joint.startswith(OPENPOSE) for joint in J49.joints])
 
 
@@ -34,8 +35,8 @@ class Measures:
         weak_residual: (N,) its root mean square error.
         reprojection: (N,) mean distance of projected joints to the keypoints labelled as seen (to all labelled ones
             where none is). Infinite where nothing is labelled. Where π cannot be solved, that of a dot.
-        mirrored: (N,) view pixels by which the fit's mirror image lies nearer, see
-            :func:`~pymaf_data.fits.mirror.nearer_mirrored`; NaN where that is not known.
+        mirrored, scale: (N,) view pixels by which the mirror image lies nearer, and how many times too large or small
+            the fit is, see :class:`~pymaf_data.fits.alignment.Alignment`; NaN where that is not known.
         solvable: (N,) whether π could be solved.
     """
 
@@ -44,13 +45,14 @@ class Measures:
     weak_residual: np.ndarray
     reprojection: np.ndarray
     mirrored: np.ndarray
+    scale: np.ndarray
     solvable: np.ndarray
 
     @classmethod
     def unknown(cls, rows: int) -> Measures:
         """Of fits whose body is not there."""
         zeros, far = (np.zeros((rows, 3, 4)), np.zeros((rows, 3))), (np.full(rows, np.inf), np.full(rows, np.inf))
-        return cls(*zeros, *far, np.full(rows, np.nan), np.zeros(rows, bool))
+        return cls(*zeros, *far, np.full(rows, np.nan), np.full(rows, np.nan), np.zeros(rows, bool))
 
     def only(self, rows: np.ndarray) -> Measures:
         """These measures in the rows of a mask (N,), unknown elsewhere."""
@@ -62,6 +64,7 @@ class Measures:
             np.where(rows, self.weak_residual, none.weak_residual),
             np.where(rows, self.reprojection, none.reprojection),
             np.where(rows, self.mirrored, none.mirrored),
+            np.where(rows, self.scale, none.scale),
             self.solvable & rows,
         )
 
@@ -73,33 +76,64 @@ def measure(body: BodyModel, fits: Fits, persons: Persons, camera: str = "perspe
     rows = np.flatnonzero(fits.valid)
     for first in range(0, len(rows), _BATCH):
         batch = rows[first : first + _BATCH]
-        joints, of = joints49(body, fits, batch), persons[batch]
-        native = _placed(joints, fits.frame[batch], of) if camera == "none" else fits.native[batch]
-        blind = ~native.any((1, 2)) & (camera == "none")
-        out.native[batch] = native
-        for some in filter(np.any, (~blind, blind)):
-            mine, theirs, view = batch[some], of[some], view_affine(persons.box[batch[some]])
-            if blind[some].all():
-                weak, projected = _by_keypoints(joints[some], theirs, view)
-            else:
-                through = Camera(torch.from_numpy(native[some]), camera == "orthographic")
-                projected = through.warped(torch.from_numpy(view)).project(joints[some])
-                weak = fit_weak_camera(joints[some], projected, torch.ones_like(projected[..., 0]))
-            out.weak_camera[mine], out.weak_residual[mine] = weak.pi.numpy(), weak.residual.numpy()
-            out.solvable[mine] = weak.valid.numpy()
-            target = apply_affine(view, theirs.keypoints[..., :2].astype(np.float64))
-            out.reprojection[mine] = _reprojection(projected.numpy(), target, seen_joints(theirs))
-            out.mirrored[mine] = nearer_mirrored(projected.numpy(), target, seen_joints(theirs))
+        joints, native, placed = joints49(body, fits, batch), fits.native[batch], np.ones(len(batch), bool)
+        if camera == "none":
+            native = _placed(joints, persons[batch], fits.frame[batch] == CAMERA)
+            placed = native.any((1, 2))
+        for some, kind in ((placed, camera if camera != "none" else _PLACED), (~placed, "none")):
+            if some.any():
+                found = _measured(joints[some], native[some], persons[batch[some]], kind)
+                for field in fields(Measures):
+                    getattr(out, field.name)[batch[some]] = getattr(found, field.name)
     return out
 
 
-def _placed(joints: torch.Tensor, frame: np.ndarray, persons: Persons) -> np.ndarray:
-    """(B, 3, 4) cameras of fits without any, by their images' K: π of a crop sees a root from another side."""
-    known = persons.has_intrinsics & (frame == CAMERA)
+def _measured(joints: torch.Tensor, native: np.ndarray, persons: Persons, kind: str) -> Measures:
+    """Of B fits whose cameras are all of one kind, or of none."""
+    view, seen = view_affine(persons.box), seen_joints(persons)
+    target = apply_affine(view, persons.keypoints[..., :2].astype(np.float64))
+    if kind == "none":
+        weak, projected = _by_keypoints(joints, persons, view)
+    else:
+        projected = _in_view(joints, native, view, kind == "orthographic")
+        weak = fit_weak_camera(joints, projected, torch.ones_like(projected[..., 0]))
+    mirrored = flipped(projected.numpy())
+    if kind == _PLACED:
+        mirrored = _placed_mirrored(joints, persons, view, mirrored)
+    return Measures(
+        native,
+        weak.pi.numpy(),
+        weak.residual.numpy(),
+        _reprojection(projected.numpy(), target, seen),
+        *align(projected.numpy(), mirrored, target, seen),
+        weak.valid.numpy(),
+    )
+
+
+def _placed(joints: torch.Tensor, persons: Persons, by_image: np.ndarray) -> np.ndarray:
+    """(B, 3, 4) cameras of fits without any, by their images' K: π of a crop sees a root from another side.
+
+    Zeros where K is not known, nobody can stand, or the root is not seen ``by_image`` (B,).
+    """
+    known = persons.has_intrinsics & by_image
     points = np.concatenate([persons.keypoints[..., :2], _weights(persons)[..., None]], -1)
-    native = np.zeros((len(frame), 3, 4))
+    native = np.zeros((len(known), 3, 4))
     native[known] = place(joints[known].numpy(), persons.intrinsics[known], points[known])[0]
     return native
+
+
+def _placed_mirrored(joints: torch.Tensor, persons: Persons, view: np.ndarray, elsewhere: np.ndarray) -> np.ndarray:
+    """(B, 49, 2) mirror images of fits that were placed, as the image's camera sees them where they meet the keypoints
+    best: off its axis, that is not how a mirror in the view shows them. ``elsewhere``: of those that meet them nowhere.
+    """
+    other = joints[:, FLIP] * joints.new_tensor([-1.0, 1.0, 1.0])
+    native = _placed(other, persons, np.ones(len(other), bool))
+    return np.where(native.any((1, 2))[:, None, None], _in_view(other, native, view).numpy(), elsewhere)
+
+
+def _in_view(joints: torch.Tensor, native: np.ndarray, view: np.ndarray, orthographic: bool = False) -> torch.Tensor:
+    """Joints (B, 49, 2) in pixels of the view."""
+    return Camera(torch.from_numpy(native), orthographic).warped(torch.from_numpy(view)).project(joints)
 
 
 def _by_keypoints(joints: torch.Tensor, persons: Persons, view: np.ndarray) -> tuple[WeakFit, torch.Tensor]:

@@ -42,6 +42,12 @@ class Rule(StrictModel):
         _Limit, Flag("Reject fits whose mirror image meets the keypoints better by more px.", name="--max-mirrored")
     ] = None
 
+    scale: Annotated[
+        float | None,
+        Field(ge=1),
+        Flag("Reject fits that are more times too large or too small for the keypoints.", name="--max-scale"),
+    ] = None
+
     @property
     def gates(self) -> dict[str, float]:
         """Measure → its limit, of the gates that are set."""
@@ -66,7 +72,7 @@ class Rule(StrictModel):
         return {"sources": sorted(sources), "generations": dict(sources), "rule": rule}
 
 
-_GATES = dict.fromkeys(("reprojection", "mask_iou", "betas", "beyond_limits", "pose_prior", "mirrored"), "≤")
+_GATES = dict.fromkeys(("reprojection", "mask_iou", "betas", "beyond_limits", "pose_prior", "mirrored", "scale"), "≤")
 _GATES["mask_iou"] = "≥"
 
 

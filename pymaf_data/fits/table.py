@@ -124,8 +124,8 @@ _ARRAYS: tuple[tuple[str, tuple[int, ...], str], ...] = (
     ("reason", (), "u1"),
     ("reprojection", (), "f4"),
 )
-JUDGED = ("mask_iou", "beyond_limits", "pose_prior", "mirrored")
-"""By which fits are judged, see :class:`~pymaf_data.fits.plausibility.Plausibility` and, for the last,
+JUDGED = ("mask_iou", "beyond_limits", "pose_prior", "mirrored", "scale")
+"""By which fits are judged, see :class:`~pymaf_data.fits.plausibility.Plausibility` and, for the last two,
 :class:`~pymaf_data.fits.reprojection.Measures`; earlier generations lack them."""
 
 

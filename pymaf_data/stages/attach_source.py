@@ -280,6 +280,7 @@ def _rows(fits: Fits, measures: Measures, judged: Plausibility) -> dict[str, np.
         **({} if fits.conversion is None else {"conversion": fits.conversion.astype(np.float32)}),
         **{name: values.astype(np.float32) for name, values in vars(judged).items()},
         "mirrored": measures.mirrored.astype(np.float32),
+        "scale": measures.scale.astype(np.float32),
     }
 
 

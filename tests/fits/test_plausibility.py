@@ -118,7 +118,9 @@ def test_they_are_stored_with_the_fits(
     pi = measure(body, fits, persons).weak_camera
     for name, expected in vars(judge(body, fits, pi, persons, whole, "perspective")).items():
         np.testing.assert_allclose(stored[name], expected, atol=1e-6)
-    np.testing.assert_allclose(stored["mirrored"], measure(body, fits, persons).mirrored, atol=1e-6)
+    measured = measure(body, fits, persons)
+    np.testing.assert_allclose(stored["mirrored"], measured.mirrored, rtol=1e-6)
+    np.testing.assert_allclose(stored["scale"], measured.scale, rtol=1e-6)
     assert np.isnan(stored["mask_iou"]).tolist() == [False] * 7 + [True]
     by_pi = judge(body, fits, pi, persons, whole, "none").mask_iou
     assert np.nanmin(by_pi) > 0.7 and not np.array_equal(by_pi[:7], stored["mask_iou"][:7])

@@ -79,6 +79,7 @@ SOURCE_MEASURES: tuple[SourceMeasure, ...] = (
         "by how much the fit's mirror image meets the keypoints better",
         array="mirrored",
     ),
+    SourceMeasure("scale", "Wrong scale", "×", "how many times too large or small for the keypoints", array="scale"),
     SourceMeasure(
         "conversion_mm",
         "Conversion residual",

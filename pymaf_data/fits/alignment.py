@@ -44,10 +44,12 @@ def align(projected: Floats, mirrored: Floats, keypoints: Floats, seen: NDArray[
         keypoints: (N, 49, 2) in the same pixels; anything where not seen.
         seen: (N, 49) bool.
     """
-    (away, scale), (other, _) = (_met(points, keypoints, seen) for points in (projected, mirrored))
+    count, share = seen.sum(1), seen / np.maximum(seen.sum(1, keepdims=True), 1)
+    target = _centred(keypoints, seen, share)
+    (away, scale), (other, _) = (_met(_centred(points, seen, share), target, share) for points in (projected, mirrored))
     with np.errstate(divide="ignore"):
         factor = np.maximum(scale, 1 / scale.clip(min=0.0))
-    known = seen.sum(1) >= _FEWEST
+    known = count >= _FEWEST
     return Alignment(np.where(known, away - other, np.nan), np.where(known, factor, np.nan))
 
 
@@ -56,11 +58,15 @@ def flipped(projected: Floats) -> Floats:
     return projected[:, FLIP] * [-1.0, 1.0]
 
 
-def _met(projected: Floats, keypoints: Floats, seen: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """(N,) mean distance of points (N, 49, 2) to keypoints at the scale and place of least squares, and that scale."""
-    weight, count = seen[..., None], np.maximum(seen.sum(1), 1)[:, None, None]
-    a, b = np.where(weight, projected, 0.0), np.where(weight, keypoints, 0.0)
-    a, b = (np.where(weight, points - points.sum(1, keepdims=True) / count, 0.0) for points in (a, b))
-    scale = (a * b).sum((1, 2), keepdims=True) / np.maximum((a * a).sum((1, 2), keepdims=True), np.finfo(float).tiny)
-    away: Floats = np.linalg.norm(scale.clip(min=0.0) * a - b, axis=-1).sum(1) / count[:, 0, 0]
-    return away, scale[:, 0, 0]
+def _centred(points: Floats, seen: NDArray[np.bool_], share: Floats) -> NDArray[np.complex128]:
+    """Points (N, 49, 2), as x + iy, about the middle of those seen; zeros elsewhere."""
+    known = np.where(seen, np.ascontiguousarray(points, np.float64).view(np.complex128)[..., 0], 0)
+    return np.where(seen, known - (known * share).sum(1, keepdims=True), 0)
+
+
+def _met(points: NDArray[np.complex128], target: NDArray[np.complex128], share: Floats) -> tuple[Floats, Floats]:
+    """(N,) mean distance of centred points (N, 49) to others at the scale of least squares, and that scale."""
+    size = (points.real**2 + points.imag**2).sum(1)
+    scale = (points.real * target.real + points.imag * target.imag).sum(1) / np.maximum(size, np.finfo(float).tiny)
+    away: Floats = (np.abs(scale.clip(min=0.0)[:, None] * points - target) * share).sum(1)
+    return away, scale

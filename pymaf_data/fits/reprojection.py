@@ -79,7 +79,7 @@ def measure(body: BodyModel, fits: Fits, persons: Persons, camera: str = "perspe
         joints, native, placed = joints49(body, fits, batch), fits.native[batch], np.ones(len(batch), bool)
         if camera == "none":
             native = _placed(joints, persons[batch], fits.frame[batch] == CAMERA)
-            placed = native.any((1, 2))
+            placed = np.abs(native).max((1, 2)) > 0
         for some, kind in ((placed, camera if camera != "none" else _PLACED), (~placed, "none")):
             if some.any():
                 found = _measured(joints[some], native[some], persons[batch[some]], kind)
@@ -128,7 +128,7 @@ def _placed_mirrored(joints: torch.Tensor, persons: Persons, view: np.ndarray, e
     """
     other = joints[:, FLIP] * joints.new_tensor([-1.0, 1.0, 1.0])
     native = _placed(other, persons, np.ones(len(other), bool))
-    return np.where(native.any((1, 2))[:, None, None], _in_view(other, native, view).numpy(), elsewhere)
+    return np.where(np.abs(native).max((1, 2), keepdims=True) > 0, _in_view(other, native, view).numpy(), elsewhere)
 
 
 def _in_view(joints: torch.Tensor, native: np.ndarray, view: np.ndarray, orthographic: bool = False) -> torch.Tensor:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -103,7 +104,7 @@ class SourceJob:
                 expected="a store that `pymaf-data ingest` has finished",
                 action="run the same `pymaf-data ingest` again: it does what is missing.",
             )
-        self._made_of = {
+        self._made_of: dict[str, Any] = {
             "persons": ingest.generation,
             "source": source.identity(),
             "body": self.body.digest if self.body else None,

@@ -338,7 +338,7 @@ def test_who_is_not_placed_is_named_as_ever(tmp_path: Path, factory: ModuleType,
         request = FitRequest.of(write_rows(tmp_path, known, frame=np.full(24, frame)))
         (source,) = open_sources(request, KeypointOptions()).values()
         held = find_body(source, None)
-        job = SourceJob(factory.make_store(tmp_path / name, persons), "rows", source, held)
+        job = SourceJob(factory.make_store(tmp_path / name, persons[:4]), "rows", source, held)
         said = {"persons": job.store.current("ingest").generation, "source": source.identity(), "body": held.digest}
         assert (job.generation == digest_json({"format": 4} | said)) == (name != "k"), name
 

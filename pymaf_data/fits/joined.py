@@ -25,7 +25,7 @@ from pymaf_data.fits.reprojection import measure
 from pymaf_data.fits.request import FitRequest
 from pymaf_data.fits.sniffing import sniff
 from pymaf_data.fits.source import Progress
-from pymaf_data.fits.table import Fits
+from pymaf_data.fits.table import CAMERA, Fits
 from pymaf_data.geometry.cameras import full_frame
 from pymaf_data.geometry.joints import SMPL24
 from pymaf_data.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
@@ -49,6 +49,7 @@ class JoinedSource:
     def __init__(self, request: FitRequest, table: FitTable, identity: dict[str, Any], body: str) -> None:
         self.origin, self.table, self.body, self._identity = str(request.path), table, body, identity
         self.format, self.camera = request.format, table.kind
+        self.placed = table.camera is None and bool((table.frame == CAMERA).any())
         self.tolerance: Tolerance | None = table.tolerance
         self.body_fingerprint, self.licences = table.body_fingerprint, dict(table.licences)
         self.converted_from = table.other.model if table.other else ""

@@ -124,18 +124,19 @@ _ARRAYS: tuple[tuple[str, tuple[int, ...], str], ...] = (
     ("reason", (), "u1"),
     ("reprojection", (), "f4"),
 )
-JUDGED = ("mask_iou", "beyond_limits", "pose_prior")
-"""By which fits are judged, see :class:`~pymaf_data.fits.plausibility.Plausibility`; earlier generations lack them."""
+JUDGED = ("mask_iou", "beyond_limits", "pose_prior", "mirrored", "scale")
+"""By which fits are judged, see :class:`~pymaf_data.fits.plausibility.Plausibility` and, for the last two,
+:class:`~pymaf_data.fits.reprojection.Measures`; earlier generations lack them."""
 
 
-def fit_specs(shard: int, converted: bool = False, judged: bool = True) -> tuple[ArraySpec, ...]:
+def fit_specs(shard: int, converted: bool = False, judged: Sequence[str] = JUDGED) -> tuple[ArraySpec, ...]:
     """The arrays of a generation of ``fits/<name>`` in a store of that shard size; see ``schemas/store.md``.
 
     Args:
         shard: of the store.
         converted: whether its bodies were of another model.
-        judged: with those of :data:`JUDGED`.
+        judged: which of :data:`JUDGED` it has.
     """
     inner, more = math.gcd(_INNER_CHUNK, shard), [("conversion", (2,), "f4")] * converted
-    judgements = [(name, (), "f4") for name in JUDGED if judged]
+    judgements = [(name, (), "f4") for name in judged]
     return tuple(ArraySpec(name, shape, dtype, inner) for name, shape, dtype in (*_ARRAYS, *more, *judgements))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,8 +32,9 @@ from pymaf_data.storage import StageInfo, StageWriter, Store
 
 logger = logging.getLogger(__name__)
 
-# 2: a frame in every row. 3: judged by mask, limits and prior.
-_FORMAT, _UNJUDGED = 3, 2
+# By what fits are judged, by the format of a generation, the newest first. 2: a frame in every row.
+_FORMATS = {4: JUDGED, 3: JUDGED[:3], 2: ()}
+_UNJUDGED = 2
 _WORST = 5
 
 
@@ -63,14 +66,15 @@ def find_body(source: Source, assets: Path | None) -> Held[BodyModel] | None:
 class SourceJob:
     """``fits/<name>`` of a store, as :func:`run_shards` takes it.
 
-    Fits that an earlier version attached whole stay as they are, without what they are judged by, until that is wanted.
+    Fits that an earlier version attached whole stay as they are, without what they are judged by since, until that is
+    wanted.
 
     Args:
         store: to attach to.
         name: of the source.
         source: the fits.
         held: their body; ``None``: not there.
-        judged: whether the choice judges fits by one of :data:`~pymaf_data.fits.table.JUDGED`.
+        judged: by which of :data:`~pymaf_data.fits.table.JUDGED` the choice judges fits.
         force: keep also a source that the proof refuses.
 
     Attributes:
@@ -86,7 +90,7 @@ class SourceJob:
         name: str,
         source: Source,
         held: Held[BodyModel] | None,
-        judged: bool = False,
+        judged: Collection[str] = (),
         force: bool = False,
     ) -> None:
         self.store, self.source, self.held, self.force = store, source, held, force
@@ -100,21 +104,20 @@ class SourceJob:
                 expected="a store that `pymaf-data ingest` has finished",
                 action="run the same `pymaf-data ingest` again: it does what is missing.",
             )
-        self._made_of = {
+        self._made_of: dict[str, Any] = {
             "persons": ingest.generation,
             "source": source.identity(),
             "body": self.body.digest if self.body else None,
         }
-        self.judged = judged or self._complete(_FORMAT) or not self._complete(_UNJUDGED)
+        if source.placed and self.body and stored_column(store, "has_intrinsics").rows(np.arange(len(store))).any():
+            self._made_of["placed"] = True  # an earlier version saw them by π, along the box's ray
+        enough = [form for form, measures in _FORMATS.items() if {*judged} <= {*measures}]
+        self._format = next(filter(self._complete, enough), enough[0])
 
     @property
     def generation(self) -> str:
         """Digest of all that determines the fits; of a source that was forced it is another."""
         return self._digest(self._format, bool(self.forced))
-
-    @property
-    def _format(self) -> int:
-        return _FORMAT if self.judged else _UNJUDGED
 
     def _digest(self, form: int, forced: bool = False) -> str:
         return digest_json({"format": form} | self._made_of | ({"forced": True} if forced else {}))
@@ -123,7 +126,7 @@ class SourceJob:
         """See :class:`ShardJob`; refuses a source of other persons, which must not stay as an unfinished stage."""
         if self.source.tolerance is not None and not self._complete(self._format):
             self._joined = self._proved(self.source.tolerance)
-        specs = fit_specs(store.shard, bool(self.source.converted_from), self.judged)
+        specs = fit_specs(store.shard, bool(self.source.converted_from), _FORMATS[self._format])
         return store.stage(self.stage, self.generation, specs, self._attributes())
 
     def task(self, shard: int, rows: slice) -> FitTask:
@@ -142,7 +145,7 @@ class SourceJob:
             "source": source.identity(),
             "native_kind": source.camera,
             "frames": list(FRAMES),
-            "reasons": list(REASONS if self.judged else REASONS_OF_UNJUDGED),
+            "reasons": list(REASONS_OF_UNJUDGED if self._format == _UNJUDGED else REASONS),
             "licences": source.licences,
             **({"converted_from": source.converted_from} if source.converted_from else {}),
             **({"forced": self.forced} if self.forced else {}),
@@ -255,6 +258,7 @@ def _measured(fits: Fits, persons: Persons, body: BodyModel | None, camera: str)
     if body is None:
         return fits, Measures.unknown(len(fits))
     measures = measure(body, fits, persons, camera)
+    fits = replace(fits, native=measures.native)
     return fits.without(~measures.solvable, "camera not solvable"), measures
 
 
@@ -275,7 +279,9 @@ def _rows(fits: Fits, measures: Measures, judged: Plausibility) -> dict[str, np.
         "reason": fits.reason.astype(np.uint8),
         "reprojection": measures.reprojection.astype(np.float32),
         **({} if fits.conversion is None else {"conversion": fits.conversion.astype(np.float32)}),
-        **{name: getattr(judged, name).astype(np.float32) for name in JUDGED},
+        **{name: values.astype(np.float32) for name, values in vars(judged).items()},
+        "mirrored": measures.mirrored.astype(np.float32),
+        "scale": measures.scale.astype(np.float32),
     }
 
 

@@ -42,7 +42,7 @@ class Persons:
         Raises:
             StoreIncomplete: a shard of stage ``ingest`` that holds some of them is missing.
         """
-        return cls.at(store, cls.arrays(store), np.arange(len(store))[rows or slice(None)])
+        return cls.at(store, cls.arrays(store), np.arange(*(rows or slice(None)).indices(len(store))))
 
     @classmethod
     def whose(cls, store: Store) -> Persons:

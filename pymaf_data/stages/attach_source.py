@@ -24,7 +24,9 @@ from pymaf_data.fits.source import Source
 from pymaf_data.fits.table import JUDGED, REASONS, REASONS_OF_UNJUDGED, Fits, fit_specs, reason
 from pymaf_data.geometry.frames import FRAMES
 from pymaf_data.geometry.joints import J24
+from pymaf_data.stages.executors import threads
 from pymaf_data.stages.held import Held, assets_folder
+from pymaf_data.stages.options import available_cores
 from pymaf_data.stages.shards import Advance, Made, Mapper
 from pymaf_data.storage import StageInfo, StageWriter, Store
 
@@ -170,8 +172,13 @@ class SourceJob:
         persons = Persons.whose(self.store)
         fits = self.source.fits(persons, self.body)
         spans = [slice(first, first + self.store.shard) for first in range(0, len(persons), self.store.shard)]
+
+        def measured(span: slice) -> tuple[Fits, Measures]:
+            return _measured(fits[span], Persons.of(self.store, span), self.body, self.source.camera)
+
         # Shard by shard, so that a batch of posed bodies, and with it the last bit, is the same in every run.
-        made = [_measured(fits[span], Persons.of(self.store, span), self.body, self.source.camera) for span in spans]
+        with threads(available_cores()) as each:
+            made = [*each(measured, spans)]
         joined = np.flatnonzero(fits.valid)
         reprojection = np.concatenate([measures.reprojection for _, measures in made])[joined]
         far = np.zeros(len(fits), bool)

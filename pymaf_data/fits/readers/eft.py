@@ -62,7 +62,9 @@ class _Entries:
 
 
 def _numbers(pose: Any, *others: Any) -> np.ndarray:
-    """(246,) of a person, whose matrices are taken apart by hand: NumPy takes four times as long. NaN: one is amiss."""
+    """(232,) of a person, whose matrices are taken apart by hand: NumPy would look at each for its shape. NaN where one
+    is amiss.
+    """
     try:
         rows = [*chain.from_iterable(pose)]
         if len(pose) == 24 and {*map(len, pose)} == {*map(len, rows)} == {3} and [*map(len, others[:3])] == [10, 3, 2]:

@@ -44,6 +44,7 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
     numbers = read_npz(path, [key for key in keys if key in _NUMBERS])
     count = len(np.atleast_1d(numbers["betas"]))
     require_numbers(numbers, {key: _NUMBERS[key] for key in numbers}, count)
+    pose = numbers.pop("pose").astype(np.float64) if "pose" in numbers else _axis_angle(numbers.pop("rotmat"))
     texts = {key: _texts(path, key, count) for key in keys if key in _TEXTS}
     for key, allowed in (("frame", FRAMES), ("pixels", tuple(_ORIGINS))):
         if odd := {*texts.get(key, ())} - {*allowed}:
@@ -53,7 +54,6 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
     ids = numbers.get("annotation_id")
     if ids is not None and ids.dtype.kind not in "iu":
         raise RawDataCorrupt(f"{path}: annotation_id of {ids.dtype}", expected="integers")
-    pose = numbers.pop("pose").astype(np.float64) if "pose" in numbers else _axis_angle(numbers.pop("rotmat"))
     columns = {key: array.astype(np.float64) for key, array in numbers.items() if key != "annotation_id"}
     offset = np.array([_ORIGINS[text] for text in texts.get("pixels", ())])[:, None]
     for key, place in (("box", np.s_[:, :2]), ("K", np.s_[:, :2, 2])):

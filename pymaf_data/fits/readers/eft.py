@@ -10,7 +10,7 @@ ray. Bad fits were dropped from the files, so rows follow no annotation file.
 
 from __future__ import annotations
 
-from array import array
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -33,9 +33,10 @@ _BLOCK = 1024
 
 
 class _Entries:
-    """Takes the numbers of persons while they are parsed, and keeps a third of them: axis-angle instead of matrices."""
+    """Takes persons' numbers while they are parsed; a thread beside makes a third of them, axis-angle of matrices."""
 
-    def __init__(self) -> None:
+    def __init__(self, beside: Executor) -> None:
+        self._beside, self._turned, self._count = beside, list[Future[np.ndarray]](), 0
         self.numbers, self._waiting = np.empty((0, 88)), list[np.ndarray]()
 
     def packed(self, entry: dict[str, Any]) -> Any:
@@ -43,34 +44,33 @@ class _Entries:
         if "parm_pose" not in entry:
             return entry
         self._waiting.append(_numbers(*map(entry.get, _SIZES)))
-        row = len(self.numbers) + len(self._waiting) - 1
         if len(self._waiting) == _BLOCK:
-            self.flush()
-        kind = str(entry.get("smpltype", "smpl"))
-        return row, str(entry.get("imageName")), entry.get("annotId"), _BODIES.get(kind, kind)
+            self.turn()
+        self._count, kind = self._count + 1, str(entry.get("smpltype", "smpl"))
+        return self._count - 1, str(entry.get("imageName")), entry.get("annotId"), _BODIES.get(kind, kind)
 
-    def flush(self) -> None:
-        """Add what waits to the numbers (N, 88): pose 72, and the rest in the order of _SIZES."""
-        numbers = np.array(self._waiting).reshape(-1, sum(_SIZES.values()))
-        numbers[~(np.abs(numbers) < 1e9).all(1)] = np.nan
-        matrices, rest = np.split(numbers, [216], axis=1)
-        pose = matrix_to_axis_angle(torch.from_numpy(matrices).reshape(-1, 24, 3, 3)).flatten(1).numpy()
-        before = len(self.numbers)
-        self.numbers.resize((before + len(rest), 88), refcheck=False)  # where it lies: a second one would be large
-        self.numbers[before:] = np.concatenate([pose, rest], 1)
-        self._waiting.clear()
+    def turn(self) -> None:
+        """Add what was turned to the numbers (N, 88), pose 72 and the rest in _SIZES' order; have the others turned."""
+        for rows in [future.result() for future in self._turned]:
+            before = len(self.numbers)
+            self.numbers.resize((before + len(rows), 88), refcheck=False)  # where it lies: a second one would be large
+            self.numbers[before:] = rows
+        self._turned, self._waiting = [self._beside.submit(_axis_angles, self._waiting)], []
+
+
+def _axis_angles(waiting: list[np.ndarray]) -> np.ndarray:
+    numbers = np.array(waiting).reshape(-1, sum(_SIZES.values()))
+    numbers[~(np.abs(numbers) < 1e9).all(1)] = np.nan
+    pose = matrix_to_axis_angle(torch.from_numpy(numbers[:, :216]).reshape(-1, 24, 3, 3)).flatten(1).numpy()
+    return np.concatenate([pose, numbers[:, 216:]], 1)
 
 
 def _numbers(pose: Any, *others: Any) -> np.ndarray:
-    """(232,) of a person, whose matrices are taken apart by hand: NumPy would look at each for its shape. NaN where one
-    is amiss.
-    """
-    try:
+    """(232,) of a person, NaN where one is amiss. Of nested lists NumPy would ask each for its shape."""
+    if isinstance(pose, list) and {*map(type, pose)} == {list}:
         rows = [*chain.from_iterable(pose)]
-        if len(pose) == 24 and {*map(len, pose)} == {*map(len, rows)} == {3} and [*map(len, others[:3])] == [10, 3, 2]:
-            return np.asarray(array("d", [*chain.from_iterable(rows), *chain.from_iterable(others[:3]), others[3]]))
-    except (TypeError, OverflowError):
-        pass  # nested otherwise, perhaps
+        if {*map(type, rows)} == {list} and {*map(len, pose)} == {*map(len, rows)} == {3}:
+            pose = [*chain.from_iterable(rows)]
     try:
         parts = [np.asarray(part, np.float64).ravel() for part in (pose, *others)]
     except (TypeError, ValueError, OverflowError):
@@ -80,13 +80,15 @@ def _numbers(pose: Any, *others: Any) -> np.ndarray:
 
 
 def _read(path: Path, companion: Path | None = None) -> FitTable:
-    taken = _Entries()
-    content = read_json(path, taken.packed)
+    with ThreadPoolExecutor(1) as beside:
+        taken = _Entries(beside)
+        content = read_json(path, taken.packed)
+        taken.turn()
+        taken.turn()
     entries = content.get("data") if isinstance(content, dict) else None
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, tuple) for entry in entries):
         raise RawDataCorrupt("it has no list `data` of fits")
     rows, images, ids, bodies = zip(*entries, strict=True)
-    taken.flush()
     numbers = taken.numbers if len(taken.numbers) == len(rows) else taken.numbers[list(rows)]
     pose, betas, camera, centre, scale = np.split(numbers, [72, 82, 85, 87], axis=1)
     low, high = np.trunc(centre - 100 * scale), np.trunc(centre + 100 * scale)

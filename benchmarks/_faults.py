@@ -43,7 +43,9 @@ def same_image(fits: Fits, persons: Persons, body: BodyModel, rng: np.random.Gen
     for name in np.unique(persons.names):
         rows = np.flatnonzero((persons.names == name) & fits.valid)
         other[rows] = np.roll(rows, 1)
-    return taken(fits, other).without(other == np.arange(len(fits)), "no fit in the source")
+    found = taken(fits, other)
+    found.drop(other == np.arange(len(fits)), "no fit in the source")
+    return found
 
 
 def other_image(fits: Fits, persons: Persons, body: BodyModel, rng: np.random.Generator) -> Fits:

@@ -54,7 +54,9 @@ Kept = dict[str, tuple[Fits, np.ndarray]]
 def measured(body: BodyModel, fits: Fits, persons: Persons, masks: Masks, camera: str) -> Measured:
     """(1, N) each, as a choice reads them of a source; who has no π is not valid, as when attached."""
     found = measure(body, fits, persons, camera)
-    fits = replace(fits, native=found.native).without(~found.solvable, "camera not solvable")
+    own = {name: getattr(fits, name).copy() for name in ("pose", "betas", "reason")}  # the caller's stay
+    fits = replace(fits, native=found.native.copy(), **own)
+    fits.drop(~found.solvable, "camera not solvable")
     judged = judge(body, fits, found.weak_camera, persons, masks, camera)
     values = {"valid": fits.valid, "reprojection": found.reprojection, "mirrored": found.mirrored}
     values["scale"] = found.scale

@@ -72,7 +72,7 @@ class JoinedSource:
             return self._of_others(self.table.other, persons, body)
         fits = join(_seen(self.table, body), persons, self.origin, self.body, body)
         if body is None and self.table.extrinsics is not None:
-            return fits.without(fits.valid, "camera not solvable")  # where the body turns, only the body knows
+            fits.drop(fits.valid, "camera not solvable")  # where the body turns, only the body knows
         return fits
 
     def _of_others(self, other: OtherBodies, persons: Persons, body: BodyModel | None) -> Fits:
@@ -83,8 +83,9 @@ class JoinedSource:
             table, left = convert(table, other, row[row != NONE], body, self._assets)
         fits = take(_seen(table, body), row, persons, body)
         left = np.where((row != NONE)[:, None], left[row], np.nan)
-        fits, beyond = fits.without(np.isnan(left).any(1), "body not converted"), np.any(left > WORST, axis=1)
-        return replace(fits.without(beyond, "conversion residual too large"), conversion=left)
+        fits.drop(np.isnan(left).any(1), "body not converted")
+        fits.drop(np.any(left > WORST, axis=1), "conversion residual too large")
+        return replace(fits, conversion=left)
 
     def looks(self, persons: Persons, body: BodyModel) -> str:
         """Whether the fits would be these persons' in other images, by other cameras or rows, mirrored or turned."""

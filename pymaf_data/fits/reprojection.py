@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -29,8 +29,8 @@ class Measures:
     """Of N fits; rows without a fit hold 0 and, for the two errors, infinity.
 
     Attributes:
-        native: (N, 3, 4) the fits' cameras; of a source without any, K·[I | t] with t by least squares on the keypoints
-            where the root is seen by the image's camera and its K is known, else zeros.
+        native: (N, 3, 4) the fits' own cameras, where those lie; of a source without any, K·[I | t] with t by least
+            squares on the keypoints where the root is seen by the image's camera and its K is known, else zeros.
         weak_camera: (N, 3) π by least squares on the joints that the native camera projects, else on the keypoints.
         weak_residual: (N,) its root mean square error.
         reprojection: (N,) mean distance of projected joints to the keypoints labelled as seen (to all labelled ones
@@ -55,11 +55,11 @@ class Measures:
         return cls(*zeros, *far, np.full(rows, np.nan), np.full(rows, np.nan), np.zeros(rows, bool))
 
     def only(self, rows: np.ndarray) -> Measures:
-        """These measures in the rows of a mask (N,), unknown elsewhere."""
+        """These measures in the rows of a mask (N,), unknown elsewhere; cameras are as they were: they are large."""
         none = Measures.unknown(len(rows))
         kept = rows[:, None]
         return Measures(
-            np.where(kept[..., None], self.native, none.native),
+            self.native,
             np.where(kept, self.weak_camera, none.weak_camera),
             np.where(rows, self.weak_residual, none.weak_residual),
             np.where(rows, self.reprojection, none.reprojection),
@@ -73,6 +73,8 @@ class Measures:
 def measure(body: BodyModel, fits: Fits, persons: Persons, camera: str = "perspective") -> Measures:
     """Measure N fits of ``body`` on their persons; ``camera`` is one of :data:`~pymaf_data.fits.table.CAMERAS`."""
     out = Measures.unknown(len(fits))
+    if camera != "none":
+        out = replace(out, native=fits.native)
     rows = np.flatnonzero(fits.valid)
     for first in range(0, len(rows), _BATCH):
         batch = rows[first : first + _BATCH]

@@ -89,20 +89,10 @@ class Fits:
         code, seen_from = np.full(rows, reason(why), np.uint8), np.full(rows, frame, np.uint8)
         return cls(np.zeros((rows, 72)), np.zeros((rows, 10)), np.zeros((rows, 3, 4)), seen_from, code)
 
-    def without(self, rows: np.ndarray, why: str) -> Fits:
-        """These fits, those of a mask (N,) taken out for a reason; a reason given before stays."""
-        drop = rows & self.valid
-        if not drop.any():
-            return self
-        keep = ~drop
-        return Fits(
-            np.where(keep[:, None], self.pose, 0.0),  # NaN · 0 is no zero
-            np.where(keep[:, None], self.betas, 0.0),
-            np.where(keep[:, None, None], self.native, 0.0),
-            self.frame,
-            np.where(drop, np.uint8(reason(why)), self.reason),
-            self.conversion,
-        )
+    def drop(self, rows: np.ndarray, why: str) -> None:
+        """Take the fits of a mask (N,) out, for a reason; one given before stays. Where they lie: copies are large."""
+        gone = rows & self.valid
+        self.pose[gone], self.betas[gone], self.native[gone], self.reason[gone] = 0.0, 0.0, 0.0, reason(why)
 
     @classmethod
     def cat(cls, parts: Sequence[Fits]) -> Fits:

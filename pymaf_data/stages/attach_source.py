@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,9 @@ from pymaf_data.fits.source import Source
 from pymaf_data.fits.table import JUDGED, REASONS, REASONS_OF_UNJUDGED, Fits, fit_specs, reason
 from pymaf_data.geometry.frames import FRAMES
 from pymaf_data.geometry.joints import J24
+from pymaf_data.stages.executors import threads
 from pymaf_data.stages.held import Held, assets_folder
+from pymaf_data.stages.options import available_cores
 from pymaf_data.stages.shards import Advance, Made, Mapper
 from pymaf_data.storage import StageInfo, StageWriter, Store
 
@@ -173,10 +175,15 @@ class SourceJob:
         persons = Persons.whose(self.store)
         fits = self.source.fits(persons, self.body)
         spans = [slice(first, first + self.store.shard) for first in range(0, len(persons), self.store.shard)]
+
+        def measured(span: slice) -> Measures:
+            return _measured(fits[span], Persons.of(self.store, span), self.body, self.source.camera)
+
         # Shard by shard, so that a batch of posed bodies, and with it the last bit, is the same in every run.
-        made = [_measured(fits[span], Persons.of(self.store, span), self.body, self.source.camera) for span in spans]
+        with threads(available_cores()) as each:
+            made = [*each(measured, spans)]
         joined = np.flatnonzero(fits.valid)
-        reprojection = np.concatenate([measures.reprojection for _, measures in made])[joined]
+        reprojection = np.concatenate([measures.reprojection for measures in made])[joined]
         far = np.zeros(len(fits), bool)
         try:
             far[joined] = self._far(persons, fits, joined, reprojection, tolerance)
@@ -185,7 +192,7 @@ class SourceJob:
                 raise
             self.forced = refusal.found
             logger.warning("attached by force: %s", self.forced)
-        return {k: _without_far(*made[k], far[span]) for k, span in enumerate(spans)}
+        return {k: _without_far(fits[span], made[k], far[span], self.body) for k, span in enumerate(spans)}
 
     def _far(
         self, persons: Persons, fits: Fits, joined: np.ndarray, reprojection: np.ndarray, tolerance: Tolerance
@@ -199,7 +206,7 @@ class SourceJob:
         lost = (fits.reason == reason("camera not solvable")) & (self.body is not None)
         found = np.flatnonzero(fits.valid | lost)
         prove_standing(origin, int(lost.sum()), len(found), lambda: self._looks(found))
-        far = prove_join(origin, persons[joined], reprojection, tolerance, lambda: self._looks(joined))
+        far = prove_join(origin, persons, reprojection, tolerance, lambda: self._looks(joined), joined)
         if self.body is None or tolerance.metres is None:
             return far
         measured = stored_column(self.store, "joints3d").rows(joined)
@@ -249,21 +256,21 @@ class FitTask:
 
     def _fitted(self, source: Source, tell: Advance) -> tuple[Fits, Measures]:
         body = self.held.get() if self.held else None
-        fits, measures = _measured(source.fits(self.persons, body, tell), self.persons, body, self.camera)
+        fits = source.fits(self.persons, body, tell)
+        measures = _measured(fits, self.persons, body, self.camera)
         limit = np.inf if self.limit is None else self.limit
-        return _without_far(fits, measures, seen_joints(self.persons).any(1) & (measures.reprojection > limit))
+        return _without_far(fits, measures, seen_joints(self.persons).any(1) & (measures.reprojection > limit), body)
 
 
-def _measured(fits: Fits, persons: Persons, body: BodyModel | None, camera: str) -> tuple[Fits, Measures]:
-    if body is None:
-        return fits, Measures.unknown(len(fits))
-    measures = measure(body, fits, persons, camera)
-    fits = replace(fits, native=measures.native)
-    return fits.without(~measures.solvable, "camera not solvable"), measures
+def _measured(fits: Fits, persons: Persons, body: BodyModel | None, camera: str) -> Measures:
+    return Measures.unknown(len(fits)) if body is None else measure(body, fits, persons, camera)
 
 
-def _without_far(fits: Fits, measures: Measures, far: np.ndarray) -> tuple[Fits, Measures]:
-    fits = fits.without(far, "reprojection too large")
+def _without_far(fits: Fits, measures: Measures, far: np.ndarray, body: BodyModel | None) -> tuple[Fits, Measures]:
+    if body is not None:
+        fits.native[:] = measures.native  # of a source without any: those that were solved
+        fits.drop(~measures.solvable, "camera not solvable")
+    fits.drop(far, "reprojection too large")
     return fits, measures.only(fits.valid)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from threading import get_ident
 from types import ModuleType
 from typing import Any
 
@@ -17,6 +18,7 @@ from pymaf_data.cli.app import app
 from pymaf_data.errors import FitError, StoreIncomplete, UsageError
 from pymaf_data.fits.fitter.options import KeypointOptions, SearchOptions
 from pymaf_data.fits.persons import Persons
+from pymaf_data.stages import attach_source
 from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
 from pymaf_data.storage import StageWriter, Store, open_store, verify
 
@@ -212,6 +214,22 @@ def test_an_interrupted_run_is_completed_to_the_same_bytes(
             attach(broken, "keypoints")
     assert attach(broken, "keypoints").sources[0].shards_written == 3 - shards
     assert files_of(broken) == undisturbed
+
+
+def test_the_number_of_cores_leaves_no_trace(
+    tmp_path: Path, factory: ModuleType, known: Any, truth: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, threads = [], []
+    measured = attach_source.measure
+    monkeypatch.setattr(attach_source, "measure", lambda *a: threads.append(get_ident()) or measured(*a))
+    for cores in (1, 3):
+        monkeypatch.setattr(attach_source, "available_cores", lambda cores=cores: cores)
+        store = factory.make_store(tmp_path / f"{cores}.zarr", known.persons, shard=4)
+        attach(store, f"truth:{truth}")
+        made.append((files_of(store), len({*threads})))
+        threads.clear()
+    assert made[0][0] == made[1][0]
+    assert made[0][1] == 1 < made[1][1]
 
 
 def test_fits_of_a_body_that_is_not_here_are_unproved(

@@ -52,6 +52,7 @@ class EvaluateOptions(StrictModel):
     raw: Annotated[
         UserPath | None, Flag("The raw data set, for what only it knows.", shown="raw/DATASET of the data root")
     ] = None
+    follow_links: Annotated[bool, Flag("Take raw images that are links out of the raw data set.")] = False
     option: Annotated[
         tuple[str, ...],
         Flag("An option of a benchmark, such as truth=neutral or 3dpw.truth=neutral; several.", metavar="KEY=VALUE"),

@@ -16,7 +16,7 @@ import numpy as np
 
 from pymaf_data.config import StrictModel, read_assignment
 from pymaf_data.digest import digest_file
-from pymaf_data.errors import CheckpointError, EvaluationError, UsageError
+from pymaf_data.errors import CheckpointError, EvaluationError
 from pymaf_data.paths import DataRoot, as_meant
 from pymaf_data.progress import Progress
 from pymaf_data.runs import checkpoints, evaluations
@@ -32,6 +32,7 @@ from ..networks.network import Network
 from ..precision import autocast_dtype, channels_last, choose_device
 from .measure import ByIteration, figures, measure
 from .options import EvaluateOptions
+from .released_views import RawViews
 from .subjects import FitsSubject, NetworkSubject, Subject
 from .views import StoredViews, Views
 
@@ -118,17 +119,17 @@ def _on(
         )
     for metric, why in benchmark.lacking.items():
         logger.warning("%s: %s is not measured: %s", manifest.name, metric, why)
+    rows = _spread(benchmark.rows, options.persons)
     subject: Subject
     if model is None:
         subject = FitsSubject(benchmark, about["name"].removeprefix("fits-"), root.assets)
         about = {**subject.about, "name": about["name"]}
     else:
-        views = _views(benchmark.store, model, options, root)
+        views = _views(benchmark.store, rows, model, options, root)
         subject = NetworkSubject(
             model, benchmark, views, about, options.iterations, options.batch_size, options.workers
         )
     benchmark.require(subject.body)
-    rows = _spread(benchmark.rows, options.persons)
     if not len(rows):
         raise EvaluationError(
             f"{benchmark.store.path} has nobody to measure: of {len(benchmark.store)} persons none has an image and a "
@@ -232,10 +233,13 @@ def _about(path: Path, model: Network, root: DataRoot) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _views(store: Store, model: Network, options: EvaluateOptions, root: DataRoot) -> Views:
+def _views(store: Store, rows: np.ndarray, model: Network, options: EvaluateOptions, root: DataRoot) -> Views:
     if options.crop == "store":
         return StoredViews(store, model.view_size)
-    raise UsageError(f"--crop {options.crop}", expected="store")
+    folder = options.raw or root.raw(store.head["dataset"])
+    views = RawViews(store, folder, options.crop, model.view_size, options.follow_links)
+    views.require(rows)
+    return views
 
 
 def _store(manifest: BenchmarkManifest, given: Sequence[Path], root: DataRoot) -> Store | None:

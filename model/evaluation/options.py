@@ -16,10 +16,10 @@ class EvaluateOptions(StrictModel):
     subject: Annotated[
         str,
         Flag(
-            "A checkpoint, a run's name or folder, or fits:NAME, a source of fits of the stores (fits:chosen: the "
-            "chosen ones).",
+            "A checkpoint, a run's name or folder; fits:NAME, a source of fits of the stores (fits:chosen: the "
+            "chosen ones); or mean, the mean body.",
             argument=True,
-            metavar="CHECKPOINT|fits:NAME",
+            metavar="CHECKPOINT|fits:NAME|mean",
             default=...,
         ),
     ]

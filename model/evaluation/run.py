@@ -33,7 +33,7 @@ from ..precision import autocast_dtype, channels_last, choose_device
 from .measure import ByIteration, figures, measure
 from .options import EvaluateOptions
 from .released_views import RawViews
-from .subjects import FitsSubject, NetworkSubject, Subject
+from .subjects import MEAN, FitsSubject, MeanSubject, NetworkSubject, Subject
 from .views import StoredViews, Views
 
 logger = logging.getLogger(__name__)
@@ -121,7 +121,10 @@ def _on(
         logger.warning("%s: %s is not measured: %s", manifest.name, metric, why)
     rows = _spread(benchmark.rows, options.persons)
     subject: Subject
-    if model is None:
+    if about["kind"] == MEAN:
+        subject = MeanSubject(benchmark, root.assets)
+        about = subject.about
+    elif model is None:
         subject = FitsSubject(benchmark, about["name"].removeprefix("fits-"), root.assets)
         about = {**subject.about, "name": about["name"]}
     else:
@@ -175,6 +178,7 @@ def _measured(
             if mine.any()
         },
         lacking=benchmark.lacking,
+        notes=tuple(benchmark.notes),
         versions={name: version(name) for name in _VERSIONS},
     )
     keys = [store.rows[row] for row in rows.tolist()]
@@ -189,6 +193,8 @@ def _measured(
 
 def _subject(options: EvaluateOptions, root: DataRoot) -> tuple[dict[str, Any], Network | None]:
     """What is known of whom is measured, and its network where it is one."""
+    if options.subject == MEAN:
+        return {"kind": MEAN, "name": MEAN}, None
     if options.subject.startswith(_FITS):
         return {"kind": "fits", "name": f"fits-{options.subject.removeprefix(_FITS)}"}, None
     path = checkpoint_path(options.subject, root)

@@ -26,7 +26,8 @@ def lines_of(result: Evaluation) -> list[str]:
     for row in rows:
         cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
         said.append("  " + "  ".join(cells).rstrip())
-    return said + [f"  {name} is not measured: {why}" for name, why in result.lacking.items()]
+    said += [f"  {name} is not measured: {why}" for name, why in result.lacking.items()]
+    return said + [f"  {note}" for note in result.notes]
 
 
 def told(figure: Figure | None, metric: Mapping[str, Any]) -> str:

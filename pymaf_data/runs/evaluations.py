@@ -62,6 +62,8 @@ class Evaluation(StrictModel):
     """Of the last iteration: group → metric → figure."""
     lacking: dict[str, str] = Field(default_factory=dict)
     """Metric → why it was not measured."""
+    notes: tuple[str, ...] = ()
+    """What else is to be known of the figures."""
     versions: dict[str, str] = Field(default_factory=dict)
 
     @property

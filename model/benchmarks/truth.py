@@ -35,7 +35,9 @@ class _Reader(Protocol):
     def read(self, rows: Rows) -> ChosenFits: ...
 
 
-class _Source(NamedTuple):
+class Source(NamedTuple):
+    """Fits of one body, and that body where it is here; else why not."""
+
     reader: _Reader
     rows: Rows  # of the store, that have a fit in it
     name: str
@@ -74,7 +76,7 @@ class TrueBodies:
         infos = [info for info in store.stages() if info.stage.startswith("fits/") and info.current]
         found = {info.stage: info for info in infos if info.attributes.get("source", {}).get("format") in formats}
         order = sorted(found, key=lambda stage: formats.index(found[stage].attributes["source"]["format"]))
-        self._sources = [_attached(SourceReader(store, found[stage]), len(store), assets, body) for stage in order]
+        self._sources = [attached(SourceReader(store, found[stage]), len(store), assets, body) for stage in order]
         self._mine = np.full(len(store), -1, np.int64)
         for index in reversed(range(len(self._sources))):
             self._mine[self._sources[index].rows] = index
@@ -82,7 +84,7 @@ class TrueBodies:
             for fits in fits_of_file(store, raw):
                 rows = np.flatnonzero((fits.place >= 0) & (self._mine < 0))
                 self._mine[rows] = len(self._sources)
-                self._sources.append(_Source(fits, rows, fits.body, *_loaded(body or fits.body, assets)))
+                self._sources.append(Source(fits, rows, fits.body, *_loaded(body or fits.body, assets)))
         self._sources = [_refused(source) if source.name in refused else source for source in self._sources]
         self.names = frozenset(source.name for source in self._sources)
         faults = [source.fault for source in self._sources if source.fault and len(source.rows)]
@@ -160,13 +162,14 @@ def pose_of(fits: ChosenFits) -> Tensor:
     return axis_angle_to_matrix(torch.from_numpy(fits.pose).view(-1, 24, 3))
 
 
-def _attached(reader: SourceReader, persons: int, assets: Path | None, instead: str | None) -> _Source:
+def attached(reader: SourceReader, persons: int, assets: Path | None, instead: str | None = None) -> Source:
+    """A source of a store of so many persons, with its own body or the one ``instead``."""
     name, rows = str(reader.info.attributes["body"]), np.flatnonzero(reader.array("valid").rows(np.arange(persons)))
     body, fault = _loaded(instead or name, assets)
     stated = reader.info.attributes["body_digest"]
     if body is not None and instead is None and stated and stated != body.digest and reader.info.attributes["proved"]:
         body, fault = None, f"the body {name} here is another than the one its fits were proved with"
-    return _Source(reader, rows, name, body, fault)
+    return Source(reader, rows, name, body, fault)
 
 
 def _loaded(name: str, assets: Path | None) -> tuple[BodyModel | None, str]:
@@ -176,6 +179,6 @@ def _loaded(name: str, assets: Path | None) -> tuple[BodyModel | None, str]:
         return None, f"the body {name} is not here: {error.found}"
 
 
-def _refused(source: _Source) -> _Source:
+def _refused(source: Source) -> Source:
     fault = f"fits of the body {source.name} are no gendered truth; --option truth=neutral takes them"
     return source._replace(body=None, fault=fault)

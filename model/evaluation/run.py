@@ -20,7 +20,7 @@ from pymaf_data.errors import CheckpointError, EvaluationError
 from pymaf_data.paths import DataRoot, as_meant
 from pymaf_data.progress import Progress
 from pymaf_data.runs import checkpoints, evaluations
-from pymaf_data.runs.evaluations import Evaluation, Measured
+from pymaf_data.runs.evaluations import Evaluation, Figure, Measured
 from pymaf_data.runs.folder import CHECKPOINT
 from pymaf_data.storage import Store, open_store
 from pymaf_data.storage.inspect import licences
@@ -141,6 +141,7 @@ def _on(
             action=f"make the store with: {manifest.get}",
         )
     values = measure(benchmark, subject, rows, progress)
+    benchmark.notes += subject.notes if isinstance(subject, FitsSubject) else []
     return _measured(benchmark, about, rows, values, options)
 
 
@@ -155,6 +156,7 @@ def _measured(
             action="attach them with `pymaf-data attach-fits`.",
         )
     groups = benchmark.groups(rows)
+    iterations = {name: figures(benchmark, rows, one, options.bootstrap) for name, one in values.items()}
     evaluation = Evaluation(
         benchmark=manifest.name,
         title=manifest.title,
@@ -171,14 +173,14 @@ def _measured(
             "bootstrap": options.bootstrap,
         },
         persons=len(rows),
-        iterations={name: figures(benchmark, rows, one, options.bootstrap) for name, one in values.items()},
+        iterations=iterations,
         groups={
             name: figures(benchmark, rows[mine], {key: array[mine] for key, array in values[last].items()})
             for name, mine in groups.items()
             if mine.any()
         },
         lacking=benchmark.lacking,
-        notes=tuple(benchmark.notes),
+        notes=(*benchmark.notes, *_of_fewer(iterations[last], len(rows))),
         versions={name: version(name) for name in _VERSIONS},
     )
     keys = [store.rows[row] for row in rows.tolist()]
@@ -189,6 +191,13 @@ def _measured(
     }
     arrays |= {f"{iteration}/{name}": array for iteration, one in values.items() for name, array in one.items()}
     return Measured(evaluation, arrays)
+
+
+def _of_fewer(found: dict[str, Figure], persons: int) -> list[str]:
+    """Which figures are not of everybody: of whom there is no body, no truth or no turn into the image's camera."""
+    counts = dict.fromkeys(figure.persons for figure in found.values() if figure.persons < persons)
+    names = {count: [name for name, figure in found.items() if figure.persons == count] for count in counts}
+    return [f"{', '.join(names[count])}: of {count:,} of {persons:,} persons" for count in counts]
 
 
 def _subject(options: EvaluateOptions, root: DataRoot) -> tuple[dict[str, Any], Network | None]:

@@ -88,7 +88,7 @@ class Evaluation(StrictModel):
     """What it was measured on; empty where there was none."""
     settings: dict[str, Any]
     """crop, options of the benchmark, precision, how many persons were asked for."""
-    values: str = Field(default="", pattern=r"^[^/\\]*$")
+    values: str = Field(default="", pattern=r"^([^/\\]+\.npz)?$")
     """The file of the persons' values, beside this one."""
     persons: int
     iterations: dict[str, dict[str, Figure]] = Field(min_length=1)
@@ -168,7 +168,9 @@ def read(path: Path) -> Measured:
         EvaluationError: it is not there, damaged, or something else.
     """
     evaluation = read_figures(path)
-    beside = path.with_name(evaluation.values or f"{path.stem}.npz")
+    if not evaluation.values:
+        raise _unreadable(f"{path} names no file of its persons' values")
+    beside = path.with_name(evaluation.values)
     try:
         data = read_whole(beside)
         if not seal_holds(np.frombuffer(data, np.uint8)):

@@ -16,13 +16,14 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, FiniteFloat, ValidationError, model_validator
 
 from pymaf_data.config import StrictModel
 from pymaf_data.errors import EvaluationError, RawDataCorrupt
@@ -57,7 +58,7 @@ class Published(StrictModel):
     method: str
     source: str
     """The paper or table."""
-    figures: dict[str, float]
+    figures: dict[str, FiniteFloat]
     note: str = ""
     """Where it was measured otherwise."""
 
@@ -205,7 +206,8 @@ def read_figures(path: Path) -> Evaluation:
 
 
 def _checked(text: bytes) -> bytes:
-    parse_json(text)  # refuses keys that stand twice, of which pydantic would take the last
+    # Refused are keys that stand twice, of which pydantic would take the last, and numbers that JSON does not have.
+    json.dumps(parse_json(text), allow_nan=False)
     return text
 
 
@@ -227,7 +229,8 @@ def _misfit(evaluation: Evaluation, values: dict[str, NDArray[Any]]) -> str:
         wanted = kinds.get(name, "b" if name.startswith(GROUP) else "f")
         if array.dtype.kind != wanted or array.shape[:1] != (evaluation.persons,):
             return f"{name[:60]} is {array.dtype} {array.shape}, of {evaluation.persons} persons"
-    return ""
+    rows = values.get("row", np.empty(0, np.int64))
+    return "" if (rows[:1] >= 0).all() and (np.diff(rows) > 0).all() else "its rows are in no order"
 
 
 def csv_of(evaluation: Evaluation) -> str:

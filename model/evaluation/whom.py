@@ -79,6 +79,11 @@ def checkpoint_path(given: str, root: DataRoot) -> Path:
     return found
 
 
+def name_of(path: Path, digest: str) -> str:
+    """Of a checkpoint: its run's, else its file's and the beginning of its digest."""
+    return path.resolve().parent.name if path.name == CHECKPOINT else f"{path.stem}-{digest[:8]}"
+
+
 def _places(path: Path, given: str, root: DataRoot) -> list[Path]:
     return [path, path / CHECKPOINT, root.runs / given / CHECKPOINT]
 
@@ -95,8 +100,7 @@ def _saved(given: str, root: DataRoot) -> tuple[Path, ...]:
 
 
 def _about(path: Path, model: Network) -> dict[str, Any]:
-    digest, of_run = digest_file(path), path.name == CHECKPOINT
-    name = path.resolve().parent.name if of_run else f"{path.stem}-{digest[:8]}"
+    digest = digest_file(path)
     known: dict[str, Any] = {}
     content = checkpoints.load_tensors(path)
     if content.get("format") == checkpoints.FORMAT:
@@ -106,6 +110,6 @@ def _about(path: Path, model: Network) -> dict[str, Any]:
     body = {"body": model.body.name, "body_digest": model.body.digest}
     network = type(model).__name__.lower()
     return {
-        "kind": "checkpoint", "name": name, "file": path.name, "sha256": digest, "network": network,
+        "kind": "checkpoint", "name": name_of(path, digest), "file": path.name, "sha256": digest, "network": network,
         "frame": model.frame, **body, **known,
     }  # fmt: skip

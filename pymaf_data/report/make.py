@@ -63,8 +63,8 @@ def report(options: ReportOptions, progress: Progress | None = None) -> ReportRe
     if not options.path.exists():
         raise NotAStore(
             f"{options.path} is not there",
-            expected="a store made by `pymaf-data ingest`, the folder of a run of `pymaf-data train`, or an evaluation's "
-            "JSON",
+            expected="a store made by `pymaf-data ingest`, the folder of a run of `pymaf-data train`, or the JSON of "
+            "an evaluation",
             action="check the path.",
         )
     store = open_store(options.path)

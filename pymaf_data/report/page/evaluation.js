@@ -1,6 +1,6 @@
 // The page of an evaluation.
 
-const RESULT_PANELS = [['view', 'crop'], ['predicted', 'prediction'], ['true', 'truth'], ['predicted-side', 'prediction from the side'], ['true-side', 'truth from the side']];
+const RESULT_PANELS = [['predicted', 'prediction'], ['true', 'truth'], ['predicted-side', 'prediction from the side'], ['true-side', 'truth from the side'], ['view', 'crop']];
 const ON_CARD = ['predicted', 'true', 'predicted-side', 'true-side'];
 
 function evaluationPage() {
@@ -82,7 +82,7 @@ function resultTable(evaluation, last) {
 
 function resultSpreads(spreads) {
   section('spread', 'Every iteration', 'How the persons’ values are spread, iteration by iteration; the outermost bars take in what lies beyond.',
-    el('div', { class: 'plots wide' }, spreads.map((one) => ridges(one, one.names))));
+    el('div', { class: 'plots wide' }, spreads.map((one) => ridges({ ...one, each: 'iteration' }, one.names))));
 }
 
 // ---- persons
@@ -224,5 +224,5 @@ function resultProvenance(evaluation) {
   if (options) blocks['Options of its training'] = options;
   if (before) blocks['Versions that trained it'] = before;
   section('provenance', 'Provenance', 'A result carries the licences of everything that went into it.', el('div', { class: 'columns' },
-    Object.entries(blocks).map(([title, entries]) => block(title, facts(entries))), (stores || sources || []).map((one) => block(one.stage || `Learned from ${one.dataset} ${one.split}`, facts(short(one))))));
+    Object.entries(blocks).map(([title, entries]) => block(title, facts(entries))), [stores, sources].filter(Array.isArray).flat().map((one) => block(one.stage || `Learned from ${one.dataset} ${one.split}`, facts(short(one))))));
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
@@ -31,7 +31,8 @@ class HeldOut(StrictModel):
 class Card(StrictModel):
     """What is known of somebody; what is not is empty."""
 
-    kind: Literal["checkpoint", "fits"]
+    kind: str
+    """checkpoint, fits or mean."""
     name: str
     file: str = ""
     sha256: str = ""

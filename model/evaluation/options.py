@@ -16,10 +16,10 @@ class EvaluateOptions(StrictModel):
     subject: Annotated[
         str,
         Flag(
-            "A checkpoint, a run's name or folder, fits:NAME, a source of fits of the stores (fits:chosen: the chosen "
-            "ones), or what was measured before: the JSON or the folder of an evaluation.",
+            "A checkpoint, a run's name or folder; fits:NAME, a source of fits of the stores (fits:chosen: the chosen "
+            "ones); mean, the mean body; or what was measured before: the JSON or the folder of an evaluation.",
             argument=True,
-            metavar="CHECKPOINT|fits:NAME",
+            metavar="CHECKPOINT|fits:NAME|mean",
             default=...,
         ),
     ]
@@ -52,6 +52,7 @@ class EvaluateOptions(StrictModel):
     raw: Annotated[
         UserPath | None, Flag("The raw data set, for what only it knows.", shown="raw/DATASET of the data root")
     ] = None
+    follow_links: Annotated[bool, Flag("Take raw images that are links out of the raw data set.")] = False
     option: Annotated[
         tuple[str, ...],
         Flag("An option of a benchmark, such as truth=neutral or 3dpw.truth=neutral; several.", metavar="KEY=VALUE"),

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pymaf_data.config import StrictModel, read_assignment
-from pymaf_data.errors import ConfigError, EvaluationError, UsageError
+from pymaf_data.errors import ConfigError, EvaluationError
 from pymaf_data.paths import DataRoot
 from pymaf_data.progress import Progress
 from pymaf_data.runs import evaluations
@@ -30,7 +30,8 @@ from .compare import Comparison, compare
 from .drawn import drawn_bodies
 from .measure import ByIteration, figures, measure
 from .options import EvaluateOptions
-from .subjects import FitsSubject, NetworkSubject, Subject
+from .released_views import RawViews
+from .subjects import MEAN, FitsSubject, MeanSubject, NetworkSubject, Subject
 from .views import StoredViews, Views
 from .whom import Whom, whom
 
@@ -202,10 +203,10 @@ def _result(
     progress: Progress | None,
 ) -> _Result:
     """Measure somebody, unless the result is there."""
-    subject = _subject(benchmark, one, options, root)
+    rows = _spread(benchmark.rows, options.persons)
+    subject = _subject(benchmark, one, rows, options, root)
     about = {**subject.about, "name": one.name}
     benchmark.require(subject.body)
-    rows = _spread(benchmark.rows, options.persons)
     if not len(rows):
         raise EvaluationError(
             f"{benchmark.store.path} has nobody to measure: of {len(benchmark.store)} persons none has an image and a "
@@ -283,6 +284,7 @@ def _measured(
         iterations=figures(benchmark, rows, values, options.bootstrap),
         groups={name: _of_group(benchmark, rows, last, mine) for name, mine in groups.items()},
         lacking=benchmark.lacking,
+        notes=tuple(benchmark.notes),
     )
     keys = [benchmark.store.rows[row] for row in rows.tolist()]
     arrays: dict[str, Any] = {
@@ -299,19 +301,24 @@ def _of_group(benchmark: Benchmark, rows: np.ndarray, last: Values, mine: np.nda
     return figures(benchmark, rows[mine], {"": {key: array[mine] for key, array in last.items()}})[""]
 
 
-def _subject(benchmark: Benchmark, one: Whom, options: EvaluateOptions, root: DataRoot) -> Subject:
+def _subject(benchmark: Benchmark, one: Whom, rows: np.ndarray, options: EvaluateOptions, root: DataRoot) -> Subject:
+    if one.about["kind"] == MEAN:
+        return MeanSubject(benchmark, root.assets)
     if one.model is None:
         return FitsSubject(benchmark, one.name.removeprefix("fits-"), root.assets)
-    views = _views(benchmark.store, one.model, options, root)
+    views = _views(benchmark.store, rows, one.model, options, root)
     return NetworkSubject(
         one.model, benchmark, views, one.about, options.iterations, options.batch_size, options.workers
     )
 
 
-def _views(store: Store, model: Network, options: EvaluateOptions, root: DataRoot) -> Views:
+def _views(store: Store, rows: np.ndarray, model: Network, options: EvaluateOptions, root: DataRoot) -> Views:
     if options.crop == "store":
         return StoredViews(store, model.view_size)
-    raise UsageError(f"--crop {options.crop}", expected="store")
+    folder = options.raw or root.raw(store.head["dataset"])
+    views = RawViews(store, folder, options.crop, model.view_size, options.follow_links)
+    views.require(rows)
+    return views
 
 
 def _store(manifest: BenchmarkManifest, given: Sequence[Path], root: DataRoot) -> Store | None:

@@ -1,4 +1,4 @@
-"""Whose bodies are measured: a network's, or those of a source of fits.
+"""Whose bodies are measured: a network's, those of a source of fits, or the mean body for everybody.
 
     for rows, iterations in subject.bodies(store, rows):     iterations: {"M3": Bodies}, of fits {"fit": Bodies}
 
@@ -24,6 +24,7 @@ from pymaf_data.fits.table import CAMERA
 from pymaf_data.geometry.affines import Floats, invert, view_affine
 from pymaf_data.geometry.cameras import weak_to_camera
 from pymaf_data.geometry.frames import box_ray, intrinsics_of, turn_of_ray
+from pymaf_data.geometry.rotations import rotation_6d_to_matrix
 from pymaf_data.storage import StageInfo, Store
 
 from ..benchmarks.benchmark import Benchmark, Bodies
@@ -34,7 +35,8 @@ from .views import Views, ahead
 
 Rows = NDArray[np.int64]
 CHOSEN = "chosen"
-_FITS_AT_ONCE = 256
+MEAN = "mean"
+_AT_ONCE = 256
 
 
 class Subject(Protocol):
@@ -144,8 +146,8 @@ class FitsSubject:
 
     def bodies(self, rows: Rows) -> Iterator[tuple[Rows, dict[str, Bodies]]]:
         """See :class:`Subject`."""
-        for first in range(0, len(rows), _FITS_AT_ONCE):
-            part = rows[first : first + _FITS_AT_ONCE]
+        for first in range(0, len(rows), _AT_ONCE):
+            part = rows[first : first + _AT_ONCE]
             left = np.ones(len(part), bool)
             for index, reader in enumerate(self._readers):
                 mine = self._source(part) == index if self._source else left.copy()
@@ -175,6 +177,46 @@ class FitsSubject:
             view=fits.cameras(reader.camera, box, view_affine(box)),
             turn=turn,
         )
+
+
+class MeanSubject:
+    """The mean body for everybody, as the iterations of a network begin with it, seen by the camera of the image.
+
+    Args:
+        benchmark: whose persons.
+        assets: where licensed bodies lie; ``None``: below the data root.
+
+    Raises:
+        AssetMissing: the benchmark's body is not there.
+    """
+
+    def __init__(self, benchmark: Benchmark, assets: Path | None = None) -> None:
+        self._store, self.body = benchmark.store, load_body(benchmark.mean_body, assets)
+        self.about = {"kind": MEAN, "name": MEAN, "body": self.body.name, "body_digest": self.body.digest}
+
+    def bodies(self, rows: Rows) -> Iterator[tuple[Rows, dict[str, Bodies]]]:
+        """See :class:`Subject`."""
+        rotation = rotation_6d_to_matrix(self.body.mean_pose6d.view(1, 24, 6))
+        betas = self.body.mean_betas.view(1, 10)
+        vertices, pi = self.body.mesh(rotation, betas), self.body.mean_camera.view(1, 3).double()
+        for first in range(0, len(rows), _AT_ONCE):
+            part = rows[first : first + _AT_ONCE]
+            K = len(part)
+            view = weak_to_camera(pi.expand(K, 3))
+            yield (
+                part,
+                {
+                    "M0": Bodies(
+                        body=self.body,
+                        rotation=rotation.expand(K, -1, -1, -1),
+                        betas=betas.expand(K, -1),
+                        vertices=vertices.expand(K, -1, -1),
+                        camera=view.warped(invert(view_affine(_boxes(self._store, part)))),
+                        view=view,
+                        turn=torch.eye(3).to(vertices).expand(K, 3, 3),
+                    )
+                },
+            )
 
 
 def turns_back(K: Floats, box: Floats) -> torch.Tensor:

@@ -36,7 +36,8 @@ def lines_of(result: Evaluation) -> list[str]:
     said = [f"{result.benchmark}: {result.title}; {result.persons:,} persons"]
     said += [f"  {line}" for line in _grid(head, parts, titles, len(metrics))]
     said += [f"  {row.method}: {row.note}" for row in result.published if row.note]
-    return said + [f"  {name} is not measured: {why}" for name, why in result.lacking.items()]
+    said += [f"  {name} is not measured: {why}" for name, why in result.lacking.items()]
+    return said + [f"  {note}" for note in result.notes]
 
 
 def compared_lines(found: Comparison) -> list[str]:

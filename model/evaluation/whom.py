@@ -18,6 +18,7 @@ from ..checkpoint import load_checkpoint
 from ..networks.network import Network
 from ..precision import autocast_dtype, channels_last, choose_device
 from .options import EvaluateOptions
+from .subjects import MEAN
 
 _FITS = "fits:"
 
@@ -43,7 +44,7 @@ class Whom:
 
 
 def whom(given: str, options: EvaluateOptions, root: DataRoot) -> Whom:
-    """Who is meant: ``fits:NAME``, a checkpoint, a run, or the JSON or the folder of an evaluation.
+    """Who is meant: ``fits:NAME``, ``mean``, a checkpoint, a run, or the JSON or the folder of an evaluation.
 
     Raises:
         CheckpointError: nobody of that name is here.
@@ -51,6 +52,8 @@ def whom(given: str, options: EvaluateOptions, root: DataRoot) -> Whom:
     """
     if given.startswith(_FITS):
         return Whom({"kind": "fits", "name": f"fits-{given.removeprefix(_FITS)}"})
+    if given == MEAN:
+        return Whom({"kind": MEAN, "name": MEAN})
     found = _saved(given, root)
     if found:
         return Whom(read_figures(found[0]).subject, saved=found)

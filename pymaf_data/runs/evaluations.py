@@ -37,7 +37,7 @@ FORMAT = "pymaf-data evaluation 1"
 PERSONS = ("row", "image", "annotation_id")
 GROUP, DRAWN = "in/", "drawn/"
 _LARGEST = 1 << 26
-_FIGURES = ("values", "persons", "iterations", "groups", "lacking", "versions")
+_FIGURES = ("values", "persons", "iterations", "groups", "lacking", "notes", "versions")
 
 
 class Metric(StrictModel):
@@ -98,6 +98,8 @@ class Evaluation(StrictModel):
     """Of the last iteration: group → metric → figure."""
     lacking: dict[str, str] = Field(default_factory=dict)
     """Metric → why it was not measured."""
+    notes: tuple[str, ...] = ()
+    """What else is to be known of the figures."""
     versions: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")

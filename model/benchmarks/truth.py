@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pymaf_data.body import BodyModel, load_body
+from pymaf_data.datasets.columns import stored_column
 from pymaf_data.errors import AssetError, AssetMismatch
 from pymaf_data.fits.chosen import ChosenFits, SourceReader
+from pymaf_data.geometry.cameras import Camera
 from pymaf_data.geometry.frames import intrinsics_of
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.storage import Store
@@ -73,6 +75,7 @@ class TrueBodies:
         raw: Path | None = None,
         refused: Sequence[str] = (),
     ) -> None:
+        self._store = store
         infos = [info for info in store.stages() if info.stage.startswith("fits/") and info.current]
         found = {info.stage: info for info in infos if info.attributes.get("source", {}).get("format") in formats}
         order = sorted(found, key=lambda stage: formats.index(found[stage].attributes["source"]["format"]))
@@ -137,6 +140,16 @@ class TrueBodies:
                 fits = source.reader.read(rows[mine])
                 found.append((mine[fits.valid], source.body, fits[np.flatnonzero(fits.valid)]))
         return found
+
+    def seen(self, rows: Rows) -> list[tuple[NDArray[np.int64], BodyModel, ChosenFits, Camera]]:
+        """As :meth:`groups`, with the cameras that see them: metres → continuous pixels of the original image."""
+        box, plane = stored_column(self._store, "box").rows(rows), np.eye(2, 3)
+        kinds = [source.reader.camera for source in self._sources]
+        return [
+            (places, body, fits, fits.cameras(kinds[self._mine[rows[places[0]]]], box[places], plane))
+            for places, body, fits in self.groups(rows)
+            if len(places)
+        ]
 
     def vertices(self, rows: Rows) -> Tensor:
         """(K, V, 3) metres without translation, seen by the camera of the image; NaN without a true body."""

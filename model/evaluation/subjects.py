@@ -45,10 +45,12 @@ class Subject(Protocol):
     Attributes:
         body: the body model of its bodies, or of most of them.
         about: what results say of it: name, kind, file, frame, licences.
+        notes: what is to be known of its figures besides; whole once :meth:`bodies` was read.
     """
 
     body: BodyModel
     about: dict[str, Any]
+    notes: list[str]
 
     def bodies(self, rows: Rows) -> Iterator[tuple[Rows, dict[str, Bodies]]]:
         """Its bodies of these persons, part by part, by iteration; of whom it has none is left out."""
@@ -79,6 +81,7 @@ class NetworkSubject:
     ) -> None:
         self.body, self.about, self._model, self._benchmark, self._views = model.body, about, model, benchmark, views
         self._every, self._batch, self._workers = iterations, batch, workers
+        self.notes = []
 
     def bodies(self, rows: Rows) -> Iterator[tuple[Rows, dict[str, Bodies]]]:
         """See :class:`Subject`."""
@@ -195,6 +198,7 @@ class MeanSubject:
     def __init__(self, benchmark: Benchmark, assets: Path | None = None) -> None:
         self._store, self.body = benchmark.store, load_body(benchmark.mean_body, assets)
         self.about = {"kind": MEAN, "name": MEAN, "body": self.body.name, "body_digest": self.body.digest}
+        self.notes = []
 
     def bodies(self, rows: Rows) -> Iterator[tuple[Rows, dict[str, Bodies]]]:
         """See :class:`Subject`."""

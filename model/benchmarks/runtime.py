@@ -1,0 +1,211 @@
+"""What a network costs: a sample, an iteration and its parts, alone and in a batch, with and without auxiliary head."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from pymaf_data.config import StrictModel
+from pymaf_data.runs.evaluations import Figure
+
+from ..networks.network import Network, Output
+from .benchmark import Benchmark, Setting
+
+_BOUNDS = (5, 95)
+Clock = Callable[[], float]
+
+
+class RuntimeOptions(StrictModel):
+    """What the benchmark can be told."""
+
+    batches: tuple[int, ...] = Field((1, 16), min_length=1, description="images at a time, a row of the table each")
+    repeats: int = Field(20, ge=1, le=10_000, description="timed runs")
+    warmup: int = Field(3, ge=0, le=1_000, description="runs before them")
+    training: bool = Field(True, description="whether forward and backward are timed, a quarter as often")
+
+
+class Runtime(Benchmark):
+    """See the module."""
+
+    options_model = RuntimeOptions
+    of_networks = True
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        self.lacking = {} if self.options.training else {"head in training": "training=false"}
+
+    def run(self, model: Network) -> dict[str, dict[str, Figure]]:
+        """See :class:`Benchmark`."""
+        device, mode = next(model.parameters()).device, model.training
+        name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or device.type
+        precision = "fp32" if model.autocast is None else str(model.autocast).removeprefix("torch.")
+        self.notes += [f"on {name}, {torch.get_num_threads()} threads, {precision}, {self.options.repeats} runs"]
+        head, parts = getattr(model, "dp_head", None) is not None, _parts(model)
+        if not head:
+            self.lacking |= dict.fromkeys(["with head", "head in training"], "the network has no auxiliary head")
+        self.lacking |= {part: "the network has no such part" for part in _PARTS if part not in parts}
+        try:
+            found = {f"batch {B}": self._of_batch(model, parts, head, B, _clock(device)) for B in self.options.batches}
+        finally:
+            model.train(mode)
+        return found
+
+    def _of_batch(
+        self, model: Network, parts: dict[str, list[nn.Module]], head: bool, B: int, clock: Clock
+    ) -> dict[str, Figure]:
+        W, like = model.view_size, next(model.parameters())
+        image = torch.rand(B, 3, W, W, generator=torch.Generator().manual_seed(0)).to(like)
+        image = image.contiguous(memory_format=torch.channels_last)
+        model.eval()
+        with torch.inference_mode():
+            taken = {"sample": self._times(lambda: model(image, auxiliary=False), clock)}
+            if head:
+                taken["with head"] = self._times(lambda: model(image, auxiliary=True), clock)
+            with _timed(model, parts, clock) as spent:
+                for _ in range(self.options.warmup + self.options.repeats):
+                    spent.begin()
+                    model(image, auxiliary=False)
+        taken |= {part: times[self.options.warmup :] for part, times in spent.per_iteration().items()}
+        figures = {part: _figure(times / B) for part, times in taken.items()}
+        if head and self.options.training:
+            figures["head in training"] = _figure(self._training(model, image, clock))
+        return figures
+
+    def _times(self, work: Callable[[], Any], clock: Clock, times: int = 1) -> np.ndarray:
+        """Milliseconds of each of the timed runs."""
+        for _ in range(self.options.warmup):
+            work()
+        taken = []
+        for _ in range(max(self.options.repeats // times, 1)):
+            begun = clock()
+            work()
+            taken.append(clock() - begun)
+        return 1000.0 * np.array(taken)
+
+    def _training(self, model: Network, image: Tensor, clock: Clock) -> np.ndarray:
+        """Percent that a step with the head takes longer, pair by pair."""
+        kept = {name: value.clone() for name, value in model.state_dict().items()}  # statistics of BatchNorm move
+        asked = [value.requires_grad for value in model.parameters()]
+        model.train().requires_grad_(True)
+        try:
+            plain, more = (
+                self._times(lambda on=on: _total(model(image, auxiliary=on)).backward(), clock, 4)
+                for on in (False, True)
+            )
+        finally:
+            model.load_state_dict(kept)
+            model.zero_grad(set_to_none=True)
+            for value, wanted in zip(model.parameters(), asked, strict=True):
+                value.requires_grad_(wanted)
+        return 100.0 * (more / np.median(plain) - 1.0)
+
+
+class _Spent:
+    """Seconds that each run of a network spends in its parts.
+
+    Args:
+        iterations: of its loop.
+    """
+
+    def __init__(self) -> None:
+        self.runs: list[dict[str, float]] = []
+        self.meshes = 0
+
+    def begin(self) -> None:
+        self.runs.append(defaultdict(float))
+        self.meshes = 0
+
+    def add(self, part: str, seconds: float) -> None:
+        self.runs[-1][part] += seconds
+        self.meshes += part == "mesh"
+
+    def per_iteration(self) -> dict[str, np.ndarray]:
+        """Milliseconds of an iteration; the mean body, with which the loop begins, is posed besides."""
+        loop = self.meshes - 1
+        count = {"mesh": self.meshes}
+        return {
+            part: 1000.0 * np.array([run[part] for run in self.runs]) / count.get(part, loop) for part in self.runs[-1]
+        }
+
+
+_PARTS = {"feature maps": "deconv_layers", "mesh-aligned": "maf_extractor"}
+
+
+def _parts(model: Network) -> dict[str, list[nn.Module]]:
+    """The modules of each part that the network has."""
+    return {part: list(getattr(model, name)) for part, name in _PARTS.items() if hasattr(model, name)}
+
+
+@contextmanager
+def _timed(model: Network, parts: dict[str, list[nn.Module]], clock: Clock) -> Iterator[_Spent]:
+    """Clocks around a network's parts, its meshes and its loop, whose time with that of its maps is an iteration's."""
+    spent, begun = _Spent(), dict[int, float]()
+
+    def clocked(part: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any) -> Any:
+            start = clock()
+            result = work(*arguments)
+            spent.add(part, clock() - start)
+            return result
+
+        return run
+
+    def before(module: nn.Module, _: Any) -> None:
+        begun[id(module)] = clock()
+
+    def after(part: str) -> Callable[..., None]:
+        def end(module: nn.Module, *_: Any) -> None:
+            seconds = clock() - begun.pop(id(module))
+            spent.add(part, seconds)
+            if part == "feature maps":
+                spent.add("iteration", seconds)
+
+        return end
+
+    hooks = [
+        hook
+        for part, modules in parts.items()
+        for module in modules
+        for hook in (module.register_forward_pre_hook(before), module.register_forward_hook(after(part)))
+    ]
+    # On the instance, before the class's own.
+    changed: Any = model
+    changed.decode, changed.refine = clocked("mesh", model.decode), clocked("iteration", model.refine)
+    try:
+        yield spent
+    finally:
+        for hook in hooks:
+            hook.remove()
+        del changed.decode, changed.refine
+
+
+def _clock(device: torch.device) -> Clock:
+    """Seconds, once the device has done all that it was told."""
+    if device.type != "cuda":
+        return time.perf_counter
+
+    def clock() -> float:
+        torch.cuda.synchronize(device)
+        return time.perf_counter()
+
+    return clock
+
+
+def _total(output: Output) -> Tensor:
+    """One number that depends on all that a network gives."""
+    total = sum(one.vertices.mean() + one.keypoints.mean() for one in output.predictions)
+    return torch.as_tensor(total) + sum(field.mean() for field in output.dense or ())
+
+
+def _figure(values: np.ndarray) -> Figure:
+    low, high = np.percentile(values, _BOUNDS).tolist()
+    return Figure(value=float(np.median(values)), low=low, high=high, persons=len(values))

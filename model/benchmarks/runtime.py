@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import platform
-import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,9 +16,9 @@ from pymaf_data.runs.evaluations import Figure
 
 from ..networks.network import Network, Output
 from .benchmark import Benchmark, Setting
+from .clocks import PARTS, Clock, clock_of, parts_of, timed
 
-_BOUNDS = (5, 95)
-Clock = Callable[[], float]
+_BOUNDS = (2.5, 97.5)
 
 
 class RuntimeOptions(StrictModel):
@@ -49,12 +46,14 @@ class Runtime(Benchmark):
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or device.type
         precision = "fp32" if model.autocast is None else str(model.autocast).removeprefix("torch.")
         self.notes += [f"on {name}, {torch.get_num_threads()} threads, {precision}, {self.options.repeats} runs"]
-        head, parts = getattr(model, "dp_head", None) is not None, _parts(model)
+        head, parts = getattr(model, "dp_head", None) is not None, parts_of(model)
         if not head:
             self.lacking |= dict.fromkeys(["with head", "head in training"], "the network has no auxiliary head")
-        self.lacking |= {part: "the network has no such part" for part in _PARTS if part not in parts}
+        self.lacking |= {part: "the network has no such part" for part in PARTS if part not in parts}
         try:
-            found = {f"batch {B}": self._of_batch(model, parts, head, B, _clock(device)) for B in self.options.batches}
+            found = {
+                f"batch {B}": self._of_batch(model, parts, head, B, clock_of(device)) for B in self.options.batches
+            }
         finally:
             model.train(mode)
         return found
@@ -70,7 +69,7 @@ class Runtime(Benchmark):
             taken = {"sample": self._times(lambda: model(image, auxiliary=False), clock)}
             if head:
                 taken["with head"] = self._times(lambda: model(image, auxiliary=True), clock)
-            with _timed(model, parts, clock) as spent:
+            with timed(model, parts, clock) as spent:
                 for _ in range(self.options.warmup + self.options.repeats):
                     spent.begin()
                     model(image, auxiliary=False)
@@ -107,97 +106,6 @@ class Runtime(Benchmark):
             for value, wanted in zip(model.parameters(), asked, strict=True):
                 value.requires_grad_(wanted)
         return 100.0 * (more / np.median(plain) - 1.0)
-
-
-class _Spent:
-    """Seconds that each run of a network spends in its parts.
-
-    Args:
-        iterations: of its loop.
-    """
-
-    def __init__(self) -> None:
-        self.runs: list[dict[str, float]] = []
-        self.meshes = 0
-
-    def begin(self) -> None:
-        self.runs.append(defaultdict(float))
-        self.meshes = 0
-
-    def add(self, part: str, seconds: float) -> None:
-        self.runs[-1][part] += seconds
-        self.meshes += part == "mesh"
-
-    def per_iteration(self) -> dict[str, np.ndarray]:
-        """Milliseconds of an iteration; the mean body, with which the loop begins, is posed besides."""
-        loop = self.meshes - 1
-        count = {"mesh": self.meshes}
-        return {
-            part: 1000.0 * np.array([run[part] for run in self.runs]) / count.get(part, loop) for part in self.runs[-1]
-        }
-
-
-_PARTS = {"feature maps": "deconv_layers", "mesh-aligned": "maf_extractor"}
-
-
-def _parts(model: Network) -> dict[str, list[nn.Module]]:
-    """The modules of each part that the network has."""
-    return {part: list(getattr(model, name)) for part, name in _PARTS.items() if hasattr(model, name)}
-
-
-@contextmanager
-def _timed(model: Network, parts: dict[str, list[nn.Module]], clock: Clock) -> Iterator[_Spent]:
-    """Clocks around a network's parts, its meshes and its loop, whose time with that of its maps is an iteration's."""
-    spent, begun = _Spent(), dict[int, float]()
-
-    def clocked(part: str, work: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*arguments: Any) -> Any:
-            start = clock()
-            result = work(*arguments)
-            spent.add(part, clock() - start)
-            return result
-
-        return run
-
-    def before(module: nn.Module, _: Any) -> None:
-        begun[id(module)] = clock()
-
-    def after(part: str) -> Callable[..., None]:
-        def end(module: nn.Module, *_: Any) -> None:
-            seconds = clock() - begun.pop(id(module))
-            spent.add(part, seconds)
-            if part == "feature maps":
-                spent.add("iteration", seconds)
-
-        return end
-
-    hooks = [
-        hook
-        for part, modules in parts.items()
-        for module in modules
-        for hook in (module.register_forward_pre_hook(before), module.register_forward_hook(after(part)))
-    ]
-    # On the instance, before the class's own.
-    changed: Any = model
-    changed.decode, changed.refine = clocked("mesh", model.decode), clocked("iteration", model.refine)
-    try:
-        yield spent
-    finally:
-        for hook in hooks:
-            hook.remove()
-        del changed.decode, changed.refine
-
-
-def _clock(device: torch.device) -> Clock:
-    """Seconds, once the device has done all that it was told."""
-    if device.type != "cuda":
-        return time.perf_counter
-
-    def clock() -> float:
-        torch.cuda.synchronize(device)
-        return time.perf_counter()
-
-    return clock
 
 
 def _total(output: Output) -> Tensor:

@@ -143,7 +143,8 @@ class FitsSubject:
                 action="bring the body and attach them again with `pymaf-data attach-fits`.",
             )
         self.body = here[0]
-        self.about = {"kind": "fits", "name": name, "sources": [_about(info) for info in found]}
+        told_of = [_about(info, fault) for info, fault in zip(found, faults, strict=True)]
+        self.about = {"kind": "fits", "name": name, "sources": told_of}
 
     def bodies(self, rows: Rows) -> Iterator[tuple[Rows, dict[str, Bodies]]]:
         """See :class:`Subject`."""
@@ -274,7 +275,7 @@ def _fault(source: Source, info: StageInfo, benchmark: Benchmark) -> str:
     return ""
 
 
-def _about(info: StageInfo) -> dict[str, Any]:
+def _about(info: StageInfo, fault: str) -> dict[str, Any]:
     return {
         "stage": info.stage,
         "generation": info.generation,
@@ -282,4 +283,5 @@ def _about(info: StageInfo) -> dict[str, Any]:
         "proved": info.attributes["proved"],
         "forced": info.attributes.get("forced", ""),
         "licences": info.attributes.get("licences", {}),
+        **({"left_out": fault} if fault else {}),
     }

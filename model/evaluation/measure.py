@@ -117,5 +117,5 @@ def _known(values: Values, name: str, persons: int) -> int:
     arrays: list[NDArray[Any]] = [values[name]] if name in values else list(values.values())
     known = np.zeros(persons, bool)
     for array in arrays:
-        known |= np.isfinite(array.reshape(persons, -1)).any(1)
+        known |= np.isfinite(array).any(tuple(range(1, array.ndim)))
     return int(known.sum())

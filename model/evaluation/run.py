@@ -94,7 +94,7 @@ def evaluate(options: EvaluateOptions, progress: Progress | None = None) -> Eval
         try:
             found, compared = _of_benchmark(name, each, options, root, progress)
         except EvaluationError as error:
-            absent[name] = f"{error.found}. {error.action}"
+            absent[name] = " ".join(f"{error.found}. {error.action}".split())
             continue
         results += found
         comparisons += compared
@@ -129,32 +129,78 @@ def _of_benchmark(
     Raises:
         EvaluationError: it cannot be measured, or not be compared.
     """
-    measures = any(not one.saved for one in each)
-    try:
-        manifest = load_benchmark(name)
-        store = _store(manifest, options.stores, root)
-        if measures and manifest.data and store is None:
-            if not options.benchmarks and not each[0].saved:
-                return [], []
-            raise EvaluationError(_no_store(manifest, root), expected="its store", action="")
-        benchmark = _opened(manifest, store, options, root) if measures or (store and len(each) > 1) else None
-    except (ConfigError, EvaluationError):
-        if measures:
-            raise
-        benchmark = None  # what was measured elsewhere is read all the same
+    manifest = _manifest(name, each, options)
+    if _is_nowhere(manifest, each, options, root):
+        return [], []
+    benchmark = _benchmark(manifest, each, options, root)
     results = []
     for number, one in enumerate(each):
         folder = _folder(one, options, root, other=number > 0)
         if one.saved:
-            results.append(_read(one, name if benchmark is None else benchmark.manifest.name))
+            results.append(_read(one, *(_names(manifest, options) if manifest else (name, name))))
         else:
             assert benchmark is not None
             results.append(_result(benchmark, one, folder, options, root, progress))
     if len(each) < 2:
         return results, []
-    figures = None if benchmark is None else benchmark.figures
-    draws = 0 if benchmark is not None and not benchmark.resampled else options.bootstrap
-    return results, [compare(results[0].measured, results[1].measured, figures, draws)]
+    ours, other = (result.measured for result in results)
+    figures, draws = None, options.bootstrap
+    if benchmark is not None and _speaks_of(benchmark, ours.evaluation):
+        figures, draws = benchmark.figures, draws if benchmark.resampled else 0
+    return results, [compare(ours, other, figures, draws)]
+
+
+def _names(manifest: BenchmarkManifest, options: EvaluateOptions) -> tuple[str, str]:
+    return manifest.name, _file_name(manifest, options)
+
+
+def _manifest(name: str, each: Sequence[Whom], options: EvaluateOptions) -> BenchmarkManifest | None:
+    """None of a benchmark of somebody else, of which all is to be read."""
+    try:
+        return load_benchmark(name)
+    except ConfigError:
+        if options.benchmarks or not all(one.saved for one in each):
+            raise
+        return None
+
+
+def _is_nowhere(
+    manifest: BenchmarkManifest | None, each: Sequence[Whom], options: EvaluateOptions, root: DataRoot
+) -> bool:
+    """Whether nobody asked for a benchmark whose store is not here.
+
+    Raises:
+        EvaluationError: somebody did.
+    """
+    if manifest is None or not manifest.data or all(one.saved for one in each):
+        return False
+    if _store(manifest, options.stores, root) is not None:
+        return False
+    if options.benchmarks or each[0].saved:
+        raise EvaluationError(_no_store(manifest, root), expected="its store", action="")
+    return True
+
+
+def _benchmark(
+    manifest: BenchmarkManifest | None, each: Sequence[Whom], options: EvaluateOptions, root: DataRoot
+) -> Benchmark | None:
+    """None where results are read and either nothing is to be compared or what it needs is not here.
+
+    Raises:
+        EvaluationError: somebody is to be measured, and it lacks everything.
+    """
+    measures = not all(one.saved for one in each)
+    if manifest is None or not (measures or len(each) > 1):
+        return None
+    store = _store(manifest, options.stores, root)
+    if manifest.data and store is None:
+        return None
+    try:
+        return _opened(manifest, store, options, root)
+    except EvaluationError:
+        if measures:
+            raise
+        return None
 
 
 def _folder(one: Whom, options: EvaluateOptions, root: DataRoot, other: bool) -> Path:
@@ -163,16 +209,27 @@ def _folder(one: Whom, options: EvaluateOptions, root: DataRoot, other: bool) ->
     return options.out / one.name if other else options.out
 
 
-def _read(one: Whom, benchmark: str) -> _Result:
-    """What was saved of a benchmark; of several the first by name, which is that of its plain settings."""
-    for path in one.saved:
-        if evaluations.read_figures(path).benchmark == benchmark:
-            return _Result(evaluations.read(path), path, True)
-    raise EvaluationError(
-        f"{one.name} has no result of {benchmark} in {one.saved[0].parent}",
-        expected="a JSON that `evaluate` wrote",
-        action="measure it.",
-    )
+def _read(one: Whom, benchmark: str, file_name: str) -> _Result:
+    """What was saved of a benchmark; of a folder that with the settings that were given."""
+    found = [path for path in one.saved if evaluations.read_figures(path).benchmark == benchmark]
+    if len(one.saved) > 1:
+        found = [path for path in found if path.stem == file_name]
+    if not found:
+        raise EvaluationError(
+            f"{one.name} has no {file_name}.json in {one.saved[0].parent}",
+            expected=f"a result of {benchmark}, as `evaluate` writes it",
+            action="measure it, or name another JSON.",
+        )
+    return _Result(evaluations.read(found[0]), found[0], True)
+
+
+def _speaks_of(benchmark: Benchmark, evaluation: Evaluation) -> bool:
+    """Whether a benchmark that is open knows the persons of a result, and measures as it was measured."""
+    if benchmark.setting.store is None:
+        return False
+    known, found = evaluation.store.get("generations"), benchmark.store.current("ingest").generation
+    same = benchmark.options.model_dump(mode="json") == evaluation.settings.get("options")
+    return same and isinstance(known, dict) and known.get("ingest") == found
 
 
 def _opened(manifest: BenchmarkManifest, store: Store | None, options: EvaluateOptions, root: DataRoot) -> Benchmark:

@@ -238,7 +238,7 @@ def _about(info: StageInfo) -> dict[str, Any]:
         "stage": info.stage,
         "generation": info.generation,
         "body": info.attributes["body"],
-        "proved": info.attributes["proved"],
+        "proved": info.attributes.get("proved"),
         "forced": info.attributes.get("forced", ""),
         "licences": info.attributes.get("licences", {}),
     }

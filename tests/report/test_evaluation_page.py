@@ -29,7 +29,7 @@ from pymaf_data.runs import evaluations
 from pymaf_data.runs.drawn import Drawn
 from pymaf_data.storage import Store, open_store
 
-PERSONS = 70
+PERSONS, DRAWN = 40, 8
 BAD = "</script><img src=x onerror=\"document.title='hacked'\">"
 BENCHMARK = """
 name: mine
@@ -60,6 +60,7 @@ def root(
     """A data root: a store whose fits miss the truth by more, the higher the row; a second source is nearer by half."""
     root = tmp_path_factory.mktemp("data")
     patch.setenv(VARIABLE, str(root))
+    patch.setattr("pymaf_data.model.evaluation.drawn.MOST", DRAWN)
     store = stores.invented_store(root / "stores" / "invented-train.zarr", body, PERSONS)
     arrays = {name: store.array(f"fits/invented/{name}")[:] for name in store.current("fits/invented").record.specs}
     arrays["frame"] = np.zeros(PERSONS)
@@ -72,7 +73,9 @@ def root(
 
 
 def measure(root: Path, subject: str, **options: Any) -> EvaluationReport:
-    return evaluate(EvaluateOptions(subject=subject, benchmarks=(str(root / "mine.yaml"),), bootstrap=20, **options))
+    return evaluate(
+        EvaluateOptions(subject=subject, benchmarks=(str(root / "mine.yaml"),), **{"bootstrap": 20} | options)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +109,11 @@ def test_two_are_compared_person_by_person(root: Path, measured: Path) -> None:
     assert one.differences["PVE"].better == pytest.approx(1 - 1 / one.persons)
     by_file = measure(root, str(root / "evaluations/fits-near"), compare=str(measured), latex=True)
     assert by_file.comparisons == found.comparisons and r"\toprule" in by_file.lines()
+    (measured.parent / "mine+z.json").write_text(measured.read_text())
+    assert measure(root, str(measured.parent)).files == (measured,), "of several that of the settings"
+    with pytest.raises(EvaluationError, match=r"no mine\+persons=3"):
+        measure(root, str(measured.parent), persons=3)
+    (measured.parent / "mine+z.json").unlink()
     alone = evaluate(EvaluateOptions(subject="fits-near", compare=str(measured), bootstrap=20))
     assert alone.comparisons[0].differences["PVE"] == one.differences["PVE"], "no benchmark and no store needed"
 
@@ -116,7 +124,7 @@ def test_the_worst_and_the_best_are_kept_and_drawn(measured: Path, body: BodyMod
     assert drawn is not None
     errors, rows = result.of("fit")["PVE"], result.values["row"]
     order = np.argsort(-errors, kind="stable")
-    assert drawn.place.tolist() == [*order[:24], *order[-24:]]
+    assert drawn.place.tolist() == [*order[: DRAWN // 2], *order[-DRAWN // 2 :]]
     np.testing.assert_allclose(
         drawn.predicted.betas, store.array("fits/invented/betas").rows(rows[drawn.place]), rtol=1e-6
     )
@@ -146,7 +154,7 @@ def test_a_page_of_another_store_is_a_page_without_persons(measured: Path, inven
     content["store"]["generations"]["ingest"] = "0" * 64
     path.write_text(json.dumps(content))
     meta = evaluation_page(path).meta
-    assert "another store" in meta["notes"][0] and len(meta["table"]["names"]) > 60
+    assert "another store" in meta["notes"][0] and len(meta["table"]["names"]) > 30
     assert [one["group"] for one in meta["table"]["measures"]] == ["Error"] * 3
     assert "--store" in evaluation_page(path, tmp_path / "none.zarr").meta["notes"][0]
     path.with_suffix(".json").write_text("{}")
@@ -158,7 +166,7 @@ def test_a_page_of_another_store_is_a_page_without_persons(measured: Path, inven
 def page(measured: Path) -> Path:
     """The page, of a result that tells groups apart and whose subject has a bad name."""
     result = evaluations.read(measured)
-    far = result.values["row"] > 50
+    far = result.values["row"] > 25
     figures = {BAD: {"PVE": {"value": 1.0, "persons": int(far.sum())}}}
     content = result.evaluation.model_dump() | {"groups": figures}
     content["subject"]["note"] = BAD
@@ -183,8 +191,8 @@ def test_the_page_shows_filters_and_asks_nobody(tab: Any, page: Path) -> None:
     text = lambda selector: tab.evaluate(f"document.querySelector({json.dumps(selector)}).textContent")  # noqa: E731
     assert tab.evaluate("document.title") == "fits-invented on mine"
     assert count("img[src=x]") == 0 and BAD in text("#figures") and BAD in text("#provenance")
-    assert count("#persons .card") == 48 and count("#extremes .card") == 12
-    assert count("#extremes .card:first-child .views img") == 4
+    assert count("#persons .card") == DRAWN and count("#extremes .card") == 12
+    assert count("#extremes .card:first-child .views img") == 2 * 4
     first = "document.querySelector('#persons .card .chip').textContent"
     worst = tab.evaluate(first)
     tab.evaluate("[...document.querySelectorAll('.presets button')].find(b => b.textContent === 'Best').click()")

@@ -272,7 +272,7 @@ def _result(
             action=f"make the store with: {benchmark.manifest.get}",
         )
     begun, name = _begun(benchmark, about, rows, options), _file_name(benchmark.manifest, options)
-    former = None if options.overwrite else _former(folder / f"{name}.json", begun, options)
+    former = None if options.overwrite else _former(folder / f"{name}.json", begun, benchmark, rows, options)
     if former is not None:
         return _Result(former, folder / f"{name}.json", True)
     values = measure(benchmark, subject, rows, progress)
@@ -286,8 +286,13 @@ def _result(
     return _Result(done, evaluations.write(done, folder, name), False)
 
 
-def _former(path: Path, begun: dict[str, Any], options: EvaluateOptions) -> Measured | None:
-    """What is there already, if it was measured under the same conditions, of the same persons and iterations."""
+def _former(
+    path: Path, begun: dict[str, Any], benchmark: Benchmark, rows: np.ndarray, options: EvaluateOptions
+) -> Measured | None:
+    """What is there already, if it is of the same persons and iterations, and was measured under the same conditions.
+
+    Where a body that the truth needs has come since, there are more persons or metrics.
+    """
     if not path.is_file():
         return None
     try:
@@ -295,12 +300,11 @@ def _former(path: Path, begun: dict[str, Any], options: EvaluateOptions) -> Meas
     except EvaluationError as error:
         logger.warning("%s: measured anew", error.found)
         return None
-    found = former.evaluation
-    fewer = options.iterations and found.subject["kind"] == "checkpoint" and len(found.iterations) == 1
-    wanted = Evaluation(**begun, iterations={"": {}}).conditions()
-    if fewer or found.persons != begun["persons"] or found.conditions() != wanted:
+    found, wanted = former.evaluation, Evaluation(**begun, iterations={"": {}})
+    if options.iterations and found.subject["kind"] == "checkpoint" and len(found.iterations) == 1:
         return None
-    return former
+    same = found.conditions() == wanted.conditions() and found.lacking == benchmark.lacking
+    return former if same and np.array_equal(former.values["row"], rows) else None
 
 
 def _begun(benchmark: Benchmark, about: dict[str, Any], rows: np.ndarray, options: EvaluateOptions) -> dict[str, Any]:

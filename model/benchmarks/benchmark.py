@@ -25,8 +25,10 @@ from pymaf_data.body import BodyModel
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets.columns import stored_column
 from pymaf_data.geometry.cameras import Camera
+from pymaf_data.runs.evaluations import Figure
 from pymaf_data.storage import Store
 
+from ..networks.network import Network
 from .manifest import BenchmarkManifest
 from .truth import NEUTRAL, TrueBodies
 
@@ -63,13 +65,15 @@ class Bodies:
     @cached_property
     def posed(self) -> Tensor:
         """(K, V, 3) vertices as the camera of the image sees them, turned about the root joint; NaN: not known."""
+        if torch.equal(self.turn, torch.eye(3).to(self.turn).expand_as(self.turn)):
+            return self.vertices
         root = self.body.rest_joints(self.betas)[:, :1]
         return (self.vertices - root) @ self.turn.transpose(-1, -2) + root
 
     @cached_property
     def h36m(self) -> Tensor:
         """(K, 17, 3) Human3.6M's joints of :attr:`posed`, metres."""
-        return self.body.h36m(self.posed)
+        return self.h36m_as_said if self.posed is self.vertices else self.body.h36m(self.posed)
 
     @cached_property
     def h36m_as_said(self) -> Tensor:
@@ -124,6 +128,9 @@ class Benchmark:
     resampled: ClassVar[bool] = True
     """Whether :meth:`figures` may be asked of persons drawn with repetition."""
 
+    of_networks: ClassVar[bool] = False
+    """Whether it measures a network itself, by :meth:`run`, and no persons; its manifest then names no data."""
+
     def __init__(self, setting: Setting) -> None:
         self.manifest, self.setting = setting.manifest, setting
         given = {**setting.manifest.options, **setting.given}
@@ -131,7 +138,9 @@ class Benchmark:
         self.lacking: dict[str, str] = {}
         self.notes: list[str] = []
         self.truth: TrueBodies | None = None
-        self.rows: Rows = np.flatnonzero(stored_column(self.store, "present").rows(np.arange(len(self.store))))
+        self.rows: Rows = np.empty(0, np.int64)
+        if setting.store is not None:
+            self.rows = np.flatnonzero(stored_column(self.store, "present").rows(np.arange(len(self.store))))
 
     @property
     def store(self) -> Store:
@@ -175,6 +184,10 @@ class Benchmark:
             rows: (K,) among :attr:`rows`.
             bodies: of these persons.
         """
+        raise NotImplementedError
+
+    def run(self, model: Network) -> dict[str, dict[str, Figure]]:
+        """Where it measures networks: row of the table → metric → figure. The network is left as it was."""
         raise NotImplementedError
 
     def figures(self, rows: Rows, values: Values) -> dict[str, float]:

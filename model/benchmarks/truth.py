@@ -6,6 +6,7 @@ was made of a file with bodies (``npz``), that file has those of persons who hav
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -37,7 +38,9 @@ class _Reader(Protocol):
     def read(self, rows: Rows) -> ChosenFits: ...
 
 
-class _Source(NamedTuple):
+class Source(NamedTuple):
+    """Fits of one body, and that body where it is here; else why not."""
+
     reader: _Reader
     rows: Rows  # of the store, that have a fit in it
     name: str
@@ -74,10 +77,12 @@ class TrueBodies:
         refused: Sequence[str] = (),
     ) -> None:
         self._store = store
+        self._last: tuple[tuple[bytes, str], Tensor] | None = None
+        self._copies: dict[tuple[str, str], BodyModel] = {}
         infos = [info for info in store.stages() if info.stage.startswith("fits/") and info.current]
         found = {info.stage: info for info in infos if info.attributes.get("source", {}).get("format") in formats}
         order = sorted(found, key=lambda stage: formats.index(found[stage].attributes["source"]["format"]))
-        self._sources = [_attached(SourceReader(store, found[stage]), len(store), assets, body) for stage in order]
+        self._sources = [attached(SourceReader(store, found[stage]), len(store), assets, body) for stage in order]
         self._mine = np.full(len(store), -1, np.int64)
         for index in reversed(range(len(self._sources))):
             self._mine[self._sources[index].rows] = index
@@ -85,7 +90,7 @@ class TrueBodies:
             for fits in fits_of_file(store, raw):
                 rows = np.flatnonzero((fits.place >= 0) & (self._mine < 0))
                 self._mine[rows] = len(self._sources)
-                self._sources.append(_Source(fits, rows, fits.body, *_loaded(body or fits.body, assets)))
+                self._sources.append(Source(fits, rows, fits.body, *_loaded(body or fits.body, assets)))
         self._sources = [_refused(source) if source.name in refused else source for source in self._sources]
         self.names = frozenset(source.name for source in self._sources)
         faults = [source.fault for source in self._sources if source.fault and len(source.rows)]
@@ -149,13 +154,33 @@ class TrueBodies:
             if len(places)
         ]
 
-    def vertices(self, rows: Rows) -> Tensor:
-        """(K, V, 3) metres without translation, seen by the camera of the image; NaN without a true body."""
-        V = next(len(source.body.v_template) for source in self._sources if source.body is not None)
-        out = torch.full((len(rows), V, 3), torch.nan)
-        for places, body, fits in self.groups(rows):
-            out[torch.from_numpy(places)] = body.mesh(pose_of(fits), torch.from_numpy(fits.betas))
-        return out
+    def vertices(self, rows: Rows, device: torch.device | str = "cpu") -> Tensor:
+        """(K, V, 3) metres without translation, seen by the camera of the image; NaN without a true body.
+
+        Those of the rows that were asked for last are kept: every iteration is measured against them.
+
+        Args:
+            rows: K rows.
+            device: where they are posed.
+        """
+        asked = (rows.tobytes(), str(device))
+        if self._last is None or self._last[0] != asked:
+            V = next(len(source.body.v_template) for source in self._sources if source.body is not None)
+            out = torch.full((len(rows), V, 3), torch.nan, device=device)
+            for places, body, fits in self.groups(rows):
+                pose, betas = pose_of(fits).to(device), torch.from_numpy(fits.betas).to(device)
+                out[torch.from_numpy(places).to(device)] = self._on(body, device).mesh(pose, betas).to(out)
+            self._last = asked, out
+        return self._last[1]
+
+    def _on(self, body: BodyModel, device: torch.device | str) -> BodyModel:
+        """A body, or its copy on another device, made once."""
+        if body.v_template.device == torch.device(device):
+            return body
+        key = body.name, str(device)
+        if key not in self._copies:
+            self._copies[key] = copy.deepcopy(body).to(device)
+        return self._copies[key]
 
     def skeletons(self, rows: Rows) -> tuple[Tensor, Tensor]:
         """SMPL's joints (K, 24, 3), metres without translation, and their rotations (K, 24, 3, 3) from the T-pose, both
@@ -173,13 +198,14 @@ def pose_of(fits: ChosenFits) -> Tensor:
     return axis_angle_to_matrix(torch.from_numpy(fits.pose).view(-1, 24, 3))
 
 
-def _attached(reader: SourceReader, persons: int, assets: Path | None, instead: str | None) -> _Source:
+def attached(reader: SourceReader, persons: int, assets: Path | None, instead: str | None = None) -> Source:
+    """A source of a store of so many persons, with its own body or the one ``instead``."""
     name, rows = str(reader.info.attributes["body"]), np.flatnonzero(reader.array("valid").rows(np.arange(persons)))
     body, fault = _loaded(instead or name, assets)
     stated = reader.info.attributes["body_digest"]
     if body is not None and instead is None and stated and stated != body.digest and reader.info.attributes["proved"]:
         body, fault = None, f"the body {name} here is another than the one its fits were proved with"
-    return _Source(reader, rows, name, body, fault)
+    return Source(reader, rows, name, body, fault)
 
 
 def _loaded(name: str, assets: Path | None) -> tuple[BodyModel | None, str]:
@@ -189,6 +215,6 @@ def _loaded(name: str, assets: Path | None) -> tuple[BodyModel | None, str]:
         return None, f"the body {name} is not here: {error.found}"
 
 
-def _refused(source: _Source) -> _Source:
+def _refused(source: Source) -> Source:
     fault = f"fits of the body {source.name} are no gendered truth; --option truth=neutral takes them"
     return source._replace(body=None, fault=fault)

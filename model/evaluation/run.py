@@ -7,37 +7,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any, NamedTuple
 
-import numpy as np
-
-from pymaf_data.config import StrictModel, read_assignment
+from pymaf_data.config import StrictModel
 from pymaf_data.errors import ConfigError, EvaluationError
 from pymaf_data.paths import DataRoot
 from pymaf_data.progress import Progress
 from pymaf_data.runs import evaluations
-from pymaf_data.runs.evaluations import Evaluation, Figure, Measured
+from pymaf_data.runs.evaluations import Evaluation
 from pymaf_data.storage import Store, open_store
-from pymaf_data.storage.inspect import licences
 
-from ..benchmarks.benchmark import Benchmark, Setting, Values
+from ..benchmarks.benchmark import Benchmark, Setting
 from ..benchmarks.manifest import BenchmarkManifest, known_benchmarks, load_benchmark
-from ..networks.network import Network
 from .compare import Comparison, compare
-from .drawn import drawn_bodies
-from .measure import ByIteration, figures, measure
 from .options import EvaluateOptions
-from .released_views import RawViews
-from .subjects import MEAN, FitsSubject, MeanSubject, NetworkSubject, Subject
-from .views import StoredViews, Views
+from .result import Result, file_name, given_options, result_of
 from .whom import Whom, whom
 
 logger = logging.getLogger(__name__)
-
-_VERSIONS = ("pymaf-data", "torch", "numpy")
 
 
 class EvaluationReport(StrictModel):
@@ -73,12 +61,6 @@ class EvaluationReport(StrictModel):
         ]
 
 
-class _Result(NamedTuple):
-    measured: Measured
-    path: Path
-    already: bool
-
-
 def evaluate(options: EvaluateOptions, progress: Progress | None = None) -> EvaluationReport:
     """Measure a checkpoint or a source of fits on benchmarks, or read what was measured; compare it with another.
 
@@ -89,7 +71,7 @@ def evaluate(options: EvaluateOptions, progress: Progress | None = None) -> Eval
     """
     root = DataRoot.default()
     each = [whom(given, options, root) for given in (options.subject, options.compare) if given]
-    results, comparisons, absent = list[_Result](), list[Comparison](), dict[str, str]()
+    results, comparisons, absent = list[Result](), list[Comparison](), dict[str, str]()
     for name in _wanted(options, each[0]):
         try:
             found, compared = _of_benchmark(name, each, options, root, progress)
@@ -123,7 +105,7 @@ def _wanted(options: EvaluateOptions, ours: Whom) -> Sequence[str]:
 
 def _of_benchmark(
     name: str, each: Sequence[Whom], options: EvaluateOptions, root: DataRoot, progress: Progress | None
-) -> tuple[list[_Result], list[Comparison]]:
+) -> tuple[list[Result], list[Comparison]]:
     """Results of everybody on one benchmark, and their comparison; none where nobody asked for it and it is not here.
 
     Raises:
@@ -140,7 +122,7 @@ def _of_benchmark(
             results.append(_read(one, *(_names(manifest, options) if manifest else (name, name))))
         else:
             assert benchmark is not None
-            results.append(_result(benchmark, one, folder, options, root, progress))
+            results.append(result_of(benchmark, one, folder, options, root, progress))
     if len(each) < 2:
         return results, []
     ours, other = (result.measured for result in results)
@@ -151,7 +133,7 @@ def _of_benchmark(
 
 
 def _names(manifest: BenchmarkManifest, options: EvaluateOptions) -> tuple[str, str]:
-    return manifest.name, _file_name(manifest, options)
+    return manifest.name, file_name(manifest, options)
 
 
 def _manifest(name: str, each: Sequence[Whom], options: EvaluateOptions) -> BenchmarkManifest | None:
@@ -172,13 +154,13 @@ def _is_nowhere(
     Raises:
         EvaluationError: somebody did.
     """
-    if manifest is None or not manifest.data or all(one.saved for one in each):
+    if manifest is None or all(one.saved for one in each) or _store(manifest, options.stores, root) is not None:
         return False
-    if _store(manifest, options.stores, root) is not None:
-        return False
-    if options.benchmarks or each[0].saved:
+    if not options.benchmarks and not each[0].saved:
+        return True
+    if manifest.data:
         raise EvaluationError(_no_store(manifest, root), expected="its store", action="")
-    return True
+    return False
 
 
 def _benchmark(
@@ -209,7 +191,7 @@ def _folder(one: Whom, options: EvaluateOptions, root: DataRoot, other: bool) ->
     return options.out / one.name if other else options.out
 
 
-def _read(one: Whom, benchmark: str, file_name: str) -> _Result:
+def _read(one: Whom, benchmark: str, file_name: str) -> Result:
     """What was saved of a benchmark; of a folder that with the settings that were given."""
     found = [path for path in one.saved if evaluations.read_figures(path).benchmark == benchmark]
     if len(one.saved) > 1:
@@ -220,7 +202,7 @@ def _read(one: Whom, benchmark: str, file_name: str) -> _Result:
             expected=f"a result of {benchmark}, as `evaluate` writes it",
             action="measure it, or name another JSON.",
         )
-    return _Result(evaluations.read(found[0]), found[0], True)
+    return Result(evaluations.read(found[0]), found[0], True)
 
 
 def _speaks_of(benchmark: Benchmark, evaluation: Evaluation) -> bool:
@@ -239,7 +221,7 @@ def _opened(manifest: BenchmarkManifest, store: Store | None, options: EvaluateO
         EvaluationError: it lacks everything.
     """
     kind: type[Benchmark] = resolve_name(manifest.benchmark)
-    benchmark = kind(Setting(manifest, _given(manifest, options.option), store, root.assets, options.raw))
+    benchmark = kind(Setting(manifest, given_options(manifest, options.option), store, root.assets, options.raw))
     if set(benchmark.lacking) >= set(manifest.metrics):
         raise EvaluationError(
             "; ".join(dict.fromkeys(benchmark.lacking.values())),
@@ -249,137 +231,6 @@ def _opened(manifest: BenchmarkManifest, store: Store | None, options: EvaluateO
     for metric, why in benchmark.lacking.items():
         logger.warning("%s: %s is not measured: %s", manifest.name, metric, why)
     return benchmark
-
-
-def _result(
-    benchmark: Benchmark,
-    one: Whom,
-    folder: Path,
-    options: EvaluateOptions,
-    root: DataRoot,
-    progress: Progress | None,
-) -> _Result:
-    """Measure somebody, unless the result is there."""
-    rows = _spread(benchmark.rows, options.persons)
-    subject = _subject(benchmark, one, rows, options, root)
-    about = {**subject.about, "name": one.name}
-    benchmark.require(subject.body)
-    if not len(rows):
-        raise EvaluationError(
-            f"{benchmark.store.path} has nobody to measure: of {len(benchmark.store)} persons none has an image and a "
-            "truth",
-            expected="persons with both",
-            action=f"make the store with: {benchmark.manifest.get}",
-        )
-    begun, name = _begun(benchmark, about, rows, options), _file_name(benchmark.manifest, options)
-    former = None if options.overwrite else _former(folder / f"{name}.json", begun, benchmark, rows, options)
-    if former is not None:
-        return _Result(former, folder / f"{name}.json", True)
-    values = measure(benchmark, subject, rows, progress)
-    if not values:
-        raise EvaluationError(
-            f"{one.name} has no body of any of the {len(rows)} persons",
-            expected="fits of persons of this store",
-            action="attach them with `pymaf-data attach-fits`.",
-        )
-    done = _measured(begun, benchmark, subject, rows, values, options)
-    return _Result(done, evaluations.write(done, folder, name), False)
-
-
-def _former(
-    path: Path, begun: dict[str, Any], benchmark: Benchmark, rows: np.ndarray, options: EvaluateOptions
-) -> Measured | None:
-    """What is there already, if it is of the same persons and iterations, and was measured under the same conditions.
-
-    Where a body that the truth needs has come since, there are more persons or metrics.
-    """
-    if not path.is_file():
-        return None
-    try:
-        former = evaluations.read(path)
-    except EvaluationError as error:
-        logger.warning("%s: measured anew", error.found)
-        return None
-    found, wanted = former.evaluation, Evaluation(**begun, iterations={"": {}})
-    if options.iterations and found.subject["kind"] == "checkpoint" and len(found.iterations) == 1:
-        return None
-    same = found.conditions() == wanted.conditions() and found.lacking == benchmark.lacking
-    return former if same and np.array_equal(former.values["row"], rows) else None
-
-
-def _begun(benchmark: Benchmark, about: dict[str, Any], rows: np.ndarray, options: EvaluateOptions) -> dict[str, Any]:
-    """Everything of an evaluation that is known before anything is measured."""
-    manifest = benchmark.manifest
-    return {
-        "benchmark": manifest.name,
-        "title": manifest.title,
-        "protocol": manifest.protocol,
-        "metrics": manifest.metrics,
-        "published": manifest.published,
-        "subject": about,
-        "store": _described(benchmark.store),
-        "settings": {
-            "options": benchmark.options.model_dump(mode="json"),
-            "crop": options.crop if about["kind"] == "checkpoint" else "",
-            "precision": options.precision if about["kind"] == "checkpoint" else "",
-            "persons": options.persons,
-            "bootstrap": options.bootstrap,
-        },
-        "persons": len(rows),
-        "versions": {name: version(name) for name in _VERSIONS},
-    }
-
-
-def _measured(
-    begun: dict[str, Any],
-    benchmark: Benchmark,
-    subject: Subject,
-    rows: np.ndarray,
-    values: ByIteration,
-    options: EvaluateOptions,
-) -> Measured:
-    last = values[list(values)[-1]]
-    groups = {name: mine for name, mine in benchmark.groups(rows).items() if mine.any()}
-    evaluation = Evaluation(
-        **begun,
-        iterations=figures(benchmark, rows, values, options.bootstrap),
-        groups={name: _of_group(benchmark, rows, last, mine) for name, mine in groups.items()},
-        lacking=benchmark.lacking,
-        notes=tuple(benchmark.notes),
-    )
-    keys = [benchmark.store.rows[row] for row in rows.tolist()]
-    arrays: dict[str, Any] = {
-        "row": rows,
-        "image": np.array([name for name, _ in keys]),
-        "annotation_id": np.array([number for _, number in keys], np.int64),
-    }
-    arrays |= {f"{iteration}/{name}": array for iteration, one in values.items() for name, array in one.items()}
-    arrays |= {f"{evaluations.GROUP}{name}": mine for name, mine in groups.items()}
-    return Measured(evaluation, arrays | drawn_bodies(benchmark, subject, rows, last))
-
-
-def _of_group(benchmark: Benchmark, rows: np.ndarray, last: Values, mine: np.ndarray) -> dict[str, Figure]:
-    return figures(benchmark, rows[mine], {"": {key: array[mine] for key, array in last.items()}})[""]
-
-
-def _subject(benchmark: Benchmark, one: Whom, rows: np.ndarray, options: EvaluateOptions, root: DataRoot) -> Subject:
-    if one.about["kind"] == MEAN:
-        return MeanSubject(benchmark, root.assets)
-    if one.model is None:
-        return FitsSubject(benchmark, one.name.removeprefix("fits-"), root.assets)
-    views = _views(benchmark.store, rows, one.model, options, root)
-    return NetworkSubject(
-        one.model, benchmark, views, one.about, options.iterations, options.batch_size, options.workers
-    )
-
-
-def _views(store: Store, rows: np.ndarray, model: Network, options: EvaluateOptions, root: DataRoot) -> Views:
-    if options.crop == "store":
-        return StoredViews(store, model.view_size)
-    folder = options.raw or root.raw(store.head["dataset"])
-    views = RawViews(store, folder, options.crop, model.view_size, options.follow_links)
-    views.require(rows)
-    return views
 
 
 def _store(manifest: BenchmarkManifest, given: Sequence[Path], root: DataRoot) -> Store | None:
@@ -396,39 +247,3 @@ def _store(manifest: BenchmarkManifest, given: Sequence[Path], root: DataRoot) -
 def _no_store(manifest: BenchmarkManifest, root: DataRoot) -> str:
     looked = ", ".join(str(root.store(data.dataset, data.split)) for data in manifest.data)
     return f"no store: looked for {looked}." + (f" Make it with: {manifest.get}" if manifest.get else "")
-
-
-def _given(manifest: BenchmarkManifest, texts: Sequence[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for text in texts:
-        key, value = read_assignment(text, "--option")
-        benchmark, dot, name = key.rpartition(".")
-        if not dot or benchmark == manifest.name:
-            found[name] = value
-    return found
-
-
-def _file_name(manifest: BenchmarkManifest, options: EvaluateOptions) -> str:
-    """Of the results: other settings stand beside each other."""
-    given = [f"{key}={value}" for key, value in sorted(_given(manifest, options.option).items())]
-    given += [f"crop={options.crop}"] * (options.crop != "store")
-    given += [f"persons={options.persons}"] * (options.persons is not None)
-    text = "+".join([manifest.name, *given])
-    return "".join(letter if letter.isalnum() or letter in "+=-._" else "_" for letter in text)
-
-
-def _spread(rows: np.ndarray, persons: int | None) -> np.ndarray:
-    if persons is None or persons >= len(rows):
-        return rows
-    return rows[np.unique(np.linspace(0, len(rows) - 1, persons).round().astype(np.int64))]
-
-
-def _described(store: Store) -> dict[str, Any]:
-    return {
-        "dataset": store.head["dataset"],
-        "split": store.head["split"],
-        "persons": len(store),
-        "manifest_digest": store.head["manifest_digest"],
-        "generations": {info.stage: info.generation for info in store.stages() if info.current},
-        "licences": licences(store),
-    }

@@ -33,7 +33,7 @@ def lines_of(result: Evaluation) -> list[str]:
     parts += [[_Row(row.method, _numbers(row.figures, result)) for row in result.published]]
     parts += [[_Row(f"  {name}", _cells(found, result)) for name, found in result.groups.items()]]
     titles = ["", "", f"{result.name} {result.last}, of these alone:"]
-    said = [f"{result.benchmark}: {result.title}; {result.persons:,} persons"]
+    said = [f"{result.benchmark}: {result.title}" + (f"; {result.persons:,} persons" if result.store else "")]
     said += [f"  {line}" for line in _grid(head, parts, titles, len(metrics))]
     said += [f"  {row.method}: {row.note}" for row in result.published if row.note]
     said += [f"  {name} is not measured: {why}" for name, why in result.lacking.items()]

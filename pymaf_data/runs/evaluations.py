@@ -147,7 +147,7 @@ def write(measured: Measured, folder: Path, name: str) -> Path:
         DiskFull, NotWritable: they cannot be written.
     """
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **measured.values)  # type: ignore[arg-type]
+    np.savez(buffer, allow_pickle=False, **measured.values)
     archive = buffer.getbuffer()
     comment = seal(archive)
     values = f"{name}.{hashlib.sha256(comment).hexdigest()[:16]}.npz"

@@ -33,7 +33,7 @@ class Human36m(Benchmark):
             self.lacking = {"PVE": why}
         joints = of_h36m(measured_joints(self.store, self.rows))[:, list(J14_OF_H36M)]
         self.rows = self.rows[np.isfinite(joints.numpy()).all((1, 2))]
-        self._actions: NDArray[np.str_] | None = None
+        self._actions: tuple[NDArray[np.int64], list[str]] | None = None
 
     def measure(self, rows: Rows, bodies: Bodies) -> Values:
         """See :class:`Benchmark`."""
@@ -46,26 +46,34 @@ class Human36m(Benchmark):
 
     def figures(self, rows: Rows, values: Values) -> dict[str, float]:
         """See :class:`Benchmark`."""
-        found, actions = super().figures(rows, values), self._action_of(rows)
-        kinds = np.unique(actions)
+        found, (codes, _) = super().figures(rows, values), self._action_of(rows)
         for name in self.manifest.metrics:
             plain = name.removesuffix(_OVER_ACTIONS)
             if name != plain and plain in values:
-                found[name] = mean(np.array([mean(values[plain][actions == kind]) for kind in kinds]))
+                found[name] = mean(_means(values[plain], codes))
         return found
 
     def groups(self, rows: Rows) -> dict[str, NDArray[np.bool_]]:
         """By action."""
-        actions = self._action_of(rows)
-        return {str(kind): actions == kind for kind in np.unique(actions)}
+        codes, names = self._action_of(rows)
+        return {names[code]: codes == code for code in np.unique(codes).tolist()}
 
-    def _action_of(self, rows: Rows) -> NDArray[np.str_]:
+    def _action_of(self, rows: Rows) -> tuple[NDArray[np.int64], list[str]]:
+        """(K,) index of each person's action, and the actions' names."""
         if self._actions is None:
-            self._actions = np.array([_action(name) for name, _ in self.store.rows], str)
-        found: NDArray[np.str_] = self._actions[rows]
-        return found
+            names, codes = np.unique([_action(name) for name, _ in self.store.rows], return_inverse=True)
+            self._actions = codes, names.tolist()
+        codes, names = self._actions
+        return codes[rows], names
 
 
 def _action(name: str) -> str:
     match = _IMAGE.fullmatch(name)
     return _ALSO.get(match[1], match[1]) if match else "of no action"
+
+
+def _means(values: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Of the values of each code that are finite; of codes that have any."""
+    known = np.isfinite(values)
+    counts, sums = np.bincount(codes[known]), np.bincount(codes[known], values[known])
+    return sums[counts > 0] / counts[counts > 0]

@@ -33,47 +33,34 @@ class Human36m(Benchmark):
             self.lacking = {"PVE": why}
         joints = of_h36m(measured_joints(self.store, self.rows))[:, list(J14_OF_H36M)]
         self.rows = self.rows[np.isfinite(joints.numpy()).all((1, 2))]
-        self._actions: tuple[NDArray[np.int64], list[str]] | None = None
+        kinds, codes = np.unique([_action(name) for name, _ in self.store.rows], return_inverse=True)
+        self._kinds: list[str] = kinds.tolist()
+        self._action: NDArray[np.int64] = codes  # of every row; numbers, as figures are asked for a thousand times
 
     def measure(self, rows: Rows, bodies: Bodies) -> Values:
         """See :class:`Benchmark`."""
         values = joint_errors(bodies, of_h36m(measured_joints(self.store, rows)))
         if self.truth:
-            values["PVE"] = millimetres(
-                pve(bodies.posed, self.truth.vertices(rows, bodies.vertices.device).to(bodies.vertices))
-            )
+            values["PVE"] = millimetres(pve(bodies.posed, self.truth.vertices(rows).to(bodies.vertices)))
         return values
 
     def figures(self, rows: Rows, values: Values) -> dict[str, float]:
         """See :class:`Benchmark`."""
-        found, (codes, _) = super().figures(rows, values), self._action_of(rows)
+        found, action, kinds = super().figures(rows, values), self._action[rows], len(self._kinds)
         for name in self.manifest.metrics:
             plain = name.removesuffix(_OVER_ACTIONS)
             if name != plain and plain in values:
-                found[name] = mean(_means(values[plain], codes))
+                known = np.isfinite(values[plain])
+                counts = np.bincount(action[known], minlength=kinds)
+                sums = np.bincount(action[known], values[plain][known], minlength=kinds)
+                found[name] = mean(sums[counts > 0] / counts[counts > 0])
         return found
 
     def groups(self, rows: Rows) -> dict[str, NDArray[np.bool_]]:
         """By action."""
-        codes, names = self._action_of(rows)
-        return {names[code]: codes == code for code in np.unique(codes).tolist()}
-
-    def _action_of(self, rows: Rows) -> tuple[NDArray[np.int64], list[str]]:
-        """(K,) index of each person's action, and the actions' names."""
-        if self._actions is None:
-            names, codes = np.unique([_action(name) for name, _ in self.store.rows], return_inverse=True)
-            self._actions = codes, names.tolist()
-        codes, names = self._actions
-        return codes[rows], names
+        return {kind: self._action[rows] == code for code, kind in enumerate(self._kinds)}
 
 
 def _action(name: str) -> str:
     match = _IMAGE.fullmatch(name)
     return _ALSO.get(match[1], match[1]) if match else "of no action"
-
-
-def _means(values: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Of the values of each code that are finite; of codes that have any."""
-    known = np.isfinite(values)
-    counts, sums = np.bincount(codes[known]), np.bincount(codes[known], values[known])
-    return sums[counts > 0] / counts[counts > 0]

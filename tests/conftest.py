@@ -150,6 +150,12 @@ def keypoint_sets() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def subjects() -> ModuleType:
+    """Subjects whose bodies a test gives, ``tests/factories/subjects.py``."""
+    return load_module(REPOSITORY / "tests" / "factories" / "subjects.py")
+
+
+@pytest.fixture(scope="session")
 def worlds() -> ModuleType:
     """Every kind of raw data set in small, ``tests/factories/worlds.py``."""
     return load_module(REPOSITORY / "tests" / "factories" / "worlds.py")

@@ -6,8 +6,8 @@ zero, so that a corner left of the image or above it moves inwards. Sides may di
     box (100.5, 100.5, 201)   exact corners 0, 201      cut 0 … 201
     box (10.3, 60, 100)       exact −39.7, 60.3         cut −39 … 60 in x, so that the view shows 99 px
 
-The arithmetic is theirs to the last bit: at corners that are whole numbers but for rounding, it decides where they fall.
-Source: `crop` and `transform` of both, without rotation.
+The arithmetic is theirs to the last bit: at corners that are whole numbers but for rounding, it decides where they
+fall. Source: `crop` and `transform` of both, without rotation.
 """
 
 from __future__ import annotations

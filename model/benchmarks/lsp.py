@@ -7,7 +7,7 @@ draws nothing beyond 100 m, a scale of 0.446, which is not repeated.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from pymaf_data.metrics import accuracy, confusion, f1
 
 from .benchmark import Benchmark, Bodies, Rows, Setting, Values
 from .parts import IGNORED, PARTS, parts_of_faces
-from .silhouettes import StoredMasks, faces_shown
+from .silhouettes import Faces, StoredMasks, faces_shown
 
 _FB, _PARTS = ("FB accuracy", "FB F1"), ("parts accuracy", "parts F1")
 _CLASSES = 1 + PARTS  # with the background
@@ -36,6 +36,9 @@ class LspOptions(StrictModel):
 
     origin: Origin = Field(
         "index1", description="how the data set counted pixels: released code takes its boxes' centres as they stood"
+    )
+    drawn: Literal["view", "image"] = Field(
+        "view", description="view: as released, see the module; image: in the image itself, to sub-pixel accuracy"
     )
 
 
@@ -77,9 +80,7 @@ class LspSegmentation(Benchmark):
 
     def measure(self, rows: Rows, bodies: Bodies) -> Values:
         """See :class:`Benchmark`."""
-        views = faces_shown(bodies, bodies.view, (VIEW_SIZE, VIEW_SIZE))
-        sizes, cuts = self._masks.sizes(rows), self._cuts(rows)
-        images = [uncrop(view, cut, size, -1) for view, cut, size in zip(views, cuts, sizes, strict=True)]
+        images = self._drawn(rows, bodies)
         found: Values = {}
         if self._masks.has_masks:
             found["FB"] = _counted(mask_counts, self._masks.masks(rows), [image >= 0 for image in images], (2, 2))
@@ -101,6 +102,14 @@ class LspSegmentation(Benchmark):
             folded[0] += counts[_CLASSES]  # right where nothing is predicted, as the released code has it
             found |= dict(zip(_PARTS, (100 * accuracy(folded), f1(measured)), strict=True))
         return found
+
+    def _drawn(self, rows: Rows, bodies: Bodies) -> list[Faces]:
+        """(H, W) of each person's image: the face that each pixel shows, −1 where it shows none."""
+        sizes = self._masks.sizes(rows)
+        if self.options.drawn == "image":
+            return [faces_shown(bodies, bodies.camera, size, i, i + 1)[0] for i, size in enumerate(sizes)]
+        views = faces_shown(bodies, bodies.view, (VIEW_SIZE, VIEW_SIZE))
+        return [uncrop(view, cut, size, -1) for view, cut, size in zip(views, self._cuts(rows), sizes, strict=True)]
 
     def _cuts(self, rows: Rows) -> NDArray[np.int64]:
         box = stored_column(self.store, "box").rows(rows)

@@ -189,6 +189,19 @@ class Leeds:
         np.save(folder / "cube_parts.npy", np.tile(np.arange(9.0).clip(1, 6)[:, None, None], (1, 3, 2)))
 
 
+def drawn_in_images(world: Leeds) -> float:
+    """FB accuracy of its people drawn by cameras of the images, boxes counting pixels from 1."""
+    vertices, right = world.body.mesh(world.people.rotation, torch.from_numpy(world.people.betas).float()), 0
+    for row, (places, mask) in enumerate(zip(world.places, world.masks, strict=True)):
+        low, high = places.min(0), places.max(0)
+        focal, centre = FOCAL * 1.2 * (high - low).max() / 224, (low + high) / 2 - 0.5
+        K = np.array([[focal, 0, centre[0]], [0, focal, centre[1]], [0, 0, 1]])
+        camera = Camera(torch.from_numpy(np.column_stack([K, K @ world.people.place[row]])[None]))
+        shown = rasterize(vertices[[row]], world.body.faces, camera, mask.shape, backend="numba").mask[0]
+        right += (shown == mask).sum()
+    return 100 * right / np.size(world.masks)
+
+
 @pytest.fixture
 def world(leeds: ModuleType, here: dict[str, BodyModel], tmp_path: Path) -> Leeds:
     return Leeds(leeds, here["smpl-neutral"], tmp_path)
@@ -220,6 +233,8 @@ def test_lsp_from_raw_to_table(world: Leeds, measured: Callable[..., Any], tmp_p
     nobody.weak[:, 1] = 1e20  # beyond all images
     found = figures(measured("lsp-seg", store, world.body, nobody, bootstrap=0))
     assert found["FB accuracy"] == pytest.approx(100 * np.mean([~mask for mask in world.masks]), rel=1e-12)
+    exact = figures(measured("lsp-seg", store, world.body, world.people, "drawn=image", bootstrap=0))
+    assert exact["FB accuracy"] == pytest.approx(drawn_in_images(world), rel=1e-12)
     shifted = figures(measured("lsp-seg", store, world.body, world.people, "origin=continuous", bootstrap=0))
     assert 90 < (shifted["FB accuracy"] or 0) < 100  # corners fall half a pixel off
 

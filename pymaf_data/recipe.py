@@ -1,6 +1,6 @@
 """Recipes: the whole pipeline in one YAML file.
 
-    sample → ingest → attach-fits → render-iuv → train → contact sheet → report
+    sample → ingest → attach-fits → render-iuv → train → evaluate → contact sheet → report
 
 A recipe holds the options of each stage, without the paths that follow from the data root: raw data lies in
 ``raw/<dataset>``, stores in ``stores/<dataset>-<split>.zarr``, the run in ``runs/<name>``. Files of persons (``npz``)
@@ -103,6 +103,21 @@ class RenderSection(ExecutorOptions):
     workers: int = Field(default_factory=available_cores, ge=1)
 
 
+class EvaluateSection(StrictModel):
+    """What the trained network is measured on; stores of benchmarks lie below the data root."""
+
+    benchmarks: tuple[str, ...] = ()
+    crop: Literal["store", "spin", "spin-nearest"] = "store"
+    option: tuple[str, ...] = Field(default=(), description="of a benchmark, such as 3dpw.truth=neutral")
+    iterations: bool = False
+    persons: int | None = Field(default=None, ge=1)
+    bootstrap: int = Field(default=1000, ge=0)
+    batch_size: int = Field(default=32, ge=1)
+    workers: int = Field(default=2, ge=1)
+    device: str = "auto"
+    precision: Literal["fp32", "bf16"] = "fp32"
+
+
 class SheetSection(StrictModel):
     """The contact sheet at the end."""
 
@@ -125,6 +140,7 @@ class Recipe(StrictModel):
     fits: FitsSection | None = None
     render: RenderSection | None = None
     train: dict[str, Any] | None = None
+    evaluate: EvaluateSection | None = None
     sheet: SheetSection | None = None
     report: ReportSection | None = None
 
@@ -208,11 +224,12 @@ def _learning_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
         options = TrainOptions.parse(train_values(recipe, root), recipe.name)
         network = NETWORKS[options.model.network].place.partition(":")[2]
         yield Step("train", f"train {network}", options)
+    if recipe.evaluate is not None:
+        subject = str(_checkpoint(recipe, root))
+        yield _step("evaluate", f"measure {recipe.name}", _said(recipe.evaluate) | {"subject": subject}, recipe)
 
 
 def _looking_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
-    from pymaf_data.runs.folder import CHECKPOINT
-
     run = root.runs / recipe.name
     if recipe.sheet is not None:
         first = recipe.ingest[0]
@@ -222,7 +239,7 @@ def _looking_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
             "dataset": first.dataset,
             "follow_links": first.follow_links,
             "out": run / "contact_sheet.png",
-            "checkpoint": run / CHECKPOINT if recipe.train is not None else None,
+            "checkpoint": _checkpoint(recipe, root) if recipe.train is not None else None,
             "persons": recipe.sheet.persons,
         }
         yield _step("contact-sheet", "draw the contact sheet", values, recipe)
@@ -232,6 +249,12 @@ def _looking_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
             yield _step("report", f"report on {store.name}", values, recipe)
         if recipe.train is not None:
             yield _step("report", f"report on run {run.name}", {"path": run}, recipe)
+
+
+def _checkpoint(recipe: Recipe, root: DataRoot) -> Path:
+    from pymaf_data.runs.folder import CHECKPOINT  # which imports NumPy
+
+    return root.runs / recipe.name / CHECKPOINT
 
 
 def stores_of(recipe: Recipe, root: DataRoot) -> tuple[Path, ...]:

@@ -15,6 +15,7 @@ from pymaf_data.errors import ConfigError, UsageError
 from pymaf_data.fits.fitter.options import SearchOptions
 from pymaf_data.paths import DataRoot
 from pymaf_data.recipe import (
+    EvaluateSection,
     FitsSection,
     IngestSection,
     Recipe,
@@ -40,6 +41,7 @@ SECTIONS: dict[type[StrictModel], tuple[str, set[str], set[str]]] = {
     IngestSection: ("ingest", {"held_out"}, {"root", "against", "out", "shard"} | MOODS),
     FitsSection: ("attach-fits", {"sources"}, {"store", "fits", "assets", "break_lock"}),
     RenderSection: ("render-iuv", set(), {"stores", "shard", "assets", "break_lock"}),
+    EvaluateSection: ("evaluate", set(), {"subject", "stores", "out", "raw", "network"}),
     SheetSection: ("contact-sheet", set(), {"store", "out", "raw", "dataset", "checkpoint", "follow_links"}),
     ReportSection: ("report", set(), {"path", "out"}),
 }

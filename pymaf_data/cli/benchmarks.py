@@ -11,7 +11,7 @@ from pymaf_data.paths import DataRoot
 
 
 def command(as_json: Annotated[bool, typer.Option("--json", help="Print the benchmarks as JSON.")] = False) -> None:
-    """List the benchmarks that `evaluate` measures on: protocol, metrics, published figures, what each needs.
+    """List the benchmarks that `evaluate` measures on: protocol, metrics, published figures, needs.
 
     Example: pymaf-data benchmarks
     """

@@ -96,7 +96,13 @@ def measured(subjects: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
         monkeypatch.setattr("pymaf_data.model.evaluation.run.FitsSubject", given)
         chosen = EvaluateOptions(
-            subject="fits:given", benchmarks=(name,), stores=(store,), out=tmp_path / "ev", option=options, **more
+            subject="fits:given",
+            benchmarks=(name,),
+            stores=(store,),
+            out=tmp_path / "ev",
+            option=options,
+            overwrite=True,
+            **more,
         )
         return evaluate(chosen)
 
@@ -399,6 +405,8 @@ def sporty(ssp3d: ModuleType, here: dict[str, BodyModel], tmp_path: Path) -> tup
     labels, people = ssp3d.labels(4), People(4)
     labels["poses"], labels["shapes"] = people.pose.reshape(4, 72), people.betas
     labels["cam_trans"][:, 0] = [0.0, 0.1, -0.1, 2.3]  # the last half outside
+    labels["bbox_centres"] = 256 + FOCAL * labels["cam_trans"][:, 1::-1] / labels["cam_trans"][:, 2:]
+    labels["bbox_whs"][:] = 200
     ssp3d.save(tmp_path, labels)
     for row, name in enumerate(("smpl-male", "smpl-female") * 2):
         made = here[name](people.rotation[[row]], torch.from_numpy(people.betas[[row]]).float())
@@ -438,6 +446,7 @@ def test_ssp3d_from_raw_to_table(
         mine = rasterize(vertices, neutral.faces, camera, 512, backend="numba").mask[0]
         true = cv2.imread(str(tmp_path / "silhouettes" / labels["fnames"][row]), 0) > 0
         overlaps.append((mine & true).sum() / (mine | true).sum())
+    assert min(overlaps) > 0.2
     assert figures(report) == pytest.approx({"mIOU": 100 * np.mean(overlaps), "PVE-T-SC": np.mean(want)}, rel=1e-5)
     report = measured("ssp-3d", store, neutral, other, "prediction=neutral")
     assert figures(report)["PVE-T-SC"] == pytest.approx(np.mean(neutral_want), rel=1e-5) != pytest.approx(np.mean(want))

@@ -219,7 +219,7 @@ def _result(
         )
     begun, name = _begun(benchmark, about, rows, options), _file_name(benchmark.manifest, options)
     former = None if options.overwrite else _former(folder / f"{name}.json", begun, options)
-    if former is not None:
+    if former is not None and former.evaluation.lacking.keys() == benchmark.lacking.keys():
         return _Result(former, folder / f"{name}.json", True)
     values = measure(benchmark, subject, rows, progress)
     if not values:

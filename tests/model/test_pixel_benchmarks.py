@@ -101,8 +101,7 @@ def measured(subjects: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPat
             stores=(store,),
             out=tmp_path / "ev",
             option=options,
-            overwrite=True,
-            **more,
+            **{"overwrite": True, **more},
         )
         return evaluate(chosen)
 
@@ -252,6 +251,9 @@ def test_lsp_measures_what_it_can_and_names_the_rest(
     assert figures(report)["FB F1"] == 1 and figures(report)["parts F1"] is None
     assert "vertex_texture.npy" in report.results[0].lacking["parts F1"] and "FB F1" not in report.results[0].lacking
     world.assets(tmp_path / "data" / "assets")
+    again = measured("lsp-seg", store, world.body, world.people, bootstrap=0, overwrite=False)
+    assert figures(again)["parts F1"] == 1 and not again.already  # what came since is measured
+    assert measured("lsp-seg", store, world.body, world.people, bootstrap=0, overwrite=False).already
     free = BodyModel("free", load_free_arrays())
     assert "not of free" in measured("lsp-seg", store, free, world.people, bootstrap=0).results[0].lacking["parts F1"]
     np.save(tmp_path / "data" / "assets" / "cube_parts.npy", np.zeros((2, 2, 2)))

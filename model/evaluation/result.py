@@ -23,7 +23,7 @@ from ..benchmarks.benchmark import Benchmark, Values
 from ..benchmarks.manifest import BenchmarkManifest
 from ..networks.network import Network
 from .drawn import drawn_bodies
-from .measure import ByIteration, figures, measure
+from .measure import ByIteration, figures, figures_by_iteration, measure
 from .options import EvaluateOptions
 from .released_views import RawViews
 from .subjects import MEAN, FitsSubject, MeanSubject, NetworkSubject, Subject
@@ -146,7 +146,7 @@ def _measured(
     values: ByIteration,
     options: EvaluateOptions,
 ) -> Measured:
-    last, found = values[list(values)[-1]], figures(benchmark, rows, values, options.bootstrap)
+    last, found = values[list(values)[-1]], figures_by_iteration(benchmark, rows, values, options.bootstrap)
     groups = {name: mine for name, mine in benchmark.groups(rows).items() if mine.any()}
     evaluation = Evaluation(
         **begun,
@@ -174,7 +174,7 @@ def _of_fewer(found: dict[str, Figure], persons: int) -> list[str]:
 
 
 def _of_group(benchmark: Benchmark, rows: np.ndarray, last: Values, mine: np.ndarray) -> dict[str, Figure]:
-    return figures(benchmark, rows[mine], {"": {key: array[mine] for key, array in last.items()}})[""]
+    return figures(benchmark, rows[mine], {key: array[mine] for key, array in last.items()})
 
 
 def _subject(benchmark: Benchmark, one: Whom, rows: np.ndarray, options: EvaluateOptions, root: DataRoot) -> Subject:

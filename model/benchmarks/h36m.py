@@ -41,9 +41,7 @@ class Human36m(Benchmark):
         """See :class:`Benchmark`."""
         values = joint_errors(bodies, of_h36m(measured_joints(self.store, rows)))
         if self.truth:
-            values["PVE"] = millimetres(
-                pve(bodies.posed, self.truth.vertices(rows, bodies.vertices.device).to(bodies.vertices))
-            )
+            values["PVE"] = millimetres(pve(bodies.posed, self.truth.vertices(rows).to(bodies.vertices)))
         return values
 
     def figures(self, rows: Rows, values: Values) -> dict[str, float]:

@@ -123,6 +123,7 @@ class Trainer:
         self._provenance, self._watchers = provenance or {}, tuple(watchers)
         self._losses: dict[str, float] = {}
         self._errors: dict[str, dict[str, float]] = {}
+        self._figures: dict[str, Any] = {}
 
     @property
     def device(self) -> torch.device:
@@ -174,6 +175,7 @@ class Trainer:
             options=self.options.model_dump(mode="json"),
             precision=self.precision,
             body={"name": body.name, "digest": body.digest, "fingerprint": body.fingerprint},
+            figures=self._figures,
             **self._provenance,
         )
         return checkpoints.save(content, self.folder)
@@ -200,7 +202,7 @@ class Trainer:
                 expected=f"{len(self.optimizer.param_groups)} groups, as this version of pymaf-data makes them",
                 action="begin the run anew with --overwrite, or go on with the version that began it.",
             ) from None
-        self.step = saved.step
+        self.step, self._figures = saved.step, saved.figures
 
     def _require_moments(self) -> None:
         """Refuse moments of other shapes than their parameters', which torch would notice at the next step only.
@@ -266,6 +268,7 @@ class Trainer:
             line = watcher.look(self.step, self.model)
             if line is not None:
                 history.append(line)
+                self._figures = {"step": line.step, "persons": line.persons, "errors": line.errors}
                 _log_errors(logs, line.errors, "held_out_", self.step)
 
     def _clip(self) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import importlib.util
 import os
 import signal
@@ -19,6 +20,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests come first, lest one worker end with them while the other has nothing left."""
     dear = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in dear)
+
+
+def pytest_collection() -> None:
+    """Modules, functions and tests by the hundred thousand are made now and stay: to look among them for cycles, now
+    and for the whole session, is of no use."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """From here on garbage is collected, of what comes."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -147,6 +160,18 @@ def openpose() -> ModuleType:
 def keypoint_sets() -> ModuleType:
     """The writer of small keypoint sets in COCO's format and close to it, ``tests/factories/keypoint_sets.py``."""
     return load_module(REPOSITORY / "tests" / "factories" / "keypoint_sets.py")
+
+
+@pytest.fixture(scope="session")
+def subjects() -> ModuleType:
+    """Subjects whose bodies a test gives, ``tests/factories/subjects.py``."""
+    return load_module(REPOSITORY / "tests" / "factories" / "subjects.py")
+
+
+@pytest.fixture(scope="session")
+def worlds_of() -> ModuleType:
+    """Raw data sets of known bodies, ``tests/factories/measured_worlds.py``."""
+    return load_module(REPOSITORY / "tests" / "factories" / "measured_worlds.py")
 
 
 @pytest.fixture(scope="session")

@@ -25,10 +25,12 @@ from pymaf_data.body import BodyModel
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets.columns import stored_column
 from pymaf_data.geometry.cameras import Camera
+from pymaf_data.runs.evaluations import Figure
 from pymaf_data.storage import Store
 
+from ..networks.network import Network
 from .manifest import BenchmarkManifest
-from .truth import TrueBodies
+from .truth import NEUTRAL, TrueBodies
 
 Rows = NDArray[np.int64]
 Values = dict[str, NDArray[Any]]
@@ -63,13 +65,15 @@ class Bodies:
     @cached_property
     def posed(self) -> Tensor:
         """(K, V, 3) vertices as the camera of the image sees them, turned about the root joint; NaN: not known."""
+        if torch.equal(self.turn, torch.eye(3).to(self.turn).expand_as(self.turn)):
+            return self.vertices
         root = self.body.rest_joints(self.betas)[:, :1]
         return (self.vertices - root) @ self.turn.transpose(-1, -2) + root
 
     @cached_property
     def h36m(self) -> Tensor:
         """(K, 17, 3) Human3.6M's joints of :attr:`posed`, metres."""
-        return self.body.h36m(self.posed)
+        return self.h36m_as_said if self.posed is self.vertices else self.body.h36m(self.posed)
 
     @cached_property
     def h36m_as_said(self) -> Tensor:
@@ -112,6 +116,7 @@ class Benchmark:
         options: its options, typed.
         rows: the rows that it measures, ascending.
         lacking: metric → why it cannot be measured here; the others are.
+        notes: what else is to be known of its figures here, such as persons that are left out.
         truth: the true bodies, where it has such.
 
     Raises:
@@ -123,13 +128,19 @@ class Benchmark:
     resampled: ClassVar[bool] = True
     """Whether :meth:`figures` may be asked of persons drawn with repetition."""
 
+    of_networks: ClassVar[bool] = False
+    """Whether it measures a network itself, by :meth:`run`, and no persons; its manifest then names no data."""
+
     def __init__(self, setting: Setting) -> None:
         self.manifest, self.setting = setting.manifest, setting
         given = {**setting.manifest.options, **setting.given}
         self.options: Any = self.options_model.parse(given, f"options of benchmark {setting.manifest.name}")
         self.lacking: dict[str, str] = {}
+        self.notes: list[str] = []
         self.truth: TrueBodies | None = None
-        self.rows: Rows = np.flatnonzero(stored_column(self.store, "present").rows(np.arange(len(self.store))))
+        self.rows: Rows = np.empty(0, np.int64)
+        if setting.store is not None:
+            self.rows = np.flatnonzero(stored_column(self.store, "present").rows(np.arange(len(self.store))))
 
     @property
     def store(self) -> Store:
@@ -137,12 +148,25 @@ class Benchmark:
         assert self.setting.store is not None
         return self.setting.store
 
+    def _measured_on(self, truth: TrueBodies) -> None:
+        """Measure those who have a true body, and nothing else."""
+        self.truth = truth
+        if not truth:
+            self.lacking = dict.fromkeys(self.manifest.metrics, truth.lacking)
+        self.notes += truth.left_out(self.rows)
+        self.rows = self.rows[truth.known(self.rows)]
+
     def intrinsics(self, rows: Rows) -> NDArray[np.float64]:
         """(K, 3, 3) of the persons' images, by which bodies of the frame ``view`` are turned back: the data set's, else
         those of the truth; NaN where neither says any."""
         found = stored_column(self.store, "intrinsics").rows(rows)
         known = stored_column(self.store, "has_intrinsics").rows(rows).astype(bool)[:, None, None]
         return np.where(known, found, np.nan if self.truth is None else self.truth.intrinsics(rows))
+
+    @property
+    def mean_body(self) -> str:
+        """Whose mean is measured on it: the free body's where its truth is of that, else the neutral SMPL's."""
+        return "free" if self.truth is not None and "free" in self.truth.names else NEUTRAL
 
     def require(self, body: BodyModel) -> None:
         """Refuse bodies that it cannot measure.
@@ -160,6 +184,10 @@ class Benchmark:
             rows: (K,) among :attr:`rows`.
             bodies: of these persons.
         """
+        raise NotImplementedError
+
+    def run(self, model: Network) -> dict[str, dict[str, Figure]]:
+        """Where it measures networks: row of the table → metric → figure. The network is left as it was."""
         raise NotImplementedError
 
     def figures(self, rows: Rows, values: Values) -> dict[str, float]:

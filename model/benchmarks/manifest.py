@@ -5,38 +5,16 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from pymaf_data.config import StrictModel, load_yaml, read_yaml
 from pymaf_data.errors import ConfigError
 from pymaf_data.paths import as_meant
+from pymaf_data.runs.evaluations import Metric, Published
 
 _PACKAGE = "pymaf_data.manifests.benchmarks"
-
-
-class Metric(StrictModel):
-    """One figure of a benchmark."""
-
-    unit: str = ""
-    """What it is told in: mm, %, degrees; nothing for a share."""
-    better: Literal["lower", "higher"] = "lower"
-    digits: int = Field(default=1, ge=0, le=6)
-    """Behind the point, as it is published."""
-    title: str = ""
-    """What it measures, in a line."""
-
-
-class Published(StrictModel):
-    """A row of somebody's table, in the benchmark's units."""
-
-    method: str
-    source: str
-    """The paper or table."""
-    figures: dict[str, float]
-    note: str = ""
-    """Where it was measured otherwise."""
 
 
 class Data(StrictModel):

@@ -10,8 +10,8 @@ from pymaf_data.config import StrictModel
 from pymaf_data.metrics import pve
 
 from .benchmark import Benchmark, Bodies, Rows, Setting, Values, millimetres
-from .joints import J14_OF_H36M, joint_errors
-from .truth import TrueBodies
+from .joints import joint_errors
+from .truth import NEUTRAL, TrueBodies
 
 
 class ThreeDpwOptions(StrictModel):
@@ -29,15 +29,21 @@ class ThreeDpw(Benchmark):
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
-        neutral = "smpl-neutral" if self.options.truth == "neutral" else None
-        self.truth = truth = TrueBodies(self.store, self.manifest.truth, setting.assets, neutral)
-        if not truth:
-            self.lacking = dict.fromkeys(self.manifest.metrics, truth.lacking)
-        self.rows = self.rows[truth.known(self.rows)]
+        neutral = self.options.truth == "neutral"
+        self._measured_on(
+            TrueBodies(
+                self.store,
+                self.manifest.truth,
+                setting.assets,
+                body=NEUTRAL if neutral else None,
+                raw=setting.raw,
+                refused=() if neutral else (NEUTRAL,),
+            )
+        )
 
     def measure(self, rows: Rows, bodies: Bodies) -> Values:
         """See :class:`Benchmark`."""
         assert self.truth is not None
-        true = self.truth.vertices(rows).to(bodies.vertices)
-        errors = joint_errors(bodies, bodies.body.h36m(true), J14_OF_H36M)
+        true = self.truth.vertices(rows, bodies.vertices.device).to(bodies.vertices)
+        errors = joint_errors(bodies, bodies.body.h36m(true))
         return {"PVE": millimetres(pve(bodies.posed, true)), **errors}

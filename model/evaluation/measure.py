@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from pymaf_data.progress import Progress
 from pymaf_data.runs.evaluations import Figure
 
-from ..benchmarks.benchmark import Benchmark, Bodies, Values
+from ..benchmarks.benchmark import Benchmark, Bodies, Values, mean
+from .bootstrap import Bounds, drawn_bounds, mean_bounds
 from .subjects import Subject
 
 Rows = NDArray[np.int64]
 ByIteration = dict[str, Values]
 _AHEAD = 2
-_INTERVAL = (2.5, 97.5)
 
 
 def measure(benchmark: Benchmark, subject: Subject, rows: Rows, progress: Progress | None = None) -> ByIteration:
@@ -59,31 +59,62 @@ def _measure_part(
 
 def figures(benchmark: Benchmark, rows: Rows, values: Values, draws: int = 0) -> dict[str, Figure]:
     """The metrics of some persons, with 95 % intervals where persons are drawn anew ``draws`` times."""
-    found = benchmark.figures(rows, values)
-    persons = {name: _known(values, name, len(rows)) for name in found}
-    bounds: dict[str, tuple[float, float]] = {}
+    return figures_by_iteration(benchmark, rows, {"": values}, draws)[""]
+
+
+def figures_by_iteration(
+    benchmark: Benchmark, rows: Rows, iterations: Mapping[str, Values], draws: int = 0
+) -> dict[str, dict[str, Figure]]:
+    """The same of every iteration, drawn once for all."""
+    found = {iteration: benchmark.figures(rows, values) for iteration, values in iterations.items()}
+    drawn: dict[str, dict[str, Bounds]] = {iteration: {} for iteration in iterations}
     if draws and benchmark.resampled and len(rows) > 1:
-        random = np.random.default_rng(0)
-        drawn: dict[str, list[float]] = {name: [] for name in found}
-        for _ in range(draws):
-            picks = random.integers(0, len(rows), len(rows))
-            again = benchmark.figures(rows[picks], {name: array[picks] for name, array in values.items()})
-            for name, value in again.items():
-                drawn[name].append(value)
-        for name, samples in drawn.items():
-            finite = np.array(samples)[np.isfinite(samples)]
-            if len(finite):
-                low, high = np.percentile(finite, _INTERVAL).tolist()
-                bounds[name] = low, high
+        drawn = _drawn(benchmark, rows, iterations, found, draws)
     return {
-        name: Figure(
-            value=value if np.isfinite(value) else None,
-            low=bounds.get(name, (None, None))[0],
-            high=bounds.get(name, (None, None))[1],
-            persons=persons[name],
-        )
-        for name, value in found.items()
+        iteration: {
+            name: Figure(
+                value=value if np.isfinite(value) else None,
+                low=drawn[iteration].get(name, (None, None))[0],
+                high=drawn[iteration].get(name, (None, None))[1],
+                persons=_known(iterations[iteration], name, len(rows)),
+            )
+            for name, value in of_one.items()
+        }
+        for iteration, of_one in found.items()
     }
+
+
+def _drawn(
+    benchmark: Benchmark,
+    rows: Rows,
+    iterations: Mapping[str, Values],
+    found: Mapping[str, Mapping[str, float]],
+    draws: int,
+) -> dict[str, dict[str, Bounds]]:
+    """Intervals: of all means at once, of other figures one iteration after the other."""
+    means = {
+        (iteration, name): iterations[iteration][name]
+        for iteration, of_one in found.items()
+        for name, value in of_one.items()
+        if is_mean(iterations[iteration], name, value)
+    }
+    drawn: dict[str, dict[str, Bounds]] = {iteration: {} for iteration in found}
+    for iteration, values in iterations.items():
+        if any((iteration, name) not in means for name in found[iteration]):
+            drawn[iteration] = drawn_bounds(_of_drawn(benchmark, rows, values), len(rows), draws)
+    for (iteration, name), bounds in mean_bounds(means, draws).items():
+        drawn[iteration][name] = bounds
+    return drawn
+
+
+def _of_drawn(benchmark: Benchmark, rows: Rows, values: Values) -> Callable[[Rows], dict[str, float]]:
+    return lambda picks: benchmark.figures(rows[picks], {name: array[picks] for name, array in values.items()})
+
+
+def is_mean(values: Values, name: str, figure: float | None) -> bool:
+    """Whether a figure is the plain mean of its values."""
+    array = values.get(name)
+    return array is not None and array.ndim == 1 and figure is not None and mean(array) == figure
 
 
 def _known(values: Values, name: str, persons: int) -> int:
@@ -91,5 +122,5 @@ def _known(values: Values, name: str, persons: int) -> int:
     arrays: list[NDArray[Any]] = [values[name]] if name in values else list(values.values())
     known = np.zeros(persons, bool)
     for array in arrays:
-        known |= np.isfinite(array.reshape(persons, -1)).any(1)
+        known |= np.isfinite(array).any(tuple(range(1, array.ndim)))
     return int(known.sum())

@@ -16,10 +16,10 @@ class EvaluateOptions(StrictModel):
     subject: Annotated[
         str,
         Flag(
-            "A checkpoint, a run's name or folder, or fits:NAME, a source of fits of the stores (fits:chosen: the "
-            "chosen ones).",
+            "A checkpoint, a run's name or folder; fits:NAME, a source of fits of the stores (fits:chosen: the chosen "
+            "ones); mean, the mean body; or what was measured before: the JSON or the folder of an evaluation.",
             argument=True,
-            metavar="CHECKPOINT|fits:NAME",
+            metavar="CHECKPOINT|fits:NAME|mean",
             default=...,
         ),
     ]
@@ -52,15 +52,22 @@ class EvaluateOptions(StrictModel):
     raw: Annotated[
         UserPath | None, Flag("The raw data set, for what only it knows.", shown="raw/DATASET of the data root")
     ] = None
+    follow_links: Annotated[bool, Flag("Take raw images that are links out of the raw data set.")] = False
     option: Annotated[
         tuple[str, ...],
         Flag("An option of a benchmark, such as truth=neutral or 3dpw.truth=neutral; several.", metavar="KEY=VALUE"),
     ] = ()
+    compare: Annotated[
+        str | None,
+        Flag("Somebody else, named likewise, whose figures are taken from ours person by person.", shown="nobody"),
+    ] = None
     iterations: Annotated[bool, Flag("Measure every iteration, M0 (the mean body) first.", name="--iterations")] = False
     persons: Annotated[
         int | None, Field(ge=1), Flag("Persons to measure, evenly spread.", shown="all of the benchmark's")
     ] = None
     bootstrap: Annotated[int, Field(ge=0), Flag("Times that persons are drawn anew for the intervals; 0: none.")] = 1000
+    latex: Annotated[bool, Flag("Print rows of LaTeX tables (booktabs) instead.")] = False
+    overwrite: Annotated[bool, Flag("Measure anew what was measured already.")] = False
     batch_size: Annotated[int, Field(ge=1), Flag("Persons that a network sees at once.")] = 32
     workers: Annotated[int, Field(ge=1), Flag("Threads that make views.")] = 2
     device: Annotated[str, Flag("auto, cpu, cuda or cuda:N.", shown="auto: a GPU when there is one")] = "auto"

@@ -7,38 +7,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any
 
-import numpy as np
-
-from pymaf_data.config import StrictModel, read_assignment
-from pymaf_data.digest import digest_file
-from pymaf_data.errors import CheckpointError, EvaluationError, UsageError
-from pymaf_data.paths import DataRoot, as_meant
+from pymaf_data.config import StrictModel
+from pymaf_data.errors import ConfigError, EvaluationError
+from pymaf_data.paths import DataRoot
 from pymaf_data.progress import Progress
-from pymaf_data.runs import checkpoints, evaluations
-from pymaf_data.runs.evaluations import Evaluation, Measured
-from pymaf_data.runs.folder import CHECKPOINT
+from pymaf_data.runs import evaluations
+from pymaf_data.runs.evaluations import Evaluation
 from pymaf_data.storage import Store, open_store
-from pymaf_data.storage.inspect import licences
 
 from ..benchmarks.benchmark import Benchmark, Setting
 from ..benchmarks.manifest import BenchmarkManifest, known_benchmarks, load_benchmark
-from ..checkpoint import load_checkpoint
-from ..networks.network import Network
-from ..precision import autocast_dtype, channels_last, choose_device
-from .measure import ByIteration, figures, measure
+from .compare import Comparison, compare
 from .options import EvaluateOptions
-from .subjects import FitsSubject, NetworkSubject, Subject
-from .views import StoredViews, Views
+from .result import Result, file_name, given_options, result_of
+from .whom import Whom, whom
 
 logger = logging.getLogger(__name__)
-
-_FITS = "fits:"
-_VERSIONS = ("pymaf-data", "torch", "numpy")
 
 
 class EvaluationReport(StrictModel):
@@ -46,9 +33,13 @@ class EvaluationReport(StrictModel):
 
     subject: str
     results: tuple[Evaluation, ...]
+    comparisons: tuple[Comparison, ...] = ()
     files: tuple[Path, ...]
+    already: tuple[Path, ...] = ()
+    """Of the files, those that were there and say it already."""
     absent: dict[str, str]
     """Benchmark → why it was not measured."""
+    latex: bool = False
 
     @property
     def failed(self) -> bool:
@@ -57,59 +48,180 @@ class EvaluationReport(StrictModel):
 
     def lines(self) -> list[str]:
         """The report for a reader."""
-        from .table import lines_of
+        from .table import compared_lines, latex_of, lines_of
 
-        said = [line for result in self.results for line in [*lines_of(result), ""]]
-        said += [f"{name}: not measured: {why}" for name, why in self.absent.items()]
-        return said + [f"written: {path}" for path in self.files]
+        table = latex_of if self.latex else lines_of
+        said = [line for result in self.results for line in [*table(result), ""]]
+        said += [line for found in self.comparisons for line in [*compared_lines(found), ""]]
+        mark, again = ("% ", "") if self.latex else ("", " (--overwrite measures anew)")
+        said += [f"{mark}{name}: not measured: {why}" for name, why in self.absent.items()]
+        return said + [
+            f"{mark}measured already: {path}{again}" if path in self.already else f"{mark}written: {path}"
+            for path in self.files
+        ]
 
 
 def evaluate(options: EvaluateOptions, progress: Progress | None = None) -> EvaluationReport:
-    """Measure a checkpoint or a source of fits on benchmarks.
+    """Measure a checkpoint or a source of fits on benchmarks, or read what was measured; compare it with another.
 
     Raises:
         ConfigError: no such benchmark, or an option that it has not.
         CheckpointError: no checkpoint, or one of another network or body.
-        EvaluationError: nothing could be measured.
+        EvaluationError: nothing could be measured, or results cannot be read.
     """
     root = DataRoot.default()
-    about, model = _subject(options, root)
-    folder = options.out or root.evaluations / about["name"]
-    results, files, absent = list[Evaluation](), list[Path](), dict[str, str]()
-    for name in options.benchmarks or known_benchmarks():
-        manifest = load_benchmark(name)
-        store = _store(manifest, options.stores, root)
-        if manifest.data and store is None:
-            if options.benchmarks:
-                absent[manifest.name] = _no_store(manifest, root)
-            continue
+    each = [whom(given, options, root) for given in (options.subject, options.compare) if given]
+    results, comparisons, absent = list[Result](), list[Comparison](), dict[str, str]()
+    for name in _wanted(options, each[0]):
         try:
-            done = _on(manifest, store, about, model, options, root, progress)
+            found, compared = _of_benchmark(name, each, options, root, progress)
         except EvaluationError as error:
-            absent[manifest.name] = f"{error.found}. {error.action}"
+            absent[name] = " ".join(f"{error.found}. {error.action}".split())
             continue
-        results.append(done.evaluation)
-        files.append(evaluations.write(done, folder, _file_name(manifest, options)))
+        results += found
+        comparisons += compared
     if not results:
         raise EvaluationError(
             "; ".join(f"{name}: {why}" for name, why in absent.items()) or "no store of any benchmark is here",
             expected="a benchmark whose persons and truth are here",
             action="`pymaf-data benchmarks` says what each needs.",
         )
-    return EvaluationReport(subject=about["name"], results=tuple(results), files=tuple(files), absent=absent)
+    return EvaluationReport(
+        subject=each[0].name,
+        results=tuple(result.measured.evaluation for result in results),
+        comparisons=tuple(comparisons),
+        files=tuple(result.path for result in results),
+        already=tuple(result.path for result in results if result.already),
+        absent=absent,
+        latex=options.latex,
+    )
 
 
-def _on(
-    manifest: BenchmarkManifest,
-    store: Store | None,
-    about: dict[str, Any],
-    model: Network | None,
-    options: EvaluateOptions,
-    root: DataRoot,
-    progress: Progress | None,
-) -> Measured:
+def _wanted(options: EvaluateOptions, ours: Whom) -> Sequence[str]:
+    if options.benchmarks or not ours.saved:
+        return options.benchmarks or known_benchmarks()
+    return tuple(dict.fromkeys(evaluations.read_figures(path).benchmark for path in ours.saved))
+
+
+def _of_benchmark(
+    name: str, each: Sequence[Whom], options: EvaluateOptions, root: DataRoot, progress: Progress | None
+) -> tuple[list[Result], list[Comparison]]:
+    """Results of everybody on one benchmark, and their comparison; none where nobody asked for it and it is not here.
+
+    Raises:
+        EvaluationError: it cannot be measured, or not be compared.
+    """
+    manifest = _manifest(name, each, options)
+    if _is_nowhere(manifest, each, options, root):
+        return [], []
+    benchmark = _benchmark(manifest, each, options, root)
+    results = []
+    for number, one in enumerate(each):
+        folder = _folder(one, options, root, other=number > 0)
+        if one.saved:
+            results.append(_read(one, *(_names(manifest, options) if manifest else (name, name))))
+        else:
+            assert benchmark is not None
+            results.append(result_of(benchmark, one, folder, options, root, progress))
+    if len(each) < 2:
+        return results, []
+    ours, other = (result.measured for result in results)
+    figures, draws = None, options.bootstrap
+    if benchmark is not None and _speaks_of(benchmark, ours.evaluation):
+        figures, draws = benchmark.figures, draws if benchmark.resampled else 0
+    return results, [compare(ours, other, figures, draws)]
+
+
+def _names(manifest: BenchmarkManifest, options: EvaluateOptions) -> tuple[str, str]:
+    return manifest.name, file_name(manifest, options)
+
+
+def _manifest(name: str, each: Sequence[Whom], options: EvaluateOptions) -> BenchmarkManifest | None:
+    """None of a benchmark of somebody else, of which all is to be read."""
+    try:
+        return load_benchmark(name)
+    except ConfigError:
+        if options.benchmarks or not all(one.saved for one in each):
+            raise
+        return None
+
+
+def _is_nowhere(
+    manifest: BenchmarkManifest | None, each: Sequence[Whom], options: EvaluateOptions, root: DataRoot
+) -> bool:
+    """Whether nobody asked for a benchmark whose store is not here.
+
+    Raises:
+        EvaluationError: somebody did.
+    """
+    if manifest is None or all(one.saved for one in each) or _store(manifest, options.stores, root) is not None:
+        return False
+    if not options.benchmarks and not each[0].saved:
+        return True
+    if manifest.data:
+        raise EvaluationError(_no_store(manifest, root), expected="its store", action="")
+    return False
+
+
+def _benchmark(
+    manifest: BenchmarkManifest | None, each: Sequence[Whom], options: EvaluateOptions, root: DataRoot
+) -> Benchmark | None:
+    """None where results are read and either nothing is to be compared or what it needs is not here.
+
+    Raises:
+        EvaluationError: somebody is to be measured, and it lacks everything.
+    """
+    measures = not all(one.saved for one in each)
+    if manifest is None or not (measures or len(each) > 1):
+        return None
+    store = _store(manifest, options.stores, root)
+    if manifest.data and store is None:
+        return None
+    try:
+        return _opened(manifest, store, options, root)
+    except EvaluationError:
+        if measures:
+            raise
+        return None
+
+
+def _folder(one: Whom, options: EvaluateOptions, root: DataRoot, other: bool) -> Path:
+    if options.out is None:
+        return root.evaluations / one.name
+    return options.out / one.name if other else options.out
+
+
+def _read(one: Whom, benchmark: str, file_name: str) -> Result:
+    """What was saved of a benchmark; of a folder that with the settings that were given."""
+    found = [path for path in one.saved if evaluations.read_figures(path).benchmark == benchmark]
+    if len(one.saved) > 1:
+        found = [path for path in found if path.stem == file_name]
+    if not found:
+        raise EvaluationError(
+            f"{one.name} has no {file_name}.json in {one.saved[0].parent}",
+            expected=f"a result of {benchmark}, as `evaluate` writes it",
+            action="measure it, or name another JSON.",
+        )
+    return Result(evaluations.read(found[0]), found[0], True)
+
+
+def _speaks_of(benchmark: Benchmark, evaluation: Evaluation) -> bool:
+    """Whether a benchmark that is open knows the persons of a result, and measures as it was measured."""
+    if benchmark.setting.store is None:
+        return False
+    known, found = evaluation.store.get("generations"), benchmark.store.current("ingest").generation
+    same = benchmark.options.model_dump(mode="json") == evaluation.settings.get("options")
+    return same and isinstance(known, dict) and known.get("ingest") == found
+
+
+def _opened(manifest: BenchmarkManifest, store: Store | None, options: EvaluateOptions, root: DataRoot) -> Benchmark:
+    """A benchmark that has something to measure by.
+
+    Raises:
+        EvaluationError: it lacks everything.
+    """
     kind: type[Benchmark] = resolve_name(manifest.benchmark)
-    benchmark = kind(Setting(manifest, _given(manifest, options.option), store, root.assets, options.raw))
+    benchmark = kind(Setting(manifest, given_options(manifest, options.option), store, root.assets, options.raw))
     if set(benchmark.lacking) >= set(manifest.metrics):
         raise EvaluationError(
             "; ".join(dict.fromkeys(benchmark.lacking.values())),
@@ -118,124 +230,7 @@ def _on(
         )
     for metric, why in benchmark.lacking.items():
         logger.warning("%s: %s is not measured: %s", manifest.name, metric, why)
-    subject: Subject
-    if model is None:
-        subject = FitsSubject(benchmark, about["name"].removeprefix("fits-"), root.assets)
-        about = {**subject.about, "name": about["name"]}
-    else:
-        views = _views(benchmark.store, model, options, root)
-        subject = NetworkSubject(
-            model, benchmark, views, about, options.iterations, options.batch_size, options.workers
-        )
-    benchmark.require(subject.body)
-    rows = _spread(benchmark.rows, options.persons)
-    if not len(rows):
-        raise EvaluationError(
-            f"{benchmark.store.path} has nobody to measure: of {len(benchmark.store)} persons none has an image and a "
-            "truth",
-            expected="persons with both",
-            action=f"make the store with: {manifest.get}",
-        )
-    values = measure(benchmark, subject, rows, progress)
-    return _measured(benchmark, about, rows, values, options)
-
-
-def _measured(
-    benchmark: Benchmark, about: dict[str, Any], rows: np.ndarray, values: ByIteration, options: EvaluateOptions
-) -> Measured:
-    manifest, store, last = benchmark.manifest, benchmark.store, list(values)[-1] if values else ""
-    if not values:
-        raise EvaluationError(
-            f"{about['name']} has no body of any of the {len(rows)} persons",
-            expected="fits of persons of this store",
-            action="attach them with `pymaf-data attach-fits`.",
-        )
-    groups = benchmark.groups(rows)
-    evaluation = Evaluation(
-        benchmark=manifest.name,
-        title=manifest.title,
-        protocol=manifest.protocol,
-        metrics={name: metric.model_dump() for name, metric in manifest.metrics.items()},
-        published=tuple(row.model_dump() for row in manifest.published),
-        subject=about,
-        store=_described(store),
-        settings={
-            "options": benchmark.options.model_dump(mode="json"),
-            "crop": options.crop if about["kind"] == "checkpoint" else "",
-            "precision": options.precision if about["kind"] == "checkpoint" else "",
-            "persons": options.persons,
-            "bootstrap": options.bootstrap,
-        },
-        persons=len(rows),
-        iterations={name: figures(benchmark, rows, one, options.bootstrap) for name, one in values.items()},
-        groups={
-            name: figures(benchmark, rows[mine], {key: array[mine] for key, array in values[last].items()})
-            for name, mine in groups.items()
-            if mine.any()
-        },
-        lacking=benchmark.lacking,
-        versions={name: version(name) for name in _VERSIONS},
-    )
-    keys = [store.rows[row] for row in rows.tolist()]
-    arrays: dict[str, Any] = {
-        "row": rows,
-        "image": np.array([name for name, _ in keys]),
-        "annotation_id": np.array([number for _, number in keys], np.int64),
-    }
-    arrays |= {f"{iteration}/{name}": array for iteration, one in values.items() for name, array in one.items()}
-    return Measured(evaluation, arrays)
-
-
-def _subject(options: EvaluateOptions, root: DataRoot) -> tuple[dict[str, Any], Network | None]:
-    """What is known of whom is measured, and its network where it is one."""
-    if options.subject.startswith(_FITS):
-        return {"kind": "fits", "name": f"fits-{options.subject.removeprefix(_FITS)}"}, None
-    path = checkpoint_path(options.subject, root)
-    model = load_checkpoint(path, root.assets, network=options.network)
-    device = choose_device(options.device)
-    model.autocast = autocast_dtype(options.precision)
-    return _about(path, model, root), channels_last(model.to(device))
-
-
-def checkpoint_path(given: str, root: DataRoot) -> Path:
-    """A checkpoint by its file, its run's folder or its run's name.
-
-    Raises:
-        CheckpointError: there is none.
-    """
-    path = as_meant(Path(given))
-    places = [path, path / CHECKPOINT, root.runs / given / CHECKPOINT]
-    found = next((place for place in places if place.is_file()), None)
-    if found is None:
-        raise CheckpointError(
-            f"no checkpoint: looked for {', '.join(str(place) for place in places)}",
-            expected="a checkpoint's file, or a run's folder or name",
-            action="name one; a source of fits is measured as fits:NAME.",
-        )
-    return found
-
-
-def _about(path: Path, model: Network, root: DataRoot) -> dict[str, Any]:
-    digest, of_run = digest_file(path), path.name == CHECKPOINT
-    name = path.parent.name if of_run else f"{path.stem}-{digest[:8]}"
-    known: dict[str, Any] = {}
-    content = checkpoints.load_tensors(path)
-    if content.get("format") == checkpoints.FORMAT:
-        saved = checkpoints.parse(content, path)
-        known = {"step": saved.step, "options": saved.options, "stores": saved.stores, "licences": saved.licences}
-        known["versions"] = saved.versions
-    body = {"body": model.body.name, "body_digest": model.body.digest}
-    network = type(model).__name__.lower()
-    return {
-        "kind": "checkpoint", "name": name, "file": path.name, "sha256": digest, "network": network,
-        "frame": model.frame, **body, **known,
-    }  # fmt: skip
-
-
-def _views(store: Store, model: Network, options: EvaluateOptions, root: DataRoot) -> Views:
-    if options.crop == "store":
-        return StoredViews(store, model.view_size)
-    raise UsageError(f"--crop {options.crop}", expected="store")
+    return benchmark
 
 
 def _store(manifest: BenchmarkManifest, given: Sequence[Path], root: DataRoot) -> Store | None:
@@ -252,39 +247,3 @@ def _store(manifest: BenchmarkManifest, given: Sequence[Path], root: DataRoot) -
 def _no_store(manifest: BenchmarkManifest, root: DataRoot) -> str:
     looked = ", ".join(str(root.store(data.dataset, data.split)) for data in manifest.data)
     return f"no store: looked for {looked}." + (f" Make it with: {manifest.get}" if manifest.get else "")
-
-
-def _given(manifest: BenchmarkManifest, texts: Sequence[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for text in texts:
-        key, value = read_assignment(text, "--option")
-        benchmark, dot, name = key.rpartition(".")
-        if not dot or benchmark == manifest.name:
-            found[name] = value
-    return found
-
-
-def _file_name(manifest: BenchmarkManifest, options: EvaluateOptions) -> str:
-    """Of the results: other settings stand beside each other."""
-    given = [f"{key}={value}" for key, value in sorted(_given(manifest, options.option).items())]
-    given += [f"crop={options.crop}"] * (options.crop != "store")
-    given += [f"persons={options.persons}"] * (options.persons is not None)
-    text = "+".join([manifest.name, *given])
-    return "".join(letter if letter.isalnum() or letter in "+=-._" else "_" for letter in text)
-
-
-def _spread(rows: np.ndarray, persons: int | None) -> np.ndarray:
-    if persons is None or persons >= len(rows):
-        return rows
-    return rows[np.unique(np.linspace(0, len(rows) - 1, persons).round().astype(np.int64))]
-
-
-def _described(store: Store) -> dict[str, Any]:
-    return {
-        "dataset": store.head["dataset"],
-        "split": store.head["split"],
-        "persons": len(store),
-        "manifest_digest": store.head["manifest_digest"],
-        "generations": {info.stage: info.generation for info in store.stages() if info.current},
-        "licences": licences(store),
-    }

@@ -1,4 +1,4 @@
-"""Whose bodies are measured: a network's, or those of a source of fits.
+"""Whose bodies are measured: a network's, those of a source of fits, or the mean body for everybody.
 
     for rows, iterations in subject.bodies(store, rows):     iterations: {"M3": Bodies}, of fits {"fit": Bodies}
 
@@ -8,7 +8,7 @@ the image by the data set's K, and fits that are said so likewise; where there i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,23 +18,25 @@ from numpy.typing import NDArray
 
 from pymaf_data.body import BodyModel, load_body
 from pymaf_data.datasets.columns import stored_column
-from pymaf_data.errors import UsageError
-from pymaf_data.fits.chosen import ChosenReader, SourceReader
+from pymaf_data.errors import AssetMismatch, EvaluationError
+from pymaf_data.fits.chosen import ChosenFits, ChosenReader, SourceReader
 from pymaf_data.fits.table import CAMERA
 from pymaf_data.geometry.affines import Floats, invert, view_affine
 from pymaf_data.geometry.cameras import weak_to_camera
 from pymaf_data.geometry.frames import box_ray, intrinsics_of, turn_of_ray
+from pymaf_data.geometry.rotations import rotation_6d_to_matrix
 from pymaf_data.storage import StageInfo, Store
 
 from ..benchmarks.benchmark import Benchmark, Bodies
-from ..benchmarks.truth import pose_of
+from ..benchmarks.truth import Source, attached, pose_of
 from ..images import normalise
 from ..networks.network import Network, Prediction
 from .views import Views, ahead
 
 Rows = NDArray[np.int64]
 CHOSEN = "chosen"
-_FITS_AT_ONCE = 256
+MEAN = "mean"
+_AT_ONCE = 256
 
 
 class Subject(Protocol):
@@ -43,10 +45,12 @@ class Subject(Protocol):
     Attributes:
         body: the body model of its bodies, or of most of them.
         about: what results say of it: name, kind, file, frame, licences.
+        notes: what is to be known of its figures besides; whole once :meth:`bodies` was read.
     """
 
     body: BodyModel
     about: dict[str, Any]
+    notes: list[str]
 
     def bodies(self, rows: Rows) -> Iterator[tuple[Rows, dict[str, Bodies]]]:
         """Its bodies of these persons, part by part, by iteration; of whom it has none is left out."""
@@ -77,6 +81,7 @@ class NetworkSubject:
     ) -> None:
         self.body, self.about, self._model, self._benchmark, self._views = model.body, about, model, benchmark, views
         self._every, self._batch, self._workers = iterations, batch, workers
+        self.notes = []
 
     def bodies(self, rows: Rows) -> Iterator[tuple[Rows, dict[str, Bodies]]]:
         """See :class:`Subject`."""
@@ -114,56 +119,59 @@ class FitsSubject:
         name: of the source, of all its bodies where it has several; ``chosen``.
         assets: where licensed bodies lie; ``None``: below the data root.
 
+    Attributes:
+        notes: which of its bodies are left out, and why; once :attr:`bodies` was read, how many persons have no fit.
+
     Raises:
-        UsageError: the store has no such source.
-        AssetMissing: a body is not there.
+        EvaluationError: the store has no such source, or none that can be measured.
     """
 
     def __init__(self, benchmark: Benchmark, name: str, assets: Path | None = None) -> None:
         self._benchmark, store = benchmark, benchmark.store
-        infos = {info.stage.removeprefix("fits/"): info for info in store.stages() if info.stage.startswith("fits/")}
-        current = {key: info for key, info in infos.items() if info.current}
-        mine = [key for key in current if key == name or key.startswith(f"{name}.")]
-        if name == CHOSEN and store.has("choice"):
-            chosen = ChosenReader(store)
-            found = [chosen.source(index) for index in range(len(chosen.names))]
-            self._source = chosen.sources_of
-        elif mine:
-            found = [current[key] for key in mine]
-            self._source = None
-        else:
-            raise UsageError(
-                f"{store.path} has no source of fits {name!r}",
-                expected=f"one of {', '.join([CHOSEN, *current]) if current else 'none: nothing is attached'}",
-                action="name one, as in fits:eft, or attach it with `pymaf-data attach-fits`.",
-            )
+        found, self._source = _sources(store, name)
+        sources = [attached(SourceReader(store, info), len(store), assets) for info in found]
+        faults = [_fault(source, info, benchmark) for source, info in zip(sources, found, strict=True)]
         self._readers = [SourceReader(store, info) for info in found]
-        self._bodies = [load_body(str(info.attributes["body"]), assets) for info in found]
-        self.body = self._bodies[0]
-        self.about = {"kind": "fits", "name": name, "sources": [_about(info) for info in found]}
+        self._bodies = [None if fault else source.body for source, fault in zip(sources, faults, strict=True)]
+        told = [f"{info.stage}: {fault}" for info, fault in zip(found, faults, strict=True) if fault]
+        self.notes = [f"left out: {each}" for each in told]
+        here = [body for body in self._bodies if body is not None]
+        if not here:
+            raise EvaluationError(
+                f"{name} of {store.path} cannot be measured: {'; '.join(told)}",
+                expected="proved fits whose body is here",
+                action="bring the body and attach them again with `pymaf-data attach-fits`.",
+            )
+        self.body = here[0]
+        told_of = [_about(info, fault) for info, fault in zip(found, faults, strict=True)]
+        self.about = {"kind": "fits", "name": name, "sources": told_of}
 
     def bodies(self, rows: Rows) -> Iterator[tuple[Rows, dict[str, Bodies]]]:
         """See :class:`Subject`."""
-        for first in range(0, len(rows), _FITS_AT_ONCE):
-            part = rows[first : first + _FITS_AT_ONCE]
+        without = 0
+        for first in range(0, len(rows), _AT_ONCE):
+            part = rows[first : first + _AT_ONCE]
             left = np.ones(len(part), bool)
-            for index, reader in enumerate(self._readers):
-                mine = self._source(part) == index if self._source else left.copy()
-                if not mine.any():
+            for index, (reader, body) in enumerate(zip(self._readers, self._bodies, strict=True)):
+                mine = np.flatnonzero(left & (self._source(part) == index) if self._source else left)
+                if body is None or not len(mine):
                     continue
                 fits = reader.read(part[mine])
                 known = np.flatnonzero(fits.valid)
                 if len(known):
-                    there = part[mine][known]
-                    yield there, {"fit": self._of(index, there, fits[known])}
-                left[np.flatnonzero(mine)[known]] = False
+                    there = part[mine[known]]
+                    yield there, {"fit": self._of(reader, body, there, fits[known])}
+                left[mine[known]] = False
+            without += int(left.sum())
+        if without:
+            self.notes.append(f"{without:,} of {len(rows):,} persons have no fit of {self.about['name']}")
 
-    def _of(self, index: int, rows: Rows, fits: Any) -> Bodies:
-        reader, body = self._readers[index], self._bodies[index]
+    def _of(self, reader: SourceReader, body: BodyModel, rows: Rows, fits: ChosenFits) -> Bodies:
         rotation, betas = pose_of(fits), torch.from_numpy(fits.betas)
         box, K = _boxes(self._benchmark.store, rows), self._benchmark.intrinsics(rows)
         if reader.camera == "perspective":
-            K = intrinsics_of(fits.native)
+            own = intrinsics_of(fits.native)
+            K = np.where(np.isfinite(own), own, K)
         turn = turns_back(K, box)
         turn[torch.from_numpy(fits.frame == CAMERA)] = torch.eye(3)
         return Bodies(
@@ -175,6 +183,47 @@ class FitsSubject:
             view=fits.cameras(reader.camera, box, view_affine(box)),
             turn=turn,
         )
+
+
+class MeanSubject:
+    """The mean body for everybody, as the iterations of a network begin with it, seen by the camera of the image.
+
+    Args:
+        benchmark: whose persons.
+        assets: where licensed bodies lie; ``None``: below the data root.
+
+    Raises:
+        AssetMissing: the benchmark's body is not there.
+    """
+
+    def __init__(self, benchmark: Benchmark, assets: Path | None = None) -> None:
+        self._store, self.body = benchmark.store, load_body(benchmark.mean_body, assets)
+        self.about = {"kind": MEAN, "name": MEAN, "body": self.body.name, "body_digest": self.body.digest}
+        self.notes = []
+
+    def bodies(self, rows: Rows) -> Iterator[tuple[Rows, dict[str, Bodies]]]:
+        """See :class:`Subject`."""
+        rotation = rotation_6d_to_matrix(self.body.mean_pose6d.view(1, 24, 6))
+        betas = self.body.mean_betas.view(1, 10)
+        vertices, pi = self.body.mesh(rotation, betas), self.body.mean_camera.view(1, 3).double()
+        for first in range(0, len(rows), _AT_ONCE):
+            part = rows[first : first + _AT_ONCE]
+            K = len(part)
+            view = weak_to_camera(pi.expand(K, 3))
+            yield (
+                part,
+                {
+                    "M0": Bodies(
+                        body=self.body,
+                        rotation=rotation.expand(K, -1, -1, -1),
+                        betas=betas.expand(K, -1),
+                        vertices=vertices.expand(K, -1, -1),
+                        camera=view.warped(invert(view_affine(_boxes(self._store, part)))),
+                        view=view,
+                        turn=torch.eye(3).to(vertices).expand(K, 3, 3),
+                    )
+                },
+            )
 
 
 def turns_back(K: Floats, box: Floats) -> torch.Tensor:
@@ -191,12 +240,48 @@ def _boxes(store: Store, rows: Rows) -> Floats:
     return found
 
 
-def _about(info: StageInfo) -> dict[str, Any]:
+def _sources(store: Store, name: str) -> tuple[list[StageInfo], Callable[[Rows], Rows] | None]:
+    """The sources of a name, one for each body, and which of them each row is of where they were chosen from.
+
+    Raises:
+        EvaluationError: there is none.
+    """
+    if name == CHOSEN and store.has("choice"):
+        chosen = ChosenReader(store)
+        return [chosen.source(index) for index in range(len(chosen.names))], chosen.sources_of
+    current = {info.stage.removeprefix("fits/"): info for info in store.stages() if info.current}
+    sources = {key: info for key, info in current.items() if info.stage != key}
+    mine = [info for key, info in sources.items() if key == name or key.startswith(f"{name}.")]
+    if not mine:
+        there = ", ".join([CHOSEN] * store.has("choice") + list(sources))
+        raise EvaluationError(
+            f"{store.path} has no fits {name!r:.80}, but {there or 'none at all'}",
+            expected="fits:NAME of one that it has",
+            action="name another, or attach it with `pymaf-data attach-fits`.",
+        )
+    return mine, None
+
+
+def _fault(source: Source, info: StageInfo, benchmark: Benchmark) -> str:
+    """Why a source cannot be measured; "" where it can."""
+    if source.body is None:
+        return source.fault
+    if not info.attributes["proved"]:
+        return "nobody knows whether they are of these persons: they were attached while their body was not here"
+    try:
+        benchmark.require(source.body)
+    except AssetMismatch as error:
+        return error.found
+    return ""
+
+
+def _about(info: StageInfo, fault: str) -> dict[str, Any]:
     return {
         "stage": info.stage,
         "generation": info.generation,
         "body": info.attributes["body"],
-        "proved": info.attributes["proved"],
+        "proved": info.attributes.get("proved"),
         "forced": info.attributes.get("forced", ""),
         "licences": info.attributes.get("licences", {}),
+        **({"left_out": fault} if fault else {}),
     }

@@ -1,6 +1,7 @@
 """The images that a network is measured on: the plain view of each person, W px.
 
     StoredViews   resampled once from the stored crop, to sub-pixel accuracy
+    RawViews      as released code makes them from the raw image (:mod:`.released_views`)
 
 Views are made ahead by threads while the network works: decoding and warping release the interpreter lock.
 """
@@ -26,7 +27,13 @@ Rows = NDArray[np.int64]
 
 
 class Views(Protocol):
-    """Makes views. Called by several threads at once."""
+    """Makes views. Called by several threads at once, unless it says that batches must come in their order.
+
+    Attributes:
+        in_order: whether one thread alone makes them, as videos want it.
+    """
+
+    in_order: bool
 
     def __call__(self, rows: Rows) -> Tensor:
         """(K, 3, W, W) uint8 RGB, channels last in memory."""
@@ -42,6 +49,8 @@ class StoredViews:
         store: an ingested store.
         size: W, the network's.
     """
+
+    in_order = False
 
     def __init__(self, store: Store, size: int) -> None:
         self._image, self._box, self._size = store.array("image"), store.array("box"), size
@@ -65,13 +74,14 @@ class StoredViews:
 
 def ahead(views: Views, rows: Rows, batch: int, workers: int) -> Iterator[tuple[Rows, Tensor]]:
     """Batches of rows and their views in order, made ahead by so many threads."""
+    workers = 1 if views.in_order else max(workers, 1)
     parts = [rows[first : first + batch] for first in range(0, len(rows), batch)]
     waiting: deque[tuple[Rows, Future[Tensor]]] = deque()
-    pool = ThreadPoolExecutor(max(workers, 1), thread_name_prefix="pymaf-views")
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="pymaf-views")
     try:
         for part in parts:
             waiting.append((part, pool.submit(views, part)))
-            if len(waiting) > 2 * max(workers, 1):
+            if len(waiting) > 2 * workers:
                 first, made = waiting.popleft()
                 yield first, made.result()
         while waiting:

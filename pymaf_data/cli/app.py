@@ -37,6 +37,7 @@ _SUMMARIES = {
     "render-iuv": "",
     "train": "",
     "evaluate": "",
+    "card": "Show what a checkpoint or an evaluation is: data, licences, recipe, frame, body, versions, figures.",
     "run": "Take the whole pipeline of a recipe: sample, ingest, fits, IUV maps, training, contact sheet, report.",
     "report": "",
     "inspect": "Show what a store holds: persons kept and dropped, missing images, stages, where it came from, "

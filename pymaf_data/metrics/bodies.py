@@ -43,6 +43,21 @@ def pve(predicted: Tensor, target: Tensor) -> Tensor:
     return mpjpe(predicted, target)
 
 
+def pve_t_sc(predicted: Tensor, target: Tensor) -> Tensor:
+    """PVE-T-SC: per-vertex error of (B, V, 3) bodies in T-pose after centring each and matching their sizes.
+
+    Size is the root mean square distance of the vertices from their mean. A body of no size is NaN. Source: SSP-3D
+    (Sengupta et al., BMVC 2020).
+
+    Raises:
+        ShapeError: the shapes differ.
+    """
+    _check(predicted, target, 3)
+    mine, goal = (points - points.mean(dim=1, keepdim=True) for points in (predicted, target))
+    size, wanted = ((points**2).sum(dim=-1).mean(dim=1).sqrt()[:, None, None] for points in (mine, goal))
+    return mpjpe(mine / size * wanted, goal)
+
+
 def keypoint_error(predicted: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
     """Mean distance of (B, K, 2) image points, in their unit; ``weights`` (B, K) e.g. visibility.
 
@@ -62,12 +77,31 @@ def pa_mpjpe(predicted: Tensor, target: Tensor, weights: Tensor | None = None) -
     return mpjpe(similarity_align(predicted, target, weights), target, weights)
 
 
+def joint_errors(predicted: Tensor, target: Tensor) -> Tensor:
+    """Distances (B, J) of (B, J, 3) points as given, in their unit.
+
+    Raises:
+        ShapeError: the shapes differ.
+    """
+    _check(predicted, target, 3)
+    return torch.linalg.vector_norm(predicted - target, dim=-1)
+
+
 def similarity_align(points: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
     """Move (B, J, 3) points onto (B, J, 3) targets by the least-squares similarity transform.
 
     A reflection is never used: where the optimum would mirror, the smallest singular direction is turned back.
     Computed in float64: the covariance squares the spread of the points. A person with a weighed point that is not
     finite is NaN.
+
+    Raises:
+        ShapeError: the shapes differ.
+    """
+    return similarity(points, target, weights)[0]
+
+
+def similarity(points: Tensor, target: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """As :func:`similarity_align`, with the rotations (B, 3, 3) that it turned by: aligned = s·R·point + t.
 
     Raises:
         ShapeError: the shapes differ.
@@ -90,7 +124,8 @@ def similarity_align(points: Tensor, target: Tensor, weights: Tensor | None = No
     spread = (weight * centred**2).sum(dim=(1, 2)).clamp_min(torch.finfo(torch.float64).tiny)
     scale = (singular * signs).sum(dim=1) / spread
     aligned = scale[:, None, None] * ((points.double() - source_mean) @ rotation) + goal_mean
-    return torch.where(known, aligned, torch.nan).to(points.dtype)
+    turned_by = torch.where(known, rotation.transpose(1, 2), torch.nan)
+    return torch.where(known, aligned, torch.nan).to(points.dtype), turned_by.to(points.dtype)
 
 
 def _check(predicted: Tensor, target: Tensor, axes: int) -> None:

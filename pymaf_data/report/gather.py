@@ -65,20 +65,21 @@ class _Block:
     marks: NDArray[np.int64]
 
 
-def gather(store: Store, limit: int | None = None) -> Table:
+def gather(store: Store, limit: int | None = None, rows: NDArray[np.int64] | None = None) -> Table:
     """Read the table of a store.
 
     Args:
         store: an ingested store; stages that are absent or partial leave their measures unknown.
         limit: at most this many persons, evenly spread over the rows; all by default.
+        rows: of these persons, ascending; by default of all.
 
     Raises:
         StoreIncomplete: the store has no ingested shard at all, or fits that the choice names are gone.
         StoreDamaged: bytes differ from what was committed.
     """
-    rows = np.arange(len(store))
+    rows = np.arange(len(store)) if rows is None else rows
     if limit is not None and len(rows) > limit:
-        rows = np.unique(np.linspace(0, len(rows) - 1, limit).round().astype(np.int64))
+        rows = rows[np.unique(np.linspace(0, len(rows) - 1, limit).round().astype(np.int64))]
     source = _Source.of(store)
     blocks = [_read(source, rows[first : first + _CHUNK]) for first in range(0, len(rows), _CHUNK)]
     names = [name for block in blocks for name in block.state]

@@ -1,7 +1,8 @@
-"""``report``: a page to look at, of a store or of a training run.
+"""``report``: a page to look at, of a store, of a training run or of an evaluation.
 
     stores/<name>.zarr  → reports/<name>.html, with fits also <name>.sources.csv and <name>.sources.json
     runs/<name>         → reports/run-<name>.html
+    evaluations/<name>/<benchmark>.json → reports/evaluation-<name>-<benchmark>.html
 
 The page is a function of what it shows: same input, same bytes, no time, path or host in it. A page that shows just
 this already is left as it is.
@@ -26,7 +27,7 @@ class ReportReport(StrictModel):
     """What was written."""
 
     path: Path
-    kind: Literal["store", "run"]
+    kind: Literal["store", "run", "evaluation"]
     bytes: int
     written: bool
     """False where the page was there already."""
@@ -40,11 +41,11 @@ class ReportReport(StrictModel):
 
 
 def report(options: ReportOptions, progress: Progress | None = None) -> ReportReport:
-    """Write the page of a store or of a run, whole or not at all.
+    """Write the page of a store, of a run or of an evaluation, whole or not at all.
 
     Raises:
         NotAStore: the path is neither.
-        StoreError, TrainingError: what is there cannot be read.
+        StoreError, TrainingError, EvaluationError: what is there cannot be read.
         DiskFull, NotWritable: no room, or no permission.
     """
     from pymaf_data.report import run_page, store_page
@@ -53,6 +54,8 @@ def report(options: ReportOptions, progress: Progress | None = None) -> ReportRe
     from pymaf_data.storage import open_store
 
     folder = DataRoot.default().reports
+    if options.path.suffix == ".json":
+        return _of_evaluation(options, folder, progress)
     if is_run(options.path):
         out = options.out or _outside(options.path, folder / run_page.name_of(options.path))
         shows = run_page.shows(options.path)
@@ -60,7 +63,8 @@ def report(options: ReportOptions, progress: Progress | None = None) -> ReportRe
     if not options.path.exists():
         raise NotAStore(
             f"{options.path} is not there",
-            expected="a store made by `pymaf-data ingest`, or the folder of a run of `pymaf-data train`",
+            expected="a store made by `pymaf-data ingest`, the folder of a run of `pymaf-data train`, or the JSON of "
+            "an evaluation",
             action="check the path.",
         )
     store = open_store(options.path)
@@ -69,6 +73,17 @@ def report(options: ReportOptions, progress: Progress | None = None) -> ReportRe
     shows, beside = store_page.shows(store, options.persons, bodies), store_page.beside(store)
     return _written(
         out, "store", shows, beside, lambda: store_page.store_page(store, options.persons, progress, bodies)
+    )
+
+
+def _of_evaluation(options: ReportOptions, folder: Path, progress: Progress | None) -> ReportReport:
+    from pymaf_data.report import evaluation_page
+    from pymaf_data.runs.evaluations import read_figures
+
+    out = options.out or folder / evaluation_page.name_of(options.path, read_figures(options.path))
+    shows = evaluation_page.shows(options.path, options.store)
+    return _written(
+        out, "evaluation", shows, (), lambda: evaluation_page.evaluation_page(options.path, options.store, progress)
     )
 
 
@@ -88,7 +103,11 @@ def _outside(shown: Path, page: Path) -> Path:
 
 
 def _written(
-    out: Path, kind: Literal["store", "run"], shows: str, beside: tuple[str, ...], make: Callable[[], Page]
+    out: Path,
+    kind: Literal["store", "run", "evaluation"],
+    shows: str,
+    beside: tuple[str, ...],
+    make: Callable[[], Page],
 ) -> ReportReport:
     """Make and write a page with what stands beside it, unless all that is there and shows the same."""
     files = {suffix: out.with_name(out.stem + suffix) for suffix in beside}

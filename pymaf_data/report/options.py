@@ -16,11 +16,20 @@ class ReportOptions(StrictModel):
 
     path: Annotated[
         UserPath,
-        Flag("Stores, or folders of runs; by default every store.", each=True, metavar="[STORE|RUN]...", shown=""),
+        Flag(
+            "Stores, folders of runs, or the JSON of an evaluation; by default every store.",
+            each=True,
+            metavar="[STORE|RUN|EVALUATION.json]...",
+            shown="",
+        ),
     ]
     out: Annotated[UserPath | None, Flag("The page.", shown="reports/<name>.html of the data root")] = None
     persons: Annotated[
         int | None, Field(ge=0), Flag("Persons of a store with images.", shown="up to 400, the page below 25 MB")
+    ] = None
+    store: Annotated[
+        UserPath | None,
+        Flag("The store that an evaluation was measured on.", shown="that of its data set below the data root"),
     ] = None
 
 

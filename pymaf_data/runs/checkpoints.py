@@ -10,6 +10,7 @@ digest, compared before anything is read; files of before have none (:mod:`pymaf
     body                       name, digest, fingerprint: the body it was trained on, to be loaded from its asset
     stores, licences           what it learned from, and under which licences
     versions                   of the libraries
+    figures                    the last held-out measurement while it trained: step, persons, errors in millimetres
 
 What the weights mean is the network's business.
 """
@@ -35,7 +36,7 @@ from pymaf_data.storage.files import UNFINISHED, LocalFiles
 logger = logging.getLogger(__name__)
 
 FORMAT = "pymaf-data checkpoint"
-MAJOR, MINOR = 1, 1  # 1.1: a digest at the end
+MAJOR, MINOR = 1, 2  # 1.1: a digest at the end; 1.2: figures
 _BODY = ("name", "digest", "fingerprint")
 
 
@@ -53,6 +54,7 @@ class Checkpoint:
     stores: list[dict[str, Any]] = field(default_factory=list)
     licences: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    figures: dict[str, Any] = field(default_factory=dict)
 
 
 def save(checkpoint: Checkpoint, folder: Path) -> Path:
@@ -97,6 +99,7 @@ def parse(content: dict[str, Any], path: Path) -> Checkpoint:
             expected=f"major version {MAJOR}",
             action="read it with the version of pymaf-data that wrote it.",
         )
+    content.setdefault("figures", {})
     kinds = {name: get_origin(hint) or hint for name, hint in get_type_hints(Checkpoint).items()}
     wrong = [name for name, kind in kinds.items() if not isinstance(content.get(name), kind)]
     wrong += [f"body.{name}" for name in _BODY if not wrong and not isinstance(content["body"].get(name), str)]

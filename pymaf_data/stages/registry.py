@@ -166,10 +166,12 @@ _STAGES = (
     ),
     Stage(
         "report",
-        "Write one HTML file that shows a store or a run; it needs no network, and any browser opens it.\n\n"
+        "Write one HTML file that shows a store, a run or an evaluation; it needs no network, and any browser opens "
+        "it.\n\n"
         "Of a store: where it came from, counts by reason, distributions, a gallery to filter, the worst and the best "
         "fits, missing images; its sources of fits beside each other, with verdicts to give, also as CSV and JSON. Of "
-        "a run: curves, errors of every iteration, the same persons over time.\n\n"
+        "a run: curves, errors of every iteration, the same persons over time. Of an evaluation: figures beside "
+        "published ones, errors of everybody by what is known of them, the worst and the best drawn.\n\n"
         "Example: pymaf-data report data/stores/sample-train.zarr",
         options="pymaf_data.report.options:ReportOptions",
         run="pymaf_data.report.make:report",

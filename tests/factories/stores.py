@@ -60,6 +60,7 @@ def invented_store(
     store = create_store(path, plan, specs, provenance)
     _write(store, "ingest", plan.digest, specs, people, {}, _pictures(rng, persons))
     attributes = {"body": body.name, "body_digest": body.digest, "native_kind": "perspective", "reasons": list(REASONS)}
+    attributes["proved"] = True
     fits = "f" * 64
     _write(store := open_store(path), "fits/invented", fits, fit_specs(shard), people, attributes)
     rule = Rule()
@@ -150,3 +151,15 @@ def _write(
                 data |= {"image": pictures[rows], "reason": data["reason"] * ~values["present"][rows]}
             writer.write_shard(shard, data, digest_json(shard))  # type: ignore[arg-type]
         writer.finish()
+
+
+def attach(store: Store, name: str, values: dict[str, np.ndarray], **attributes: object) -> None:
+    """Add the source ``fits/<name>`` as if it had been attached; ``values`` of its arrays, the others blank."""
+    said = {"proved": True, "body_digest": "", "native_kind": "perspective", "reasons": list(REASONS)} | attributes
+    _write(store, f"fits/{name}", digest_json(name), fit_specs(store.shard), values, said)
+
+
+def fits_of(store: Store) -> dict[str, np.ndarray]:
+    """The arrays of ``fits/invented``."""
+    info = store.current("fits/invented")
+    return {key: store.array(info.record.key.below(key))[:] for key in info.record.specs}

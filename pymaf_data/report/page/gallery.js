@@ -21,9 +21,10 @@ function card(people, i, open) {
 
 class Gallery {
   // A grid of cards that grows as it is scrolled; arrow keys move in it.
-  constructor(people, open) {
+  constructor(people, open, make = card) {
     this.people = people;
     this.open = open;
+    this.make = make;
     this.order = [];
     this.grid = el('div', { class: 'cards', role: 'group', 'aria-label': 'Persons; arrow keys move, Enter opens' });
     this.end = el('div', { class: 'end', 'aria-hidden': 'true' });
@@ -44,7 +45,7 @@ class Gallery {
     const have = this.grid.querySelectorAll('.card').length;
     if (have >= this.order.length) return;
     const until = Math.max(have + PAGE, least + 1);
-    this.grid.append(...this.order.slice(have, until).map((i) => card(this.people, i, (one) => this.open(one, this.order))));
+    this.grid.append(...this.order.slice(have, until).map((i) => this.make(this.people, i, (one) => this.open(one, this.order))));
     if (!have) this.grid.querySelector('.card').tabIndex = 0;
   }
 
@@ -74,8 +75,10 @@ class Gallery {
 
 class PersonView {
   // The dialog: large images, every measure with where it stands among all persons; arrow keys go on.
-  constructor(people) {
+  constructor(people, panels = PANELS, without = '`pymaf-data report --persons` raises how many are.') {
     this.people = people;
+    this.panels = panels;
+    this.without = 'The images of this person are not in this page: ' + without;
     this.node = $('#person');
     this.node.addEventListener('keydown', (event) => {
       const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -106,7 +109,7 @@ class PersonView {
     const i = this.order[this.at];
     const images = people.images(i);
     const name = people.table.names[i];
-    const bodies = images ? PANELS.filter(([key]) => images[key]).map(([key, title]) => el('figure', {}, el('img', { src: images[key], alt: title, width: 256, height: 256 }), el('figcaption', {}, title))) : [el('p', { class: 'muted' }, 'The images of this person are not in this page: `pymaf-data report --persons` raises how many are.')];
+    const bodies = images ? this.panels.filter(([key]) => images[key]).map(([key, title]) => el('figure', {}, el('img', { src: images[key], alt: title, width: 256, height: 256 }), el('figcaption', {}, title))) : [el('p', { class: 'muted' }, this.without)];
     this.node.replaceChildren(
       el('header', {}, el('div', {}, el('h2', { id: 'person-title' }, name), el('p', { class: 'muted' }, `annotation ${people.table.annotations[i]} · row ${people.table.rows ? people.table.rows[i] : i} · ${people.table.states[people.state[i]]}`)),
         el('div', { class: 'steps' },

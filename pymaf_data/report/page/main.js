@@ -16,5 +16,4 @@ function pageKeys(list, actions) {
 }
 
 $('#version').textContent = META.version;
-if (META.kind === 'store') storePage();
-else runPage();
+({ store: storePage, run: runPage, evaluation: evaluationPage })[META.kind]();

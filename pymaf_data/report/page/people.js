@@ -69,12 +69,13 @@ class Filters {
     this.text = '';
     this.stateName = '';
     this.pictured = true;
+    this.group = ''; // of the groups that an evaluation tells apart
     this.sort = 'reprojection desc';
     this.ranges = new Map(); // measure → {range: [low, high], bins: [a, b] or null, closed}
   }
 
   get active() {
-    return Boolean(this.text || this.stateName || this.ranges.size);
+    return Boolean(this.text || this.stateName || this.group || this.ranges.size);
   }
 
   setRange(key, range, bins, closed) {
@@ -90,7 +91,7 @@ class Filters {
 
   clear() {
     this.ranges.clear();
-    this.set({ text: '', stateName: '' });
+    this.set({ text: '', stateName: '', group: '' });
   }
 
   // Uint8Array: 1 where a person passes every filter but the one on images.
@@ -101,6 +102,10 @@ class Filters {
     if (this.stateName) {
       const wanted = people.table.states.map((name) => this.wants(name));
       for (let i = 0; i < mask.length; i++) if (!wanted[people.state[i]]) mask[i] = 0;
+    }
+    if (this.group) {
+      const inside = new Set(people.table.groups[this.group]);
+      for (let i = 0; i < mask.length; i++) if (!inside.has(i)) mask[i] = 0;
     }
     if (this.text) {
       people.lower ||= people.table.names.map((name, i) => `${name} ${people.table.annotations[i]}`.toLowerCase());

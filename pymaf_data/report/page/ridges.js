@@ -1,8 +1,8 @@
 // One measure of several sources: a row of bars for each, on an axis that all share.
 
-// measure: {title, unit, note, bins: {first, step, counts}, of: summaries}; names: of the sources.
+// measure: {title, unit, note, bins: {first, step, counts}, of: summaries}; names: of the sources, or of each what it says.
 function ridges(measure, names) {
-  const { first, step, counts } = measure.bins;
+  const { first, step, counts } = measure.bins, each = measure.each || 'source';
   const shown = names.map((name, s) => ({ name, counts: counts[s], about: measure.of[s] })).filter((one) => one.about.known);
   const W = 460, left = 104, right = 8, top = 4, row = 34, bottom = 20, H = top + row * shown.length + bottom;
   const bins = shown[0].counts.length, width = (W - left - right) / bins;
@@ -25,10 +25,10 @@ function ridges(measure, names) {
   });
   const axis = ticks(first, first + step * bins, 5).map((t) => svg('text', { class: 'tick middle', x: x(t), y: H - 5 }, number(t)));
   const summary = shown.map((one) => `${one.name} median ${withUnit(one.about.median, measure.unit)}`).join(' · ');
-  const rest = `Number and line: the median. 90% of every source’s within ${span(Math.min(...shown.map((one) => one.about.p05)), Math.max(...shown.map((one) => one.about.p95)), measure.unit)}.`;
+  const rest = `Number and line: the median. 90% of every ${each}’s within ${span(Math.min(...shown.map((one) => one.about.p05)), Math.max(...shown.map((one) => one.about.p95)), measure.unit)}.`;
   const readout = el('p', { class: 'readout' }, rest);
   const chart = svg('svg', { viewBox: `0 0 ${W} ${H}`, tabindex: 0, role: 'application', 'aria-roledescription': 'histograms',
-    'aria-label': `${measure.title} by source: ${measure.note}. ${summary}. Arrow keys read the bars.` }, band, rows, axis);
+    'aria-label': `${measure.title} by ${each}: ${measure.note}. ${summary}. Arrow keys read the bars.` }, band, rows, axis);
   readable(chart, bins, (b) => {
     band.setAttribute('x', left + width * b);
     band.setAttribute('width', b < 0 ? 0 : width);

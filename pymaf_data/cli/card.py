@@ -1,0 +1,100 @@
+"""``pymaf-data card``: what is a checkpoint, or an evaluation, made of?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pymaf_data.cli.say import echo, echo_json
+
+if TYPE_CHECKING:
+    from pymaf_data.model.evaluation.card import Card
+
+
+def command(
+    subject: Annotated[
+        str,
+        typer.Argument(
+            metavar="CHECKPOINT|RUN|EVALUATION.json",
+            help="A checkpoint's file, a run's folder or name, or the JSON of an evaluation.",
+        ),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the card as JSON.")] = False,
+) -> None:
+    """Show what a checkpoint or an evaluation is: data, licences, recipe, frame, body, versions, figures.
+
+    Figures are those of the checkpoint's evaluations below the data root, by the digest of its file.
+
+    Example: pymaf-data card data/runs/pymaf/checkpoint.pt
+    """
+    from pymaf_data.model.evaluation.card import card
+
+    found = card(subject)
+    if as_json:
+        echo_json(found)
+    else:
+        _print(found)
+
+
+def _print(card: Card) -> None:
+    from pymaf_data.model.evaluation.table import lines_of
+
+    echo(card.name, bold=True)
+    _line("what", " ".join(filter(None, [card.network, card.kind, _step(card), card.file])))
+    _line("sha256", card.sha256)
+    _line("frame", card.frame)
+    _table("body", {"": " ".join(card.body[key][:16] for key in ("name", "digest") if key in card.body)})
+    _line("precision", card.precision)
+    _table("data", {_named(one): _digests(one) for one in card.data} or {"": "not known: the file does not say"})
+    _table("licences", card.licences or {"": "not known: the file does not say; ask those who gave it"})
+    _table("recipe", _flat(card.recipe))
+    _table("versions", card.versions)
+    if card.held_out is not None:
+        where = f"step {card.held_out.step:,}, {card.held_out.persons:,} held-out persons"
+        for iteration, errors in card.held_out.errors.items():
+            told = ", ".join(f"{name} {value:.1f} mm" for name, value in errors.items())
+            _line("training", f"{iteration} {told} ({where})")
+    for evaluation in card.evaluations:
+        echo()
+        for line in lines_of(evaluation):
+            echo(f"  {line}")
+    for name, why in card.unread.items():
+        _line("unread", f"{name}: {why}")
+
+
+def _step(card: Card) -> str:
+    return "" if card.step is None else f"of step {card.step:,}"
+
+
+def _named(one: Mapping[str, Any]) -> str:
+    if "stage" in one:
+        return f"{one['stage']} of {one.get('body', '')}"
+    return f"{one.get('dataset')} {one.get('split')}, {one.get('persons')} persons"
+
+
+def _digests(one: Mapping[str, Any]) -> str:
+    if "generation" in one:
+        return str(one["generation"])[:16]
+    known = one.get("generations")
+    digests = known.items() if isinstance(known, Mapping) else ()
+    return ", ".join(f"{stage} {str(digest)[:8]}" for stage, digest in digests)
+
+
+def _flat(options: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Options of sections by their whole name."""
+    found: dict[str, Any] = {}
+    for key, value in options.items():
+        found |= _flat(value, f"{above}{key}.") if isinstance(value, Mapping) and value else {f"{above}{key}": value}
+    return found
+
+
+def _line(title: str, text: str) -> None:
+    if text:
+        echo(f"  {title:<10}{text}")
+
+
+def _table(title: str, entries: Mapping[str, Any]) -> None:
+    for number, (name, value) in enumerate(entries.items()):
+        _line("" if number else title, f"{name}: {value}" if name else str(value))

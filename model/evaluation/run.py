@@ -52,8 +52,8 @@ class EvaluationReport(StrictModel):
 
         table = latex_of if self.latex else lines_of
         said = [line for result in self.results for line in [*table(result), ""]]
-        said += [line for found in self.comparisons for line in [*compared_lines(found), ""]]
         mark, again = ("% ", "") if self.latex else ("", " (--overwrite measures anew)")
+        said += [line and mark + line for found in self.comparisons for line in [*compared_lines(found), ""]]
         said += [f"{mark}{name}: not measured: {why}" for name, why in self.absent.items()]
         return said + [
             f"{mark}measured already: {path}{again}" if path in self.already else f"{mark}written: {path}"

@@ -15,14 +15,14 @@ from pymaf_data.body import BodyModel
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.reprojection import joints49
 from pymaf_data.fits.rule import Rule
-from pymaf_data.fits.table import Fits
+from pymaf_data.fits.table import VIEW, Fits
 from pymaf_data.geometry.affines import compose, invert, view_affine
 from pymaf_data.geometry.frames import box_ray, turn_of_ray
 from pymaf_data.geometry.joints import SMPL24
 from pymaf_data.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 
 Plant = Callable[[Fits, Persons, BodyModel, np.random.Generator], Fits]
-STRICT = Rule(reprojection=11, mask_iou=0.6, betas=3, beyond_limits=30, pose_prior=2.5)
+STRICT = Rule(reprojection=11.5, mask_iou=0.52, betas=3.5, beyond_limits=30, pose_prior=2.5, mirrored=0.5, scale=1.12)
 """The gates that docs/fits.md calls strict."""
 
 HARDLY = 100.0
@@ -43,7 +43,9 @@ def same_image(fits: Fits, persons: Persons, body: BodyModel, rng: np.random.Gen
     for name in np.unique(persons.names):
         rows = np.flatnonzero((persons.names == name) & fits.valid)
         other[rows] = np.roll(rows, 1)
-    return taken(fits, other).without(other == np.arange(len(fits)), "no fit in the source")
+    found = taken(fits, other)
+    found.drop(other == np.arange(len(fits)), "no fit in the source")
+    return found
 
 
 def other_image(fits: Fits, persons: Persons, body: BodyModel, rng: np.random.Generator) -> Fits:
@@ -146,7 +148,8 @@ def noisy(fits: Fits, rng: np.random.Generator) -> Fits:
 def in_view(fits: Fits, persons: Persons) -> Fits:
     """The fits as a method that knew the crop alone gives them: without a camera, roots seen along the box's ray."""
     K = np.where(fits.valid[:, None, None], fits.native[:, :, :3], np.eye(3))
-    return with_root(fits, turn_of_ray(box_ray(K, persons.box)) @ roots(fits))
+    found = with_root(fits, turn_of_ray(box_ray(K, persons.box)) @ roots(fits))
+    return replace(found, frame=np.full(len(fits), VIEW, np.uint8))
 
 
 def taken(fits: Fits, rows: np.ndarray) -> Fits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import importlib.util
 import os
 import signal
@@ -19,6 +20,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests come first, lest one worker end with them while the other has nothing left."""
     dear = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in dear)
+
+
+def pytest_collection() -> None:
+    """Modules, functions and tests by the hundred thousand are made now and stay: to look among them for cycles, now
+    and for the whole session, is of no use."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """From here on garbage is collected, of what comes."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,59 @@ RUN = """
 import json, kernel
 print(json.dumps([kernel.twice(21), sum(kernel.twice.stats.cache_hits.values())]))
 """
+# Processes that start with numba there already: its import and its first compilation take a second of each. What is
+# forked has imported nothing of this package, and takes its variables, its folder and its code before it does.
+FORKS = """
+import json, os, sys, tempfile
+import numba
+numba.njit(lambda value: 2 * value)(21)
+assert not any(name.startswith("pymaf_data") for name in sys.modules)
+for line in sys.stdin:
+    told = json.loads(line)
+    child = os.fork()
+    if not child:
+        for number, name in ((1, "out"), (2, "err")):
+            os.dup2(os.open(told[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+        os.environ.clear()
+        os.environ.update(told["environment"])
+        os.chdir(told["folder"])
+        sys.path[:0] = told["path"]
+        sys.dont_write_bytecode, tempfile.tempdir = True, None
+        numba.config.reload_config()
+        exec(told["code"], {"__name__": "__main__"})
+        sys.stdout.flush()
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+Forks = Callable[..., "tuple[str, str]"]
+
+
+@pytest.fixture(scope="module")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """``forks(code, environment, folder)``: what a process says on its two channels, which ends with 0."""
+    out, err = (tmp_path_factory.mktemp("said") / name for name in ("out", "err"))
+    command = [sys.executable, "-c", FORKS]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("NUMBA_")}
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+    with subprocess.Popen(command, env=environment, cwd=out.parent, **pipes) as process:
+        assert process.stdin is not None and process.stdout is not None
+
+        def of(code: str, environment: dict[str, str], folder: Path) -> tuple[str, str]:
+            told = {"code": code, "environment": environment, "folder": str(folder), "out": str(out), "err": str(err)}
+            told["path"] = environment["PYTHONPATH"].split(os.pathsep)
+            process.stdin.write(json.dumps(told) + "\n")
+            assert process.stdout.readline() == "0\n", err.read_text()
+            return out.read_text(), err.read_text()
+
+        yield of
+        process.stdin.close()
 
 
 class Machine:
     """A kernel's file where nothing can be kept beside it, and a home that cannot be written."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, forks: Forks) -> None:
+        self.folder, self.forks = folder, forks
         self.environment = {key: value for key, value in os.environ.items() if key not in ("NUMBA_CACHE_DIR", "HOME")}
         self.environment |= {"HOME": "/proc/nonexistent", "PYTHONPATH": str(folder / "package")}
         self.environment |= {"PYMAF_DATA_ROOT": str(folder / "data"), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -49,21 +96,16 @@ class Machine:
 
     def run(self, before: str = "", **variables: str) -> tuple[list[int], str]:
         """What the kernel gives and how often it came from the cache; and what is said."""
-        command = [sys.executable, "-c", before + RUN]
-        environment = self.environment | variables
-        done = subprocess.run(
-            command, capture_output=True, text=True, env=environment, cwd=self.folder / "work", check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout), done.stderr
+        said, complained = self.forks(before + RUN, self.environment | variables, self.folder / "work")
+        return json.loads(said), complained
 
     def kept(self, place: Path) -> list[Path]:
         return sorted(place.rglob("kernel.twice*.nbi"))
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    return Machine(tmp_path)
+def machine(tmp_path: Path, forks: Forks) -> Machine:
+    return Machine(tmp_path, forks)
 
 
 def test_a_kernel_is_kept_below_the_data_root_for_this_user_alone(machine: Machine) -> None:

@@ -43,10 +43,7 @@ class LspOptions(StrictModel):
 
 
 class LspSegmentation(Benchmark):
-    """Values of a person are counts of pixels: ``FB`` (2, 2) and ``parts`` (8, 7), [true, predicted].
-
-    The last true class of parts is what is not to be measured.
-    """
+    """Values of a person are pixels [true, predicted]: ``FB`` (2, 2), ``parts`` (8, 7) with what is ignored last."""
 
     options_model = LspOptions
 
@@ -109,15 +106,17 @@ class LspSegmentation(Benchmark):
         if self.options.drawn == "image":
             return [faces_shown(bodies, bodies.camera, size, i, i + 1)[0] for i, size in enumerate(sizes)]
         views = faces_shown(bodies, bodies.view, (VIEW_SIZE, VIEW_SIZE))
-        return [uncrop(view, cut, size, -1) for view, cut, size in zip(views, self._cuts(rows), sizes, strict=True)]
+        cuts = cuts_of(stored_column(self.store, "box").rows(rows), self.options.origin)
+        return [uncrop(view, cut, size, -1) for view, cut, size in zip(views, cuts, sizes, strict=True)]
 
-    def _cuts(self, rows: Rows) -> NDArray[np.int64]:
-        box = stored_column(self.store, "box").rows(rows)
-        centre = (box[:, :2] - OFFSETS[self.options.origin]).astype(np.float32)  # as its loader hands it on
-        return released_corners(np.column_stack([centre, 200.0 * (box[:, 2] / 200.0)]))  # files hold scales
-
-    def _lack(self, metrics: tuple[str, ...], why: str) -> None:
+    def _lack(self, metrics: Sequence[str], why: str) -> None:
         self.lacking |= dict.fromkeys(metrics, why)
+
+
+def cuts_of(box: NDArray[np.float64], origin: Origin) -> NDArray[np.int64]:
+    """(K, 4) where the released code puts views of boxes (K, 3) back: it knows centres as float32, sides as scales."""
+    centre = (box[:, :2] - OFFSETS[origin]).astype(np.float32)
+    return released_corners(np.column_stack([centre, 200.0 * (box[:, 2] / 200.0)]))
 
 
 def mask_counts(true: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> NDArray[np.int64]:

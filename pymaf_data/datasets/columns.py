@@ -89,13 +89,14 @@ class Absent(NamedTuple):
         return self.column.absent(len(indices))
 
 
-def stored_column(store: Store, name: str) -> Array | Absent:
+def stored_column(store: Store, name: str, rows: slice | None = None) -> Array | Absent:
     """One of :data:`PERSON_COLUMNS` of a store; where that has none, what gives the missing value for any rows.
+    ``rows`` as of :meth:`Store.array`.
 
     Raises:
         StoreIncomplete: nothing was ingested.
     """
-    return store.array(name) if name in store.current("ingest").record.specs else Absent(COLUMN[name])
+    return store.array(name, rows) if name in store.current("ingest").record.specs else Absent(COLUMN[name])
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The cameras that fits are seen by: their native ones, or π where their source has none."""
+"""The cameras that fits are seen by: their native ones, or π where they have none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ def seen_by(kind: str, native: Floats, weak_camera: NDArray[np.floating], box: F
         box: (K, 3) the persons' boxes, in which π is meant.
         plane: (2, 3) or (K, 2, 3) original pixels → the pixels that the cameras shall see.
     """
-    if kind == "none":
-        plane_of_view = compose(plane, invert(view_affine(box)))
-        return weak_to_camera(torch.from_numpy(weak_camera).double()).warped(plane_of_view)
-    return Camera(torch.from_numpy(native), kind == "orthographic").warped(plane)
+    own = Camera(torch.from_numpy(native), kind == "orthographic").warped(plane)
+    if kind != "none":
+        return own
+    plane_of_view = compose(plane, invert(view_affine(box)))
+    weak = weak_to_camera(torch.from_numpy(weak_camera).double()).warped(plane_of_view)
+    placed = torch.from_numpy(native.any((1, 2)))[:, None, None]  # under the image's K, on the keypoints
+    return Camera(torch.where(placed, own.matrix, weak.matrix))

@@ -26,12 +26,25 @@ REASONS = (
     "pose beyond the gate",
     "dropped by a correction",
     "another preferred by a correction",
+    "mirror image nearer",
+    "scale beyond the gate",
 )
 """What kept a row's first choice from it; the attribute ``reasons`` of a choice that has gates or verdicts."""
 
+REASONS_OF_UNALIGNED = REASONS[:9]
+"""Those of a choice without a gate on mirror images or scale, as they were before there were such."""
+
 NO_FIT, _DROPPED, _OVERRULED = 1, 7, 8
 """Where no source has a valid fit, the sources say why."""
-_REJECTS = {"reprojection": 2, "mask_iou": 3, "betas": 4, "beyond_limits": 5, "pose_prior": 6}
+_REJECTS = {
+    "reprojection": 2,
+    "mask_iou": 3,
+    "betas": 4,
+    "beyond_limits": 5,
+    "pose_prior": 6,
+    "mirrored": 9,
+    "scale": 10,
+}
 
 
 class Choice(NamedTuple):

@@ -25,7 +25,7 @@ class KeypointSource:
 
     format = origin = MADE_HERE
     converted_from = ""
-    camera = "perspective"
+    camera, placed = "perspective", False
     tolerance: Tolerance | None = None
 
     def __init__(self, options: KeypointOptions) -> None:

@@ -76,7 +76,8 @@ def take(table: FitTable, row: np.ndarray, persons: Persons, model: BodyModel | 
     if model is not None:
         for some in np.array_split(standing, len(standing) // _TOGETHER + 1):
             lost[some[stand(model, fits, some, table.points[row[some]])]] = False
-    return fits.without(lost, "camera not solvable")
+    fits.drop(lost, "camera not solvable")
+    return fits
 
 
 def match(table: FitTable, persons: Persons, origin: str, body: str | None = None) -> np.ndarray:

@@ -25,11 +25,12 @@ from pymaf_data.fits.reprojection import measure
 from pymaf_data.fits.request import FitRequest
 from pymaf_data.fits.sniffing import sniff
 from pymaf_data.fits.source import Progress
-from pymaf_data.fits.table import Fits
+from pymaf_data.fits.table import CAMERA, Fits
 from pymaf_data.geometry.cameras import full_frame
 from pymaf_data.geometry.joints import SMPL24
 from pymaf_data.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 
+_OF_PI = 8.0  # view pixels that π may leave of fits which, under their own cameras, leave none
 _ASKED = 200
 """Persons that are asked what is wrong with a file."""
 _TURNS = {
@@ -48,6 +49,7 @@ class JoinedSource:
     def __init__(self, request: FitRequest, table: FitTable, identity: dict[str, Any], body: str) -> None:
         self.origin, self.table, self.body, self._identity = str(request.path), table, body, identity
         self.format, self.camera = request.format, table.kind
+        self.placed = table.camera is None and bool((table.frame == CAMERA).any())
         self.tolerance: Tolerance | None = table.tolerance
         self.body_fingerprint, self.licences = table.body_fingerprint, dict(table.licences)
         self.converted_from = table.other.model if table.other else ""
@@ -70,7 +72,7 @@ class JoinedSource:
             return self._of_others(self.table.other, persons, body)
         fits = join(_seen(self.table, body), persons, self.origin, self.body, body)
         if body is None and self.table.extrinsics is not None:
-            return fits.without(fits.valid, "camera not solvable")  # where the body turns, only the body knows
+            fits.drop(fits.valid, "camera not solvable")  # where the body turns, only the body knows
         return fits
 
     def _of_others(self, other: OtherBodies, persons: Persons, body: BodyModel | None) -> Fits:
@@ -81,8 +83,9 @@ class JoinedSource:
             table, left = convert(table, other, row[row != NONE], body, self._assets)
         fits = take(_seen(table, body), row, persons, body)
         left = np.where((row != NONE)[:, None], left[row], np.nan)
-        fits, beyond = fits.without(np.isnan(left).any(1), "body not converted"), np.any(left > WORST, axis=1)
-        return replace(fits.without(beyond, "conversion residual too large"), conversion=left)
+        fits.drop(np.isnan(left).any(1), "body not converted")
+        fits.drop(np.any(left > WORST, axis=1), "conversion residual too large")
+        return replace(fits, conversion=left)
 
     def looks(self, persons: Persons, body: BodyModel) -> str:
         """Whether the fits would be these persons' in other images, by other cameras or rows, mirrored or turned."""
@@ -107,7 +110,7 @@ class JoinedSource:
         away = []
         for said, other in others.items():
             away.append(_away(body, take(other, row, some), some))
-            if away[-1] <= table.tolerance.view:
+            if away[-1] <= max(table.tolerance.view, _OF_PI):
                 plain = other is not table or table.camera is not None
                 return f"; {said}: otherwise {away[-1]:.0f} px" * plain
         strangers = _away(body, take(table, np.roll(row, len(row) // 2), some), some)

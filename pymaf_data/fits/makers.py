@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import NamedTuple
 
 from pymaf_data.fits.table import CAMERA, VIEW
+
+logger = logging.getLogger(__name__)
 
 
 class Maker(NamedTuple):
@@ -30,6 +33,7 @@ _EFT, _CLIFF = Maker("EFT fits", "CC BY-NC 4.0", VIEW), Maker("CLIFF fits", "MIT
 _NEURAL_ANNOT = Maker("NeuralAnnot fits", "not stated", CAMERA)
 _RENDERED = {name: Maker(f"{name} labels", "non-commercial research", CAMERA) for name in ("AGORA", "BEDLAM")}
 _3DPW = Maker("SMPL of 3DPW", "3DPW licence: non-commercial research", CAMERA, gendered=True)
+_UNKNOWN = Maker("fits of a HumanData file", "as its publisher says; not stated in the file", CAMERA)
 # The README of 4D-Humans and its issue #73.
 _OF_4D_HUMANS = {"coco": _SPIN, "mpii": _SPIN, "3dhp": _MULTIVIEW, "inf": _MULTIVIEW, "h36m": _MOSH} | dict.fromkeys(
     ("aic", "insta", "ava"), _PROHMR
@@ -55,5 +59,18 @@ def maker_of_human_data(config: str, detected: bool) -> Maker:
     exact |= dict.fromkeys(("coco", "mpii"), _SPIN if detected else _CLIFF)
     within = {"neural": _NEURAL_ANNOT, "agora": _RENDERED["AGORA"], "bedlam": _RENDERED["BEDLAM"]}
     known = exact.get(name) or next((maker for part, maker in within.items() if part in name), None)
-    nobody = "fits of a HumanData file", "as its publisher says; not stated in the file", CAMERA
-    return known or Maker(*nobody, gendered=True)
+    return known or _UNKNOWN
+
+
+def genders_of_bodies(maker: Maker, said: list[str], origin: str) -> list[str]:
+    """N of "neutral", "male", "female": what is said of persons, or "unknown", where the maker's bodies are theirs.
+
+    Of a maker that is not known nobody can tell; what is said is then not heeded, and that is told.
+    """
+    if maker is _UNKNOWN and {*said} != {"unknown"}:
+        logger.warning(
+            "%s: config tells no known set, so bodies are taken for neutral ones, and genders of its meta for those "
+            "of persons; gendered bodies are written as a table, which names each (docs/fits-table.md)",
+            origin,
+        )
+    return [one if maker.gendered and one != "unknown" else "neutral" for one in said]

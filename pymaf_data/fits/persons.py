@@ -42,7 +42,7 @@ class Persons:
         Raises:
             StoreIncomplete: a shard of stage ``ingest`` that holds some of them is missing.
         """
-        return cls.at(store, cls.arrays(store), np.arange(len(store))[rows or slice(None)])
+        return cls.at(store, cls.arrays(store, rows), np.arange(*(rows or slice(None)).indices(len(store))))
 
     @classmethod
     def whose(cls, store: Store) -> Persons:
@@ -60,9 +60,9 @@ class Persons:
         return cls(**(found | left_out), names=np.array([name for name, _ in store.rows]))
 
     @classmethod
-    def arrays(cls, store: Store) -> dict[str, Array | Absent]:
-        """What :meth:`at` reads from: opened once, for an array maps every shard when it is made."""
-        return {field.name: stored_column(store, field.name) for field in fields(cls) if field.name != "names"}
+    def arrays(cls, store: Store, rows: slice | None = None) -> dict[str, Array | Absent]:
+        """What :meth:`at` reads from, opened once; ``rows`` as of :meth:`Store.array`."""
+        return {field.name: stored_column(store, field.name, rows) for field in fields(cls) if field.name != "names"}
 
     @classmethod
     def at(cls, store: Store, arrays: dict[str, Array | Absent], rows: np.ndarray) -> Persons:

@@ -40,16 +40,22 @@ class Tolerance:
 
 
 def prove_join(
-    origin: str, persons: Persons, reprojection: np.ndarray, tolerance: Tolerance, why: Callable[[], str] = str
+    origin: str,
+    persons: Persons,
+    reprojection: np.ndarray,
+    tolerance: Tolerance,
+    why: Callable[[], str] = str,
+    rows: np.ndarray | None = None,
 ) -> np.ndarray:
     """Compare joined fits with their persons.
 
     Args:
         origin: what to call the source in messages.
-        persons: the N persons that were found in the source.
+        persons: those that were found in the source, or all of a store: a copy of those found would be large.
         reprojection: (N,) mean view pixels; infinite where nothing is labelled, which proves nothing and passes.
         tolerance: of the source.
         why: says what a source that is refused looks like.
+        rows: (N,) of ``persons`` that were found; all by default.
 
     Returns:
         (N,) bool: who is not proved.
@@ -57,13 +63,15 @@ def prove_join(
     Raises:
         FitError: too many do not reproject.
     """
-    allowed = tolerance.view + tolerance.image * view_pixels(persons.box[:, 2])
+    rows = np.arange(len(persons)) if rows is None else rows
+    allowed = tolerance.view + tolerance.image * view_pixels(persons.box[rows, 2])
     failed = np.isfinite(reprojection) & (reprojection > allowed)
-    if failed.sum() > tolerance.share * len(persons):
+    if failed.sum() > tolerance.share * len(rows):
         worst = np.argsort(np.where(failed, -reprojection, np.inf))[: min(_NAMED, int(failed.sum()))]
-        named = ", ".join(f"{persons.names[i]} #{persons.annotation_id[i]} ({reprojection[i]:.0f} px)" for i in worst)
+        who = zip(persons.names[rows[worst]], persons.annotation_id[rows[worst]], reprojection[worst], strict=True)
+        named = ", ".join(f"{name} #{number} ({pixels:.0f} px)" for name, number, pixels in who)
         raise FitError(
-            f"{origin} does not belong to this store: {failed.sum()} of {len(persons)} fits do not reproject onto "
+            f"{origin} does not belong to this store: {failed.sum()} of {len(rows)} fits do not reproject onto "
             f"the keypoints of the person they were joined to, and lie {np.median(reprojection[failed]):.0f} px away "
             f"in the median{why()}; the worst: {named}",
             expected=f"a mean distance of at most {tolerance.view:g} px in the 224 view, and {tolerance.image:g} px "

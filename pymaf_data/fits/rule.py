@@ -38,6 +38,16 @@ class Rule(StrictModel):
         Flag("Reject fits whose pose is more standard deviations from people's habits.", name="--max-pose-prior"),
     ] = None
 
+    mirrored: Annotated[
+        _Limit, Flag("Reject fits whose mirror image meets the keypoints better by more px.", name="--max-mirrored")
+    ] = None
+
+    scale: Annotated[
+        float | None,
+        Field(ge=1),
+        Flag("Reject fits that are more times too large or too small for the keypoints.", name="--max-scale"),
+    ] = None
+
     @property
     def gates(self) -> dict[str, float]:
         """Measure → its limit, of the gates that are set."""
@@ -62,7 +72,8 @@ class Rule(StrictModel):
         return {"sources": sorted(sources), "generations": dict(sources), "rule": rule}
 
 
-_GATES = {"reprojection": "≤", "mask_iou": "≥", "betas": "≤", "beyond_limits": "≤", "pose_prior": "≤"}
+_GATES = dict.fromkeys(("reprojection", "mask_iou", "betas", "beyond_limits", "pose_prior", "mirrored", "scale"), "≤")
+_GATES["mask_iou"] = "≥"
 
 
 class ChooseOptions(Rule):

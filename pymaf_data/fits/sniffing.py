@@ -18,7 +18,7 @@ def sniff(path: Path) -> list[str]:
     """The formats that a file, or the first file that they would read of a folder, has the signs of.
 
     One whose signs are some of another's that fits as well is left out: persons with fits and a camera are no file of
-    persons with fits alone.
+    persons with fits alone. And one that needs a companion, where another finds the persons named.
     """
     found: dict[str, frozenset[str]] = {}
     for name in formats():
@@ -28,7 +28,8 @@ def sniff(path: Path) -> list[str]:
         fitting = [frozenset(signs) for signs in reader.signs if here and _has(here, signs)]
         if fitting:
             found[name] = max(fitting, key=len)
-    return [name for name, signs in found.items() if not any(signs < others for others in found.values())]
+    whole = [name for name, signs in found.items() if not any(signs < others for others in found.values())]
+    return [name for name in whole if not find_reader(name).companion] or whole
 
 
 def what_it_is(path: Path) -> str:

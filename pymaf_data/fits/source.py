@@ -24,6 +24,7 @@ class Source(Protocol):
         body_fingerprint: topology of that body as the source states it, "" where it does not.
         converted_from: the model of the file's bodies where they become those of ``body``; "" where they are.
         camera: of the fits: "perspective", "orthographic" or "none".
+        placed: whether some that come without a camera are seen by the image's, so that its K tells where they stand.
         licences: what came in with them → licence.
         tolerance: how closely joined fits must reproject, ``None`` where nothing is joined.
         worst_reprojection: mean view pixels above which one fit is not valid, ``None`` for no such limit.
@@ -35,6 +36,7 @@ class Source(Protocol):
     body_fingerprint: str
     converted_from: str
     camera: str
+    placed: bool
     licences: dict[str, str]
     tolerance: Tolerance | None
     worst_reprojection: float | None

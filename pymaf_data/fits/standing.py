@@ -7,10 +7,9 @@ import numpy as np
 from pymaf_data.body import BodyModel
 from pymaf_data.fits.reprojection import joints49
 from pymaf_data.fits.table import Fits
+from pymaf_data.geometry.placement import place
 
 _BATCH = 256
-_STEPS = 5
-_FEWEST = 3
 
 
 def stand(body: BodyModel, fits: Fits, rows: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -27,41 +26,8 @@ def stand(body: BodyModel, fits: Fits, rows: np.ndarray, points: np.ndarray) -> 
     """
     solved = np.zeros(len(rows), bool)
     for first in range(0, len(rows), _BATCH):
-        batch, keypoints = rows[first : first + _BATCH], points[first : first + _BATCH].astype(np.float64)
-        K, X = fits.native[batch, :, :3], joints49(body, fits, batch)[:, : points.shape[1]].numpy()
-        with np.errstate(all="ignore"):  # a file's numbers may be anything
-            t = _translations(X, K, keypoints)
-            good = np.isfinite(t).all(1) & (X[..., 2].min(1) + t[:, 2] > 0)
-        solved[first : first + _BATCH] = good
-        fits.native[batch[good], :, 3] = (K[good] @ t[good, :, None])[..., 0]
+        batch = rows[first : first + _BATCH]
+        joints = joints49(body, fits, batch)[:, : points.shape[1]].numpy()
+        camera, good = place(joints, fits.native[batch, :, :3], points[first : first + _BATCH])
+        fits.native[batch[good]], solved[first : first + _BATCH] = camera[good], good
     return solved
-
-
-def _translations(X: np.ndarray, K: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
-    """(B, 3) of joints X (B, J, 3) under cameras K (B, 3, 3): first the linear problem, then Gauss-Newton in pixels."""
-    seen = (keypoints[..., 2] > 0) & np.isfinite(keypoints).all(2)
-    weights = np.where(seen, keypoints[..., 2], 0.0)[..., None]
-    focal = K[:, None, [0, 1], [0, 1]]
-    ray = (np.where(seen[..., None], keypoints[..., :2], 0.0) - K[:, None, :2, 2]) / focal
-    depth = np.ones((*X.shape[:2], 1))
-    # ray·(Z + t_z) = X + t, as linear equations: of points at depth 1, standing at t = 0.
-    t = _step(weights, focal, ray, depth, X[..., :2] - ray * X[..., 2:])
-    for _ in range(_STEPS):
-        at = X + t[:, None]
-        depth = at[..., 2:]
-        t = t + _step(weights, focal, at[..., :2] / depth, depth, at[..., :2] - ray * depth)
-    t[(seen.sum(1) < _FEWEST) | ~np.isfinite(K).all((1, 2))] = np.nan
-    return t
-
-
-def _step(w: np.ndarray, focal: np.ndarray, ray: np.ndarray, depth: np.ndarray, apart: np.ndarray) -> np.ndarray:
-    """(B, 3) that lessens ``apart`` (B, J, 2), metres beside the keypoints' rays at ``depth``, most."""
-    scale = np.sqrt(w) * focal / depth
-    zero = np.zeros_like(scale[..., 0])
-    x, y = np.moveaxis(scale, 2, 0)
-    rows = np.stack([x, zero, -x * ray[..., 0]], -1), np.stack([zero, y, -y * ray[..., 1]], -1)
-    jacobian, error = np.concatenate(rows, 1), np.concatenate([*np.moveaxis(scale * apart, 2, 0)], 1)
-    normal = np.nan_to_num(jacobian.transpose(0, 2, 1) @ jacobian, posinf=0.0, neginf=0.0)
-    # A whisper of damping keeps the system regular whatever is seen; it moves no optimum that exists.
-    normal += (1e-9 * normal.trace(axis1=1, axis2=2) + 1e-30)[:, None, None] * np.eye(3)
-    return -np.linalg.solve(normal, jacobian.transpose(0, 2, 1) @ error[..., None])[..., 0]

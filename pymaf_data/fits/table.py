@@ -89,20 +89,10 @@ class Fits:
         code, seen_from = np.full(rows, reason(why), np.uint8), np.full(rows, frame, np.uint8)
         return cls(np.zeros((rows, 72)), np.zeros((rows, 10)), np.zeros((rows, 3, 4)), seen_from, code)
 
-    def without(self, rows: np.ndarray, why: str) -> Fits:
-        """These fits, those of a mask (N,) taken out for a reason; a reason given before stays."""
-        drop = rows & self.valid
-        if not drop.any():
-            return self
-        keep = ~drop
-        return Fits(
-            np.where(keep[:, None], self.pose, 0.0),  # NaN · 0 is no zero
-            np.where(keep[:, None], self.betas, 0.0),
-            np.where(keep[:, None, None], self.native, 0.0),
-            self.frame,
-            np.where(drop, np.uint8(reason(why)), self.reason),
-            self.conversion,
-        )
+    def drop(self, rows: np.ndarray, why: str) -> None:
+        """Take the fits of a mask (N,) out, for a reason; one given before stays. Where they lie: copies are large."""
+        gone = rows & self.valid
+        self.pose[gone], self.betas[gone], self.native[gone], self.reason[gone] = 0.0, 0.0, 0.0, reason(why)
 
     @classmethod
     def cat(cls, parts: Sequence[Fits]) -> Fits:
@@ -124,18 +114,19 @@ _ARRAYS: tuple[tuple[str, tuple[int, ...], str], ...] = (
     ("reason", (), "u1"),
     ("reprojection", (), "f4"),
 )
-JUDGED = ("mask_iou", "beyond_limits", "pose_prior")
-"""By which fits are judged, see :class:`~pymaf_data.fits.plausibility.Plausibility`; earlier generations lack them."""
+JUDGED = ("mask_iou", "beyond_limits", "pose_prior", "mirrored", "scale")
+"""By which fits are judged, see :class:`~pymaf_data.fits.plausibility.Plausibility` and, for the last two,
+:class:`~pymaf_data.fits.reprojection.Measures`; earlier generations lack them."""
 
 
-def fit_specs(shard: int, converted: bool = False, judged: bool = True) -> tuple[ArraySpec, ...]:
+def fit_specs(shard: int, converted: bool = False, judged: Sequence[str] = JUDGED) -> tuple[ArraySpec, ...]:
     """The arrays of a generation of ``fits/<name>`` in a store of that shard size; see ``schemas/store.md``.
 
     Args:
         shard: of the store.
         converted: whether its bodies were of another model.
-        judged: with those of :data:`JUDGED`.
+        judged: which of :data:`JUDGED` it has.
     """
     inner, more = math.gcd(_INNER_CHUNK, shard), [("conversion", (2,), "f4")] * converted
-    judgements = [(name, (), "f4") for name in JUDGED if judged]
+    judgements = [(name, (), "f4") for name in judged]
     return tuple(ArraySpec(name, shape, dtype, inner) for name, shape, dtype in (*_ARRAYS, *more, *judgements))

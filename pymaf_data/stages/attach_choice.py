@@ -12,7 +12,7 @@ import numpy as np
 from pymaf_data.config import StrictModel
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import UsageError
-from pymaf_data.fits.choice import NONE, REASONS, Choice, choice_specs, decide
+from pymaf_data.fits.choice import NONE, REASONS, REASONS_OF_UNALIGNED, Choice, choice_specs, decide
 from pymaf_data.fits.corrections import NO_VERDICTS, Verdicts, read_corrections, verdicts_on
 from pymaf_data.fits.rule import ChooseOptions, Rule
 from pymaf_data.stages.executors import Threads
@@ -129,7 +129,8 @@ class ChoiceJob:
     @property
     def attributes(self) -> dict[str, Any]:
         """Of the generation."""
-        return self.plain | ({"reasons": list(REASONS), "corrections": self.corrections} if self.judged else {})
+        reasons = REASONS_OF_UNALIGNED if self.rule.gates.keys().isdisjoint(("mirrored", "scale")) else REASONS
+        return self.plain | ({"reasons": list(reasons), "corrections": self.corrections} if self.judged else {})
 
     @property
     def generation(self) -> str:

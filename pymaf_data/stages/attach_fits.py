@@ -50,7 +50,7 @@ def attach_fits(options: AttachOptions, progress: Progress | None = None) -> Att
     executor = options.executor()
     requests = [FitRequest.of(text) for text in options.fits]
     _require_distinct(requests)
-    store, judged = open_store(options.store), not options.rule.gates.keys().isdisjoint(JUDGED)
+    store, judged = open_store(options.store), options.rule.gates.keys() & {*JUDGED}
     reports = []
     for request in requests:
         for name, source in open_sources(request, options.keypoints, store.head["inputs"].values()).items():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,14 +26,17 @@ from pymaf_data.fits.source import Source
 from pymaf_data.fits.table import JUDGED, REASONS, REASONS_OF_UNJUDGED, Fits, fit_specs, reason
 from pymaf_data.geometry.frames import FRAMES
 from pymaf_data.geometry.joints import J24
+from pymaf_data.stages.executors import threads
 from pymaf_data.stages.held import Held, assets_folder
+from pymaf_data.stages.options import available_cores
 from pymaf_data.stages.shards import Advance, Made, Mapper
 from pymaf_data.storage import StageInfo, StageWriter, Store
 
 logger = logging.getLogger(__name__)
 
-# 2: a frame in every row. 3: judged by mask, limits and prior.
-_FORMAT, _UNJUDGED = 3, 2
+# By what fits are judged, by the format of a generation, the newest first. 2: a frame in every row.
+_FORMATS = {4: JUDGED, 3: JUDGED[:3], 2: ()}
+_UNJUDGED = 2
 _WORST = 5
 
 
@@ -63,14 +68,15 @@ def find_body(source: Source, assets: Path | None) -> Held[BodyModel] | None:
 class SourceJob:
     """``fits/<name>`` of a store, as :func:`run_shards` takes it.
 
-    Fits that an earlier version attached whole stay as they are, without what they are judged by, until that is wanted.
+    Fits that an earlier version attached whole stay as they are, without what they are judged by since, until that is
+    wanted.
 
     Args:
         store: to attach to.
         name: of the source.
         source: the fits.
         held: their body; ``None``: not there.
-        judged: whether the choice judges fits by one of :data:`~pymaf_data.fits.table.JUDGED`.
+        judged: by which of :data:`~pymaf_data.fits.table.JUDGED` the choice judges fits.
         force: keep also a source that the proof refuses.
 
     Attributes:
@@ -86,7 +92,7 @@ class SourceJob:
         name: str,
         source: Source,
         held: Held[BodyModel] | None,
-        judged: bool = False,
+        judged: Collection[str] = (),
         force: bool = False,
     ) -> None:
         self.store, self.source, self.held, self.force = store, source, held, force
@@ -100,21 +106,20 @@ class SourceJob:
                 expected="a store that `pymaf-data ingest` has finished",
                 action="run the same `pymaf-data ingest` again: it does what is missing.",
             )
-        self._made_of = {
+        self._made_of: dict[str, Any] = {
             "persons": ingest.generation,
             "source": source.identity(),
             "body": self.body.digest if self.body else None,
         }
-        self.judged = judged or self._complete(_FORMAT) or not self._complete(_UNJUDGED)
+        if source.placed and self.body and stored_column(store, "has_intrinsics").rows(np.arange(len(store))).any():
+            self._made_of["placed"] = True  # an earlier version saw them by π, along the box's ray
+        enough = [form for form, measures in _FORMATS.items() if {*judged} <= {*measures}]
+        self._format = next(filter(self._complete, enough), enough[0])
 
     @property
     def generation(self) -> str:
         """Digest of all that determines the fits; of a source that was forced it is another."""
         return self._digest(self._format, bool(self.forced))
-
-    @property
-    def _format(self) -> int:
-        return _FORMAT if self.judged else _UNJUDGED
 
     def _digest(self, form: int, forced: bool = False) -> str:
         return digest_json({"format": form} | self._made_of | ({"forced": True} if forced else {}))
@@ -123,7 +128,7 @@ class SourceJob:
         """See :class:`ShardJob`; refuses a source of other persons, which must not stay as an unfinished stage."""
         if self.source.tolerance is not None and not self._complete(self._format):
             self._joined = self._proved(self.source.tolerance)
-        specs = fit_specs(store.shard, bool(self.source.converted_from), self.judged)
+        specs = fit_specs(store.shard, bool(self.source.converted_from), _FORMATS[self._format])
         return store.stage(self.stage, self.generation, specs, self._attributes())
 
     def task(self, shard: int, rows: slice) -> FitTask:
@@ -142,7 +147,7 @@ class SourceJob:
             "source": source.identity(),
             "native_kind": source.camera,
             "frames": list(FRAMES),
-            "reasons": list(REASONS if self.judged else REASONS_OF_UNJUDGED),
+            "reasons": list(REASONS_OF_UNJUDGED if self._format == _UNJUDGED else REASONS),
             "licences": source.licences,
             **({"converted_from": source.converted_from} if source.converted_from else {}),
             **({"forced": self.forced} if self.forced else {}),
@@ -170,10 +175,15 @@ class SourceJob:
         persons = Persons.whose(self.store)
         fits = self.source.fits(persons, self.body)
         spans = [slice(first, first + self.store.shard) for first in range(0, len(persons), self.store.shard)]
+
+        def measured(span: slice) -> Measures:
+            return _measured(fits[span], Persons.of(self.store, span), self.body, self.source.camera)
+
         # Shard by shard, so that a batch of posed bodies, and with it the last bit, is the same in every run.
-        made = [_measured(fits[span], Persons.of(self.store, span), self.body, self.source.camera) for span in spans]
+        with threads(available_cores()) as each:
+            made = [*each(measured, spans)]
         joined = np.flatnonzero(fits.valid)
-        reprojection = np.concatenate([measures.reprojection for _, measures in made])[joined]
+        reprojection = np.concatenate([measures.reprojection for measures in made])[joined]
         far = np.zeros(len(fits), bool)
         try:
             far[joined] = self._far(persons, fits, joined, reprojection, tolerance)
@@ -182,7 +192,7 @@ class SourceJob:
                 raise
             self.forced = refusal.found
             logger.warning("attached by force: %s", self.forced)
-        return {k: _without_far(*made[k], far[span]) for k, span in enumerate(spans)}
+        return {k: _without_far(fits[span], made[k], far[span], self.body) for k, span in enumerate(spans)}
 
     def _far(
         self, persons: Persons, fits: Fits, joined: np.ndarray, reprojection: np.ndarray, tolerance: Tolerance
@@ -196,7 +206,7 @@ class SourceJob:
         lost = (fits.reason == reason("camera not solvable")) & (self.body is not None)
         found = np.flatnonzero(fits.valid | lost)
         prove_standing(origin, int(lost.sum()), len(found), lambda: self._looks(found))
-        far = prove_join(origin, persons[joined], reprojection, tolerance, lambda: self._looks(joined))
+        far = prove_join(origin, persons, reprojection, tolerance, lambda: self._looks(joined), joined)
         if self.body is None or tolerance.metres is None:
             return far
         measured = stored_column(self.store, "joints3d").rows(joined)
@@ -246,20 +256,21 @@ class FitTask:
 
     def _fitted(self, source: Source, tell: Advance) -> tuple[Fits, Measures]:
         body = self.held.get() if self.held else None
-        fits, measures = _measured(source.fits(self.persons, body, tell), self.persons, body, self.camera)
+        fits = source.fits(self.persons, body, tell)
+        measures = _measured(fits, self.persons, body, self.camera)
         limit = np.inf if self.limit is None else self.limit
-        return _without_far(fits, measures, seen_joints(self.persons).any(1) & (measures.reprojection > limit))
+        return _without_far(fits, measures, seen_joints(self.persons).any(1) & (measures.reprojection > limit), body)
 
 
-def _measured(fits: Fits, persons: Persons, body: BodyModel | None, camera: str) -> tuple[Fits, Measures]:
-    if body is None:
-        return fits, Measures.unknown(len(fits))
-    measures = measure(body, fits, persons, camera)
-    return fits.without(~measures.solvable, "camera not solvable"), measures
+def _measured(fits: Fits, persons: Persons, body: BodyModel | None, camera: str) -> Measures:
+    return Measures.unknown(len(fits)) if body is None else measure(body, fits, persons, camera)
 
 
-def _without_far(fits: Fits, measures: Measures, far: np.ndarray) -> tuple[Fits, Measures]:
-    fits = fits.without(far, "reprojection too large")
+def _without_far(fits: Fits, measures: Measures, far: np.ndarray, body: BodyModel | None) -> tuple[Fits, Measures]:
+    if body is not None:
+        fits.native[:] = measures.native  # of a source without any: those that were solved
+        fits.drop(~measures.solvable, "camera not solvable")
+    fits.drop(far, "reprojection too large")
     return fits, measures.only(fits.valid)
 
 
@@ -275,7 +286,9 @@ def _rows(fits: Fits, measures: Measures, judged: Plausibility) -> dict[str, np.
         "reason": fits.reason.astype(np.uint8),
         "reprojection": measures.reprojection.astype(np.float32),
         **({} if fits.conversion is None else {"conversion": fits.conversion.astype(np.float32)}),
-        **{name: getattr(judged, name).astype(np.float32) for name in JUDGED},
+        **{name: values.astype(np.float32) for name, values in vars(judged).items()},
+        "mirrored": measures.mirrored.astype(np.float32),
+        "scale": measures.scale.astype(np.float32),
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _BEHIND = ("workers", "allow_unproved")
 _CLUSTER = "pymaf_data.flows.dask:Cluster"
 _GROUP = "pymaf_data.executors"
+_WRITING = 2  # shards at a time: a small one is made sooner than a disk has it safe, and it takes two at once
 # Library → how the number of its own threads is asked and set.
 _THREADED = {"cv2": ("getNumThreads", "setNumThreads"), "torch": ("get_num_threads", "set_num_threads")}
 
@@ -92,24 +94,24 @@ def _cluster(address: str) -> Executor:
 
 @dataclass(frozen=True)
 class Threads:
-    """Threads of this process share each shard; one more writes it, and waits for the disk, while the next is made.
+    """Threads of this process share each shard; two more write the last ones, and wait for the disk, while one is made.
 
-    Memory holds the encoded arrays of two shards.
+    Memory holds the encoded arrays of three shards.
     """
 
     workers: int
 
     def run(self, job: ShardJob, writer: StageWriter, shards: Sequence[int], advance: Advance) -> Committed:
         """See :class:`Executor`."""
-        with _threads(self.workers) as each, ThreadPoolExecutor(1) as disk:
-            writing: Future[tuple[int, Any]] | None = None
+        with threads(self.workers) as each, ThreadPoolExecutor(_WRITING) as disk:
+            writing: deque[Future[tuple[int, Any]]] = deque()
             for shard in shards:
                 made = job.task(shard, writer.rows(shard)).make(each, advance)
-                if writing:
-                    yield writing.result()
-                writing = disk.submit(_write, writer, shard, made)
-            if writing:
-                yield writing.result()
+                if len(writing) == _WRITING:
+                    yield writing.popleft().result()
+                writing.append(disk.submit(_write, writer, shard, made))
+            while writing:
+                yield writing.popleft().result()
 
 
 @dataclass(frozen=True)
@@ -277,7 +279,7 @@ def _write(writer: StageWriter, shard: int, made: Made) -> tuple[int, Any]:
 
 
 @contextmanager
-def _threads(workers: int) -> Iterator[Mapper]:
+def threads(workers: int) -> Iterator[Mapper]:
     """A ``map`` over threads. Its queue is dropped on the way out, so that Ctrl-C and --on-error stop end at once."""
     before = {name: getattr(sys.modules[name], get)() for name, (get, _) in _THREADED.items() if name in sys.modules}
     _single_threaded("cv2")  # its number is the process's, torch's that of each thread

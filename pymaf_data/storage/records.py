@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 from pymaf_data.config import StrictModel
@@ -234,9 +235,9 @@ class StageRecord(StrictModel):
         """Which generation this is."""
         return Generation(self.stage, self.generation)
 
-    @property
+    @cached_property
     def specs(self) -> dict[str, ArraySpec]:
-        """The arrays by name."""
+        """The arrays by name; made once, for it is asked of every shard."""
         return {entry["name"]: ArraySpec(**entry) for entry in self.arrays}
 
     @property

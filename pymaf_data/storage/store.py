@@ -128,28 +128,33 @@ class Store:
             action=f"run {records.command(stage)} on it.",
         )
 
-    def array(self, name: str) -> Array:
+    def array(self, name: str, rows: slice | None = None) -> Array:
         """A row array: ``"image"``, ``"fits/<name>/pose"``, ``"choice/source"``, ``"iuv/part"``.
 
         A generation other than the current one is named by the first 16 digits of its digest: ``"iuv/<digest>/part"``.
-        Asked for again it is the same array: to open one is to map all its shards.
+        Asked for again it is the same array: to open one is to map all its shards. One that is opened for some
+        ``rows`` maps their shards alone, and lets go of them with itself: what was read of a map counts as memory.
 
         Raises:
             StoreIncomplete: the stage is not there.
             UsageError: the stage has no such array.
         """
+        if rows is not None:
+            return self._opened(name, range(*rows.indices(len(self))))
         if name not in self._arrays:
-            self._arrays[name] = self._opened(name)
+            self._arrays[name] = self._opened(name, range(len(self)))
         return self._arrays[name]
 
-    def _opened(self, name: str) -> Array:
+    def _opened(self, name: str, rows: range) -> Array:
         parent, _, leaf = name.rpartition("/")
         by_group = {info.record.key.group: info for info in self._generations}
         info = by_group.get(parent) or self.current(parent)
         spec = info.record.specs.get(leaf)
         if spec is None:
             raise UsageError(f"stage {info.stage} has no array {leaf!r}", expected=", ".join(info.record.specs))
-        return Array(self.files, info.record, info.commits, spec)
+        first, last = sorted((*rows[:1], *rows[-1:])) or (0, -1)
+        shards = range(first // info.record.shard, last // info.record.shard + 1)
+        return Array(self.files, info.record, {k: info.commits[k] for k in shards if k in info.commits}, spec)
 
     def lock(self, stage: str, break_lock: bool = False, wait: float = 0.0) -> StageLock:
         """The lock under which ``stage`` is written, as a context manager. See :class:`StageLock`."""

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pymaf_data.untrusted.bounds import Bounds
-from pymaf_data.untrusted.records import CONTAINER, TABLE, Maker, Record
+from pymaf_data.untrusted.records import CONTAINER, TABLE, Maker, Record, as_key
 
 _MEMO = 100
 _MOST_ARGUMENTS = 16
@@ -119,7 +119,7 @@ class Machine:
     def _pairs(self, pairs: list[Any]) -> list[tuple[Any, Any]]:
         if len(pairs) % 2:
             raise ValueError("a key without its value")
-        return [(self._bounds.key(key), value) for key, value in zip(pairs[::2], pairs[1::2], strict=True)]
+        return [(as_key(self._bounds, key), value) for key, value in zip(pairs[::2], pairs[1::2], strict=True)]
 
     def _dict(self) -> None:
         self._container(dict(self._pairs(self._to_mark())))
@@ -138,11 +138,11 @@ class Machine:
 
     def _add(self, items: list[Any]) -> None:
         self._bounds.charge(CONTAINER * len(items))
-        self._top(set).update(self._bounds.key(item) for item in items)
+        self._top(set).update(as_key(self._bounds, item) for item in items)
 
     def _frozen(self) -> None:
         items = self._to_mark()
-        self._container(frozenset(self._bounds.key(item) for item in items), CONTAINER * (1 + len(items)))
+        self._container(frozenset(as_key(self._bounds, item) for item in items), CONTAINER * (1 + len(items)))
 
     # Memo
 

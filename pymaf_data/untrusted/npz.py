@@ -29,6 +29,7 @@ _HEADER = re.compile(
     rb"\{ *'descr': *'([^']{1,20})', *'fortran_order': *(True|False), *'shape': *\(([0-9, L]{0,400})\),? *\} *\n?"
 )
 _MAGIC = b"\x93NUMPY"
+_BLOCK = 1 << 20
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # What a damaged archive makes zipfile and zlib raise; RuntimeError is a password, NotImplementedError a new version.
 _BAD_ZIP = (
@@ -172,7 +173,8 @@ def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, bounds: Bounds) -
         raise ValueError(f"member {info.filename[:80]!r} declares two sizes")
     out, at = bytearray(info.file_size), 0
     with archive.open(info) as stream:
-        while count := stream.readinto(memoryview(out)[at:]):  # type: ignore[attr-defined]
+        # A block at a time: it makes bytes of as many as it is asked for, and copies them.
+        while count := stream.readinto(memoryview(out)[at : at + _BLOCK]):  # type: ignore[attr-defined]
             at += count
     if at != len(out):
         raise ValueError(f"member {info.filename[:80]!r} ends after {at:,} of {len(out):,} bytes")

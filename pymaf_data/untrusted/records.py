@@ -6,6 +6,7 @@ pays for what it copies.
 
 from __future__ import annotations
 
+import struct
 from collections import OrderedDict
 from typing import Any
 
@@ -68,6 +69,24 @@ class ChumpySelect(Record):
     __slots__ = ()
 
 
+class Storage(Record):
+    """``torch.storage._load_from_bytes(bytes)``: what a tensor in a pickle is a view of."""
+
+    __slots__ = ()
+
+
+class Tensor(Record):
+    """``torch._utils._rebuild_tensor_v2(storage, offset, size, stride, …)``, or of version 1 without the rest."""
+
+    __slots__ = ()
+
+
+class Parameter(Record):
+    """``torch._utils._rebuild_parameter(tensor, …)``."""
+
+    __slots__ = ()
+
+
 class Maker:
     """Makes one value of a builtin type."""
 
@@ -79,6 +98,40 @@ class Maker:
             TypeError, ValueError: arguments that the field's writers do not write.
         """
         raise TypeError("a class that is not called")
+
+
+_NUMBERS = {
+    "b1": "?", "i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B", "u2": "H", "u4": "I", "u8": "Q",
+    "f2": "e", "f4": "f", "f8": "d",
+}  # fmt: skip
+
+
+def as_key(bounds: Bounds, value: Any) -> Any:
+    """A key of a dictionary or member of a set, see :meth:`Bounds.key`; NumPy's scalars are Python's own as such."""
+    if type(value) is tuple and any(type(part) is Scalar for part in value):
+        value = tuple(_plain(bounds, part) if type(part) is Scalar else part for part in value)
+    return bounds.key(_plain(bounds, value) if type(value) is Scalar else value)
+
+
+def _plain(bounds: Bounds, scalar: Scalar) -> Any:
+    """The text or number that a scalar says, paid for since it is a copy.
+
+    Raises:
+        ValueError, TypeError, struct.error: it says none.
+    """
+    dtype, data = scalar.args
+    code, big = dtype.args[0], (dtype.state or "=<")[1] == ">"
+    if type(data) not in (str, bytes, bytearray):
+        raise TypeError("a key is a scalar without its bytes")
+    bounds.charge(CONTAINER + len(data))
+    raw = data.encode("latin1") if isinstance(data, str) else bytes(data)
+    if code[:1] == "U" and len(raw) == 4 * int(code[1:]):
+        return raw.decode("utf-32-be" if big else "utf-32-le").rstrip("\0")
+    if code[:1] == "S" and len(raw) == int(code[1:]):
+        return raw.rstrip(b"\0")
+    if code not in _NUMBERS:
+        raise ValueError(f"a key is a scalar of {code[:40]!r}")
+    return struct.unpack((">" if big else "<") + _NUMBERS[code], raw)[0]
 
 
 class Reconstruct(Maker):
@@ -137,7 +190,7 @@ class Set(Maker):
     def make(bounds: Bounds, *args: Any) -> set[Any]:
         """Members whose hash costs little."""
         members = _listed(bounds, *args)
-        return {bounds.key(member) for member in members}
+        return {as_key(bounds, member) for member in members}
 
 
 class Frozenset(Maker):
@@ -155,7 +208,7 @@ class Ordered(Maker):
     @staticmethod
     def make(bounds: Bounds, *args: Any) -> OrderedDict[Any, Any]:
         """Keys whose hash costs little."""
-        return OrderedDict((bounds.key(key), value) for key, value in _listed(bounds, *args))
+        return OrderedDict((as_key(bounds, key), value) for key, value in _listed(bounds, *args))
 
 
 class Complex(Maker):
@@ -207,6 +260,8 @@ TABLE: dict[str, dict[str, type]] = {
     "chumpy": {"Ch": Chumpy},
     "chumpy.ch": {"Ch": Chumpy},
     "chumpy.reordering": {"Select": ChumpySelect},
+    "torch._utils": {"_rebuild_tensor": Tensor, "_rebuild_tensor_v2": Tensor, "_rebuild_parameter": Parameter},
+    "torch.storage": {"_load_from_bytes": Storage},
 }
 """Module → name → what stands for it. Whatever is not here is refused."""
 for _core in ("numpy.core", "numpy._core"):

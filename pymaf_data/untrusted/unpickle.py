@@ -3,9 +3,9 @@
 The field ships its models and labels as pickles: SMPL's .pkl with chumpy arrays, ``mesh_downsampling.npz`` with
 scipy matrices, 3DPW's and 4D-Humans' label files. A pickle is a program. This reader lets it build *inert records*
 only (:mod:`~pymaf_data.untrusted.machine`): every global it names is looked up in a short table of stand-ins; NumPy,
-SciPy and chumpy themselves are never called while the program runs. Arrays and matrices are made from the finished
-records afterwards, from plain dtypes whose byte counts are checked. So no version of chumpy or SciPy matters, and a
-forged dtype or array state cannot reach C code.
+SciPy, chumpy and PyTorch themselves are never called while the program runs. Arrays and matrices are made from the
+finished records afterwards, from plain dtypes whose byte counts are checked; tensors become arrays. So no version of
+chumpy, SciPy or PyTorch matters, and a forged dtype or array state cannot reach C code.
 
 What is not in the table is refused as :class:`~pymaf_data.errors.UntrustedData` with the name of the global.
 """
@@ -26,9 +26,31 @@ from pymaf_data.untrusted.kinds import named
 from pymaf_data.untrusted.machine import Machine, Refused
 from pymaf_data.untrusted.matrices import compressed, coordinates, diagonals
 from pymaf_data.untrusted.npz import member_array, npz_members, plain_dtype, require_characters
-from pymaf_data.untrusted.records import CONTAINER, Array, Buffer, Chumpy, ChumpySelect, Dtype, Record, Scalar
+from pymaf_data.untrusted.records import (
+    CONTAINER,
+    Array,
+    Buffer,
+    Chumpy,
+    ChumpySelect,
+    Dtype,
+    Parameter,
+    Record,
+    Scalar,
+    Storage,
+    Tensor,
+)
+from pymaf_data.untrusted.tensors import STREAM_MAGIC, storage_array, tensor_array
 
 _MOST_ELEMENTS = 1 << 40
+_OFFICIAL = "take the file from its official source; if it is genuine, report the name above."
+_BY_THEIR_OWN = {  # what to do with objects of packages that are asked to save them otherwise
+    "joblib": "open it with joblib.load where you trust it, and save what it holds with pickle.dump, or arrays with "
+    "numpy.savez.",
+    "pandas": "open it with pandas where you trust it, and save the columns that are needed as arrays: "
+    "numpy.savez(NEW, key=numpy.stack(frame[key]), …).",
+    "torch": "open it with torch.load(PATH, map_location='cpu', weights_only=True), and save its tensors as arrays: "
+    "numpy.savez(NEW, key=tensor.float().numpy(), …).",
+}
 
 # What a damaged program, or records that do not add up, make the machine, NumPy and SciPy raise.
 _MALFORMED = (
@@ -87,6 +109,16 @@ class _Resolver:
         if isinstance(record, Scalar):
             dtype, data = record.args
             return self._array(data, dtype, (), "C")[()]
+        if isinstance(record, Storage):
+            (data,) = record.args
+            return storage_array(data, self._bounds)
+        if isinstance(record, Tensor):
+            storage, offset, size, stride = record.args[:4]
+            if type(storage) is not Storage:
+                raise TypeError("a tensor of no storage")
+            return tensor_array(self(storage), offset, size, stride, self._bounds)
+        if isinstance(record, Parameter):
+            return _is_array(self(record.args[0]))
         state = self(record.state)
         if isinstance(record, Chumpy):
             return _is_array(state["x"])
@@ -166,7 +198,8 @@ def loads_trusted(data: bytes, origin: str) -> Any:
         origin: what to call it in messages.
 
     Returns:
-        Builtin containers, NumPy arrays and scalars, scipy matrices and arrays; chumpy objects as plain arrays.
+        Builtin containers, NumPy arrays and scalars, scipy matrices and arrays; chumpy objects and PyTorch's tensors as
+        plain arrays. Scalars that are keys are Python's own.
 
     Raises:
         UntrustedData: it names a global that is not on the allow-list.
@@ -174,18 +207,23 @@ def loads_trusted(data: bytes, origin: str) -> Any:
     """
     bounds, other = Bounds(len(data)), named(data, but="pickle")
     try:
-        return _Resolver(bounds)(Machine(data, bounds).run())
+        value = _Resolver(bounds)(Machine(data, bounds).run())
+        if type(value) is int and value == STREAM_MAGIC:
+            other = " It is a PyTorch checkpoint."
+            raise ValueError(other)
+        return value
     except (Refused, *_MALFORMED) as error:
         if isinstance(error, Refused) and not other:
+            package = str(error).partition(".")[0]
             raise UntrustedData(
                 f"{origin} asks for {error}, which is not on the allow-list of pickles.",
-                expected="NumPy arrays, scipy's sparse matrices, chumpy leaves and builtin containers only.",
-                action="take the file from its official source; if it is genuine, report the name above.",
+                expected="NumPy arrays, scipy's sparse matrices, chumpy leaves, tensors and builtin containers only.",
+                action=_BY_THEIR_OWN.get(package, _OFFICIAL),
             ) from None
         raise RawDataCorrupt(
             f"{origin} cannot be read as a pickle:{other or f' {type(error).__name__}: {str(error)[:200]}.'}",
             expected="a complete pickle of arrays.",
-            action="fetch the file again from its source.",
+            action=_BY_THEIR_OWN["torch"] if "PyTorch" in other else "fetch the file again from its source.",
         ) from None
 
 

@@ -38,19 +38,22 @@ def scene(path: Path, people: Any, agora: bool = False, betas: int = 11, **chang
 
 
 def token_hmr(path: Path, people: Any, scene: str = "20221010_a", **changes: Any) -> Path:
-    """A tar of TokenHMR's, a person on each image; ``changes`` are of the first person."""
+    """A tar of TokenHMR's, a list of persons for each image; ``changes`` are of the first person."""
+    images: dict[str, list[dict[str, Any]]] = {}
+    for i, name in enumerate(people.names.tolist()):
+        cam_ext = np.eye(4, dtype=np.float32)
+        cam_ext[:3, 3] = (0.5, -0.25, 3.0)
+        person = {
+            "gtkps": people.joints[i], "center": people.box[i, :2], "scale": people.box[i, 2] / 200,
+            "pose_cam": people.pose[i], "shape": np.pad(people.betas[i], (0, 1)), "cam_int": people.K[i].tolist(),
+            "trans_cam": people.trans[i] - (0.5, -0.25, 3.0), "cam_ext": cam_ext,
+        }  # fmt: skip
+        stem = f"{scene}/{name.removesuffix('.jpg')}"
+        images.setdefault(stem, []).append(person | (changes if i == 0 else {}))
     path.parent.mkdir(parents=True, exist_ok=True)
     with tarfile.open(path, "w") as tar:
-        for i, name in enumerate(people.names.tolist()):
-            cam_ext = np.eye(4, dtype=np.float32)
-            cam_ext[:3, 3] = (0.5, -0.25, 3.0)
-            person = {
-                "gtkps": people.joints[i], "center": people.box[i, :2], "scale": people.box[i, 2] / 200,
-                "pose_cam": people.pose[i], "shape": np.pad(people.betas[i], (0, 1)), "cam_int": people.K[i].tolist(),
-                "trans_cam": people.trans[i] - (0.5, -0.25, 3.0), "cam_ext": cam_ext,
-            }  # fmt: skip
-            stem = f"{scene}/{name.removesuffix('.jpg')}"
-            data = pickle.dumps([person | (changes if i == 0 else {})])
+        for stem, persons in images.items():
+            data = pickle.dumps(persons)
             for member, content in ((f"{stem}.data.pyd", data), (f"{stem}.jpg", b"\xff\xd8 no image \xff\xd9")):
                 info = tarfile.TarInfo(member)
                 info.size = len(content)

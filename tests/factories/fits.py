@@ -66,10 +66,10 @@ def make_known(fitter: KeypointFitter, body: BodyModel, count: int, seed: int) -
     pixels = Camera(native).project(joints).numpy()
     truth = Fits(pose.numpy(), betas.numpy(), native.numpy(), np.zeros(count, np.uint8), np.zeros(count, np.uint8))
     absolute = (joints + (torch.from_numpy(position) - rest)[:, None]).numpy()
-    return Known(_annotated(pixels, absolute), truth, absolute)
+    return Known(annotated(pixels, absolute), truth, absolute)
 
 
-def _annotated(pixels: np.ndarray, joints: np.ndarray) -> Persons:
+def annotated(pixels: np.ndarray, joints: np.ndarray) -> Persons:
     """COCO's keypoints of bodies; face points that look away are not labelled."""
     count = len(pixels)
     keypoints, visibility = np.zeros((count, 49, 3), np.float32), np.zeros((count, 49), np.uint8)

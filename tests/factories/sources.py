@@ -11,7 +11,7 @@ from pymaf_data.fits.choice import choice_specs
 from pymaf_data.fits.table import REASONS, fit_specs
 from pymaf_data.storage import ArraySpec, Store, open_store
 
-MORE = {"mask_iou": (), "beyond_limits": (), "pose_prior": (), "conversion": (2,)}
+MORE = {"mask_iou": (), "beyond_limits": (), "pose_prior": (), "mirrored": (), "scale": (), "conversion": (2,)}
 """Arrays that not every source has."""
 
 

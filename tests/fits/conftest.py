@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
 
 from pymaf_data.body import BodyModel, load_body
 from pymaf_data.body.free import load_free_arrays
@@ -130,3 +131,17 @@ def people(published: ModuleType, known: Any) -> Any:
     seen = known.joints[:, :44] @ K.transpose(0, 2, 1)
     columns = persons.names, persons.annotation_id, persons.box, truth.pose, truth.betas, K, trans
     return published.People(*columns, seen[..., :2] / seen[..., 2:])
+
+
+@pytest.fixture
+def mhr(others: ModuleType, body: BodyModel, sam3dbody: ModuleType, tmp_path: Path) -> Any:
+    """Assets, and MHR's meshes of the free body's: its vertices, and the first of them again."""
+    V, F = len(body.v_template), 36874
+    up = sparse.csr_matrix(
+        (np.ones(sam3dbody.VERTICES), (range(sam3dbody.VERTICES), np.arange(sam3dbody.VERTICES) % V))
+    )
+    faces = (np.arange(F)[:, None] + [0, 1, 2]) % sam3dbody.VERTICES
+    mesh = others.Mesh(up, faces, np.arange(V), np.tile([1.0, 0, 0], (V, 1)))
+    others.write_mapping(tmp_path / "assets" / "mhr" / "mhr2smpl_mapping.npz", mesh)
+    others.write_ply(tmp_path / "assets" / "mhr" / "mhr_face_mask.ply", sam3dbody.VERTICES, faces)
+    return tmp_path / "assets", up

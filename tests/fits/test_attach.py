@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from threading import get_ident
 from types import ModuleType
 from typing import Any
 
@@ -17,6 +18,7 @@ from pymaf_data.cli.app import app
 from pymaf_data.errors import FitError, StoreIncomplete, UsageError
 from pymaf_data.fits.fitter.options import KeypointOptions, SearchOptions
 from pymaf_data.fits.persons import Persons
+from pymaf_data.stages import attach_source
 from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
 from pymaf_data.storage import StageWriter, Store, open_store, verify
 
@@ -109,13 +111,18 @@ def test_noisy_annotations_are_joined_where_the_truth_says_that_they_are(
     assert report.sources[0].reprojection.maximum > 3, "the test's noise is more than the tolerance of exact ones"
 
 
-@pytest.mark.parametrize("shift", [1, 7])
+@pytest.mark.parametrize(
+    ("shift", "said"), [(1, "rows look shifted by 1: otherwise"), (7, ""), (0, "bodies look mirrored: otherwise")]
+)
 def test_a_wrong_join_is_refused_and_leaves_nothing(
-    tmp_path: Path, store: Store, factory: ModuleType, known: Any, body: BodyModel, shift: int
-) -> None:
-    ids = np.roll(known.persons.annotation_id, shift)
-    wrong = factory.write_truth(tmp_path / "wrong.npz", known, body, annotation_id=ids)
-    with pytest.raises(FitError, match="do not reproject"):
+    tmp_path: Path, store: Store, factory: ModuleType, spin: ModuleType, known: Any, body: BodyModel, shift: int,
+    said: str,
+) -> None:  # fmt: skip
+    """What it looks like is told although π, which may explain it, is further off than the truth may be."""
+    ids = np.roll(known.persons.annotation_id, -shift)
+    pose = known.truth.pose if shift else spin.mirror(known.truth.pose)
+    wrong = factory.write_truth(tmp_path / "wrong.npz", known, body, annotation_id=ids, pose=pose)
+    with pytest.raises(FitError, match=f"do not reproject(.|\n)*{said}"):
         attach(store, f"truth:{wrong}")
     opened = open_store(store.path)
     assert [info.stage for info in opened.stages()] == ["ingest"]
@@ -207,6 +214,22 @@ def test_an_interrupted_run_is_completed_to_the_same_bytes(
             attach(broken, "keypoints")
     assert attach(broken, "keypoints").sources[0].shards_written == 3 - shards
     assert files_of(broken) == undisturbed
+
+
+def test_the_number_of_cores_leaves_no_trace(
+    tmp_path: Path, factory: ModuleType, known: Any, truth: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, threads = [], []
+    measured = attach_source.measure
+    monkeypatch.setattr(attach_source, "measure", lambda *a: threads.append(get_ident()) or measured(*a))
+    for cores in (1, 3):
+        monkeypatch.setattr(attach_source, "available_cores", lambda cores=cores: cores)
+        store = factory.make_store(tmp_path / f"{cores}.zarr", known.persons, shard=4)
+        attach(store, f"truth:{truth}")
+        made.append((files_of(store), len({*threads})))
+        threads.clear()
+    assert made[0][0] == made[1][0]
+    assert made[0][1] == 1 < made[1][1]
 
 
 def test_fits_of_a_body_that_is_not_here_are_unproved(

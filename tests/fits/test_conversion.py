@@ -66,7 +66,7 @@ def attach(free_as_neutral: None, monkeypatch: pytest.MonkeyPatch, store: Store,
         module.READER = FitReader(read, "fits", "none", "nowhere")  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, module.__name__, module)
         entry = EntryPoint("others", "somebodys_bodies:READER", registry.GROUP)
-        monkeypatch.setattr(registry, "entry_points", lambda group: EntryPoints([entry]))
+        monkeypatch.setattr(registry, "_others", lambda: EntryPoints([entry]))
         return attach_fits(AttachOptions(store=store.path, fits=(f"others:{tmp_path / 'file'}",), assets=assets))
 
     return run

@@ -109,10 +109,15 @@ def test_the_camera_read_as_spins_is_refused(
     [
         {"parm_pose": [[1.0]]},
         {"parm_pose": None},
+        {"parm_pose": [*[[[0.6, 0.8, 0], [-0.8, 0.6, 0], [0, 0, 1]]] * 23, [[1, 0, 0], [0, 1, 0, 0], [0, 1]]]},
+        {"parm_pose": [*[[[0.6, 0.8, 0], [-0.8, 0.6, 0], [0, 0, 1]]] * 23, [[1, 0, 0], [0, 1, 0], "abc"]]},
         {"parm_cam": [1.0, 0.0]},
         {"parm_cam": [0.0, 0.1, 0.1]},
         {"parm_cam": [-1.0, 0.1, 0.1]},
         {"parm_shape": ["a"] * 10},
+        {"parm_shape": "0123456789"},
+        {"parm_shape": [10**400] * 10},
+        {"parm_shape": [1e9] * 10},
         {"parm_shape": [float("nan")] * 10},
         {"bbox_scale": 0.0},
         {"bbox_scale": 1e308},
@@ -132,6 +137,15 @@ def test_files_that_are_no_fits(tmp_path: Path, store: Store, text: str) -> None
     (tmp_path / "eft.json").write_text(text)
     with pytest.raises(FitError, match=r"eft\.json"):
         attach(store, tmp_path / "eft.json")
+
+
+def test_matrices_may_be_nested_otherwise(tmp_path: Path, eft: ModuleType, entries: list[dict[str, Any]]) -> None:
+    flat = {"parm_pose": np.ravel(entries[0]["parm_pose"]).tolist(), "bbox_scale": [entries[0]["bbox_scale"]]}
+    one, other = (
+        reader.READER.read(eft.write_eft(tmp_path / "eft.json", [entries[0] | change]), None) for change in ({}, flat)
+    )
+    assert np.array_equal(one.pose, other.pose) and np.isfinite(one.pose).all()
+    assert one.camera is not None and np.array_equal(one.camera, other.camera)
 
 
 def test_fits_of_smpl_belong_to_the_neutral_body(tmp_path: Path, eft: ModuleType, entries: list[Any]) -> None:

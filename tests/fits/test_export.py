@@ -155,7 +155,7 @@ def test_what_only_some_stores_have(store: Store, monkeypatch: pytest.MonkeyPatc
 def test_a_file_that_says_it_of_other_rows_is_refused(npz: ModuleType, tmp_path: Path) -> None:
     fits = {"pose": np.ones((2, 72)), "shape": np.ones((2, 10))}
     rows = [npz.person("a/1.jpg", (1, 1), 1)] * 2
-    sound = members(np.array([VIEW, CAMERA]), np.array(["free", "smpl-neutral"]), {"a": "b"})
+    sound = members(np.array([VIEW, CAMERA]), np.array(["free", "smpl-neutral"]), {"a": "b"}, np.zeros(2, bool))
     path = npz.save(tmp_path / "a.npz", rows, **fits, **sound)
     assert read_fits(FitRequest.of(f"npz:{path}"))[0].frame.tolist() == [VIEW, CAMERA]
     for odd in (

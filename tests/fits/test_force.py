@@ -6,11 +6,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pymaf_data.body import BodyModel
 from pymaf_data.errors import FitError, UsageError
+from pymaf_data.fits.joined import read_fits
 from pymaf_data.fits.proof import prove_standing
+from pymaf_data.fits.request import FitRequest
 from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
 from pymaf_data.stages.export_fits import export_fits
 from pymaf_data.stages.options import ExportOptions
@@ -19,7 +22,7 @@ from pymaf_data.storage import Store, open_store
 
 
 def test_a_refused_source_is_kept_whole_and_marked(
-    tmp_path: Path, factory: ModuleType, known: Any, body: BodyModel
+    tmp_path: Path, factory: ModuleType, known: Any, body: BodyModel, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = factory.make_store(tmp_path / "s.zarr", known.persons[:8], 4)
     ids = known.persons.annotation_id.copy()
@@ -37,6 +40,12 @@ def test_a_refused_source_is_kept_whole_and_marked(
     assert f"    FORCED, although {source.forced}" in lines
     assert any("8 from mine (forced), 0 without" in line for line in lines)
     exported = export_fits(ExportOptions(store=store.path, out=tmp_path / "out.npz", to="spin"))
+    with np.load(tmp_path / "out.npz") as file:
+        assert file["fit_forced"].tolist() == [True] * 8
+    assert (
+        read_fits(FitRequest.of(f"npz:{tmp_path / 'out.npz'}"))
+        and "8 of its fits are of sources that --force kept" in caplog.text
+    )
     assert exported.forced == {"mine": 8} and "        8 from mine, which was FORCED" in exported.lines()
     with pytest.raises(UsageError, match="is a folder"):
         export_fits(ExportOptions(store=store.path, out=tmp_path, to="spin", overwrite=True))

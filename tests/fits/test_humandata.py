@@ -50,9 +50,11 @@ KNOWN = ("eft", "coco", "mpi_inf_3dhp", "hr-lspet", "mscoco_neural_annot_train")
     ],
 )
 def test_whose_fits_they_are(
-    config: str, detected: bool, licence: dict[str, str], frame: int, read: Any, people: Any, tmp_path: Path
-) -> None:
-    table = read(detected, config=config, meta={"gender": ["m"] * 24} if config in KNOWN else None)
+    config: str, detected: bool, licence: dict[str, str], frame: int, read: Any, people: Any, tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    table = read(detected, config=config, meta={"gender": ["m"] * 24})
+    assert ("bodies are taken for neutral ones" in caplog.text) == (config not in KNOWN)
     assert dict(table.licences) == licence and {*table.frame.tolist()} == {frame}
     assert {*table.body.tolist()} == {"smpl-neutral"}, "a person's gender is not the body's"
     assert table.camera is None and table.points is None
@@ -129,7 +131,7 @@ def test_bodies_of_smplx(read: Any, people: Any, monkeypatch: pytest.MonkeyPatch
     assert more["flat_hand"] is True and np.allclose(more["kid"], kid[has])
     assert np.allclose(table.pose[:, :66], pose[has, :66]) and {*table.body.tolist()} == {"smpl-neutral"}
     smplx |= {"betas_extra": np.zeros(24), "flat_hand_mean": [False] * 24}
-    read(smplx=smplx, meta={"gender": ["m", "f"] * 12}, misc={"flat_hand_mean": True}, config="")
+    read(smplx=smplx, meta={"gender": ["m", "f"] * 12}, misc={"flat_hand_mean": True}, config="pw3d")
     args, more = said[1]
     assert more["flat_hand"] is False and more["kid"] is None and args[3].tolist() == ["male", "female"] * 12
 

@@ -12,20 +12,28 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from scipy.optimize import linear_sum_assignment
 
-from pymaf_data.body import BodyModel
+from pymaf_data.body import BodyModel, load_body
+from pymaf_data.digest import digest_json
 from pymaf_data.errors import FitError, RawDataCorrupt, UsageError
 from pymaf_data.fits import formats, joined, reprojection
 from pymaf_data.fits import join as joining
 from pymaf_data.fits import readers as registry
+from pymaf_data.fits.chosen import ChosenReader
+from pymaf_data.fits.fitter.options import KeypointOptions
 from pymaf_data.fits.join import join, match
+from pymaf_data.fits.opening import open_sources
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.proof import Tolerance
 from pymaf_data.fits.readers import truth as truth_reader
 from pymaf_data.fits.readers.reader import ByAnnotation, ByImage, FitReader, FitTable
+from pymaf_data.fits.request import FitRequest
 from pymaf_data.fits.table import CAMERA, REASONS, VIEW
+from pymaf_data.geometry.joints import J49
 from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
+from pymaf_data.stages.attach_source import SourceJob, find_body
 from pymaf_data.storage import open_store
 
 CLOSE = Tolerance(view=2.0, image=1.5, share=0.0)
@@ -228,13 +236,12 @@ def read_rows(path: Path, companion: Path | None) -> FitTable:
         arrays = dict(file)
     of = ByImage.of_companion(companion, len(arrays["pose"]))
     valid = arrays["valid_fit"]
-    count = int(valid.sum())
     return FitTable(
         keys=ByImage(of.names[valid], of.centres[valid]),
         pose=arrays["pose"][valid],
         betas=arrays["betas"][valid],
         camera=None,
-        frame=np.full(count, VIEW, np.uint8),
+        frame=arrays.get("frame", np.full(len(valid), VIEW, np.uint8))[valid],
         body=arrays.get("body", np.full(len(valid), "free"))[valid],
         licences={"fits": "none"},
         tolerance=Tolerance(view=8.0, image=1.5, share=0.1),
@@ -247,7 +254,7 @@ def rows_format(monkeypatch: pytest.MonkeyPatch) -> None:
     module.READER = FitReader(read_rows, "fits", "none", "nowhere", companion="the npz of the set")  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
     entry = EntryPoint("rows", "somebodys_package:READER", registry.GROUP)
-    monkeypatch.setattr(registry, "entry_points", lambda group: EntryPoints([entry] if group == registry.GROUP else []))
+    monkeypatch.setattr(registry, "_others", lambda: EntryPoints([entry]))
 
 
 def write_rows(folder: Path, known: Any, shift: int = 0, **more: np.ndarray) -> str:
@@ -282,6 +289,58 @@ def test_fits_without_names_and_cameras_are_joined_through_the_file_they_follow(
     assert (residual < 12).all()
     with pytest.raises(FitError, match="do not reproject"):
         attach_fits(AttachOptions(store=store.path, fits=(write_rows(tmp_path, known, shift=1),)))
+
+
+@pytest.mark.usefixtures("rows_format")
+def test_fits_without_cameras_stand_under_the_image_s_own_where_it_is_known(
+    tmp_path: Path, factory: ModuleType, known: Any
+) -> None:
+    K, knows = known.truth.native[:, :, :3], np.arange(24) % 3 > 0
+    points = known.persons.keypoints.copy()
+    points[4, 2 + np.flatnonzero(points[4, :, 2] > 0)[0] :] = 0  # two keypoints left, which put nobody anywhere
+    persons = replace(known.persons, intrinsics=K * knows[:, None, None], has_intrinsics=knows, keypoints=points)
+    store, frame = factory.make_store(tmp_path / "s.zarr", persons), np.full(24, CAMERA, np.uint8)
+    frame[7] = VIEW  # seen along the box's ray: not by K
+    attach_fits(AttachOptions(store=store.path, fits=(write_rows(tmp_path, known, frame=frame),)))
+    opened, placed = open_store(store.path), knows & (frame == CAMERA) & ~np.isin(np.arange(24), (2, 4))
+    native, weak, residual, distance = (
+        opened.array(f"fits/rows/{name}")[:] for name in ("native", "weak_camera", "weak_residual", "reprojection")
+    )
+    assert (
+        np.array_equal(native.any((1, 2)), placed) and opened.current("fits/rows").attributes["native_kind"] == "none"
+    )
+    np.testing.assert_allclose(native[placed], known.truth.native[placed], rtol=1e-4, atol=1e-3)
+    others = ~placed & ~np.isin(np.arange(24), (2, 4))
+    assert distance[placed].max() < 0.05 and np.median(distance[others]) > 1
+    reader, rows = ChosenReader(opened), np.flatnonzero(placed | others)
+    seen = reader.read(rows).cameras("none", persons.box[rows], np.eye(2, 3))
+    translation = np.linalg.solve(K, known.truth.native[:, :, 3:])[..., 0]
+    pixels = seen.project(torch.from_numpy(known.joints - translation[:, None])[rows]).numpy()
+    away = np.linalg.norm(pixels - persons.keypoints[rows, :, :2], axis=-1)[:, J49.index("left_hip")]
+    assert away[placed[rows]].max() < 0.1 < 1 < np.median(away[others[rows]])
+    assert np.allclose(weak[placed], attach_truth(tmp_path, factory, known, store)[placed], atol=1e-4)
+    assert (residual[placed] > distance[placed]).all(), "π sees nobody as K does"
+
+
+def attach_truth(folder: Path, factory: ModuleType, known: Any, store: Any) -> np.ndarray:
+    """(24, 3) π of the same bodies when their source has cameras."""
+    path = factory.write_truth(folder / "truth.npz", known, load_body("free", dtype=torch.float64))
+    attach_fits(AttachOptions(store=store.path, fits=(f"truth:{path}",)))
+    return open_store(store.path).array("fits/truth/weak_camera")[:]
+
+
+@pytest.mark.usefixtures("rows_format")
+def test_who_is_not_placed_is_named_as_ever(tmp_path: Path, factory: ModuleType, known: Any) -> None:
+    """Fits whose result no K changes keep their generations: along the box's ray, or where no K is known."""
+    K = known.truth.native[:, :, :3]
+    for name, knows, frame in (("v", True, VIEW), ("c", False, CAMERA), ("k", True, CAMERA)):
+        persons = replace(known.persons, intrinsics=K, has_intrinsics=np.full(24, knows))
+        request = FitRequest.of(write_rows(tmp_path, known, frame=np.full(24, frame)))
+        (source,) = open_sources(request, KeypointOptions()).values()
+        held = find_body(source, None)
+        job = SourceJob(factory.make_store(tmp_path / name, persons[:4]), "rows", source, held)
+        said = {"persons": job.store.current("ingest").generation, "source": source.identity(), "body": held.digest}
+        assert (job.generation == digest_json({"format": 4} | said)) == (name != "k"), name
 
 
 @pytest.mark.usefixtures("rows_format")

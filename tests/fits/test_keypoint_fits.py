@@ -115,10 +115,10 @@ def test_measures_of_the_truth_are_zero_and_the_camera_projects_it(body: BodyMod
 
 
 def test_fits_taken_out_leave_nothing_that_looks_real() -> None:
-    full = Fits(
+    left = Fits(
         np.ones((3, 72)), np.ones((3, 10)), np.ones((3, 3, 4)), np.ones(3, np.uint8), np.array([0, 2, 0], np.uint8)
     )
-    left = full.without(np.array([True, True, False]), "reprojection too large")
+    left.drop(np.array([True, True, False]), "reprojection too large")
     assert [REASONS[code] for code in left.reason] == ["reprojection too large", "no fit in the source", ""]
     assert not left.pose[0].any()
     assert left.pose[2].all()

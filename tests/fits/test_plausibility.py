@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +19,7 @@ from pymaf_data.fits.plausibility import judge
 from pymaf_data.fits.reprojection import measure
 from pymaf_data.fits.rule import ChooseOptions
 from pymaf_data.fits.silhouettes import mask_iou, masks_of
-from pymaf_data.fits.table import JUDGED, Fits, fit_specs
+from pymaf_data.fits.table import JUDGED, Fits
 from pymaf_data.geometry.joints import J49
 from pymaf_data.geometry.rle import encode_mask
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
@@ -87,7 +88,8 @@ def test_limits_and_habits(body: BodyModel, known: Any) -> None:
     pose = known.truth.pose[:N].copy()
     pose[1, 3 * 4] = np.radians(-30.0)  # a knee that bends forwards
     pose[2] = np.random.default_rng(0).uniform(-2, 2, 72)
-    fits = replace(known.truth[:N], pose=pose).without(np.arange(N) == 3, "reprojection too large")
+    fits = deepcopy(replace(known.truth[:N], pose=pose))
+    fits.drop(np.arange(N) == 3, "reprojection too large")
     found = judge(None, fits, np.zeros((N, 3)), known.persons[:N], None, "perspective")
     assert np.isnan([found.mask_iou]).all() and np.isnan([found.beyond_limits[3], found.pose_prior[3]]).all()
     usual = [0, 4, 5, 6, 7]
@@ -116,9 +118,11 @@ def test_they_are_stored_with_the_fits(
     stored = {name: open_store(masked.path).array(f"fits/truth/{name}")[:] for name in JUDGED}
     persons, fits = replace(known.persons[:N], names=np.array([n for n, _ in masked.rows])), known.truth[:N]
     pi = measure(body, fits, persons).weak_camera
-    for name in JUDGED:
-        expected = getattr(judge(body, fits, pi, persons, whole, "perspective"), name)
+    for name, expected in vars(judge(body, fits, pi, persons, whole, "perspective")).items():
         np.testing.assert_allclose(stored[name], expected, atol=1e-6)
+    measured = measure(body, fits, persons)
+    np.testing.assert_allclose(stored["mirrored"], measured.mirrored, rtol=1e-6)
+    np.testing.assert_allclose(stored["scale"], measured.scale, rtol=1e-6)
     assert np.isnan(stored["mask_iou"]).tolist() == [False] * 7 + [True]
     by_pi = judge(body, fits, pi, persons, whole, "none").mask_iou
     assert np.nanmin(by_pi) > 0.7 and not np.array_equal(by_pi[:7], stored["mask_iou"][:7])
@@ -130,24 +134,39 @@ REASONS_OF_BEFORE = (
 )
 
 
+@pytest.mark.parametrize(("form", "had", "gate"), [(2, (), "pose_prior"), (3, JUDGED[:3], "mirrored")])
 def test_fits_of_before_stay_until_they_are_to_be_judged(
-    masked: Any, tmp_path: Path, factory: ModuleType, known: Any, body: BodyModel, monkeypatch: pytest.MonkeyPatch
+    form: int,
+    had: tuple[str, ...],
+    gate: str,
+    masked: Any,
+    tmp_path: Path,
+    factory: ModuleType,
+    known: Any,
+    body: BodyModel,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    truth = factory.write_truth(tmp_path / "truth.npz", known, body)
+    truth, rows = factory.write_truth(tmp_path / "truth.npz", known, body), attach_source._rows
     options = AttachOptions(store=masked.path, fits=(f"truth:{truth}",))
     with monkeypatch.context() as patch:  # as an earlier version attached
-        patch.setattr(attach_source, "_FORMAT", attach_source._UNJUDGED)
-        patch.setattr(attach_source, "JUDGED", ())
-        patch.setattr(attach_source, "REASONS", REASONS_OF_BEFORE)
-        patch.setattr(attach_source, "fit_specs", lambda shard, *_: fit_specs(shard, judged=False))
+        patch.setattr(attach_source, "_FORMATS", {form: had})
+        lacking = set(JUDGED) - set(had)
+        patch.setattr(attach_source, "_rows", lambda *of: {k: v for k, v in rows(*of).items() if k not in lacking})
+        patch.setattr(attach_source, "REASONS", attach_source.REASONS if had else REASONS_OF_BEFORE)
         first = attach_fits(options)
     again = attach_fits(options)
     assert again.sources[0].shards_written == 0 and again.choice == first.choice
-    assert "pose_prior" not in open_store(masked.path).current("fits/truth").record.specs
-    judging = options.model_copy(update={"fits": (), "choose": ChooseOptions(pose_prior=0.0)})
-    with pytest.raises(UsageError, match="did not measure pose_prior"):
+    assert gate not in open_store(masked.path).current("fits/truth").record.specs
+    usual = options.model_copy(update={"choose": ChooseOptions(**dict.fromkeys(had[1:], 999.0))})
+    assert attach_fits(usual).sources[0].shards_written == 0
+    judging = options.model_copy(update={"fits": (), "choose": ChooseOptions(**{gate: 0.0})})
+    with pytest.raises(UsageError, match=f"did not measure {gate}"):
         attach_fits(judging)
     judged = attach_fits(judging.model_copy(update={"fits": options.fits}))
-    assert judged.sources[0].shards_written == 2 and judged.choice is not None and judged.choice.none == N
+    assert (
+        judged.sources[0].shards_written == 2
+        and judged.choice is not None
+        and judged.choice.none == (N if gate == "pose_prior" else 0)
+    )
     assert attach_fits(options).sources[0].shards_written == 0
-    assert "pose_prior" in open_store(masked.path).current("fits/truth").record.specs
+    assert gate in open_store(masked.path).current("fits/truth").record.specs

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from scipy import sparse
 from scipy.spatial.transform import Rotation
 
 from pymaf_data.body import BodyModel
@@ -238,20 +237,6 @@ def test_rows_of_the_data_set_that_are_damaged(rows: Callable[..., Any], sam3dbo
     with pytest.raises(FitError, match="no column mhr_valid, model_params"):
         lacking = [{key: row[key] for key in row if key not in ("mhr_valid", "model_params")} for row in rows()]
         read_fits(FitRequest.of(f"sam3dbody-data:{sam3dbody.parquet(tmp_path / 'c.parquet', lacking)}"))
-
-
-@pytest.fixture
-def mhr(others: ModuleType, body: BodyModel, sam3dbody: ModuleType, tmp_path: Path) -> Any:
-    """Assets, and MHR's meshes of the free body's: its vertices, and the first of them again."""
-    V, F = len(body.v_template), 36874
-    up = sparse.csr_matrix(
-        (np.ones(sam3dbody.VERTICES), (range(sam3dbody.VERTICES), np.arange(sam3dbody.VERTICES) % V))
-    )
-    faces = (np.arange(F)[:, None] + [0, 1, 2]) % sam3dbody.VERTICES
-    mesh = others.Mesh(up, faces, np.arange(V), np.tile([1.0, 0, 0], (V, 1)))
-    others.write_mapping(tmp_path / "assets" / "mhr" / "mhr2smpl_mapping.npz", mesh)
-    others.write_ply(tmp_path / "assets" / "mhr" / "mhr_face_mask.ply", sam3dbody.VERTICES, faces)
-    return tmp_path / "assets", up
 
 
 @pytest.mark.usefixtures("free_as_neutral")

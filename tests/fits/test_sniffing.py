@@ -66,6 +66,12 @@ def test_static_fits_are_told_with_their_companion(files: Any, tmp_path: Path) -
     np.save(tmp_path / "x_fits.npy", np.zeros((2, 82)))
     request = FitRequest.of(f"{tmp_path / 'x_fits.npy'}:{files['npz'][0]}")
     assert (request.format, request.companion) == ("spin", files["npz"][0])
+    for name, more in (("final", ("betas", "valid_fit")), ("mview", ("shape", "has_smpl"))):
+        np.savez(tmp_path / f"{name}.npz", pose=np.zeros((2, 72)), **dict.fromkeys(more, np.zeros(2)))
+        assert FitRequest.of(f"{tmp_path / name}.npz:{files['npz'][0]}").format == "spin"
+    with np.load(files["npz"][0]) as persons:  # PyMAF's of EFT's fits: it has all that the one of many views has
+        np.savez(tmp_path / "eft.npz", **persons, has_smpl=np.ones(2))
+    assert FitRequest.of(str(tmp_path / "eft.npz")).format == "npz"
     np.save(tmp_path / "other.npy", np.zeros((2, 83)))
     assert sniff(tmp_path / "other.npy") == []
 

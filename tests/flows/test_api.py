@@ -305,18 +305,3 @@ def test_deployments_run(raw: Path, server: str, tmp_path: Path, environment: En
     finally:
         runner.terminate()
         runner.wait()
-
-
-@pytest.mark.slow
-def test_flows_take_a_dict_or_a_model_and_validate_both(raw: Path, server: str, environment: Environment) -> None:
-    script = (
-        "from pymaf_data.flows import ingest_flow\n"
-        "from pymaf_data.stages.ingest import IngestOptions\n"
-        "one, two = ingest_flow(IngestOptions(dataset='coco')), ingest_flow({'dataset': 'coco'})\n"
-        "assert one.store == two.store and one.shards == 1 and not two.shards_written, (one, two)\n"
-        "try: ingest_flow({'dataset': 'coco', 'nonesuch': 1})\n"
-        "except Exception as error: print(type(error).__name__)\n"
-    )
-    settings = environment(raw, PREFECT_LOGGING_LEVEL="CRITICAL", PREFECT_API_URL=server)
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=settings, check=False)
-    assert done.stdout == "ParameterTypeError\n", done.stderr

@@ -100,18 +100,27 @@ def shout(options, progress=None):
 places = [f"__main__:{name}" for name in ("Options", "shout", "Report.lines")]
 STAGES["shout"] = Stage("shout", "Shout a word.", *places)
 """
+CALLED = """
+from pymaf_data.cli.app import run
+from pymaf_data.flows import shout_flow
+from pymaf_data.flows.api import flow_api
+with flow_api():  # one server for all
+    try: run(["shout", "hey", "--marks", "2"])
+    except SystemExit as ended: assert not ended.code
+    print(shout_flow(Options(word="ho", marks=3)).said)
+    try: shout_flow({"word": "ho", "nonesuch": 1})
+    except Exception as error: print(type(error).__name__)
+print(shout_flow({"word": "ho"}).said)
+"""
 
 
 @pytest.mark.slow
-def test_an_entry_is_a_flow_and_its_command_goes_through_it(tmp_path: Path, environment: Any) -> None:
-    for code in (
-        "from pymaf_data.cli.app import run\nrun(['shout', 'hey', '--marks', '2'])",
-        "from pymaf_data.flows import shout_flow\nprint(shout_flow({'word': 'hey', 'marks': 2}).said)",
-    ):
-        done = subprocess.run(
-            [sys.executable, "-c", SHOUT + code], capture_output=True, text=True, env=environment(tmp_path), check=False
-        )
-        assert (done.returncode, done.stdout) == (0, "HEY!!\n"), done.stderr
+def test_an_entry_is_a_flow_its_command_goes_through_it_and_it_takes_a_dict_or_a_model(
+    tmp_path: Path, environment: Any
+) -> None:
+    command = [sys.executable, "-c", SHOUT + CALLED]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(tmp_path), check=False)
+    assert (done.returncode, done.stdout) == (0, "HEY!!\nHO!!!\nParameterTypeError\nHO!\n"), done.stderr
 
 
 def test_every_stage_has_a_flow() -> None:

@@ -61,7 +61,7 @@ def until(condition: Callable[[], bool], process: subprocess.Popen[str], seconds
     while not condition():
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline, "it does not begin"
-        time.sleep(0.005)
+        time.sleep(0.05)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from pymaf_data.geometry.cameras import Camera
 from pymaf_data.geometry.joints import COCO17, J49
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.model.benchmarks.benchmark import Benchmark
+from pymaf_data.model.benchmarks.lsp import cuts_of
 from pymaf_data.model.benchmarks.parts import parts_of_faces
 from pymaf_data.model.evaluation.options import EvaluateOptions
 from pymaf_data.model.evaluation.run import evaluate
@@ -242,6 +243,29 @@ def test_lsp_from_raw_to_table(world: Leeds, measured: Callable[..., Any], tmp_p
     assert exact["FB accuracy"] == pytest.approx(drawn_in_images(world), rel=1e-12)
     shifted = figures(measured("lsp-seg", store, world.body, world.people, "origin=continuous", bootstrap=0))
     assert 90 < (shifted["FB accuracy"] or 0) < 100  # corners fall half a pixel off
+
+
+def test_corners_are_what_the_released_code_makes_of_its_files_numbers() -> None:
+    boxes = np.array([[100.2, 79.5, 101.4], [99.75, 79.5, 100.5], [9.8, 79.5, 100.0]])
+    # 100.7 is less as float32, 1.2 · 83.75 as 200 times a 200th is not, and what is left of the image moves inwards.
+    assert cuts_of(boxes, "index1")[:, 0].tolist() == [49, 50, -39]
+    assert cuts_of(boxes[2:] - [[-0.5, -0.5, 0]], "continuous")[0].tolist() == cuts_of(boxes, "index1")[2].tolist()
+    assert cuts_of(boxes[2:], "index")[0, 0] == -40
+
+
+def test_lsp_from_spins_file_is_lsp_from_the_release(
+    world: Leeds, npz: ModuleType, measured: Callable[..., Any], tmp_path: Path
+) -> None:
+    rows = []
+    for row, places in enumerate(world.places):
+        low, high, name = places.min(0), places.max(0), f"im{1001 + row}"
+        masks = {"maskname": f"{name}_segmentation.png", "partname": f"{name}_part_segmentation.png"}
+        image, scale = f"lsp_dataset/images/{name}.jpg", 1.2 * (high - low).max() / 200
+        rows.append(npz.person(image, (low + high) / 2, scale, np.ones((24, 3)), **masks))
+    file = npz.save(tmp_path / "lsp_dataset_test.npz", rows)
+    options = IngestOptions(dataset="npz", npz=file, images=tmp_path, crop_size=32, out=tmp_path / "n.zarr")
+    store = ingest(options.model_copy(update={"option": ("masks=upi-s1h/data/lsp",)})).store
+    assert figures(measured("lsp-seg", store, world.body, world.people, bootstrap=0))["FB accuracy"] == 100
 
 
 def test_lsp_measures_what_it_can_and_names_the_rest(

@@ -6,10 +6,8 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -233,27 +231,24 @@ def test_two_commands_never_share_a_run(root: Path, refusals: list[PymafDataErro
     assert train(options).step == 1
 
 
-KILLED = """
-import os, signal, sys
-from pymaf_data.model import TrainOptions, train
-from pymaf_data.model.networks import pyramid, regressor, resnet
-
-def deadly(number, whole=os.fsync):  # what is called when the bytes of a file are written, before it has its name
-    if os.fstat(number).st_size > 1_000_000:
-        os.kill(os.getpid(), signal.SIGKILL)
-    whole(number)
-
-resnet.STAGES, resnet.WIDTH, pyramid.CHANNELS, regressor._HIDDEN, os.fsync = (1, 1, 1, 1), 8, 256, 64, deadly
-train(TrainOptions.parse(eval(sys.argv[1]), "test"))
-"""
-
-
-def test_a_run_that_is_killed_while_it_saves_leaves_nothing_behind(root: Path, refusals: list[PymafDataError]) -> None:
+def test_a_run_that_is_killed_while_it_saves_leaves_nothing_behind(
+    root: Path, refusals: list[PymafDataError], kill: ModuleType
+) -> None:
     run, options = root / "runs" / "killed", QUICK | {"name": "killed", "steps": 1, "backbone": None}
     assert train(TrainOptions.parse(options, "test")).step == 1
-    command = [sys.executable, "-c", KILLED, repr(options | {"steps": 2})]
-    done = subprocess.run(command, env=os.environ | {VARIABLE: str(root)}, capture_output=True, text=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    whole = os.fsync
+
+    def deadly(number: int) -> None:  # what is called when the bytes of a file are written, before it has its name
+        if os.fstat(number).st_size > 1_000_000:
+            os.kill(os.getpid(), signal.SIGKILL)
+        whole(number)
+
+    def go_on() -> None:  # in a process of its own
+        torch.set_num_threads(1)  # the threads of the parent's torch do not survive the fork
+        os.fsync = deadly
+        train(TrainOptions.parse(options | {"steps": 2}, "test"))
+
+    assert kill.killed_when(lambda _: False, go_on)
     assert any(path.stat().st_size > 1_000_000 for path in (run / ".unfinished").iterdir())
     (run / "snapshots" / ".unfinished" / "tmpleft").write_bytes(b"of a snapshot")
     assert train(TrainOptions.parse(options | {"steps": 2}, "test")).resumed_from == 1

@@ -27,6 +27,7 @@ from pymaf_data.errors import (
     UsageError,
 )
 from pymaf_data.storage import ArraySpec, create_store, encode_jpeg, open_store
+from pymaf_data.storage.files import LocalFiles
 
 INGEST = ("image", "box", "annotation_id", "present", "reason")
 LATER = ("fits/truth/pose", "fits/truth/valid", "choice/source", "iuv/uv", "iuv/rendered")
@@ -114,6 +115,22 @@ def test_rows_in_any_order(kit: Any, whole: Path) -> None:
         store.array("box")[-12]
     with pytest.raises(ShapeError):
         store.array("box").rows([0.5])
+
+
+@pytest.mark.parametrize("rows", [slice(4, 6), slice(5, 2, -1), slice(10, None), slice(0, 0), slice(None, None, 9)])
+def test_an_array_for_some_rows_maps_their_shards_alone(
+    whole: Path, rows: slice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, mapped = open_store(whole), []
+    values = store.array("box")[:]
+    view = LocalFiles.view
+    monkeypatch.setattr(
+        LocalFiles, "view", lambda files, key: mapped.append(int(key.split("/")[-2])) or view(files, key)
+    )
+    some, wanted = store.array("box", rows), np.arange(11)[rows]
+    assert np.array_equal(some.rows(wanted), values[wanted])
+    assert mapped == (list(range(wanted.min() // 4, wanted.max() // 4 + 1)) if len(wanted) else [])
+    assert len(store.array("box")) == len(some) == 11
 
 
 def test_a_row_is_a_copy(whole: Path) -> None:

@@ -48,6 +48,7 @@ def shared(item: bytes, times: int) -> bytes:
 
 ZERO, INDEX, NONE = np.zeros(1), np.zeros(1, np.int64), np.zeros(0, np.int64)
 COPY = array("u1", (1 << 20,), "MARK").replace(body("MARK"), b"h\x64")
+KEY = b"cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n" + body((f"S{1 << 20}", 0, 1)) + b"Rh\x64tR"
 # A list of two lists of two lists …: forty lists here, a billion for whoever goes through it.
 LAUGHS = b"]q\x00" + b"".join(b"0]q%c(h%ch%ce" % (level + 1, level, level) for level in range(30))
 GREEDY = {
@@ -78,6 +79,8 @@ GREEDY = {
     "copies of text": shared(b"c_codecs\nencode\nh\x64U\x06latin1\x86R", 500),
     "copies of a list": b"(" + b"N" * 100_000 + b"lq\x010(" + b"c__builtin__\nset\nh\x01\x85R" * 200 + b"l",
     "copies of arrays": shared(COPY, 500),
+    "copies of a key": shared(b"}" + KEY + b"Ns", 500),
+    "copies of a key in tuples": shared(b"}" + KEY + b"\x85Ns", 500),
     "many arguments": b"(" + b"N" * 100_000 + b"tq\x010(" + b"cnumpy\ndtype\nh\x01R" * 10_000 + b"l",
     "elements of no bytes": array("S0", (10**12,), ""),
     "a shape of no elements": array("f8", (0, 1 << 62), ""),

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import pickle
+import pickletools
 import struct
 import zipfile
 from collections import OrderedDict
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
@@ -52,6 +55,107 @@ def test_everything_genuine_survives(protocol):
     assert (read["text"], read["bytes"], read["nested"]) == (value["text"], value["bytes"], value["nested"])
     np.testing.assert_array_equal(read["objects"][0], np.zeros(2))
     read["f8"][0, 0] = 7  # arrays are the caller's own
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_scalars_of_numpy_are_keys(protocol):
+    big = np.dtype(">i4").type(7), np.array(7, ">i4")[()]
+    value = {
+        np.str_("pose"): 1, np.str_("Grüße\U0001f600"): 2, np.int64(-5): 3, np.uint8(200): 4, np.float32(0.1): 5,
+        (np.str_("a.jpg"), np.int32(3), None): 6, np.bytes_(b"x"): 7, np.str_(""): 8,
+    }  # fmt: skip
+    read = loads(pickle.dumps([value, OrderedDict(value), {np.str_("a"), np.int16(2)}, big], protocol))
+    assert read[0] == value and read[1] == OrderedDict(value) and read[2] == {"a", 2} and read[3] == big
+    assert {type(key) for key in read[0]} == {str, int, float, tuple, bytes}
+    for key in (np.complex64(1), np.uint64(1 << 63), np.datetime64("2020-01-01")):
+        with pytest.raises((RawDataCorrupt, UntrustedData)):
+            loads(pickle.dumps({key: 1}, protocol))
+
+
+def tensors():
+    base = torch.arange(24, dtype=torch.float64)
+    return {
+        "whole": torch.randn(3, 4), "view": base.view(4, 6)[1:, ::2].t(), "expanded": torch.ones(1).expand(5),
+        "empty": torch.empty(0, 3), "number": torch.tensor(7), "parameter": torch.nn.Parameter(torch.ones(2)),
+        "half": torch.ones(2).half(), "flags": torch.tensor([True, False]), "bytes": torch.arange(3).byte(),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_tensors_are_arrays(protocol):
+    value = tensors()
+    read = loads(pickle.dumps([value], protocol))[0]
+    for key, tensor in value.items():
+        expected = tensor.detach().numpy()
+        np.testing.assert_array_equal(read[key], expected, strict=True)
+    read["whole"][0, 0] = 7  # arrays are the caller's own
+    for unknown in (torch.ones(2).to(torch.bfloat16), torch.eye(2).to_sparse(), torch.device("cpu")):
+        with pytest.raises(UntrustedData, match=r"torch\.(.|\n)*weights_only=True"):
+            loads(pickle.dumps(unknown, protocol))
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_files_of_torch_save_are_told_from_pickles(zipped):
+    stream = io.BytesIO()
+    torch.save({"pose": torch.ones(72)}, stream, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(RawDataCorrupt, match=r"PyTorch checkpoint(.|\n)*torch\.load"):
+        loads(stream.getvalue())
+
+
+def storage_of(tensor) -> bytes:
+    """The bytes that a pickle of a tensor hands to ``_load_from_bytes``."""
+    return next(part for _, part, _ in pickletools.genops(pickle.dumps(tensor, 4)) if isinstance(part, bytes))
+
+
+def tensor(*view: object, stored: object = None) -> bytes:
+    """A pickle of six floats, seen so."""
+    stored = storage_of(torch.arange(6.0)) if stored is None else stored
+    storage = b"ctorch.storage\n_load_from_bytes\n" + pickle.dumps((stored,), 4)[2:-1] + b"R"
+    rest = b"".join(pickle.dumps(part, 2)[2:-1] for part in view)
+    return b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + rest + b"tR."
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        (0, (7,), (1,)), (1, (6,), (1,)), (0, (2, 3), (3, 2)), (0, (6,), ()), (0, (-1,), (1,)), (5, (6,), (-1,)),
+        (0, (1.0,), (1,)), (0, [6], [1]), (0, (1 << 40,), (0,)), (0, (1 << 30, 1 << 30), (0, 0)), (6, (1,), (1,)),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_tensors_that_do_not_add_up(view):
+    np.testing.assert_array_equal(loads(tensor(0, (2, 2), (3, 1))), [[0, 1], [3, 4]])
+    with pytest.raises(RawDataCorrupt):
+        loads(tensor(*view))
+
+
+def test_storages_that_do_not_add_up_or_ask_for_more():
+    whole = pickle.dumps(torch.arange(6.0), 4)
+    for change in ((b"FloatStorage", b"LongStorage\n"), (b"little_endian", b"little_indian"), (b"K\x06Nt", b"K\x05Nt")):
+        assert change[0] in whole
+        with pytest.raises((RawDataCorrupt, UntrustedData)):
+            loads(whole.replace(*change))
+    evil = whole.replace(b"ctorch\nFloatStorage\n", b"cposix\nFloatStorage\n")
+    assert evil != whole
+    with pytest.raises(UntrustedData, match=r"posix\.FloatStorage"):
+        loads(evil)
+    for stored in (b"", b"N.", pickle.dumps(0x1950A86A20F9469CFC6C, 2) * 5, 7):
+        with pytest.raises(RawDataCorrupt):
+            loads(tensor(0, (2,), (1,), stored=stored))
+
+
+def test_a_storage_that_is_named_again_and_again_is_paid_for():
+    stored = storage_of(torch.zeros(1 << 18))
+    head, item = b"\x80\x04B" + struct.pack("<I", len(stored)) + stored, b"ctorch.storage\n_load_from_bytes\nh\x00\x85R"
+    assert [len(one) for one in loads(head + b"\x940(" + 2 * item + b"l.")] == [1 << 18] * 2
+    with pytest.raises(RawDataCorrupt, match="far more memory"):
+        loads(head + b"\x940(" + 500 * item + b"l.")
+
+
+def test_frames_of_pandas_are_refused_with_what_to_do():
+    frame = b"\x80\x04cpandas.core.frame\nDataFrame\n)\x81."
+    with pytest.raises(UntrustedData, match=r"pandas\.core\.frame\.DataFrame(.|\n)*numpy\.savez\(NEW"):
+        loads(frame)
 
 
 @pytest.mark.parametrize("kind", [sparse.csc_matrix, sparse.csr_matrix])

@@ -10,6 +10,7 @@ from pymaf_data.geometry.joints import COCO17
 from pymaf_data.world.annotate import Annotator, box_of, keypoints_of, polygons_of, rle_of
 from pymaf_data.world.produce import Job, produce
 
+pytestmark = pytest.mark.slow
 # Of COCO's keypoint evaluation, in COCO's order: σ² is the mean square distance of annotators over the object's area.
 SIGMAS = np.array([26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89]) / 1000
 

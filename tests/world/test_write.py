@@ -28,6 +28,7 @@ from pymaf_data.world.layout import SplitLayout
 from pymaf_data.world.produce import Job, Product, produce
 from pymaf_data.world.sample import SampleOptions, write_sample
 
+pytestmark = pytest.mark.slow
 SIZE = (200, 160)
 MADE = cache(produce)
 

@@ -28,7 +28,8 @@ class Rows:
         body: (N,) names of the bodies, "" without a fit.
         perspective: (N,) whether a fit's native camera is a pinhole.
         licences: what went in → licence.
-        forced: sources that the proof refused → how many of the fits are theirs.
+        refused: (N,) whether a fit is of a source that the proof refused and --force kept.
+        forced: those sources → how many of the fits are theirs.
         absent: persons of the store who are left out, for their images are not there.
     """
 
@@ -38,6 +39,7 @@ class Rows:
     body: np.ndarray
     perspective: np.ndarray
     licences: dict[str, str]
+    refused: np.ndarray
     forced: dict[str, int]
     absent: int
 
@@ -58,24 +60,23 @@ class Rows:
         sources = [chosen.source(index) for index in range(len(chosen.names))]
         bodies = np.array([*(str(source.attributes["body"]) for source in sources), ""])  # the last, by −1, is nobody's
         pinhole = np.array([*(chosen.camera(index) == "perspective" for index in range(len(sources))), False])
+        used = np.unique(fits.source[fits.valid]).tolist()
+        refused = [index for index in used if sources[index].attributes.get("forced")]
         return cls(
             persons=Persons.at(store, arrays, rows),
             joints3d=stored_column(store, "joints3d").rows(rows),
             fits=fits,
             body=bodies[fits.source],
             perspective=pinhole[fits.source],
-            licences=licences(store, [sources[index] for index in np.unique(fits.source[fits.valid]).tolist()]),
-            forced={
-                chosen.names[index]: int((fits.source == index).sum())
-                for index in np.unique(fits.source[fits.valid]).tolist()
-                if sources[index].attributes.get("forced")
-            },
+            licences=licences(store, [sources[index] for index in used]),
+            refused=np.isin(fits.source, refused),
+            forced={chosen.names[index]: int((fits.source == index).sum()) for index in refused},
             absent=len(store) - len(rows),
         )
 
     def beyond(self) -> dict[str, np.ndarray]:
         """What formats have no place for: see :mod:`pymaf_data.fits.exported`."""
-        return members(self.fits.frame, self.body, self.licences)
+        return members(self.fits.frame, self.body, self.licences, self.refused)
 
     def keypoints(self, shift: float) -> tuple[np.ndarray, np.ndarray]:
         """OpenPose's (N, 25, 3) and J24 (N, 24, 3): shifted pixels and confidence; zeros where not labelled."""

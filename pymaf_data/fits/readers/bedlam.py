@@ -30,7 +30,7 @@ from pymaf_data.untrusted.kinds import kind_of
 from pymaf_data.untrusted.npz import npz_keys
 
 _NEEDED = ("imgname", "center", "pose_cam", "shape", "cam_int", "cam_ext")
-_FRAMES = "; AGORA's dataframes are read by its own agora_processing_code, which makes one"
+_FRAMES = "; of AGORA's .pkl agora_processing_code makes one, and BEDLAM's fetch_training_data.sh brings it made"
 _SMPL, _SMPLX, _BETAS = 72, 165, 16
 
 

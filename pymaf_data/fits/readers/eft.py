@@ -10,6 +10,8 @@ ray. Bad fits were dropped from the files, so rows follow no annotation file.
 
 from __future__ import annotations
 
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -31,46 +33,62 @@ _BLOCK = 1024
 
 
 class _Entries:
-    """Takes the numbers of persons while they are parsed, and keeps a third of them: axis-angle instead of matrices."""
+    """Takes persons' numbers while they are parsed; a thread beside makes a third of them, axis-angle of matrices."""
 
-    def __init__(self) -> None:
+    def __init__(self, beside: Executor) -> None:
+        self._beside, self._turned, self._count = beside, list[Future[np.ndarray]](), 0
         self.numbers, self._waiting = np.empty((0, 88)), list[np.ndarray]()
 
     def packed(self, entry: dict[str, Any]) -> Any:
         """(row, image, annotation, body) of a person; the row's numbers are NaN where one is amiss."""
         if "parm_pose" not in entry:
             return entry
-        try:
-            parts = [np.asarray(entry.get(key), np.float64).ravel() for key in _SIZES]
-            numbers = np.concatenate(parts)
-            sound = [part.size for part in parts] == [*_SIZES.values()] and (np.abs(numbers) < 1e9).all()
-        except (TypeError, ValueError, OverflowError):
-            sound = False
-        self._waiting.append(numbers if sound else np.full(sum(_SIZES.values()), np.nan))
-        row = len(self.numbers) + len(self._waiting) - 1
+        self._waiting.append(_numbers(*map(entry.get, _SIZES)))
         if len(self._waiting) == _BLOCK:
-            self.flush()
-        kind = str(entry.get("smpltype", "smpl"))
-        return row, str(entry.get("imageName")), entry.get("annotId"), _BODIES.get(kind, kind)
+            self.turn()
+        self._count, kind = self._count + 1, str(entry.get("smpltype", "smpl"))
+        return self._count - 1, str(entry.get("imageName")), entry.get("annotId"), _BODIES.get(kind, kind)
 
-    def flush(self) -> None:
-        """Add what waits to the numbers (N, 88): pose 72, and the rest in the order of _SIZES."""
-        matrices, rest = np.split(np.array(self._waiting).reshape(-1, sum(_SIZES.values())), [216], axis=1)
-        pose = matrix_to_axis_angle(torch.from_numpy(matrices).reshape(-1, 24, 3, 3)).flatten(1).numpy()
-        before = len(self.numbers)
-        self.numbers.resize((before + len(rest), 88), refcheck=False)  # where it lies: a second one would be large
-        self.numbers[before:] = np.concatenate([pose, rest], 1)
-        self._waiting.clear()
+    def turn(self) -> None:
+        """Add what was turned to the numbers (N, 88), pose 72 and the rest in _SIZES' order; have the others turned."""
+        for rows in [future.result() for future in self._turned]:
+            before = len(self.numbers)
+            self.numbers.resize((before + len(rows), 88), refcheck=False)  # where it lies: a second one would be large
+            self.numbers[before:] = rows
+        self._turned, self._waiting = [self._beside.submit(_axis_angles, self._waiting)], []
+
+
+def _axis_angles(waiting: list[np.ndarray]) -> np.ndarray:
+    numbers = np.array(waiting).reshape(-1, sum(_SIZES.values()))
+    numbers[~(np.abs(numbers) < 1e9).all(1)] = np.nan
+    pose = matrix_to_axis_angle(torch.from_numpy(numbers[:, :216]).reshape(-1, 24, 3, 3)).flatten(1).numpy()
+    return np.concatenate([pose, numbers[:, 216:]], 1)
+
+
+def _numbers(pose: Any, *others: Any) -> np.ndarray:
+    """(232,) of a person, NaN where one is amiss. Of nested lists NumPy would ask each for its shape."""
+    if isinstance(pose, list) and {*map(type, pose)} == {list}:
+        rows = [*chain.from_iterable(pose)]
+        if {*map(type, rows)} == {list} and {*map(len, pose)} == {*map(len, rows)} == {3}:
+            pose = [*chain.from_iterable(rows)]
+    try:
+        parts = [np.asarray(part, np.float64).ravel() for part in (pose, *others)]
+    except (TypeError, ValueError, OverflowError):
+        parts = []
+    sound = [part.size for part in parts] == [*_SIZES.values()]
+    return np.concatenate(parts) if sound else np.full(sum(_SIZES.values()), np.nan)
 
 
 def _read(path: Path, companion: Path | None = None) -> FitTable:
-    taken = _Entries()
-    content = read_json(path, taken.packed)
+    with ThreadPoolExecutor(1) as beside:
+        taken = _Entries(beside)
+        content = read_json(path, taken.packed)
+        taken.turn()
+        taken.turn()
     entries = content.get("data") if isinstance(content, dict) else None
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, tuple) for entry in entries):
         raise RawDataCorrupt("it has no list `data` of fits")
     rows, images, ids, bodies = zip(*entries, strict=True)
-    taken.flush()
     numbers = taken.numbers if len(taken.numbers) == len(rows) else taken.numbers[list(rows)]
     pose, betas, camera, centre, scale = np.split(numbers, [72, 82, 85, 87], axis=1)
     low, high = np.trunc(centre - 100 * scale), np.trunc(centre + 100 * scale)

@@ -20,7 +20,7 @@ import torch
 from pymaf_data.datasets.human_data import DAMAGED, HumanData
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.fits.bodies import SmplxBodies
-from pymaf_data.fits.makers import maker_of_human_data
+from pymaf_data.fits.makers import genders_of_bodies, maker_of_human_data
 from pymaf_data.fits.proof import Tolerance
 from pymaf_data.fits.readers.reader import ByImage, FitReader, FitTable
 from pymaf_data.geometry.cameras import full_frame
@@ -36,8 +36,7 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
     file = HumanData.of(path)
     try:
         maker = maker_of_human_data(file.config(), file.detected())
-        genders = file.genders() if maker.gendered else ["unknown"] * len(file)
-        gender = np.array(["neutral" if one == "unknown" else one for one in genders])
+        gender = np.array(genders_of_bodies(maker, file.genders(), str(path)))
         if not (smpl := bool(file.table("smpl"))) and not file.table("smplx"):
             raise ValueError("it has no smpl and no smplx")
         pose, betas, valid = _bodies(file) if smpl else _start(file)

@@ -74,5 +74,5 @@ READER = FitReader(
     licence="not stated; the code is BSD 3-Clause",
     get="SPIN's fetch_data.sh has links (static_fits, spin_fits)",
     companion="the set's training npz of dataset_extras",
-    signs=(("pose", "betas", "valid_fit"), ("NUMPY", ", 82)")),
+    signs=(_FINAL, _MULTIVIEW, ("NUMPY", ", 82)")),
 )

@@ -34,6 +34,7 @@ _NUMBERS: dict[str, tuple[int, ...]] = {
 }  # fmt: skip
 _TEXTS = ("image", "frame", "body", "licence", "pixels")
 _TOGETHER = {"box": ("pixels",), "K": ("pixels", "translation"), "translation": ("K",), "pi": ("box",)}
+_BLOCK = 4096
 _ORIGINS = {"continuous": 0.0, "index": 0.5}
 
 
@@ -43,6 +44,7 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
     numbers = read_npz(path, [key for key in keys if key in _NUMBERS])
     count = len(np.atleast_1d(numbers["betas"]))
     require_numbers(numbers, {key: _NUMBERS[key] for key in numbers}, count)
+    pose = numbers.pop("pose").astype(np.float64) if "pose" in numbers else _axis_angle(numbers.pop("rotmat"))
     texts = {key: _texts(path, key, count) for key in keys if key in _TEXTS}
     for key, allowed in (("frame", FRAMES), ("pixels", tuple(_ORIGINS))):
         if odd := {*texts.get(key, ())} - {*allowed}:
@@ -59,7 +61,7 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
             columns[key][place] += offset
     return FitTable(
         keys=ByImage(np.array(texts["image"], str), columns["box"][:, :2]) if ids is None else ByAnnotation(ids),
-        pose=columns["pose"] if "pose" in columns else _axis_angle(columns["rotmat"]),
+        pose=pose,
         betas=columns["betas"],
         camera=_camera(columns) if {"K", "pi"} & {*keys} else None,
         frame=np.array([FRAMES.index(name) for name in texts["frame"]], np.uint8),
@@ -93,12 +95,16 @@ def _texts(path: Path, key: str, count: int) -> list[str]:
 
 
 def _axis_angle(matrices: np.ndarray) -> np.ndarray:
-    """(N, 72); NaN where a matrix is no rotation."""
-    with np.errstate(all="ignore"):  # a file's numbers may be anything
-        apart = np.abs(matrices @ matrices.swapaxes(2, 3) - np.eye(3)).max((2, 3))
-        sound = ((apart < 1e-3) & (np.linalg.det(matrices) > 0))[..., None]
-    pose = matrix_to_axis_angle(torch.from_numpy(np.where(sound[..., None], matrices, np.eye(3)))).numpy()
-    return np.where(sound, pose, np.nan).reshape(len(pose), 72)
+    """(N, 72); NaN where a matrix is no rotation. Some at a time: quaternions on the way take twice the matrices."""
+    pose = np.empty((len(matrices), 24, 3))
+    for first in range(0, len(pose), _BLOCK):
+        some = matrices[first : first + _BLOCK].astype(np.float64)
+        with np.errstate(all="ignore"):  # a file's numbers may be anything
+            apart = np.abs(some @ some.swapaxes(2, 3) - np.eye(3)).max((2, 3))
+            sound = ((apart < 1e-3) & (np.linalg.det(some) > 0))[..., None]
+        turned = matrix_to_axis_angle(torch.from_numpy(np.where(sound[..., None], some, np.eye(3)))).numpy()
+        pose[first : first + _BLOCK] = np.where(sound, turned, np.nan)
+    return pose.reshape(len(pose), 72)
 
 
 def _camera(columns: dict[str, np.ndarray]) -> np.ndarray:

@@ -176,4 +176,4 @@ class Judgement {
 }
 
 const MEANING = { keep: 'no gate rejects this fit', drop: 'this fit is not chosen', prefer: 'this fit is chosen, whatever the rule says' };
-const SHORT = { reprojection: 'reprojection', weak_residual: 'π', betas_max: '|β|', mask_iou: 'IoU', beyond_limits: 'limits', pose_prior: 'prior', conversion_mm: 'conversion', conversion_degrees: 'conversion', apart_mm: 'apart', apart_degrees: 'apart' };
+const SHORT = { reprojection: 'reprojection', weak_residual: 'π', betas_max: '|β|', mask_iou: 'IoU', beyond_limits: 'limits', pose_prior: 'prior', mirrored: 'mirror', scale: 'scale', conversion_mm: 'conversion', conversion_degrees: 'conversion', apart_mm: 'apart', apart_degrees: 'apart' };

@@ -73,6 +73,14 @@ SOURCE_MEASURES: tuple[SourceMeasure, ...] = (
     ),
     SourceMeasure("pose_prior", "Distance to the pose prior", "", "how unusual the pose is", array="pose_prior"),
     SourceMeasure(
+        "mirrored",
+        "Mirror image nearer",
+        "px",
+        "by how much the fit's mirror image meets the keypoints better",
+        array="mirrored",
+    ),
+    SourceMeasure("scale", "Wrong scale", "×", "how many times too large or small for the keypoints", array="scale"),
+    SourceMeasure(
         "conversion_mm",
         "Conversion residual",
         "mm",

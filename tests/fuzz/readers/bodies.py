@@ -14,6 +14,8 @@ from .reader import Reader, factory
 
 
 def _write_pickle(folder: Path) -> Iterator[Path]:
+    import torch
+
     leaf = b"cchumpy.ch\nCh\n)\x81" + pickle.dumps({"x": np.arange(6.0)}, 2)[2:-1] + b"b"
     rest: dict[str, Any] = {
         "f": np.arange(12, dtype=np.uint32).reshape(4, 3),
@@ -21,6 +23,7 @@ def _write_pickle(folder: Path) -> Iterator[Path]:
         "kintree_table": np.array([[4294967295, 0], [0, 1]], np.uint32),
         "bs_style": "lbs",
         "nested": [(1, 2.5), {"a": None}, {1, 2}, np.float32(2), np.array([None, "x"], dtype=object)],
+        np.str_("key"): torch.ones(2),
     }
     for protocol in (0, 2, 5):
         path = folder / f"{protocol}.pkl"

@@ -87,7 +87,7 @@ class TrueBodies:
         for index in reversed(range(len(self._sources))):
             self._mine[self._sources[index].rows] = index
         if "npz" in formats and (self._mine < 0).any():
-            for fits in fits_of_file(store, raw):
+            for fits in fits_of_file(store, raw, assets):
                 rows = np.flatnonzero((fits.place >= 0) & (self._mine < 0))
                 self._mine[rows] = len(self._sources)
                 self._sources.append(Source(fits, rows, fits.body, *_loaded(body or fits.body, assets)))
@@ -95,6 +95,8 @@ class TrueBodies:
         self.names = frozenset(source.name for source in self._sources)
         faults = [source.fault for source in self._sources if source.fault and len(source.rows)]
         nothing = f"{store.path.name} has no fits of {' or '.join(formats)}: attach them (`attach-fits --fits`)"
+        if store.head["dataset"] == "npz":
+            nothing += ", or name the file that it was made of by --raw"
         self.lacking = "" if self and not faults else "; ".join(dict.fromkeys(faults)) or nothing
 
     def __bool__(self) -> bool:

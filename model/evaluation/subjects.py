@@ -280,7 +280,7 @@ def _about(info: StageInfo, fault: str) -> dict[str, Any]:
         "stage": info.stage,
         "generation": info.generation,
         "body": info.attributes["body"],
-        "proved": info.attributes["proved"],
+        "proved": info.attributes.get("proved"),
         "forced": info.attributes.get("forced", ""),
         "licences": info.attributes.get("licences", {}),
         **({"left_out": fault} if fault else {}),

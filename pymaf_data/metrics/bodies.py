@@ -43,6 +43,21 @@ def pve(predicted: Tensor, target: Tensor) -> Tensor:
     return mpjpe(predicted, target)
 
 
+def pve_t_sc(predicted: Tensor, target: Tensor) -> Tensor:
+    """PVE-T-SC: per-vertex error of (B, V, 3) bodies in T-pose after centring each and matching their sizes.
+
+    Size is the root mean square distance of the vertices from their mean. A body of no size is NaN. Source: SSP-3D
+    (Sengupta et al., BMVC 2020).
+
+    Raises:
+        ShapeError: the shapes differ.
+    """
+    _check(predicted, target, 3)
+    mine, goal = (points - points.mean(dim=1, keepdim=True) for points in (predicted, target))
+    size, wanted = ((points**2).sum(dim=-1).mean(dim=1).sqrt()[:, None, None] for points in (mine, goal))
+    return mpjpe(mine / size * wanted, goal)
+
+
 def keypoint_error(predicted: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
     """Mean distance of (B, K, 2) image points, in their unit; ``weights`` (B, K) e.g. visibility.
 

@@ -48,6 +48,7 @@ class GivenSubject:
         batch: int = 5,
     ) -> None:
         self.body, self.about, self._benchmark = body, {"kind": "given", "name": "given"}, benchmark
+        self.notes: list[str] = []
         dtype = body.v_template.dtype
         self._rotation, self._betas = torch.as_tensor(rotation).to(dtype), torch.as_tensor(betas).to(dtype)
         self._weak = torch.tensor(UPRIGHT).expand(len(self._betas), 3) if weak is None else torch.as_tensor(weak)

@@ -11,7 +11,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 
 from pymaf_data.config import StrictModel
-from pymaf_data.errors import ConfigError, EvaluationError
+from pymaf_data.errors import AssetMismatch, ConfigError, EvaluationError
 from pymaf_data.paths import DataRoot
 from pymaf_data.progress import Progress
 from pymaf_data.runs import evaluations
@@ -75,7 +75,7 @@ def evaluate(options: EvaluateOptions, progress: Progress | None = None) -> Eval
     for name in _wanted(options, each[0]):
         try:
             found, compared = _of_benchmark(name, each, options, root, progress)
-        except EvaluationError as error:
+        except (EvaluationError, AssetMismatch) as error:
             absent[name] = " ".join(f"{error.found}. {error.action}".split())
             continue
         results += found

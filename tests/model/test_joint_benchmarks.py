@@ -156,7 +156,7 @@ def score(subjects: ModuleType, here: dict[str, BodyModel]) -> Callable[..., dic
 
 def table(store: Store, subject: str, benchmark: str, *option: str) -> Any:
     """Through the very command; results go beside the store."""
-    out = store.path.parent / "results"
+    out = store.path.parent / "results" / subject.replace(":", "-")
     report = evaluate(
         EvaluateOptions(
             subject=subject, benchmarks=(benchmark,), stores=(store.path,), out=out, option=option, bootstrap=0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import get_ident
+from time import sleep
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -116,8 +118,19 @@ def test_frames_of_a_video_come_in_order(made: Any) -> None:
     views = RawViews(store, root, "spin-nearest")
     rows = np.arange(len(store))
     views.require(rows)
-    found = [(part.tolist(), made_) for part, made_ in ahead(views, rows, 1, workers=4)]
-    assert views.in_order and [part for part, _ in found] == [[row] for row in rows.tolist()]
+    threads: set[int] = set()
+
+    class Watched:
+        in_order = views.in_order
+        plane = views.plane
+
+        def __call__(self, rows: np.ndarray) -> torch.Tensor:
+            threads.add(get_ident())
+            sleep(0.005)  # long enough that a second thread would take the next
+            return views(rows)
+
+    found = [(part.tolist(), made_) for part, made_ in ahead(Watched(), rows, 1, workers=4)]
+    assert views.in_order and len(threads) == 1 and [part for part, _ in found] == [[row] for row in rows.tolist()]
     frames = [int(store.rows[row][0].split("/")[-1][:6]) for row in rows.tolist()]
     assert len(set(frames)) > 1
     for row, frame in zip(rows.tolist(), frames, strict=True):
@@ -125,6 +138,16 @@ def test_frames_of_a_video_come_in_order(made: Any) -> None:
         assert number_of(image) == frame
         cut = released_corners(store.array("box").rows(rows[[row]]))[0]
         assert np.array_equal(found[row][1][0].permute(1, 2, 0), cut_and_resize(image, cut, 224, "spin-nearest"))
+
+
+@pytest.mark.parametrize(("world", "left"), [("coco", 1), ("npz", 2)])
+def test_sides_are_those_that_files_of_scales_hold(made: Any, world: str, left: int) -> None:
+    """26.4 / 200 · 200 is more than 26.4, by a bit that moves the corner; SPIN's own files are read as they are."""
+    store, root = made(world)
+    views: Any = RawViews(store, root, "spin")
+    offset = views._offset[0]
+    views._boxes = SimpleNamespace(rows=lambda _: np.array([[15.2 + offset, 15.2 + offset, 26.4]]))
+    assert views.plane(np.array([0]))[0, 0, 2] == pytest.approx(-left * 224 / (28 - left))
 
 
 def test_bodies_land_on_the_image_where_the_cut_was(made: Any, free_body: Any) -> None:

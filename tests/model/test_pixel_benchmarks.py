@@ -235,10 +235,14 @@ def test_lsp_from_raw_to_table(world: Leeds, measured: Callable[..., Any], tmp_p
     assert any("SPIN" in line and "91.83" in line for line in report.lines())
     values = read(report.files[0]).values
     assert values["M0/FB"].sum() == 3 * world.size[0] * world.size[1] == values["M0/parts"].sum()
-    nobody = People(3)
-    nobody.weak[:, 1] = 1e20  # beyond all images
-    found = figures(measured("lsp-seg", store, world.body, nobody, bootstrap=0))
-    assert found["FB accuracy"] == pytest.approx(100 * np.mean([~mask for mask in world.masks]), rel=1e-12)
+    lost = People(3)
+    lost.weak[0] = np.nan  # shows nothing
+    found = figures(measured("lsp-seg", store, world.body, lost, bootstrap=0))
+    images[0], images[1:] = np.full_like(images[0], -1), world.images(world.people)[1:]
+    want = released_figures(
+        [image >= 0 for image in images], [world.part[image] for image in images], world.masks, world.parts
+    )
+    assert found == pytest.approx(want, rel=1e-12)
     exact = figures(measured("lsp-seg", store, world.body, world.people, "drawn=image", bootstrap=0))
     assert exact["FB accuracy"] == pytest.approx(drawn_in_images(world), rel=1e-12)
     shifted = figures(measured("lsp-seg", store, world.body, world.people, "origin=continuous", bootstrap=0))

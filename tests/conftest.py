@@ -156,6 +156,12 @@ def subjects() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def worlds_of() -> ModuleType:
+    """Raw data sets of known bodies, ``tests/factories/measured_worlds.py``."""
+    return load_module(REPOSITORY / "tests" / "factories" / "measured_worlds.py")
+
+
+@pytest.fixture(scope="session")
 def worlds() -> ModuleType:
     """Every kind of raw data set in small, ``tests/factories/worlds.py``."""
     return load_module(REPOSITORY / "tests" / "factories" / "worlds.py")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import runpy
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -14,6 +15,7 @@ import yaml
 
 import pymaf_data
 from pymaf_data.datasets import known_manifests
+from pymaf_data.model.benchmarks.manifest import known_benchmarks
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ROOMS = sorted({*dir(pymaf_data), "datasets", "errors"} - {"__version__", "open_store"})
@@ -89,6 +91,14 @@ def test_every_guide_is_in_the_contents() -> None:
         assert path.relative_to(REPOSITORY).as_posix() in listed
     for room in ROOMS:
         assert f"reference/{room}.md" in listed
+
+
+def test_the_table_of_benchmarks_is_as_the_manifests_say() -> None:
+    tool = runpy.run_path(str(REPOSITORY / "tools" / "benchmarks_table.py"))
+    text = tool["PAGE"].read_text(encoding="utf-8")
+    assert tool["page"](text) == text, "run: python tools/benchmarks_table.py"
+    for name in known_benchmarks():
+        assert f"| `{name}`<br>" in text, "every benchmark has a row"
 
 
 def test_the_table_of_data_sets_is_as_the_manifests_say() -> None:

@@ -65,13 +65,15 @@ class Bodies:
     @cached_property
     def posed(self) -> Tensor:
         """(K, V, 3) vertices as the camera of the image sees them, turned about the root joint; NaN: not known."""
+        if torch.equal(self.turn, torch.eye(3).to(self.turn).expand_as(self.turn)):
+            return self.vertices
         root = self.body.rest_joints(self.betas)[:, :1]
         return (self.vertices - root) @ self.turn.transpose(-1, -2) + root
 
     @cached_property
     def h36m(self) -> Tensor:
         """(K, 17, 3) Human3.6M's joints of :attr:`posed`, metres."""
-        return self.body.h36m(self.posed)
+        return self.h36m_as_said if self.posed is self.vertices else self.body.h36m(self.posed)
 
     @cached_property
     def h36m_as_said(self) -> Tensor:

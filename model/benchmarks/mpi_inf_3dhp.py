@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pymaf_data.datasets.manifest import load_manifest
 from pymaf_data.metrics import auc_of_steps, pck
 
 from .benchmark import Benchmark, Bodies, Rows, Setting, Values, millimetres
@@ -16,7 +18,11 @@ _NEAR = 150.0  # mm
 _THRESHOLDS = tuple(map(float, range(0, 151, 5)))  # mm
 _SEQUENCE = re.compile(r"(?:.*/)?TS([1-6])/.*")
 _SCENES = {"studio, green screen": "12", "studio": "34", "outdoors": "56"}
-_OF = {"plain": "annot3", "universal": "univ_annot3"}
+_OPTIONS: dict[tuple[str, ...], str] = {
+    (): "annot3 (plain); SPIN's is univ_annot3, of a store ingested with --option annotations=universal",
+    ("annotations=plain",): "annot3 (plain); SPIN's is univ_annot3",
+    ("annotations=universal",): "univ_annot3 (universal), as SPIN's",
+}
 
 
 class MpiInf3dhp(Benchmark):
@@ -26,7 +32,7 @@ class MpiInf3dhp(Benchmark):
         super().__init__(setting)
         joints = of_h36m(measured_joints(self.store, self.rows))
         self.rows = self.rows[np.isfinite(joints.numpy()).all((1, 2))]
-        self.notes.append(f"truth: {self._annotations()}")
+        self.notes.append(f"truth: {_annotations(self.store.head)}")
         self._scenes: NDArray[np.str_] | None = None
 
     def measure(self, rows: Rows, bodies: Bodies) -> Values:
@@ -47,14 +53,15 @@ class MpiInf3dhp(Benchmark):
             self._scenes = np.array([match[1] if match else "" for match in matches], str)
         return {name: np.isin(self._scenes[rows], list(scene)) for name, scene in _SCENES.items()}
 
-    def _annotations(self) -> str:
-        """Which of the two kinds of 3D joints the store holds."""
-        head = self.store.head
-        if head["dataset"] == "npz":
-            return f"S of {', '.join(head['inputs'])}; SPIN's file holds univ_annot3"
-        kind = head["provenance"]["attributes"].get("options", {}).get("annotations")
-        if kind is None and "options" not in head["provenance"]["attributes"]:
-            return "annot3 or univ_annot3: this store does not say which it was ingested with"
-        return (
-            f"{_OF[kind or 'plain']} ({kind or 'plain'}); others are ingested with --option annotations=universal|plain"
-        )
+
+def _annotations(head: dict[str, Any]) -> str:
+    """Which of the two kinds of 3D joints a store holds: its manifest's digest tells by which options it was made."""
+    if head["dataset"] == "npz":
+        return f"S of {', '.join(head['inputs'])}; SPIN's file holds univ_annot3"
+    manifest, split, select = load_manifest("mpi-inf-3dhp"), head["split"], head["options"].get("select")
+    for where in (manifest.split(split).files["images"], "", "."):
+        for option, kind in _OPTIONS.items():
+            said = manifest.with_files(split, images=where).with_options(split, option)
+            if said.rules_digest(split, select) == head["manifest_digest"]:
+                return kind
+    return "annot3, or univ_annot3 if it was ingested with --option annotations=universal: its manifest is not ours"

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from pymaf_data.datasets.columns import stored_column
 from pymaf_data.errors import RawDataCorrupt
@@ -41,24 +42,29 @@ class Sample(Benchmark):
     def measure(self, rows: Rows, bodies: Bodies) -> Values:
         """See :class:`Benchmark`."""
         assert self.truth is not None
-        K, box = len(rows), stored_column(self.store, "box").rows(rows)
-        true, root = torch.full_like(bodies.vertices, torch.nan), torch.full((K, 3, 3), torch.nan)
-        shown = torch.full((K, len(J14_OF_H36M), 2), torch.nan, dtype=torch.float64)
-        for places, body, fits, camera in self.truth.seen(rows):
-            pose, at = pose_of(fits), torch.from_numpy(places)
-            vertices = body.mesh(pose, torch.from_numpy(fits.betas))
-            root[at], true[at] = pose[:, 0], vertices.to(true)
-            joints = body.h36m(vertices)[:, J14_OF_H36M].double()
-            shown[at] = camera.warped(view_affine(box[places])).project(joints)
+        true = self.truth.vertices(rows, bodies.vertices.device).to(bodies.vertices)
+        joints = bodies.body.h36m(true)
+        root, shown = self._shown(rows, joints[:, J14_OF_H36M].double().cpu())
         found = bodies.view.project(bodies.h36m_as_said[:, J14_OF_H36M].double().cpu())
         heading = heading_errors(bodies.root, root.to(bodies.root)).double().cpu().numpy()
         return {
-            **joint_errors(bodies, bodies.body.h36m(true)),
+            **joint_errors(bodies, joints),
             "PVE": millimetres(pve(bodies.posed, true)),
             "heading": heading,
             "facing": np.where(np.isfinite(heading), 100.0 * (heading <= _FACING), np.nan),
             "keypoints": (found - shown).norm(dim=-1).mean(1).numpy(),
         }
+
+    def _shown(self, rows: Rows, joints: Tensor) -> tuple[Tensor, Tensor]:
+        """True root rotations (K, 3, 3), and true joints (K, J, 3) in pixels (K, J, 2) of the views."""
+        assert self.truth is not None
+        box = stored_column(self.store, "box").rows(rows)
+        root, shown = torch.full((len(rows), 3, 3), torch.nan), torch.full_like(joints[..., :2], torch.nan)
+        for places, _, fits, camera in self.truth.seen(rows):
+            at = torch.from_numpy(places)
+            root[at] = pose_of(fits)[:, 0]
+            shown[at] = camera.warped(view_affine(box[places])).project(joints[at])
+        return root, shown
 
     def groups(self, rows: Rows) -> dict[str, NDArray[np.bool_]]:
         """See :class:`Benchmark`."""

@@ -42,7 +42,9 @@ class ThreeDoh50k(Benchmark):
         for name in of_pelvis:
             values[name] = np.where(centred, of_pelvis[name], of_hips[name])
         if self.truth:
-            values["PVE"] = millimetres(pve(bodies.posed, self.truth.vertices(rows).to(bodies.vertices)))
+            values["PVE"] = millimetres(
+                pve(bodies.posed, self.truth.vertices(rows, bodies.vertices.device).to(bodies.vertices))
+            )
         return values
 
     def _joints(self, rows: Rows) -> Tensor:

@@ -44,6 +44,6 @@ class ThreeDpw(Benchmark):
     def measure(self, rows: Rows, bodies: Bodies) -> Values:
         """See :class:`Benchmark`."""
         assert self.truth is not None
-        true = self.truth.vertices(rows).to(bodies.vertices)
+        true = self.truth.vertices(rows, bodies.vertices.device).to(bodies.vertices)
         errors = joint_errors(bodies, bodies.body.h36m(true))
         return {"PVE": millimetres(pve(bodies.posed, true)), **errors}

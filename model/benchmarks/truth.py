@@ -6,6 +6,7 @@ was made of a file with bodies (``npz``), that file has those of persons who hav
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -76,6 +77,8 @@ class TrueBodies:
         refused: Sequence[str] = (),
     ) -> None:
         self._store = store
+        self._last: tuple[tuple[bytes, str], Tensor] | None = None
+        self._copies: dict[tuple[str, str], BodyModel] = {}
         infos = [info for info in store.stages() if info.stage.startswith("fits/") and info.current]
         found = {info.stage: info for info in infos if info.attributes.get("source", {}).get("format") in formats}
         order = sorted(found, key=lambda stage: formats.index(found[stage].attributes["source"]["format"]))
@@ -84,7 +87,7 @@ class TrueBodies:
         for index in reversed(range(len(self._sources))):
             self._mine[self._sources[index].rows] = index
         if "npz" in formats and (self._mine < 0).any():
-            for fits in fits_of_file(store, raw):
+            for fits in fits_of_file(store, raw, assets):
                 rows = np.flatnonzero((fits.place >= 0) & (self._mine < 0))
                 self._mine[rows] = len(self._sources)
                 self._sources.append(Source(fits, rows, fits.body, *_loaded(body or fits.body, assets)))
@@ -92,6 +95,8 @@ class TrueBodies:
         self.names = frozenset(source.name for source in self._sources)
         faults = [source.fault for source in self._sources if source.fault and len(source.rows)]
         nothing = f"{store.path.name} has no fits of {' or '.join(formats)}: attach them (`attach-fits --fits`)"
+        if store.head["dataset"] == "npz":
+            nothing += ", or name the file that it was made of by --raw"
         self.lacking = "" if self and not faults else "; ".join(dict.fromkeys(faults)) or nothing
 
     def __bool__(self) -> bool:
@@ -151,13 +156,33 @@ class TrueBodies:
             if len(places)
         ]
 
-    def vertices(self, rows: Rows) -> Tensor:
-        """(K, V, 3) metres without translation, seen by the camera of the image; NaN without a true body."""
-        V = next(len(source.body.v_template) for source in self._sources if source.body is not None)
-        out = torch.full((len(rows), V, 3), torch.nan)
-        for places, body, fits in self.groups(rows):
-            out[torch.from_numpy(places)] = body.mesh(pose_of(fits), torch.from_numpy(fits.betas))
-        return out
+    def vertices(self, rows: Rows, device: torch.device | str = "cpu") -> Tensor:
+        """(K, V, 3) metres without translation, seen by the camera of the image; NaN without a true body.
+
+        Those of the rows that were asked for last are kept: every iteration is measured against them.
+
+        Args:
+            rows: K rows.
+            device: where they are posed.
+        """
+        asked = (rows.tobytes(), str(device))
+        if self._last is None or self._last[0] != asked:
+            V = next(len(source.body.v_template) for source in self._sources if source.body is not None)
+            out = torch.full((len(rows), V, 3), torch.nan, device=device)
+            for places, body, fits in self.groups(rows):
+                pose, betas = pose_of(fits).to(device), torch.from_numpy(fits.betas).to(device)
+                out[torch.from_numpy(places).to(device)] = self._on(body, device).mesh(pose, betas).to(out)
+            self._last = asked, out
+        return self._last[1]
+
+    def _on(self, body: BodyModel, device: torch.device | str) -> BodyModel:
+        """A body, or its copy on another device, made once."""
+        if body.v_template.device == torch.device(device):
+            return body
+        key = body.name, str(device)
+        if key not in self._copies:
+            self._copies[key] = copy.deepcopy(body).to(device)
+        return self._copies[key]
 
     def skeletons(self, rows: Rows) -> tuple[Tensor, Tensor]:
         """SMPL's joints (K, 24, 3), metres without translation, and their rotations (K, 24, 3, 3) from the T-pose, both

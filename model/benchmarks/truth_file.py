@@ -53,12 +53,13 @@ class FileFits:
         return fits
 
 
-def fits_of_file(store: Store, raw: Path | None) -> list[FileFits]:
+def fits_of_file(store: Store, raw: Path | None, assets: Path | None) -> list[FileFits]:
     """Of each body in the file that a store was made of; none where that file is not here, or holds none.
 
     Args:
         store: the persons.
-        raw: the file or its folder; ``None``: below the data root.
+        raw: the file or its folder; ``None``: below the data root, among raw data or the assets' ``dataset_extras``.
+        assets: ``None``: below the data root.
 
     Raises:
         EvaluationError: a file was given, and the store was made of another.
@@ -66,18 +67,23 @@ def fits_of_file(store: Store, raw: Path | None) -> list[FileFits]:
     inputs: dict[str, str] = store.head["inputs"] if store.head["dataset"] == _NPZ else {}
     for name, digest in inputs.items():
         given = raw is not None and raw.is_file()
-        path = raw if raw is not None and given else (raw or DataRoot.default().raw(_NPZ)) / Path(name).name
-        if not path.is_file() or digest_file(path) != digest:
-            if given:
-                raise EvaluationError(
-                    f"{path} is not the file that {store.path} was made of",
-                    expected=f"{name} with the SHA-256 {digest}",
-                    action="give that file, whose rows are the store's persons.",
-                )
-            continue
-        if {"pose", "shape"} <= {*npz_keys(path)}:
+        path = raw if given else _found(Path(name).name, digest, raw, assets)
+        if given and digest_file(raw) != digest:
+            raise EvaluationError(
+                f"{raw} is not the file that {store.path} was made of",
+                expected=f"{name} with the SHA-256 {digest}",
+                action="give that file, whose rows are the store's persons.",
+            )
+        if path is not None and {"pose", "shape"} <= {*npz_keys(path)}:
             return _by_body(store, path, digest)
     return []
+
+
+def _found(name: str, digest: str, raw: Path | None, assets: Path | None) -> Path | None:
+    root = DataRoot.default()
+    folders = [raw] if raw else [root.raw(_NPZ), (assets or root.assets) / "dataset_extras"]
+    paths = (folder / name for folder in folders)
+    return next((path for path in paths if path.is_file() and digest_file(path) == digest), None)
 
 
 def _by_body(store: Store, path: Path, digest: str) -> list[FileFits]:

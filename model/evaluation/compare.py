@@ -110,7 +110,7 @@ def _common(ours: Measured, other: Measured) -> tuple[tuple[Rows, Values], tuple
     for (_, values), place in zip(sides, places, strict=True):
         anything = np.zeros(len(place), bool)
         for array in values.values():
-            anything |= np.isfinite(array[place].reshape(len(place), -1)).any(1)
+            anything |= np.isfinite(array[place]).any(tuple(range(1, array.ndim)))
         known &= anything
     if not known.any():
         raise EvaluationError(

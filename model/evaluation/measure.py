@@ -57,10 +57,15 @@ def _measure_part(
     return len(part)
 
 
-def figures(
+def figures(benchmark: Benchmark, rows: Rows, values: Values, draws: int = 0) -> dict[str, Figure]:
+    """The metrics of some persons, with 95 % intervals where persons are drawn anew ``draws`` times."""
+    return figures_by_iteration(benchmark, rows, {"": values}, draws)[""]
+
+
+def figures_by_iteration(
     benchmark: Benchmark, rows: Rows, iterations: Mapping[str, Values], draws: int = 0
 ) -> dict[str, dict[str, Figure]]:
-    """The metrics of some persons, iteration → metric → figure, with 95 % intervals where persons are drawn anew."""
+    """The same of every iteration, drawn once for all."""
     found = {iteration: benchmark.figures(rows, values) for iteration, values in iterations.items()}
     drawn: dict[str, dict[str, Bounds]] = {iteration: {} for iteration in iterations}
     if draws and benchmark.resampled and len(rows) > 1:
@@ -117,5 +122,5 @@ def _known(values: Values, name: str, persons: int) -> int:
     arrays: list[NDArray[Any]] = [values[name]] if name in values else list(values.values())
     known = np.zeros(persons, bool)
     for array in arrays:
-        known |= np.isfinite(array.reshape(persons, -1)).any(1)
+        known |= np.isfinite(array).any(tuple(range(1, array.ndim)))
     return int(known.sum())

@@ -34,7 +34,7 @@ def lines_of(result: Evaluation) -> list[str]:
     parts += [[_Row(f"  {name}", _cells(found, result)) for name, found in result.groups.items()]]
     titles = ["", "", f"{result.name} {result.last}, of these alone:"]
     said = [f"{result.benchmark}: {result.title}" + (f"; {result.persons:,} persons" if result.store else "")]
-    said += [f"  {line}" for line in _grid(head, parts, titles, len(metrics))]
+    said += [f"  {line}".rstrip() for line in _grid(head, parts, titles, len(metrics))]
     said += [f"  {row.method}: {row.note}" for row in result.published if row.note]
     said += [f"  {name} is not measured: {why}" for name, why in result.lacking.items()]
     return said + [f"  {note}" for note in result.notes]
@@ -52,7 +52,7 @@ def compared_lines(found: Comparison) -> list[str]:
     rows = [_Row(f"{found.subject} − {found.other}", tuple(values)), _Row("  95 %", tuple(intervals))]
     rows.append(_Row("  persons who got better", tuple(better)))
     said = [f"{found.benchmark}: {found.subject} against {found.other}; {found.persons:,} persons that both have"]
-    said += [f"  {line}" for line in _grid(head, [rows], [""], len(head.cells))]
+    said += [f"  {line}".rstrip() for line in _grid(head, [rows], [""], len(head.cells))]
     return said + [f"  {name} is not compared: {why}" for name, why in found.lacking.items()]
 
 

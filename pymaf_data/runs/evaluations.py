@@ -33,7 +33,6 @@ from pymaf_data.untrusted.bounds import read_whole
 from pymaf_data.untrusted.json_text import parse_json
 from pymaf_data.untrusted.npz import read_npz
 
-FORMAT = "pymaf-data evaluation 1"
 PERSONS = ("row", "image", "annotation_id")
 GROUP, DRAWN = "in/", "drawn/"
 _LARGEST = 1 << 26
@@ -77,7 +76,7 @@ class Figure(StrictModel):
 class Evaluation(StrictModel):
     """A subject on a benchmark. The plain values are JSON's own."""
 
-    format: Literal["pymaf-data evaluation 1"] = FORMAT
+    format: Literal["pymaf-data evaluation 1"] = "pymaf-data evaluation 1"
     benchmark: str
     title: str
     protocol: tuple[str, ...]
@@ -148,7 +147,7 @@ def write(measured: Measured, folder: Path, name: str) -> Path:
         DiskFull, NotWritable: they cannot be written.
     """
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **measured.values)  # type: ignore[arg-type]
+    np.savez(buffer, allow_pickle=False, **measured.values)
     archive = buffer.getbuffer()
     comment = seal(archive)
     values = f"{name}.{hashlib.sha256(comment).hexdigest()[:16]}.npz"

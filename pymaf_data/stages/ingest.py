@@ -275,7 +275,6 @@ def _provenance(raw: Raw, selection: Selection) -> Provenance:
             "held_out": split.held_out,
             "orientation": manifest.images.orientation,
             "whole_split": selection.whole,
-            **({"options": split.options} if split.options else {}),
             "damaged_annotations": [str(dropped) for dropped in selection.damaged[:_NAMED]],
             "adjusted": selection.adjusted,
         },

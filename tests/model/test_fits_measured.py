@@ -84,13 +84,13 @@ def store(bodies: dict[str, BodyModel], tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture
-def measured(store: Store, here: dict[str, BodyModel], tmp_path: Path) -> Callable[[str], Evaluation]:
+def measured(store: Store, here: dict[str, BodyModel], tmp_path: Path) -> Callable[..., Evaluation]:
     """The evaluation of a source of fits, from the command's own entry."""
     (tmp_path / "mine.yaml").write_text(MANIFEST)
 
-    def run(name: str) -> Evaluation:
+    def run(name: str, again: bool = False) -> Evaluation:
         options = {"benchmarks": (str(tmp_path / "mine.yaml"),), "stores": (store.path,), "out": tmp_path / "out"}
-        return evaluate(EvaluateOptions(subject=f"fits:{name}", bootstrap=0, **options)).results[0]
+        return evaluate(EvaluateOptions(subject=f"fits:{name}", bootstrap=0, overwrite=again, **options)).results[0]
 
     return run
 
@@ -116,21 +116,21 @@ def test_each_person_is_measured_with_the_body_of_its_fit(store: Store, here: di
     assert subject.notes == ["3 of 11 persons have no fit of mine"]
 
 
-def test_the_truth_measures_nothing_and_says_of_whom(measured: Callable[[str], Evaluation]) -> None:
+def test_the_truth_measures_nothing_and_says_of_whom(measured: Callable[..., Evaluation]) -> None:
     result = measured("truth")
     assert all(value == pytest.approx(0, abs=0.02) and persons == 11 for value, persons in figures(result).values())
     assert result.persons == 11 and result.notes == ("1 of 12 persons are left out: they have no true body here",)
     assert [source["stage"] for source in result.subject["sources"]] == ["fits/truth"]
 
 
-def test_chosen_fits_are_those_of_the_choice(measured: Callable[[str], Evaluation]) -> None:
+def test_chosen_fits_are_those_of_the_choice(measured: Callable[..., Evaluation]) -> None:
     result = measured("chosen")
     assert [source["stage"] for source in result.subject["sources"]] == ["fits/invented"]
     assert figures(result)["PVE"] == (pytest.approx(0, abs=0.02), 11)
 
 
 def test_a_view_is_turned_back_by_k_and_without_it_only_shapes_are_known(
-    measured: Callable[[str], Evaluation], store: Store, here: dict[str, BodyModel], monkeypatch: pytest.MonkeyPatch
+    measured: Callable[..., Evaluation], store: Store, here: dict[str, BodyModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """K is that of the truth's native cameras, which everybody stands 10° beside: joints turn about the vertical."""
     found, body, shape = figures(measured("seen")), here["smpl-neutral"], (pytest.approx(0, abs=0.02), 11)
@@ -140,18 +140,19 @@ def test_a_view_is_turned_back_by_k_and_without_it_only_shapes_are_known(
     assert found["MPJPE"] == (pytest.approx(1000 * 2 * np.sin(np.radians(5)) * arms.mean(), rel=1e-4), 11)
     assert found["PA-MPJPE"] == shape
     monkeypatch.setattr(TrueBodies, "intrinsics", lambda _, rows: np.full((len(rows), 3, 3), np.nan))
-    result = measured("seen")
+    result = measured("seen", again=True)
     assert figures(result) == {"PVE": (None, 0), "MPJPE": (None, 0), "PA-MPJPE": shape}
     assert "PVE, MPJPE: of 0 of 11 persons" in result.notes
 
 
-def test_what_cannot_be_measured_says_why(measured: Callable[[str], Evaluation], here: dict[str, BodyModel]) -> None:
+def test_what_cannot_be_measured_says_why(measured: Callable[..., Evaluation], here: dict[str, BodyModel]) -> None:
     with pytest.raises(EvaluationError, match=r"has no fits 'eft', but chosen, invented, mine.smpl-female, mine"):
         measured("eft")
     with pytest.raises(EvaluationError, match=r"unproved of .* cannot be measured: .*while their body was not here"):
         measured("unproved")
+    assert len(measured("mine").notes) == 3
     del here["smpl-female"]
-    result = measured("mine")
+    result = measured("mine")  # not what was measured with both
     assert result.notes[1].startswith("left out: fits/mine.smpl-female: the body smpl-female is not here")
     assert result.notes[2:] == ("7 of 11 persons have no fit of mine", "PVE, MPJPE, PA-MPJPE: of 4 of 11 persons")
     del here["smpl-male"]

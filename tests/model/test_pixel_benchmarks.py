@@ -95,7 +95,7 @@ def measured(subjects: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         def given(benchmark: Benchmark, *_: Any) -> Any:
             return subjects.GivenSubject(benchmark, body, people.rotation, people.betas, people.weak, batch=3)
 
-        monkeypatch.setattr("pymaf_data.model.evaluation.run.FitsSubject", given)
+        monkeypatch.setattr("pymaf_data.model.evaluation.result.FitsSubject", given)
         chosen = EvaluateOptions(
             subject="fits:given",
             benchmarks=(name,),

@@ -77,11 +77,13 @@ function resultTable(evaluation, last) {
   section('figures', 'Figures', 'Ours with the 95% interval of drawing persons anew, then what others published.',
     scroll('Figures', head('method'), el('tbody', {}, ours, published)),
     groups.length ? block(`${last}, group by group`, scroll('Groups', head('group'), el('tbody', {}, groups))) : null,
+    evaluation.notes.map((note) => el('p', { class: 'muted' }, note)),
     Object.keys(evaluation.lacking).length ? block('Not measured', facts(evaluation.lacking)) : null);
 }
 
 function resultSpreads(spreads) {
-  section('spread', 'Every iteration', 'How the persons’ values are spread, iteration by iteration; the outermost bars take in what lies beyond.',
+  const several = spreads[0].names.length > 1;
+  section('spread', several ? 'Every iteration' : 'Spread', `How the persons’ values are spread${several ? ', iteration by iteration' : ''}; the outermost bars take in what lies beyond.`,
     el('div', { class: 'plots wide' }, spreads.map((one) => ridges({ ...one, each: 'iteration' }, one.names))));
 }
 

@@ -415,6 +415,11 @@ def test_coco_counts_pixels_as_asked_and_names_what_it_lacks(
     assert {*figures(measured("coco-keypoints", store, body, nobody, raw=world.raw.root)).values()} == {None}
     with pytest.raises(EvaluationError, match=r"person_keypoints_val2014\.json.*--raw"):
         measured("coco-keypoints", store, body, world.people)
+    content = json.loads(world.raw.file.read_text())
+    content["images"], short = content["images"][1:], tmp_path / "short.json"
+    short.write_text(json.dumps(content))
+    found = measured("coco-keypoints", store, body, world.people, raw=short).results[0]
+    assert found.persons == 3 and "21 of 24 persons are left out: short.json" in found.notes[0]
     other = coco.small_set(tmp_path / "other")
     content = json.loads(other.file.read_text())
     content["images"] = [image | {"file_name": f"x{image['id']}.jpg"} for image in content["images"]]
@@ -480,8 +485,11 @@ def test_ssp3d_from_raw_to_table(
     assert figures(report) == pytest.approx({"mIOU": 100 * np.mean(overlaps), "PVE-T-SC": np.mean(want)}, rel=1e-5)
     report = measured("ssp-3d", store, neutral, other, "prediction=neutral")
     assert figures(report)["PVE-T-SC"] == pytest.approx(np.mean(neutral_want), rel=1e-5) != pytest.approx(np.mean(want))
-    for name in ("smpl-male", "smpl-female"):
-        del here[name]
+    del here["smpl-female"]
+    report = measured("ssp-3d", store, neutral, other)
+    assert figures(report)["PVE-T-SC"] == pytest.approx(np.mean(want[::2]), rel=1e-5)
+    assert any("smpl-female is not here" in note for note in report.results[0].notes)
+    del here["smpl-male"]
     report = measured("ssp-3d", store, neutral, other)
     assert figures(report)["mIOU"] == pytest.approx(100 * np.mean(overlaps)) and figures(report).get("PVE-T-SC") is None
     assert "smpl-female is not here" in report.results[0].lacking["PVE-T-SC"]

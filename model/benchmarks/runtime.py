@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -96,16 +97,18 @@ class Runtime(Benchmark):
         asked = [value.requires_grad for value in model.parameters()]
         model.train().requires_grad_(True)
         try:
-            plain, more = (
-                self._times(lambda on=on: _total(model(image, auxiliary=on)).backward(), clock, 4)
-                for on in (False, True)
-            )
+            plain, more = (self._times(partial(_step, model, image, on), clock, 4) for on in (False, True))
         finally:
             model.load_state_dict(kept)
             model.zero_grad(set_to_none=True)
             for value, wanted in zip(model.parameters(), asked, strict=True):
                 value.requires_grad_(wanted)
         return 100.0 * (more / np.median(plain) - 1.0)
+
+
+def _step(model: Network, image: Tensor, auxiliary: bool) -> None:
+    """Forward and backward."""
+    _total(model(image, auxiliary=auxiliary)).backward()
 
 
 def _total(output: Output) -> Tensor:

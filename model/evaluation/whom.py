@@ -84,7 +84,7 @@ def checkpoint_path(given: str, root: DataRoot) -> Path:
 
 def name_of(path: Path, digest: str) -> str:
     """Of a checkpoint: its run's, else its file's and the beginning of its digest."""
-    return path.resolve().parent.name if path.name == CHECKPOINT else f"{path.stem}-{digest[:8]}"
+    return path.resolve().parent.name if path.name == CHECKPOINT else f"{path.stem[:100]}-{digest[:8]}"
 
 
 def _places(path: Path, given: str, root: DataRoot) -> list[Path]:

@@ -67,9 +67,10 @@ class Runtime(Benchmark):
         image = image.contiguous(memory_format=torch.channels_last)
         model.eval()
         with torch.inference_mode():
-            taken = {"sample": self._times(lambda: model(image, auxiliary=False), clock)}
+            # The mesh is made when it is asked for.
+            taken = {"sample": self._times(lambda: model(image, auxiliary=False).predictions[-1].vertices, clock)}
             if head:
-                taken["with head"] = self._times(lambda: model(image, auxiliary=True), clock)
+                taken["with head"] = self._times(lambda: model(image, auxiliary=True).predictions[-1].vertices, clock)
             with timed(model, parts, clock) as spent:
                 for _ in range(self.options.warmup + self.options.repeats):
                     spent.begin()

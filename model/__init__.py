@@ -3,7 +3,7 @@
     model = load_checkpoint("data/runs/pymaf/checkpoint.pt")
     result = model(normalise(images)).predictions[-1]         # vertices, joints, keypoints of each image
 
-Rooms: ``options`` (what may be chosen); ``networks``; ``losses``, ``measures``, ``watchers``; ``optimisation``,
+Rooms: ``options`` (what may be chosen); ``networks``, ``inference``; ``losses``, ``measures``, ``watchers``; ``optimisation``,
 ``precision``, ``interrupt``; ``state_dicts`` and ``checkpoint`` (from files to weights); ``trainer`` (the loop) and
 ``training`` (from stores to a run folder).
 """
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .checkpoint import load_checkpoint as load_checkpoint
     from .images import normalise as normalise
+    from .inference import for_inference as for_inference
     from .networks.pymaf import PyMAF as PyMAF
     from .options import LossOptions as LossOptions
     from .options import ModelOptions as ModelOptions
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _MODULE_OF = {
     "load_checkpoint": "checkpoint",
     "normalise": "images",
+    "for_inference": "inference",
     **dict.fromkeys(("LossOptions", "ModelOptions", "OptimizerOptions", "SnapshotOptions"), "options"),
     **dict.fromkeys(("TrainOptions", "ValidationOptions"), "options"),
     "PyMAF": "networks.pymaf",

@@ -3,9 +3,9 @@
     model = load_checkpoint("data/runs/pymaf/checkpoint.pt")
     result = model(normalise(images)).predictions[-1]         # vertices, joints, keypoints of each image
 
-Rooms: ``options`` (what may be chosen); ``networks``, ``inference``; ``losses``, ``measures``, ``watchers``; ``optimisation``,
-``precision``, ``interrupt``; ``state_dicts`` and ``checkpoint`` (from files to weights); ``trainer`` (the loop) and
-``training`` (from stores to a run folder).
+Rooms: ``options`` (what may be chosen); ``networks``, ``inference``; ``losses``, ``measures``, ``watchers``;
+``optimisation``, ``precision``, ``interrupt``; ``state_dicts`` and ``checkpoint`` (from files to weights); ``trainer``
+(the loop) and ``training`` (from stores to a run folder); ``benchmarks`` and ``evaluation``.
 """
 
 from __future__ import annotations

@@ -82,6 +82,8 @@ class Labels:
     @classmethod
     def join(cls, parts: Sequence[Labels]) -> Labels:
         """The rows of several stores, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
         return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
     def with_fitted_joints(self) -> Labels:

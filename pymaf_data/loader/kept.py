@@ -10,7 +10,7 @@ What is found is mapped, not read: processes share it, and memory can be had bac
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from hashlib import sha256
 from pathlib import Path
@@ -60,7 +60,7 @@ _COLUMNS: dict[str, tuple[tuple[int, ...], str]] = {
 }
 
 
-def kept_labels(store: Store, what: list[object], make: Callable[[], Labels]) -> Labels:
+def kept_labels(store: Store, what: Sequence[object], make: Callable[[], Labels]) -> Labels:
     """What ``make`` gives for a store; of a store that is the same as at an earlier opening, what it gave then.
 
     Args:
@@ -70,8 +70,8 @@ def kept_labels(store: Store, what: list[object], make: Callable[[], Labels]) ->
     """
     if len(store) < FROM or not all(info.complete for info in store.stages()):
         return make()
-    files, name = LocalFiles(store.path.parent / f".{store.path.name}.kept"), f"labels-{digest_json(what)[:16]}"
-    digest = bytes.fromhex(digest_json([_MADE_BY, what, _content(store)]))
+    files, name = LocalFiles(store.path.parent / f".{store.path.name}.kept"), f"labels-{digest_json(list(what))[:16]}"
+    digest = bytes.fromhex(digest_json([_MADE_BY, list(what), _content(store)]))
     try:
         found = _unpack(files.view(name), digest, len(store))
     except (FileNotFoundError, StoreDamaged):

@@ -1,7 +1,8 @@
 """Everything about the persons of a store but their pixels, held in memory.
 
 A person takes 2.7 kB, so the 28,000 of COCO take 76 MB and Human3.6M's 312,000 take 840 MB. Of large stores they are
-made once and kept beside them (:mod:`pymaf_data.loader.kept`). What cannot be used is flagged here, once, so that making a batch has no special cases.
+made once and kept beside them (:mod:`pymaf_data.loader.kept`). What cannot be used is flagged here, once, so that
+making a batch has no special cases.
 """
 
 from __future__ import annotations

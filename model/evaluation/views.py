@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pymaf_data.geometry.affines import Floats, crop_to_view, to_cv2, view_affine
-from pymaf_data.loader.images import reductions, warp_view
+from pymaf_data.loader.images import reductions, shown_rows, warp_view
 from pymaf_data.storage import Store
 
 Rows = NDArray[np.int64]
@@ -56,15 +56,16 @@ class StoredViews:
         self._image, self._box, self._size = store.array("image"), store.array("box"), size
         affine = crop_to_view(self._image.shape[1], size)
         self._matrix, self._reduction = to_cv2(affine), float(reductions(affine))
+        self._shown = slice(*shown_rows(self._matrix[None], size, self._image.shape[1])[0].tolist())
 
     def __call__(self, rows: Rows) -> Tensor:
         """See :class:`Views`."""
         cv2.setNumThreads(0)  # the threads that make views are enough
-        crops = self._image.rows(rows)
         views = np.empty((len(rows), self._size, self._size, 3), np.uint8)
-        scratch = np.empty(self._image.shape[1:], np.uint8)
-        for crop, view in zip(crops, views, strict=True):
-            warp_view(crop, self._matrix, self._reduction, view, scratch)
+        crop, scratch = np.empty((2, *self._image.shape[1:]), np.uint8)
+        for row, view in zip(rows.tolist(), views, strict=True):
+            self._image.pixels_into(row, self._shown, crop)
+            warp_view(crop, self._matrix, self._reduction, view, scratch, self._shown)
         return torch.from_numpy(views).permute(0, 3, 1, 2)
 
     def plane(self, rows: Rows) -> Floats:

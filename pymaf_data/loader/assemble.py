@@ -26,7 +26,7 @@ from pymaf_data.geometry.weak_fit import fit_weak_camera
 from pymaf_data.loader.augment import Draw, draw
 from pymaf_data.loader.batch import Batch
 from pymaf_data.loader.frame import AXIS
-from pymaf_data.loader.images import gain_rows, reductions, scale_channels, warp_view
+from pymaf_data.loader.images import gain_rows, reductions, scale_channels, shown_rows, warp_view
 from pymaf_data.loader.labels import Labels
 from pymaf_data.loader.options import LoaderOptions
 from pymaf_data.render.atlas import Atlas
@@ -114,9 +114,10 @@ class Assembler:
             to_view = affines.compose(affine, affines.crop_to_view(source.image.shape[1]))
             matrix, reduction = affines.to_cv2(to_view), reductions(to_view)
             crop, scratch = np.empty((2, *source.image.shape[1:]), np.uint8)
+            shown = [slice(*span) for span in shown_rows(matrix, size, len(crop)).tolist()]
             for place, row in zip(places.tolist(), local.tolist(), strict=True):
-                _read_row(source.image, row, crop)
-                warp_view(crop, matrix[place], reduction[place], images[place], scratch)
+                source.image.pixels_into(row, shown[place], crop)
+                warp_view(crop, matrix[place], reduction[place], images[place], scratch, shown[place])
                 scale_channels(images[place], gain[place])
         return torch.from_numpy(images).permute(0, 3, 1, 2)
 

@@ -31,6 +31,7 @@ from pymaf_data.errors import StoreIncomplete, TooManyFiles, UsageError
 from pymaf_data.loader.assemble import Assembler, Rows, Source
 from pymaf_data.loader.batch import Batch
 from pymaf_data.loader.frame import in_view_frame, unturned
+from pymaf_data.loader.kept import kept_labels
 from pymaf_data.loader.labels import Labels, read_labels
 from pymaf_data.loader.mixture import Everybody, Mixture, mixture
 from pymaf_data.loader.options import AugmentationOptions, LoaderOptions
@@ -67,10 +68,9 @@ class Loader:
         if not stores:
             raise UsageError("a loader without a store", action="name at least one store.")
         self.stores, self.options, self._atlas = tuple(stores), options, atlas
-        labels = Labels.join([read_labels(s, body, atlas, options.maps, options.allow_partial) for s in stores])
-        if options.joints3d == "fitted":
-            labels = labels.with_fitted_joints()
-        self.labels = self._turned(labels) if options.frame == "view" else labels
+        self.labels = Labels.join([self._read(store, body) for store in stores])
+        if options.frame == "view":
+            self._tell_unturned()
         self.rows: Rows = np.flatnonzero(self.labels.present)
         if not len(self.rows):
             raise StoreIncomplete(
@@ -89,12 +89,24 @@ class Loader:
         names = [(str(store.head["dataset"]), store.path.stem) for store in self.stores]
         return mixture(options.mixture, names, parts, options.epoch_length)
 
-    def _turned(self, labels: Labels) -> Labels:
-        lost = int(unturned(labels).sum())
+    def _read(self, store: Store, body: BodyModel) -> Labels:
+        """The labels of a store as this loader's options want them."""
+        options, atlas = self.options, self._atlas
+
+        def make() -> Labels:
+            labels = read_labels(store, body, atlas, options.maps, options.allow_partial)
+            if options.joints3d == "fitted":
+                labels = labels.with_fitted_joints()
+            return in_view_frame(labels) if options.frame == "view" else labels
+
+        what = [options.maps, options.joints3d, options.frame, body.digest, atlas.digest if options.maps else ""]
+        return kept_labels(store, what, make)
+
+    def _tell_unturned(self) -> None:
+        lost = int(unturned(self.labels).sum())
         if lost:
             found = "of %d persons %d stay in the frame of their image's camera: its intrinsics are not known"
-            logger.warning(found, len(labels), lost)
-        return in_view_frame(labels)
+            logger.warning(found, len(self.labels), lost)
 
     def plain(self) -> Loader:
         """The same rows as evaluation sees them: in order and not augmented. Labels are shared."""

@@ -37,6 +37,7 @@ from pymaf_data.stages.ingest_shard import IngestTask, all_beside, array_specs, 
 from pymaf_data.stages.options import IngestOptions
 from pymaf_data.stages.shards import run_shards
 from pymaf_data.storage import ArraySpec, Plan, Provenance, StageWriter, Store, create_store, open_store
+from pymaf_data.storage.records import has_markers
 
 logger = logging.getLogger(__name__)
 
@@ -124,6 +125,7 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
         job = IngestJob(raw, selection, Opened(pictures), options, plan, name_bytes)
         provenance = _provenance(raw, selection)
         store = create_store(path, plan, job.specs, provenance, options.overwrite)
+        job = replace(job, markers=has_markers(store.head))
         done = run_shards(store, job, executor, progress, break_lock=options.break_lock)
         warn(done.notes)
         missing = _missing_images(open_store(done.path), selection, pictures)
@@ -291,6 +293,7 @@ class IngestJob:
     options: IngestOptions
     plan: Plan
     name_bytes: int
+    markers: bool = True
     stage: str = STAGE
     remark: str = ""
 
@@ -318,7 +321,7 @@ class IngestJob:
         """See :class:`ShardJob`."""
         records = self.selection.records[rows]
         digest, stop = input_digest(records, self.pictures.get()), self.options.on_error == "stop"
-        return IngestTask(records, digest, self.pictures, self.options.crop_size, self.name_bytes, stop)
+        return IngestTask(records, digest, self.pictures, self.options.crop_size, self.name_bytes, stop, self.markers)
 
     def again(self, shard: int) -> float:
         """See :func:`ranges_of`: frames of a video that lie before the first of a shard, in shards."""

@@ -88,6 +88,7 @@ class IngestTask:
         crop_size: S in pixels.
         name_bytes: L, bytes of the longest image name.
         stop: raise at the first image that cannot be used instead of counting it as missing.
+        markers: whether crops have restart markers, see :func:`encode_jpeg`.
     """
 
     records: PersonColumns
@@ -96,6 +97,7 @@ class IngestTask:
     crop_size: int
     name_bytes: int
     stop: bool
+    markers: bool = True
 
     def make(self, each: Mapper, advance: Advance) -> Made:
         """Every array of the stage, the crops already encoded; the notes are the shard's :data:`Missing`.
@@ -106,7 +108,7 @@ class IngestTask:
         crops: list[bytes] = []
         missing: Missing = {}
         reason = np.zeros(len(self.records), np.uint8)
-        black = encode_jpeg(np.zeros((self.crop_size, self.crop_size, 3), np.uint8))
+        black = encode_jpeg(np.zeros((self.crop_size, self.crop_size, 3), np.uint8), markers=self.markers)
         rows = row_arrays(self.records, self.crop_size, self.name_bytes)
         place = self.pictures.get().place
         files = [list(group) for _, group in groupby(self.records, key=lambda row: place(row.image_name).file)]
@@ -136,7 +138,7 @@ class IngestTask:
         size = (image.shape[1], image.shape[0])
         if all(record.image_size == UNKNOWN_SIZE and _beside(record, size) for record in records):
             return all_beside(image)
-        jpegs = [encode_jpeg(make_crop(image, record.box, self.crop_size)) for record in records]
+        jpegs = [encode_jpeg(make_crop(image, r.box, self.crop_size), markers=self.markers) for r in records]
         return _Crops(size, jpegs)
 
     def _account_for(self, hole: MissingImage, records: list[PersonRecord], missing: Missing) -> None:

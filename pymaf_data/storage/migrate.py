@@ -30,6 +30,7 @@ from pymaf_data.storage.store import Store, open_store
 from pymaf_data.storage.writer import new_record
 
 _MOVED = {"image": "crops"}  # array of `ingest` → the group in which it lies since 2.0
+_VERSION = "2.1"  # the last whose crops are those of 1.x: a half-made store goes on with such ones
 _TEMPORARY = records.temporary(records.INGEST)
 _log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ def _writers(root: Path) -> Any:
 
 def _write_anew(old: Store, files: LocalFiles) -> None:
     """Move what lies elsewhere, and write every document of the store."""
-    head = {**old.head, "format_version": records.FORMAT_VERSION}
+    head = {**old.head, "format_version": _VERSION}
     for info in old.stages():
         record, documents = new_record(head, info.record.key, _moved(info.record), info.attributes)
         for before, after in _pairs(info.record, record):

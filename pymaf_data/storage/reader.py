@@ -18,7 +18,7 @@ from pymaf_data.storage import records
 from pymaf_data.storage.files import Files
 from pymaf_data.storage.records import Commit, StageRecord
 from pymaf_data.storage.shard import Bytes, Grid, damaged, decode_index, open_chunk
-from pymaf_data.storage.specs import ArraySpec, decode_chunk_into
+from pymaf_data.storage.specs import ArraySpec, decode_chunk_into, decode_rows_into
 
 # A shard's own checksums do not say whose they are. Up to this size, SHA-256 of the whole costs a few milliseconds.
 BOUND_BYTES = 4 << 20
@@ -99,6 +99,13 @@ class Array:
         """The encoded inner chunk that holds a row, its checksum compared; of ``image``, a JPEG file."""
         shard, chunk, _ = self.grid.locate(self._checked(row))
         return self._encoded(shard, chunk)
+
+    def pixels_into(self, row: int, shown: slice, out: np.ndarray) -> None:
+        """At least the rows of pixels ``shown`` of an image, into their places in ``out`` (H, W, 3); others undefined.
+
+        Of an array with one row per inner chunk, as ``image`` is.
+        """
+        decode_rows_into(self.spec, self.encoded(row), out, shown, f"row {row} of {self.name}")
 
     def _checked(self, row: int) -> int:
         if not 0 <= row < len(self):

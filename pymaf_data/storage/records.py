@@ -21,7 +21,7 @@ from pymaf_data.storage.files import Files, Unread, raise_unread
 from pymaf_data.storage.specs import ArraySpec
 
 FORMAT = "pymaf-data store"
-FORMAT_VERSION = "2.1"
+FORMAT_VERSION = "2.2"
 MAJOR = int(FORMAT_VERSION.partition(".")[0])
 DEFAULT_SHARD = 512
 
@@ -167,6 +167,11 @@ def check_version(found: object, where: str) -> None:
 def is_present(head: dict[str, Any]) -> bool:
     """Whether a store, ``head`` being its plan's, has the major version that is written here."""
     return str(head["format_version"]).startswith(f"{MAJOR}.")
+
+
+def has_markers(head: dict[str, Any]) -> bool:
+    """Whether the crops of a store have restart markers: so since 2.2, and a store that was begun before goes on."""
+    return is_present(head) and int(str(head["format_version"]).partition(".")[2]) >= 2
 
 
 def require_present(head: dict[str, Any], store: str) -> None:

@@ -200,3 +200,17 @@ def decode_chunk_into(spec: ArraySpec, data: Bytes, out: np.ndarray, where: str)
         chunks.decode_jpeg_into(data, out[0], where)
         return
     chunks.decode_zstd_into(data, out, where)
+
+
+def decode_rows_into(spec: ArraySpec, data: Bytes, out: np.ndarray, rows: slice, where: str) -> None:
+    """Decode at least ``rows`` of the one image of an inner chunk into their places in ``out`` (H, W, 3).
+
+    The others are decoded where there is no way around it, and undefined else.
+
+    Raises:
+        StoreDamaged: as :func:`decode_chunk_into`.
+    """
+    if spec.codecs == "jpeg":
+        chunks.decode_jpeg_rows_into(data, out, rows, where)
+    else:
+        decode_chunk_into(spec, data, out[None], where)

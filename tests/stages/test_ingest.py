@@ -88,6 +88,24 @@ def test_markers_in_an_image_lie_under_the_keypoints_of_the_crop(coco: ModuleTyp
         assert np.hypot(centre[0] - x, centre[1] - y) < 0.15
 
 
+def test_a_store_begun_before_there_were_markers_goes_on_without(
+    coco: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a store of either encoder would not be reproducible: the version that it was begun with decides."""
+    coco.small_set(tmp_path / "raw")
+    with monkeypatch.context() as patch:
+        patch.setattr("pymaf_data.storage.records.FORMAT_VERSION", "2.1")
+        before = run(tmp_path / "raw", tmp_path / "before.zarr").store
+    now = run(tmp_path / "raw", tmp_path / "now.zarr").store
+    assert [bytes(open_store(store).array("image").encoded(0)).count(b"\xff\xd2") for store in (before, now)] == [0, 1]
+    old = tree(before)
+    for file in (*before.rglob("c/1"), *before.rglob("c/1/0*"), *before.rglob("commits/ingest/*/00001.json")):
+        if file.is_file():
+            file.unlink()
+    assert tree(before) != old and run(tmp_path / "raw", before, workers=2).shards_written == 1
+    assert tree(before) == old
+
+
 @pytest.mark.parametrize("workers", [2, 5])
 def test_the_number_of_workers_leaves_no_trace(workers: int, coco: ModuleType, tmp_path: Path) -> None:
     made = coco.small_set(tmp_path / "raw", pictures=7, persons=3)

@@ -26,6 +26,19 @@ def no_wait_for_all_disks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sync", lambda: None)  # what a killed process wrote, others see without it
 
 
+@pytest.fixture(autouse=True)
+def last_of_the_same_crops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is compared with is written as 2.1, whose crops are those of 1.x."""
+    monkeypatch.setattr("pymaf_data.storage.records.FORMAT_VERSION", "2.1")
+
+
+@pytest.fixture(scope="module")
+def whole(kit: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pymaf_data.storage.records.FORMAT_VERSION", "2.1")
+        return Path(kit.everything(tmp_path_factory.mktemp("whole") / "coco-train.zarr", kit.recipe))
+
+
 @pytest.fixture
 def old(whole: Path, former: ModuleType, memory: Path) -> Path:
     """A complete store as it was before."""

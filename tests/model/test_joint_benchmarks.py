@@ -405,6 +405,8 @@ def test_h36m_from_spins_files(npz: ModuleType, worlds_of: ModuleType, score: An
     bodies = [{"pose": who.pose[i], "shape": who.betas[i], "gender": "m"} for i in range(5)]
     rows = [worlds_of.npz_row(npz, tmp_path, name, joints[i], **bodies[i]) for i, name in enumerate(names)]
     rows.append(worlds_of.npz_row(npz, tmp_path, "images/x.jpg", 0 * joints[4], **bodies[4]))  # S of zeros is no S
+    assert not rows[1]["S"][14, :3].any()
+    rows[1]["S"][14] = 0  # the pelvis is where S counts from, also where no flag says so
     path = npz.save(tmp_path / "h36m_valid_protocol2.npz", rows)
     options = IngestOptions(dataset="npz", npz=path, images=tmp_path, out=tmp_path / "s.zarr", crop_size=32)
     store = open_store(ingest(options).store)

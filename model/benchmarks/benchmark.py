@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,6 +25,7 @@ from torch import Tensor
 from pymaf_data.body import BodyModel
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets.columns import stored_column
+from pymaf_data.errors import ConfigError
 from pymaf_data.geometry.cameras import Camera
 from pymaf_data.runs.evaluations import Figure
 from pymaf_data.storage import Store
@@ -133,14 +135,30 @@ class Benchmark:
 
     def __init__(self, setting: Setting) -> None:
         self.manifest, self.setting = setting.manifest, setting
-        given = {**setting.manifest.options, **setting.given}
-        self.options: Any = self.options_model.parse(given, f"options of benchmark {setting.manifest.name}")
+        self.options: Any = self.options_of(setting.manifest, setting.given)
         self.lacking: dict[str, str] = {}
         self.notes: list[str] = []
         self.truth: TrueBodies | None = None
         self.rows: Rows = np.empty(0, np.int64)
         if setting.store is not None:
             self.rows = np.flatnonzero(stored_column(self.store, "present").rows(np.arange(len(self.store))))
+
+    @classmethod
+    def options_of(cls, manifest: BenchmarkManifest, given: Mapping[str, Any]) -> StrictModel:
+        """Its options: the manifest's, those that were given over them.
+
+        Raises:
+            ConfigError: it has no such option, or a value does not fit.
+        """
+        every, known = {**manifest.options, **given}, list(cls.options_model.model_fields)
+        unknown = sorted(every.keys() - set(known))
+        if unknown:
+            raise ConfigError(
+                f"benchmark {manifest.name} has no option {', '.join(map(repr, unknown))[:200]}",
+                expected=f"one of {', '.join(known)}" if known else "none: it has no options",
+                action="mend its name; --option BENCHMARK.KEY=VALUE gives one to that benchmark alone.",
+            )
+        return cls.options_model.parse(every, f"options of benchmark {manifest.name}")
 
     @property
     def store(self) -> Store:
@@ -203,6 +221,26 @@ class Benchmark:
     def groups(self, rows: Rows) -> dict[str, NDArray[np.bool_]]:
         """Persons that are told apart besides, such as those of an action: name → (K,) which."""
         return {}
+
+
+def class_of(manifest: BenchmarkManifest) -> type[Benchmark]:
+    """The class that a manifest names.
+
+    Raises:
+        ConfigError: there is none, or it is no benchmark.
+    """
+    try:
+        found = resolve_name(manifest.benchmark)
+    except (ImportError, AttributeError, ValueError) as error:
+        found = str(error)
+    measures = isinstance(found, type) and issubclass(found, Benchmark)
+    if not measures or (found.measure is Benchmark.measure and found.run is Benchmark.run):
+        raise ConfigError(
+            f"benchmark {manifest.name}: {manifest.benchmark} cannot be used: {found!s:.200}",
+            expected="MODULE:CLASS, a class of Benchmark that can be imported and measures",
+            action="mend `benchmark` in its YAML, or install the package that holds it.",
+        )
+    return found
 
 
 def mean(values: NDArray[Any]) -> float:

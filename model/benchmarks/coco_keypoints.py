@@ -17,12 +17,15 @@ from pydantic import Field
 
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets import load_manifest
+from pymaf_data.datasets.columns import stored_column
 from pymaf_data.errors import PymafDataError
+from pymaf_data.geometry.affines import invert, view_affine
 from pymaf_data.geometry.joints import COCO17, J49, pick
 from pymaf_data.paths import DataRoot
 
 from .benchmark import Benchmark, Bodies, Rows, Setting, Values
 from .coco_truth import CATEGORY, Annotated, annotated
+from .truth_file import name_of_input
 
 _STATS = {"AP": 0, "AP50": 1, "AP75": 2, "APM": 3, "APL": 4, "AR": 5}  # places in COCOeval's stats
 _FALLBACK = ("coco", "val")  # of files of SPIN's and PyMAF's, which name no annotations
@@ -68,7 +71,9 @@ class CocoKeypoints(Benchmark):
     def measure(self, rows: Rows, bodies: Bodies) -> Values:
         """See :class:`Benchmark`."""
         _, joints = bodies.body.keypoints(bodies.rotation, bodies.betas)
-        seen = bodies.camera.project(pick(joints, J49, COCO17).double().cpu()).numpy()
+        # Back by the box itself, as released code does, also where the view was cut at whole pixels.
+        to_image = invert(view_affine(stored_column(self.store, "box").rows(rows)))
+        seen = bodies.view.warped(to_image).project(pick(joints, J49, COCO17).double().cpu()).numpy()
         return {"keypoints": np.where(np.isfinite(seen).all((1, 2), keepdims=True), seen, np.nan)}
 
     def figures(self, rows: Rows, values: Values) -> dict[str, float]:
@@ -90,7 +95,7 @@ class CocoKeypoints(Benchmark):
         folder = self.setting.raw or DataRoot.default().raw(dataset)
         if folder.is_file():
             return folder
-        stated = [name for name in self.store.head["inputs"] if name.endswith(".json")]
+        stated = [name_of_input(name) for name in self.store.head["inputs"] if name.endswith(".json")]
         return folder / (stated[0] if stated else load_manifest(dataset).split(split).files["annotations"])
 
     def _lack(self, why: str) -> None:

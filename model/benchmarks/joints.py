@@ -14,19 +14,30 @@ from pymaf_data.metrics import root_align, similarity_align
 from pymaf_data.storage import Store
 
 from .benchmark import Bodies, Rows, Values, millimetres
+from .truth_file import NPZ
 
 #: J14 among Human3.6M's 17 joints, [6, 5, 4, 1, 2, 3, 16, 15, 14, 11, 12, 13, 8, 10].
 J14_OF_H36M = tuple(H36M17.index(joint) for joint in J14.joints)
 PELVIS_OF_H36M = H36M17.index("pelvis_mpii")
 HIPS_OF_H36M = tuple(H36M17.index(joint) for joint in ("right_hip", "left_hip"))
 ALL_OF_H36M = tuple(range(len(H36M17)))
+_PELVIS_OF_J24 = J24.index("pelvis_mpii")
 _IN_J24 = list(index_map(J24, H36M17))
 
 
 def measured_joints(store: Store, rows: Rows) -> Tensor:
-    """(K, 24, 3) J24 as the data set measured them, metres in float64; NaN where it did not."""
-    found = torch.from_numpy(stored_column(store, "joints3d").rows(rows)).double()
-    return torch.where(found[..., 3:] > 0, found[..., :3], torch.nan)
+    """(K, 24, 3) J24 as the data set measured them, metres in float64; NaN where it did not.
+
+    Files of SPIN's and PyMAF's have them from the pelvis, which released code never looks at: there it is the origin,
+    flagged or not.
+    """
+    stored = torch.from_numpy(stored_column(store, "joints3d").rows(rows)).double()
+    found = torch.where(stored[..., 3:] > 0, stored[..., :3], torch.nan)
+    if store.head["dataset"] == NPZ:
+        pelvis = found[:, _PELVIS_OF_J24]
+        absent = pelvis.isnan().any(1) & found.isfinite().any(2).any(1)
+        found[:, _PELVIS_OF_J24] = torch.where(absent[:, None], 0.0, pelvis)
+    return found
 
 
 def of_h36m(joints: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ class BenchmarkManifest(StrictModel):
     """Formats of fits that hold its true bodies, the best first."""
     get: str = ""
     """The commands that make such a store."""
-    metrics: dict[str, Metric]
+    metrics: dict[str, Metric] = Field(min_length=1)
     """In the order of tables."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Of its class, where they differ from the class's own."""

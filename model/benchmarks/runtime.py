@@ -49,7 +49,8 @@ class Runtime(Benchmark):
         device, mode = next(model.parameters()).device, model.training
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or device.type
         precision = "fp32" if model.autocast is None else str(model.autocast).removeprefix("torch.")
-        self.notes += [f"on {name}, {torch.get_num_threads()} threads, {precision}, {self.options.repeats} runs"]
+        threads, runs = (_several(*of) for of in ((torch.get_num_threads(), "thread"), (self.options.repeats, "run")))
+        self.notes += [f"on {name}, {threads}, {precision}, {runs}"]
         head, parts = getattr(model, "dp_head", None) is not None, parts_of(model)
         if not head:
             self.lacking |= dict.fromkeys(["with head", "head in training"], "the network has no auxiliary head")
@@ -127,3 +128,7 @@ def _total(output: Output) -> Tensor:
 def _figure(values: np.ndarray) -> Figure:
     low, high = np.percentile(values, _BOUNDS).tolist()
     return Figure(value=float(np.median(values)), low=low, high=high, persons=len(values))
+
+
+def _several(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

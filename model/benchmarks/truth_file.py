@@ -23,7 +23,7 @@ from pymaf_data.storage import Store
 from pymaf_data.untrusted.npz import npz_keys
 
 Rows = NDArray[np.int64]
-_NPZ = "npz"
+NPZ = "npz"
 
 
 @dataclass(frozen=True)
@@ -58,36 +58,44 @@ def fits_of_file(store: Store, raw: Path | None, assets: Path | None) -> list[Fi
 
     Args:
         store: the persons.
-        raw: the file or its folder; ``None``: below the data root, among raw data or the assets' ``dataset_extras``.
+        raw: the file or its folder; else it is looked for below the data root, in ``raw/npz`` and in the assets'
+            ``dataset_extras``.
         assets: ``None``: below the data root.
 
     Raises:
         EvaluationError: a file was given, and the store was made of another.
     """
-    inputs: dict[str, str] = store.head["inputs"] if store.head["dataset"] == _NPZ else {}
+    inputs: dict[str, str] = store.head["inputs"] if store.head["dataset"] == NPZ else {}
     if inputs and raw is not None and raw.is_file():
         if digest_file(raw) not in inputs.values():
+            made_of = {name_of_input(name): digest for name, digest in inputs.items()}
             raise EvaluationError(
                 f"{raw} is not the file that {store.path} was made of",
-                expected=" or ".join(f"{name} with the SHA-256 {digest}" for name, digest in inputs.items()),
+                expected=" or ".join(f"{name} with the SHA-256 {digest}" for name, digest in made_of.items()),
                 action="give that file, whose rows are the store's persons.",
             )
         found: list[Path | None] = [raw]
     else:
-        found = [_found(Path(name).name, digest, raw, assets) for name, digest in inputs.items()]
+        found = [_found(Path(name_of_input(name)).name, digest, raw, assets) for name, digest in inputs.items()]
     bodied = (path for path in found if path is not None and {"pose", "shape"} <= {*npz_keys(path)})
     return next((_by_body(store, path) for path in bodied), [])
 
 
+def name_of_input(stated: str) -> str:
+    """Of a store's inputs: those that lay outside the raw folder are stated with their role."""
+    return stated.rpartition(": ")[2]
+
+
 def _found(name: str, digest: str, raw: Path | None, assets: Path | None) -> Path | None:
     root = DataRoot.default()
-    folders = [raw] if raw else [root.raw(_NPZ), (assets or root.assets) / "dataset_extras"]
-    paths = (folder / name for folder in folders)
+    # Images may be named by --raw while the file lies where such files lie.
+    folders = [raw, root.raw(NPZ), (assets or root.assets) / "dataset_extras"]
+    paths = (folder / name for folder in folders if folder)
     return next((path for path in paths if path.is_file() and digest_file(path) == digest), None)
 
 
 def _by_body(store: Store, path: Path) -> list[FileFits]:
-    table, _ = read_fits(FitRequest(name=_NPZ, format=_NPZ, path=path), [digest_file(path)])
+    table, _ = read_fits(FitRequest(name=NPZ, format=NPZ, path=path), [digest_file(path)])
     assert isinstance(table.keys, ByAnnotation)
     rows = {number: row for row, number in enumerate(store.array("annotation_id").rows(np.arange(len(store))).tolist())}
     whole = np.isfinite(table.pose).all(1) & np.isfinite(table.betas).all(1)

@@ -24,11 +24,15 @@ from numpy.typing import NDArray
 from pymaf_data.datasets import Raw, find_reader, load_manifest
 from pymaf_data.datasets.columns import stored_column
 from pymaf_data.datasets.images import MissingImage
+from pymaf_data.datasets.manifest import Manifest
+from pymaf_data.datasets.rules import OFFSETS
 from pymaf_data.errors import EvaluationError
 from pymaf_data.geometry.affines import VIEW_SIZE, Floats
 from pymaf_data.geometry.released import released_affine, released_corners
 from pymaf_data.kernels import njit
 from pymaf_data.storage import Store
+
+from ..benchmarks.truth_file import NPZ, name_of_input
 
 Rows = NDArray[np.int64]
 Image = NDArray[np.uint8]
@@ -61,8 +65,8 @@ class RawViews:
     ) -> None:
         if not root.is_dir():
             raise _unusable(f"no raw data of {store.path.name}: looked for {root}")
-        manifest = load_manifest(store.head["dataset"])
-        raw = Raw(root, manifest, store.head["split"], follow_links=follow_links)
+        manifest, split = _as_ingested(store)
+        raw = Raw(root, manifest, split, follow_links=follow_links)
         self._store, self._resizing, self._size = store, resizing, size
         self._images = find_reader(manifest.reader).images(raw)
         self._offset = np.array([raw.offsets[1], raw.offsets[1], 0.0])  # released code takes centres as files say them
@@ -198,6 +202,25 @@ def _weighted(image: Image, low: int, first: NDArray[np.int64], weights: NDArray
                     total += weights[i, tap] * image[line, start + tap, channel]
                 out[line, i, channel] = min(max(total >> _BITS, 0), 255)
     return out
+
+
+def _as_ingested(store: Store) -> tuple[Manifest, str]:
+    """The manifest and the split that a store was made by.
+
+    A store of an npz file is called after the file, whose split has the rules of another: as far as the digest of the
+    manifest tells those of ``--split`` or ``--option origin=``, else those of such names.
+    """
+    manifest, head = load_manifest(store.head["dataset"]), store.head
+    files = [Path(name_of_input(name)) for name in head["inputs"] if name.endswith(".npz")]
+    if head["dataset"] != NPZ or not files:
+        return manifest, head["split"]
+    for rules in ("train", *manifest.splits):  # "train": by the file's name
+        own, split = manifest.of_file(files[0], rules)
+        for said in ((), *((f"origin={origin}",) for origin in OFFSETS)):
+            made = own.with_options(split, said)
+            if made.rules_digest(split, head["options"]["select"]) == head["manifest_digest"]:
+                return made, split
+    return manifest.of_file(files[0], "train")
 
 
 def _unusable(found: str) -> EvaluationError:

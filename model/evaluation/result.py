@@ -200,7 +200,8 @@ def _subject(benchmark: Benchmark, one: Whom, rows: np.ndarray, options: Evaluat
 def _views(store: Store, rows: np.ndarray, model: Network, options: EvaluateOptions, root: DataRoot) -> Views:
     if options.crop == "store":
         return StoredViews(store, model.view_size)
-    folder = options.raw or root.raw(store.head["dataset"])
+    # A file is what a benchmark asks for; images lie in folders.
+    folder = options.raw if options.raw and not options.raw.is_file() else root.raw(store.head["dataset"])
     views = RawViews(store, folder, options.crop, model.view_size, options.follow_links)
     views.require(rows)
     return views

@@ -8,17 +8,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from pkgutil import resolve_name
 
-from pymaf_data.config import StrictModel
-from pymaf_data.errors import AssetMismatch, ConfigError, EvaluationError
+from pymaf_data.config import StrictModel, read_assignment
+from pymaf_data.errors import AssetError, ConfigError, EvaluationError, PymafDataError, RawDataError, StoreError
 from pymaf_data.paths import DataRoot
 from pymaf_data.progress import Progress
 from pymaf_data.runs import evaluations
 from pymaf_data.runs.evaluations import Evaluation
 from pymaf_data.storage import Store, open_store
 
-from ..benchmarks.benchmark import Benchmark, Setting
+from ..benchmarks.benchmark import Benchmark, Setting, class_of
 from ..benchmarks.manifest import BenchmarkManifest, known_benchmarks, load_benchmark
 from .compare import Comparison, compare
 from .options import EvaluateOptions
@@ -26,6 +25,8 @@ from .result import Result, file_name, given_options, result_of
 from .whom import Whom, whom
 
 logger = logging.getLogger(__name__)
+
+_OF_ONE = (EvaluationError, AssetError, RawDataError, StoreError)  # what keeps from one benchmark, not from the others
 
 
 class EvaluationReport(StrictModel):
@@ -70,16 +71,20 @@ def evaluate(options: EvaluateOptions, progress: Progress | None = None) -> Eval
         EvaluationError: nothing could be measured, or results cannot be read.
     """
     root = DataRoot.default()
+    _require_meant(options)
     each = [whom(given, options, root) for given in (options.subject, options.compare) if given]
-    results, comparisons, absent = list[Result](), list[Comparison](), dict[str, str]()
+    results, comparisons, failed = list[Result](), list[Comparison](), dict[str, PymafDataError]()
     for name in _wanted(options, each[0]):
         try:
             found, compared = _of_benchmark(name, each, options, root, progress)
-        except (EvaluationError, AssetMismatch) as error:
-            absent[name] = " ".join(f"{error.found}. {error.action}".split())
+        except _OF_ONE as error:
+            failed[name] = error
             continue
         results += found
         comparisons += compared
+    if not results and len(failed) == 1:
+        raise next(iter(failed.values()))
+    absent = {name: _in_a_line(error) for name, error in failed.items()}
     if not results:
         raise EvaluationError(
             "; ".join(f"{name}: {why}" for name, why in absent.items()) or "no store of any benchmark is here",
@@ -95,6 +100,32 @@ def evaluate(options: EvaluateOptions, progress: Progress | None = None) -> Eval
         absent=absent,
         latex=options.latex,
     )
+
+
+def _in_a_line(error: PymafDataError) -> str:
+    action = f"; what to do: {error.action}" if error.action else ""
+    return " ".join(f"{error.found.rstrip('.')}{action}".split())
+
+
+def _require_meant(options: EvaluateOptions) -> None:
+    """Refuse, before anything is loaded, benchmarks and options that there are not.
+
+    Raises:
+        UsageError: an option that is not KEY=VALUE.
+        ConfigError: no such benchmark, or an option that it has not, or of one that is not to be measured.
+    """
+    wanted = [load_benchmark(name) for name in options.benchmarks]
+    named = {manifest.name for manifest in wanted} or known_benchmarks()
+    for text in options.option:
+        benchmark, dot, _ = read_assignment(text, "--option")[0].rpartition(".")
+        if dot and benchmark not in named:
+            raise ConfigError(
+                f"--option {text!r:.100} is of {benchmark!r:.60}, which is not to be measured",
+                expected=f"an option of {', '.join(sorted(named))}",
+                action="name that benchmark too, or leave the option out.",
+            )
+    for manifest in wanted:
+        class_of(manifest).options_of(manifest, given_options(manifest, options.option))
 
 
 def _wanted(options: EvaluateOptions, ours: Whom) -> Sequence[str]:
@@ -159,7 +190,7 @@ def _is_nowhere(
     if not options.benchmarks and not each[0].saved:
         return True
     if manifest.data:
-        raise EvaluationError(_no_store(manifest, root), expected="its store", action="")
+        raise _no_store(manifest, root)
     return False
 
 
@@ -220,8 +251,9 @@ def _opened(manifest: BenchmarkManifest, store: Store | None, options: EvaluateO
     Raises:
         EvaluationError: it lacks everything.
     """
-    kind: type[Benchmark] = resolve_name(manifest.benchmark)
-    benchmark = kind(Setting(manifest, given_options(manifest, options.option), store, root.assets, options.raw))
+    benchmark = class_of(manifest)(
+        Setting(manifest, given_options(manifest, options.option), store, root.assets, options.raw)
+    )
     if set(benchmark.lacking) >= set(manifest.metrics):
         raise EvaluationError(
             "; ".join(dict.fromkeys(benchmark.lacking.values())),
@@ -244,6 +276,10 @@ def _store(manifest: BenchmarkManifest, given: Sequence[Path], root: DataRoot) -
     return next((open_store(place) for place in places if place.is_dir()), None)
 
 
-def _no_store(manifest: BenchmarkManifest, root: DataRoot) -> str:
+def _no_store(manifest: BenchmarkManifest, root: DataRoot) -> EvaluationError:
     looked = ", ".join(str(root.store(data.dataset, data.split)) for data in manifest.data)
-    return f"no store: looked for {looked}." + (f" Make it with: {manifest.get}" if manifest.get else "")
+    return EvaluationError(
+        f"no store of {manifest.name}: looked for {looked}",
+        expected="one of these, or one that is given by --store",
+        action=f"make it with: {manifest.get}" if manifest.get else "",
+    )

@@ -33,7 +33,7 @@ def lines_of(result: Evaluation) -> list[str]:
     parts += [[_Row(row.method, _numbers(row.figures, result)) for row in result.published]]
     parts += [[_Row(f"  {name}", _cells(found, result)) for name, found in result.groups.items()]]
     titles = ["", "", f"{result.name} {result.last}, of these alone:"]
-    said = [f"{result.benchmark}: {result.title}" + (f"; {result.persons:,} persons" if result.store else "")]
+    said = [f"{result.benchmark}: {result.title}" + (f"; {_persons(result.persons)}" if result.store else "")]
     said += [f"  {line}".rstrip() for line in _grid(head, parts, titles, len(metrics))]
     said += [f"  {row.method}: {row.note}" for row in result.published if row.note]
     said += [f"  {name} is not measured: {why}" for name, why in result.lacking.items()]
@@ -51,7 +51,7 @@ def compared_lines(found: Comparison) -> list[str]:
         better.append(_NOTHING if one is None or one.better is None else f"{100 * one.better:.0f} %")
     rows = [_Row(f"{found.subject} − {found.other}", tuple(values)), _Row("  95 %", tuple(intervals))]
     rows.append(_Row("  persons who got better", tuple(better)))
-    said = [f"{found.benchmark}: {found.subject} against {found.other}; {found.persons:,} persons that both have"]
+    said = [f"{found.benchmark}: {found.subject} against {found.other}; {_persons(found.persons)} that both have"]
     said += [f"  {line}".rstrip() for line in _grid(head, [rows], [""], len(head.cells))]
     return said + [f"  {name} is not compared: {why}" for name, why in found.lacking.items()]
 
@@ -65,7 +65,7 @@ def latex_of(result: Evaluation) -> list[str]:
     ours = [[_latex(name), *_cells(found, result)] for name, found in _measured(result)]
     body = [_latex_row(row) for row in rows] + [r"\midrule"] * bool(rows) + [_latex_row(row) for row in ours]
     return [
-        f"% {' '.join(result.title.split())}; {result.persons} persons; \\usepackage{{booktabs}}",
+        f"% {' '.join(result.title.split())}; {_persons(result.persons)}; \\usepackage{{booktabs}}",
         f"\\begin{{tabular}}{{l{'r' * count}}}",
         r"\toprule",
         _latex_row(["Method", *head]),
@@ -140,6 +140,10 @@ def _interval(figure: Figure | None, metric: Metric) -> str:
 
 def _unit(metric: Metric) -> str:
     return f" ({metric.unit})" if metric.unit else ""
+
+
+def _persons(count: int) -> str:
+    return f"{count:,} person{'s' * (count != 1)}"
 
 
 def _latex_row(cells: Sequence[str]) -> str:

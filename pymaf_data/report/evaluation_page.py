@@ -73,7 +73,7 @@ def shows(path: Path, given: Path | None) -> str:
     evaluation = read_figures(path)
     store, note = store_of(evaluation, given)
     stages = [[info.stage, info.generation, info.current] for info in store.stages()] if store is not None else note
-    values = path.with_name(evaluation.values)
+    values = path.parent / evaluation.values  # it may name none
     digests = [digest_file(one) for one in (path, values) if one.is_file()]
     return digest_json([design(), __version__, digests, stages])
 

@@ -14,9 +14,13 @@ carries a digest; see :mod:`pymaf_data.storage.archives`.
 from __future__ import annotations
 
 import csv
+import fcntl
 import hashlib
 import io
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -28,7 +32,7 @@ from pydantic import Field, FiniteFloat, ValidationError, model_validator
 from pymaf_data.config import StrictModel
 from pymaf_data.errors import EvaluationError, RawDataCorrupt
 from pymaf_data.storage.archives import seal, seal_holds
-from pymaf_data.storage.files import UNFINISHED, LocalFiles
+from pymaf_data.storage.files import UNFINISHED, LocalFiles, make_folder, writing_to
 from pymaf_data.untrusted.bounds import read_whole
 from pymaf_data.untrusted.json_text import parse_json
 from pymaf_data.untrusted.npz import read_npz
@@ -152,15 +156,29 @@ def write(measured: Measured, folder: Path, name: str) -> Path:
     comment = seal(archive)
     values = f"{name}.{hashlib.sha256(comment).hexdigest()[:16]}.npz"
     evaluation, files = measured.evaluation.model_copy(update={"values": values}), LocalFiles(folder)
-    # The JSON last: it is what says which values are meant.
-    files.write({values: [archive, comment]}, UNFINISHED)  # type: ignore[list-item]
-    text = evaluation.model_dump_json(indent=1) + "\n"
-    files.write({f"{name}.json": [text.encode()]}, UNFINISHED)
-    files.write({f"{name}.csv": [csv_of(evaluation).encode()]}, UNFINISHED)
-    for former in folder.glob("*.npz"):
-        if former.name != values and former.name[: -len(".0123456789abcdef.npz")] == name:
-            former.unlink(missing_ok=True)
+    with _alone_in(folder):
+        # The JSON last: it is what says which values are meant.
+        files.write({values: [archive, comment]}, UNFINISHED)  # type: ignore[list-item]
+        text = evaluation.model_dump_json(indent=1) + "\n"
+        files.write({f"{name}.json": [text.encode()]}, UNFINISHED)
+        files.write({f"{name}.csv": [csv_of(evaluation).encode()]}, UNFINISHED)
+        for former in folder.glob("*.npz"):
+            if former.name != values and former.name[: -len(".0123456789abcdef.npz")] == name:
+                former.unlink(missing_ok=True)
     return folder / f"{name}.json"
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """While nobody else writes there: who clears away old values must not take those whose JSON is still to come."""
+    with writing_to(folder):
+        make_folder(folder)
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def read(path: Path) -> Measured:

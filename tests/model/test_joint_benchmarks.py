@@ -316,8 +316,11 @@ def test_3dpw_from_spins_file_which_has_no_keypoints(
         )
         for i in range(7)
     ]  # fmt: skip
-    path = npz.save(tmp_path / "3dpw_test.npz", rows)
-    options = IngestOptions(dataset="npz", npz=path, images=tmp_path, out=tmp_path / "s.zarr", crop_size=32)
+    (tmp_path / "extras").mkdir()
+    path = npz.save(tmp_path / "extras" / "3dpw_test.npz", rows)  # such files seldom lie among the images
+    (images := tmp_path / "images").mkdir()
+    (tmp_path / "imageFiles").rename(images / "imageFiles")
+    options = IngestOptions(dataset="npz", npz=path, images=images, out=tmp_path / "s.zarr", crop_size=32)
     store = open_store(ingest(options).store)
     setting = Setting(load_benchmark("3dpw"), {}, store, raw=path)
     known = Known(ThreeDpw, store, worlds_of, who, np.arange(6, -1, -1))
@@ -339,7 +342,8 @@ def test_3dpw_from_spins_file_which_has_no_keypoints(
         place = tmp_path / folder.partition("/")[0] / folder / path.name
         place.parent.mkdir(parents=True)
         place.write_bytes(path.read_bytes())
-        assert len(ThreeDpw(replace(setting, raw=None)).rows) == 6, folder
+        for raw in (None, images, place.parent):  # images may be named for the sake of --crop spin
+            assert len(ThreeDpw(replace(setting, raw=raw)).rows) == 6, (folder, raw)
     other = npz.save(tmp_path / "other.npz", rows[::-1])
     with pytest.raises(EvaluationError, match="not the file"):
         ThreeDpw(replace(setting, raw=other))
@@ -401,6 +405,8 @@ def test_h36m_from_spins_files(npz: ModuleType, worlds_of: ModuleType, score: An
     bodies = [{"pose": who.pose[i], "shape": who.betas[i], "gender": "m"} for i in range(5)]
     rows = [worlds_of.npz_row(npz, tmp_path, name, joints[i], **bodies[i]) for i, name in enumerate(names)]
     rows.append(worlds_of.npz_row(npz, tmp_path, "images/x.jpg", 0 * joints[4], **bodies[4]))  # S of zeros is no S
+    assert not rows[1]["S"][14, :3].any()
+    rows[1]["S"][14] = 0  # the pelvis is where S counts from, also where no flag says so
     path = npz.save(tmp_path / "h36m_valid_protocol2.npz", rows)
     options = IngestOptions(dataset="npz", npz=path, images=tmp_path, out=tmp_path / "s.zarr", crop_size=32)
     store = open_store(ingest(options).store)

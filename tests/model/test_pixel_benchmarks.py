@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,16 +21,21 @@ from pymaf_data.body.free import load_free_arrays
 from pymaf_data.errors import AssetMissing, EvaluationError
 from pymaf_data.geometry.cameras import Camera
 from pymaf_data.geometry.joints import COCO17, J49
+from pymaf_data.geometry.released import released_affine, released_corners
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
-from pymaf_data.model.benchmarks.benchmark import Benchmark
+from pymaf_data.model.benchmarks.benchmark import Benchmark, Setting
+from pymaf_data.model.benchmarks.coco_keypoints import CocoKeypoints
 from pymaf_data.model.benchmarks.lsp import cuts_of
+from pymaf_data.model.benchmarks.manifest import load_benchmark
 from pymaf_data.model.benchmarks.parts import parts_of_faces
 from pymaf_data.model.evaluation.options import EvaluateOptions
+from pymaf_data.model.evaluation.released_views import RawViews
 from pymaf_data.model.evaluation.run import evaluate
 from pymaf_data.render.raster import rasterize
 from pymaf_data.runs.evaluations import read
 from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
 from pymaf_data.stages.ingest import IngestOptions, ingest
+from pymaf_data.storage import open_store
 
 FOCAL = 5000.0
 
@@ -266,10 +272,20 @@ def test_lsp_from_spins_file_is_lsp_from_the_release(
         masks = {"maskname": f"{name}_segmentation.png", "partname": f"{name}_part_segmentation.png"}
         image, scale = f"lsp_dataset/images/{name}.jpg", 1.2 * (high - low).max() / 200
         rows.append(npz.person(image, (low + high) / 2, scale, np.ones((24, 3)), **masks))
-    file = npz.save(tmp_path / "lsp_dataset_test.npz", rows)
+    (tmp_path / "extras").mkdir()
+    file = npz.save(tmp_path / "extras" / "lsp_dataset_test.npz", rows)
     options = IngestOptions(dataset="npz", npz=file, images=tmp_path, crop_size=32, out=tmp_path / "n.zarr")
     store = ingest(options.model_copy(update={"option": ("masks=upi-s1h/data/lsp",)})).store
     assert figures(measured("lsp-seg", store, world.body, world.people, bootstrap=0))["FB accuracy"] == 100
+    # Raw views are cut about the centres of the file, which count from 1, whatever the file is called.
+    boxes = np.array([[*row["center"], 200 * row["scale"]] for row in rows])
+    other = npz.save(tmp_path / "extras" / "mine.npz", rows)
+    told = {"npz": other, "out": tmp_path / "m.zarr"}
+    for more in ({}, told | {"split": "lsp_test"}, told | {"option": ("origin=index1",), "out": tmp_path / "o.zarr"}):
+        made = open_store(ingest(options.model_copy(update=more | {"overwrite": True})).store) if more else store
+        views = RawViews(open_store(store) if made is store else made, tmp_path, "spin")
+        views.require(np.arange(3))
+        assert np.array_equal(views.plane(np.arange(3)), released_affine(released_corners(boxes)))
 
 
 def test_lsp_measures_what_it_can_and_names_the_rest(
@@ -375,7 +391,11 @@ class Coco:
 
 
 def test_coco_from_raw_to_table(
-    coco: ModuleType, here: dict[str, BodyModel], measured: Callable[..., Any], tmp_path: Path
+    coco: ModuleType,
+    here: dict[str, BodyModel],
+    measured: Callable[..., Any],
+    subjects: ModuleType,
+    tmp_path: Path,
 ) -> None:
     pytest.importorskip("pycocotools")
     world = Coco(coco, here["smpl-neutral"], tmp_path / "data" / "raw" / "coco")
@@ -392,6 +412,11 @@ def test_coco_from_raw_to_table(
     assert 20 < (figures(report)["AP"] or 0) < 80 and report.results[0].iterations["M0"]["AP"].low is None
     assert any("SMPLify" in line and "22.0" in line for line in report.lines())
     np.testing.assert_allclose(read(report.files[0]).values["M0/keypoints"], points, atol=1e-4)
+    # Released code goes back by the box, and not by the whole pixels that a view was cut at.
+    benchmark = CocoKeypoints(Setting(load_benchmark("coco-keypoints"), {}, open_store(store)))
+    bodies = subjects.GivenSubject(benchmark, body, other.rotation, other.betas, other.weak).of(np.arange(24))
+    cut = replace(bodies, camera=bodies.camera[torch.zeros(24, dtype=torch.long)])
+    np.testing.assert_allclose(benchmark.measure(np.arange(24), cut)["keypoints"], points, atol=1e-4)
     # Some persons alone: those who are not predicted are missed, unless their images are left out.
     some, rows = measured("coco-keypoints", store, body, other, persons=2), range(0, 24, 23)
     assert np.array([*figures(some).values()]) == pytest.approx(100 * world.statistics(points, rows), abs=1e-9)

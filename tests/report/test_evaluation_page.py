@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 import torch
 
 from pymaf_data.body import BodyModel
-from pymaf_data.errors import EvaluationError
+from pymaf_data.errors import ConfigError, EvaluationError
 from pymaf_data.geometry.affines import resize
 from pymaf_data.geometry.cameras import Camera
 from pymaf_data.model.evaluation.options import EvaluateOptions
@@ -149,6 +150,31 @@ def test_the_worst_and_the_best_are_kept_and_drawn(measured: Path, body: BodyMod
 
 def _store(measured: Path) -> Store:
     return open_store(measured.parents[2] / "stores" / "invented-train.zarr")
+
+
+def test_a_result_that_names_no_values_has_no_page(measured: Path, tmp_path: Path) -> None:
+    content = json.loads(measured.read_text()) | {"values": ""}
+    (tmp_path / "mine.json").write_text(json.dumps(content))
+    with pytest.raises(EvaluationError, match="names no file"):
+        report(ReportOptions(path=tmp_path / "mine.json"))
+
+
+def test_a_benchmark_that_cannot_be_measured_leaves_the_others(root: Path, measured: Path, tmp_path: Path) -> None:
+    """Its store is damaged; the class it names does not measure; an option is of another, or of none."""
+    (root / "stores" / "h36m-p2.zarr").mkdir()
+    try:
+        found = evaluate(EvaluateOptions(subject="fits:invented", benchmarks=(str(root / "mine.yaml"), "h36m-p2")))
+    finally:
+        (root / "stores" / "h36m-p2.zarr").rmdir()
+    assert [result.benchmark for result in found.results] == ["mine"] and list(found.absent) == ["h36m-p2"]
+    for option, said in (("nope=1", "no option 'nope'"), ("3dpw.truth=neutral", "not to be measured")):
+        with pytest.raises(ConfigError, match=said):
+            measure(root, "nobody at all", option=(option,))
+    text = (root / "mine.yaml").read_text()
+    for named in ("os.path:join", "nowhere.at:All", "pymaf_data.model.benchmarks.benchmark:Benchmark"):
+        (tmp_path / "own.yaml").write_text(re.sub("(?m)^benchmark: .*", f"benchmark: {named}", text))
+        with pytest.raises(ConfigError, match="cannot be used"):
+            evaluate(EvaluateOptions(subject="fits:invented", benchmarks=(str(tmp_path / "own.yaml"),)))
 
 
 def test_a_page_of_another_store_is_a_page_without_persons(measured: Path, invented: Store, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -157,3 +158,12 @@ def test_killed_at_any_moment_there_is_the_old_result_or_the_new_one(
         found.append(value)
         shutil.rmtree(folder)
     assert found == sorted(found, key=lambda value: value == 60.0) and {*found} == {50.0, 60.0}
+
+
+def test_who_clears_old_values_away_leaves_those_whose_json_is_still_to_come(tmp_path: Path) -> None:
+    """Writers of one name, each with other values, as with and without --iterations: the last one's are there."""
+    values = [float(value) for value in range(40, 72)]
+    with ThreadPoolExecutor(8) as pool:
+        paths = list(pool.map(lambda value: evaluations.write(made(value), tmp_path, "mine"), values))
+    assert evaluations.read(paths[0]).evaluation.iterations["M1"]["error"].value in values
+    assert len(list(tmp_path.glob("*.npz"))) == 1

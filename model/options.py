@@ -178,7 +178,10 @@ class TrainOptions(StrictModel):
     body: Annotated[str | None, Flag("The body to fit.", shown="the one that the stores' fits belong to")] = None
     steps: Annotated[int | None, Field(ge=1), Flag("Optimizer steps in all; without it, epochs count.")] = None
     epochs: Annotated[int, Field(ge=1), Flag("Passes over the data.", replaces="steps")] = 60
-    batch_size: Annotated[int, Field(ge=1), Flag("Persons a step.")] = 64
+    batch_size: Annotated[int, Field(ge=1), Flag("Persons a step, of each process and each micro-batch.")] = 64
+    accumulate: Annotated[int, Field(ge=1), Flag("Batches of that size a step, for less memory.")] = 1
+    """Micro-batches: the step is that of one batch of them all, but that BatchNorm sees each for itself. Epochs count
+    persons, as ever."""
     mixture: dict[str, float] = Field(default_factory=dict)
     """Shares of groups of stores, as in ``{h36m: 0.5, coco+mpii+lsp+lspet: 0.3, mpi-inf-3dhp: 0.2}``, the released one;
     see :mod:`pymaf_data.loader.mixture`. None: every person once an epoch."""

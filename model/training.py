@@ -31,11 +31,12 @@ from pymaf_data.storage.files import UNFINISHED, LocalFiles, writing_to
 from pymaf_data.storage.inspect import licences
 
 from .checkpoint import check_network, load_backbone
+from .course import TrainReport
 from .networks.network import REDUCTION, Network, make_network
 from .options import TrainOptions
 from .precision import choose_device, choose_precision
 from .targets import render_targets
-from .trainer import Trainer, TrainReport
+from .trainer import Trainer
 from .watchers import HeldOut, Snapshots, Watcher, plain_batches
 
 logger = logging.getLogger(__name__)

@@ -139,7 +139,7 @@ _STAGES = (
         "Example: pymaf-data train --steps 1000 --batch-size 16 --validate data/stores/sample-val.zarr",
         options="pymaf_data.model.options:TrainOptions",
         run="pymaf_data.model.training:train",
-        lines="pymaf_data.model.trainer:TrainReport.lines",
+        lines="pymaf_data.model.course:TrainReport.lines",
         title="train {name}",
         recipe="pymaf_data.recipe:train_values",
         direct=True,

@@ -20,10 +20,10 @@ from pymaf_data.loader import Batch
 from pymaf_data.model import ModelOptions, OptimizerOptions, PyMAF, TrainOptions, load_checkpoint, normalise
 from pymaf_data.model.checkpoint import check_body
 from pymaf_data.model.interrupt import StopRequest
-from pymaf_data.model.trainer import LOGS, Trainer
+from pymaf_data.model.trainer import Trainer
 from pymaf_data.model.watchers import Snapshots
 from pymaf_data.runs import checkpoints
-from pymaf_data.runs.folder import CHECKPOINT, HISTORY
+from pymaf_data.runs.folder import CHECKPOINT, HISTORY, LOGS
 from pymaf_data.runs.history import HistoryLine, read_history
 from pymaf_data.runs.snapshots import SnapshotFolder
 

@@ -274,3 +274,28 @@ def test_a_prediction_is_made_from_the_plain_view_and_shown_in_the_crop() -> Non
     wanted = view * Crops.side / (224 * ratio) + Crops.side / 2
     np.testing.assert_allclose(found.cameras.project(torch.from_numpy(points.copy())), wanted, atol=1e-4)
     np.testing.assert_array_equal(found.vertices, points.astype(np.float32))
+
+
+class Counted(Feed):
+    """Four batches whose rows say which they are."""
+
+    def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:
+        each = [replace(batch_of(), row=torch.full((B,), 10 * number + place)) for place in range(self.length)]
+        return iter(each[skip:])
+
+
+def test_a_step_of_micro_batches_goes_through_epochs_and_on_where_it_stopped(tmp_path: Path) -> None:
+    """Three of four to an epoch: the second step takes the last one and two of the next epoch."""
+    options = TrainOptions(epochs=3, accumulate=3)
+    drawn: list[int] = []
+
+    def trainer(steps: int | None) -> Trainer:
+        prepare = lambda batch: (drawn.append(int(batch.row[0])), batch)[1]  # noqa: E731
+        return Trainer(Tiny(), Counted(), options.model_copy(update={"steps": steps}), tmp_path, prepare=prepare)
+
+    assert trainer(None).total == 4
+    trainer(1).run()
+    again = trainer(3)
+    again.restore(checkpoints.read(tmp_path / CHECKPOINT))
+    again.run()
+    assert drawn == [0, 1, 2, 3, 10, 11, 12, 13, 20]

@@ -18,18 +18,24 @@ from pymaf_data.loader.batch import Batch
 from .images import normalise
 from .losses import loss_terms, term_supports
 from .networks.network import Network, Output
-from .optimisation import freeze_statistics, make_optimizer, set_rate
+from .optimisation import freeze_statistics, make_optimizer, set_rate, statistics
 from .options import TrainOptions
+from .ranks import Ranks
 
 Terms = dict[str, Tensor]
 
 
 class NotFinite(Exception):
-    """The ``loss`` or the ``gradient``; nothing was learned from it. ``terms`` are those that are not."""
+    """The ``loss`` or the ``gradient``; nothing was learned from it.
 
-    def __init__(self, what: str, terms: Sequence[str] = ()) -> None:
-        super().__init__(what, terms)
-        self.what, self.terms = what, tuple(terms)
+    Attributes:
+        terms: those that are not.
+        here: whether this process may have caused it: not where its own loss is finite and another's is not.
+    """
+
+    def __init__(self, what: str, terms: Sequence[str] = (), here: bool = True) -> None:
+        super().__init__(what, terms, here)
+        self.what, self.terms, self.here = what, tuple(terms), here
 
 
 class Step(NamedTuple):
@@ -44,30 +50,47 @@ class Step(NamedTuple):
 
 
 class Learner:
-    """A network and its optimizer.
+    """A network and its optimizer. Of fp16 the loss is scaled, and a step that overflows is left out.
 
-    The step of several micro-batches is that of one batch of all their persons: a term is a mean over those that
-    support it, wherever they are. BatchNorm alone sees each micro-batch for itself.
+    The step of several micro-batches and processes is that of one batch of all their persons: a term is a mean over
+    those that support it, wherever they are. BatchNorm alone sees each micro-batch for itself; the statistics that it
+    keeps are the processes' means.
     """
 
-    def __init__(self, model: Network, options: TrainOptions) -> None:
-        self.model, self.options = model, options
+    def __init__(self, model: Network, options: TrainOptions, ranks: Ranks | None = None) -> None:
+        self.model, self.options, self.ranks = model, options, ranks or Ranks()
         self.optimizer = make_optimizer(model, options.optimizer)
+        device = next(model.parameters()).device.type
+        self.scaler = torch.amp.GradScaler(device, enabled=model.autocast is torch.float16)
 
     def learn(self, batches: Sequence[Batch], rate: float) -> Step:
         """One step.
 
         Args:
-            batches: its micro-batches, on the network's device.
+            batches: its micro-batches, on the network's device; of this process.
             rate: Adam's.
 
         Raises:
-            NotFinite: a loss or gradient is not; weights and optimizer are as before.
+            NotFinite: a loss or gradient is not, in any process; weights and optimizer are as before.
+        """
+        step = self.gradient(batches)
+        clip = self.options.optimizer.clip_gradient
+        if clip:
+            clip_grads_with_norm_(self.model.parameters(), clip, step.gradient_norm)
+        set_rate(self.optimizer, rate)
+        self.scaler.step(self.optimizer)  # not one whose gradient overflowed
+        self.scaler.update()
+        return step
+
+    def gradient(self, batches: Sequence[Batch]) -> Step:
+        """The gradient of a step, which is not taken.
+
+        Raises:
+            NotFinite: a loss or gradient is not, in any process.
         """
         self.model.train()
         if self.options.optimizer.fixed_statistics:
             freeze_statistics(self.model)
-        set_rate(self.optimizer, rate)
         self.optimizer.zero_grad(set_to_none=True)
         terms: Terms = {}
         for batch, share in zip(batches, self._shares(batches), strict=True):
@@ -75,33 +98,41 @@ class Learner:
             found = loss_terms(output, batch, self.options.loss)
             if share:
                 found = {name: value * share[name].to(value.dtype) for name, value in found.items()}
-            torch.stack(list(found.values())).sum().backward()
+            self.scaler.scale(torch.stack(list(found.values())).sum()).backward()
             terms = {name: value.detach() + terms.get(name, 0) for name, value in found.items()}
-        norm = self._norm(terms)
-        if self.options.optimizer.clip_gradient:
-            clip_grads_with_norm_(self.model.parameters(), self.options.optimizer.clip_gradient, norm)
-        self.optimizer.step()
-        return Step(terms, norm, output)
+        return Step(*self._of_all(terms), output)
 
     def _shares(self, batches: Sequence[Batch]) -> list[Terms]:
         """Of each micro-batch, which part of the persons that support a term it has; empty where it has them all."""
-        if len(batches) == 1:
+        if len(batches) == self.ranks.count == 1:
             return [{}]
         each = [term_supports(batch) for batch in batches]
         own = torch.stack([torch.stack(list(found.values())) for found in each])
-        shares = own.double() / own.sum(dim=0).clamp_min(1)
+        everybody = own.sum(dim=0)
+        self.ranks.add_up([everybody])
+        shares = own.double() / everybody.clamp_min(1)
         return [dict(zip(each[0], row, strict=True)) for row in shares]
 
-    def _norm(self, terms: Terms) -> Tensor:
-        """The total norm of the gradient.
+    def _of_all(self, own: Terms) -> tuple[Terms, Tensor]:
+        """Add up terms and gradients of all processes; the terms, and the total norm of the gradient.
 
         Raises:
-            NotFinite: it is not, or the loss is not.
+            NotFinite: a term is not, or the norm.
         """
-        norm = get_total_norm([p.grad for p in self.model.parameters() if p.grad is not None])
-        loss = torch.stack(list(terms.values())).sum()
-        if not torch.isfinite(norm + loss):  # asked once: who asks waits for the device
-            if torch.isfinite(loss):
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        found = torch.stack(list(own.values()))
+        finite_here = found.isfinite().all()
+        self.ranks.add_up([*gradients, found])
+        if self.scaler.is_enabled():
+            self.scaler.unscale_(self.optimizer)
+        if not self.options.optimizer.fixed_statistics:
+            self.ranks.average(statistics(self.model))
+        norm, terms = get_total_norm(gradients), dict(zip(own, found, strict=True))
+        if not torch.isfinite(norm + found.sum()):  # asked once: who asks waits for the device
+            if torch.isfinite(found.sum()):
+                if self.scaler.is_enabled() and self.scaler.get_scale() > 1:
+                    return terms, norm  # an overflow of fp16
                 raise NotFinite("gradient")
-            raise NotFinite("loss", [name for name, value in terms.items() if not torch.isfinite(value)])
-        return norm
+            guilty = [name for name, value in terms.items() if not torch.isfinite(value)]
+            raise NotFinite("loss", guilty, here=self.ranks.count == 1 or not finite_here)
+        return terms, norm

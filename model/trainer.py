@@ -12,7 +12,10 @@ on a CPU. On a GPU torch's own kernels (sampling backward) do not promise that.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,18 +26,23 @@ from pymaf_data.loader.batch import Batch
 from pymaf_data.progress import Progress
 from pymaf_data.runs import checkpoints
 from pymaf_data.runs.checkpoints import Checkpoint
-from pymaf_data.runs.folder import CHECKPOINT
+from pymaf_data.runs.folder import BEST, CHECKPOINT
+from pymaf_data.runs.history import HistoryLine
 
+from .average import Average
 from .checkpoint import check_body, load_state
 from .course import Course, TrainReport
+from .failure import FailedStep, as_kept, kept, not_finite, out_of_memory
+from .generators import generators, set_generators
 from .images import normalise
 from .interrupt import StopRequest
 from .learning import Learner, NotFinite, Step
 from .measures import iteration_errors
 from .networks.network import Network
-from .optimisation import learning_rate, measure_statistics
+from .optimisation import learning_rate, measure_statistics, require_moments, statistics
 from .options import TrainOptions
 from .precision import autocast_dtype, channels_last
+from .ranks import Ranks
 from .watchers import Watcher
 
 
@@ -56,10 +64,15 @@ class Trainer:
         feed: the batches.
         options: what to do; ``device``, ``precision`` and ``stores`` are the caller's to resolve.
         folder: where checkpoint and logs go.
-        precision: ``fp32`` or ``bf16``.
+        precision: ``fp32``, ``bf16`` or ``fp16``.
         provenance: ``stores``, ``licences`` and ``versions`` for the checkpoint.
         watchers: what looks at the network while it trains.
         prepare: what a batch passes through on the training device.
+        ranks: which process of the run this is. Each has a trainer, whose feed gives its part of every batch; the first
+            one writes, and alone has watchers.
+
+    Raises:
+        TrainingError: an epoch has no batch.
     """
 
     def __init__(
@@ -73,17 +86,28 @@ class Trainer:
         provenance: dict[str, Any] | None = None,
         watchers: Sequence[Watcher] = (),
         prepare: Callable[[Batch], Batch] | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
+        self.ranks = ranks or Ranks()
+        if not len(feed):
+            raise TrainingError(
+                f"there are fewer than {options.batch_size} persons for each of {self.ranks.count} processes",
+                expected="at least one batch for each",
+                action="lower --batch-size, or start fewer processes.",
+            )
         self.model = channels_last(model)
         self.model.autocast = autocast_dtype(precision)
         self.feed, self.options, self.folder, self.precision = feed, options, folder, precision
-        self.learner = Learner(self.model, options)
+        self.learner = Learner(self.model, options, self.ranks)
         self.optimizer = self.learner.optimizer
         self.total = options.steps or max(1, options.epochs * len(feed) // options.accumulate)
         self.step = 0
         self._prepare_batch = prepare or (lambda batch: batch)
         self._provenance, self._watchers = provenance or {}, tuple(watchers)
+        decay = options.optimizer.average
+        self.average = Average(self.model, decay) if decay else None
         self._figures: dict[str, Any] = {}
+        self._best: dict[str, Any] = {}
 
     @property
     def device(self) -> torch.device:
@@ -94,14 +118,15 @@ class Trainer:
         """Train from the present step to the last.
 
         Raises:
-            TrainingError: a loss or gradient is not finite.
+            TrainingError: a loss or gradient is not finite, or memory does not suffice.
             DiskFull: no room for checkpoint, history or logs; the last checkpoint stays.
             KeyboardInterrupt: Ctrl-C or SIGTERM, after a checkpoint was written.
         """
         start = self.step
-        course = Course(self.folder, start, self.total)
+        course = Course(self.folder, start, self.total, writes=self.ranks.first)
         if start < self.total:
-            with course:
+            with course, out_of_memory(self.options, self.folder):
+                self.ranks.share(list(self.model.state_dict().values()))
                 self._prepare()
                 self._begin_watch(course)
                 with StopRequest() as stop:  # before, there is nothing to save
@@ -109,6 +134,7 @@ class Trainer:
                         self._advance([self._prepare_batch(batch.to(self.device)) for batch in batches], course)
                         self._watch(course)
                         course.remark(progress, self.step)
+                        stop.requested = self.ranks.any(stop.requested)
                         if stop.requested or self._due(self.options.checkpoint_every):
                             with stop.uninterrupted():
                                 self.save()
@@ -125,35 +151,53 @@ class Trainer:
 
     def save(self) -> Path:
         """Write the checkpoint of the present step."""
-        cuda = [torch.cuda.get_rng_state(self.device)] if self.device.type == "cuda" else []
+        if not all(bool(torch.isfinite(value).all()) for value in self.model.state_dict().values()):
+            raise TrainingError(
+                f"weights of step {self.step} are not finite",
+                expected="finite weights to save",
+                action="lower optimizer.learning_rate or set optimizer.clip_gradient; " + kept(self.folder),
+            )
+        states = self.ranks.of_all(generators(self.device))
+        if self.ranks.first:
+            others = {"others": states[1:]} if states[1:] else {}
+            checkpoints.save(self._content(states[0] | others), self.folder)
+        self.ranks.wait()  # a process that ends while the first one writes may take it along
+        return self.folder / CHECKPOINT
+
+    def _content(self, rng: dict[str, Any]) -> Checkpoint:
         body = self.model.body
-        content = Checkpoint(
+        return Checkpoint(
             model=self.model.state_dict(),
             optimizer=self.optimizer.state_dict(),
-            rng={"cpu": torch.get_rng_state(), "cuda": cuda},
+            scaler=self.learner.scaler.state_dict(),
+            rng=rng,
             step=self.step,
             options=self.options.model_dump(mode="json"),
             precision=self.precision,
             body={"name": body.name, "digest": body.digest, "fingerprint": body.fingerprint},
             figures=self._figures,
+            average=self.average.state if self.average else {},
+            best=self._best,
             **self._provenance,
         )
-        return checkpoints.save(content, self.folder)
 
     def restore(self, saved: Checkpoint) -> None:
         """Go on from a checkpoint of this run.
 
         Raises:
-            CheckpointError: it belongs to another network or body, or to a version with another optimizer.
+            CheckpointError: it belongs to another network or body, to as many processes as there are not, or to a
+                version with another optimizer.
         """
+        self._require_ranks(saved)
         check_body(saved, self.model.body)
         load_state(self.model, saved.model, str(self.folder))
         try:
             self.optimizer.load_state_dict(saved.optimizer)
-            self._require_moments()
-            torch.set_rng_state(saved.rng["cpu"])
-            if self.device.type == "cuda" and saved.rng["cuda"]:
-                torch.cuda.set_rng_state(saved.rng["cuda"][0], self.device)
+            require_moments(self.optimizer)
+            if saved.scaler and self.learner.scaler.is_enabled():
+                self.learner.scaler.load_state_dict(saved.scaler)
+            rng = [saved.rng, *saved.rng.get("others", [])][self.ranks.rank]
+            set_generators(rng, self.device)
         except (ValueError, KeyError, IndexError, TypeError, AttributeError, RuntimeError) as error:
             groups = saved.optimizer.get("param_groups")
             counted = f"{len(groups)} groups of parameters" if isinstance(groups, list) else "no groups of parameters"
@@ -162,17 +206,24 @@ class Trainer:
                 expected=f"{len(self.optimizer.param_groups)} groups, as this version of pymaf-data makes them",
                 action="begin the run anew with --overwrite, or go on with the version that began it.",
             ) from None
-        self.step, self._figures = saved.step, saved.figures
+        if self.average:
+            self.average.load(saved.average, str(self.folder))
+        self.step, self._figures, self._best = saved.step, saved.figures, saved.best
 
-    def _require_moments(self) -> None:
-        """Refuse moments of other shapes than their parameters', which torch would notice at the next step only.
+    def _require_ranks(self, saved: Checkpoint) -> None:
+        """Refuse another number of processes: steps would be of other persons.
 
         Raises:
-            ValueError: there are such.
+            CheckpointError: there are as many as the run was not trained by.
         """
-        for parameter, moments in self.optimizer.state.items():
-            if any(moments[name].shape != parameter.shape for name in ("exp_avg", "exp_avg_sq")):
-                raise ValueError("moments of another shape")
+        others = saved.rng.get("others", [])
+        count = 1 + len(others) if isinstance(others, list) else 0
+        if count != self.ranks.count:
+            raise CheckpointError(
+                f"the run in {self.folder} is trained by {count} processes, now by {self.ranks.count}",
+                expected="as many as it was begun with",
+                action=f"start it with torchrun --nproc-per-node {count}, or begin it anew with --overwrite.",
+            )
 
     def _batches(self) -> Iterator[list[Batch]]:
         """The micro-batches of each step, from the present one on, without end of epochs, to the last step."""
@@ -193,21 +244,22 @@ class Trainer:
             state = torch.get_rng_state()  # measuring must not shift the dropout of training
             batches = self.feed.epoch(0)
             measure_statistics(self.model, (normalise(batch.image.to(self.device)) for batch in batches))
+            self.ranks.average(statistics(self.model))
             torch.set_rng_state(state)
+        if self.step == 0 and self.average:
+            self.average.begin()
 
     def _advance(self, batches: list[Batch], course: Course) -> None:
         """One optimizer step."""
-        rate = learning_rate(self.step, self.total, self.options.optimizer)
+        rate, rng = learning_rate(self.step, self.total, self.options.optimizer), generators(self.device)
         try:
             done = self.learner.learn(batches, rate)
         except NotFinite as failed:
-            which = f" ({', '.join(failed.terms) or 'their sum'})" if failed.what == "loss" else ""
-            raise TrainingError(
-                f"the {failed.what} of step {self.step + 1} is not finite{which}",
-                expected="a finite loss and gradient",
-                action="lower optimizer.learning_rate or set optimizer.clip_gradient; " + self._kept(),
-            ) from None
+            step = FailedStep(self.step + 1, self.precision, as_kept(batches), self.model.state_dict(), rng)
+            raise not_finite(failed, step, self.folder, self.ranks) from None
         self.step += 1
+        if self.average:
+            self.average.update(self.step)
         if self._due(self.options.log_every) or self.step == 1:
             self._log(done, batches[-1], rate, course)
 
@@ -224,15 +276,22 @@ class Trainer:
         if not due:
             return
         self.model.eval()
-        for watcher in due:
-            line = watcher.look(self.step, self.model)
-            if line is not None:
-                course.held_out(line)
-                self._figures = {"step": line.step, "persons": line.persons, "errors": line.errors}
+        with self.average.shown() if self.average else nullcontext():
+            for watcher in due:
+                line = watcher.look(self.step, self.model)
+                if line is not None:
+                    course.held_out(line)
+                    self._figures = {"step": line.step, "persons": line.persons, "errors": line.errors}
+                    self._keep_best(line)
 
-    def _kept(self) -> str:
-        path = self.folder / CHECKPOINT
-        return f"{path} still holds the last good state." if path.exists() else "nothing was saved yet."
+    def _keep_best(self, line: HistoryLine) -> None:
+        """Keep the network as it was measured, if it is the best so far; there is nothing in it to go on from."""
+        measure = self.options.validation.best
+        value = line.errors[max(line.errors)][measure] if line.errors else math.nan
+        if self.step and value < self._best.get("value", math.inf):
+            self._best = {"step": self.step, "measure": measure, "value": value}
+            measured = replace(self._content({}), model=self.model.state_dict(), average={}, optimizer={}, scaler={})
+            checkpoints.save(measured, self.folder, BEST)
 
     def _due(self, every: int) -> bool:
         return self.step % every == 0 or self.step == self.total

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from pymaf_data.cli.app import app
 from pymaf_data.errors import ConfigError, NotAStore, PymafDataError, StoreIncomplete, TrainingError
 from pymaf_data.model import TrainOptions, load_checkpoint, train, training
-from pymaf_data.model.training import training_paths
+from pymaf_data.model.learned_from import training_paths
 from pymaf_data.paths import VARIABLE, DataRoot
 from pymaf_data.runs import checkpoints
 from pymaf_data.runs.folder import CHECKPOINT, OPTIONS, PROVENANCE

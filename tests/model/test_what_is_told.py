@@ -148,7 +148,7 @@ def test_the_length_of_a_run_is_its_steps_else_its_epochs(tmp_path: Path) -> Non
     assert Trainer(Tiny(), Feed(5), TrainOptions(epochs=2, steps=3), tmp_path).total == 3
 
 
-@pytest.mark.parametrize(("precision", "dtype"), [("fp32", None), ("bf16", torch.bfloat16)])
+@pytest.mark.parametrize(("precision", "dtype"), [("fp32", None), ("bf16", torch.bfloat16), ("fp16", torch.float16)])
 def test_precision_is_the_networks(precision: str, dtype: torch.dtype | None, tmp_path: Path) -> None:
     assert Trainer(Tiny(), Feed(), TrainOptions(), tmp_path, precision=precision).model.autocast is dtype
 
@@ -388,3 +388,24 @@ def test_where_memory_ends_it_is_said_what_to_lower(error: Exception, where: str
         assert ("--workers (now 2)" in str(caught.value)) == (where != "the GPU")
     else:
         assert caught.value is error
+
+
+def test_in_fp16_a_step_that_overflows_is_left_out_and_the_scale_is_kept(tmp_path: Path) -> None:
+    """What flows back through fp16 overflows at a large scale alone: a hook on a weight stands for that."""
+    options = TrainOptions(steps=2, log_every=1, optimizer=OptimizerOptions(learning_rate=0.1))
+    model, seen = Tiny(), list[Tensor]()
+    model.moved.register_hook(lambda gradient: torch.where(gradient.abs() < 4e6, gradient, torch.inf))
+    run = Trainer(model, Feed(), options, tmp_path, precision="fp16")  # type: ignore[arg-type]
+    run.run(lambda *_: seen.append(model.moved.detach().clone()))
+    assert torch.equal(seen[0], torch.full((2,), 0.5)), "left out"
+    torch.testing.assert_close(seen[1], torch.full((2,), 0.6))  # Adam's first step is the rate
+    saved = checkpoints.read(tmp_path / CHECKPOINT)
+    assert saved.scaler["scale"] == run.learner.scaler.get_scale() < 65536
+    again = Trainer(Tiny(), Feed(), options, tmp_path, precision="fp16")  # type: ignore[arg-type]
+    again.restore(saved)
+    assert again.learner.scaler.get_scale() == saved.scaler["scale"]
+    model.moved.register_hook(lambda gradient: gradient * torch.inf)
+    options = options.model_copy(update={"steps": 40})
+    run = Trainer(model, Feed(), options, tmp_path / "never", precision="fp16")  # type: ignore[arg-type]
+    with pytest.raises(TrainingError, match="gradient of step 17 is not finite"):
+        run.run()

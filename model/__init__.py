@@ -4,8 +4,9 @@
     result = model(normalise(images)).predictions[-1]         # vertices, joints, keypoints of each image
 
 Rooms: ``options`` (what may be chosen); ``networks``; ``losses``, ``measures``, ``watchers``; ``optimisation``,
-``precision``, ``interrupt``, ``course``; ``state_dicts`` and ``checkpoint`` (from files to weights); ``learning`` (a
-step), ``trainer`` (the loop) and ``training`` (from stores to a run folder).
+``precision``, ``average``, ``generators``, ``ranks``; ``state_dicts`` and ``checkpoint`` (from files to weights);
+``learning`` (a step), ``interrupt``, ``failure``, ``course``, ``trainer`` (the loop); ``learned_from`` and ``training``
+(from stores to a run folder), ``replay``.
 """
 
 from __future__ import annotations

@@ -200,6 +200,9 @@ class TrainOptions(StrictModel):
     ] = "auto"
     """``auto`` goes on with a begun run's, else is bf16 where the device convolves clearly faster so. ``fp16`` is for
     GPUs without bf16: its loss is scaled, and a step whose gradient overflows is left out."""
+    compile: Annotated[bool, Flag("Compile the image-plane part; its first steps take minutes.")] = False
+    """By torch's compiler, which wants a C++ compiler, on a GPU Triton. It sums in another order: only a run that is
+    compiled throughout, or never, has the same bits again."""
     workers: Annotated[int, Field(ge=0), Flag("Loader threads.")] = 2
     backbone: Annotated[UserPath | None, Flag("torchvision's resnet50 state dict to start from.", shown="none")] = None
     """None starts from He initialisation, with a warning unless it was given (``backbone: null`` in a recipe)."""

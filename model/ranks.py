@@ -13,12 +13,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, distributed
 
-from pymaf_data.errors import UsageError
+from pymaf_data.errors import CheckpointError, UsageError
 
 from .precision import choose_device
 
@@ -39,6 +40,19 @@ class Ranks:
     def first(self) -> bool:
         """Whether this process writes."""
         return self.rank == 0
+
+    def require(self, count: int, folder: Path) -> None:
+        """Refuse to go on with a run of another number of processes: its steps would be of other persons.
+
+        Raises:
+            CheckpointError: it is of another one.
+        """
+        if count != self.count:
+            raise CheckpointError(
+                f"the run in {folder} is trained by {count} processes, now by {self.count}",
+                expected="as many as it was begun with",
+                action=f"start it with torchrun --nproc-per-node {count}, or begin it anew with --overwrite.",
+            )
 
     def add_up(self, tensors: Sequence[Tensor]) -> None:
         """Replace tensors of one dtype by their sums over the processes."""

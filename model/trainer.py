@@ -97,6 +97,8 @@ class Trainer:
             )
         self.model = channels_last(model)
         self.model.autocast = autocast_dtype(precision)
+        if options.compile:
+            self.model.image_plane = torch.compile(self.model.image_plane)  # type: ignore[method-assign]
         self.feed, self.options, self.folder, self.precision = feed, options, folder, precision
         self.learner = Learner(self.model, options, self.ranks)
         self.optimizer = self.learner.optimizer
@@ -188,7 +190,8 @@ class Trainer:
             CheckpointError: it belongs to another network or body, to as many processes as there are not, or to a
                 version with another optimizer.
         """
-        self._require_ranks(saved)
+        others = saved.rng.get("others", [])
+        self.ranks.require(1 + len(others) if isinstance(others, list) else 0, self.folder)
         check_body(saved, self.model.body)
         load_state(self.model, saved.model, str(self.folder))
         try:
@@ -209,21 +212,6 @@ class Trainer:
         if self.average:
             self.average.load(saved.average, str(self.folder))
         self.step, self._figures, self._best = saved.step, saved.figures, saved.best
-
-    def _require_ranks(self, saved: Checkpoint) -> None:
-        """Refuse another number of processes: steps would be of other persons.
-
-        Raises:
-            CheckpointError: there are as many as the run was not trained by.
-        """
-        others = saved.rng.get("others", [])
-        count = 1 + len(others) if isinstance(others, list) else 0
-        if count != self.ranks.count:
-            raise CheckpointError(
-                f"the run in {self.folder} is trained by {count} processes, now by {self.ranks.count}",
-                expected="as many as it was begun with",
-                action=f"start it with torchrun --nproc-per-node {count}, or begin it anew with --overwrite.",
-            )
 
     def _batches(self) -> Iterator[list[Batch]]:
         """The micro-batches of each step, from the present one on, without end of epochs, to the last step."""
@@ -288,7 +276,8 @@ class Trainer:
         """Keep the network as it was measured, if it is the best so far; there is nothing in it to go on from."""
         measure = self.options.validation.best
         value = line.errors[max(line.errors)][measure] if line.errors else math.nan
-        if self.step and value < self._best.get("value", math.inf):
+        before = self._best["value"] if self._best.get("measure") == measure else math.inf
+        if self.step and value < before:
             self._best = {"step": self.step, "measure": measure, "value": value}
             measured = replace(self._content({}), model=self.model.state_dict(), average={}, optimizer={}, scaler={})
             checkpoints.save(measured, self.folder, BEST)

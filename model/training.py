@@ -51,7 +51,7 @@ logger = logging.getLogger(__name__)
 
 # These may change from one call to the next without changing what the run learns.
 _FREE_TO_CHANGE = {"stores", "steps", "epochs", "device", "precision", "workers", "log_every", "checkpoint_every"}
-_FREE_TO_CHANGE |= {"overwrite", "validation", "snapshots"}
+_FREE_TO_CHANGE |= {"overwrite", "validation", "snapshots", "compile"}
 
 
 def train_or_replay(options: TrainOptions, progress: Progress | None = None) -> TrainReport | ReplayReport:

@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,16 @@ def people(make_batch: Callable[..., Batch]) -> list[Batch]:
     return [replace(each[0], joints3d=joints, has_fit=has_fit), replace(each[1], has_iuv=torch.tensor([False]))]
 
 
-def network() -> PyMAF:
+@cache
+def body() -> Any:
     from pymaf_data.body import load_body
 
+    return load_body("free", dtype=torch.float64)
+
+
+def network() -> PyMAF:
     torch.manual_seed(0)
-    return PyMAF(load_body("free", dtype=torch.float64), OPTIONS.model).double()
+    return PyMAF(body(), OPTIONS.model).double()
 
 
 def learned(batches: Sequence[Batch], ranks: Ranks | None = None) -> tuple[Step, dict[str, Tensor]]:

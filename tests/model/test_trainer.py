@@ -207,6 +207,20 @@ def test_a_loss_that_is_not_finite_stops_and_is_named(
     assert not (tmp_path / CHECKPOINT).exists()
 
 
+def test_the_image_plane_is_compiled_where_asked(
+    trainer_for: Callable[..., Trainer], feed: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With torch's compiler in its place something that counts: a step passes through it, and a checkpoint as ever."""
+    passed = []
+    counting = lambda part: lambda *given: (passed.append(part.__name__), part(*given))[1]  # noqa: E731
+    monkeypatch.setattr(torch, "compile", counting)
+    trainer_for(tmp_path, 1, compile=True).run()
+    assert passed == ["image_plane"]
+    restored = trainer_for(tmp_path, 1)
+    restored.restore(checkpoints.read(tmp_path / CHECKPOINT))
+    assert "image_plane" not in vars(restored.model)
+
+
 def test_a_step_that_failed_is_kept_and_replayed(
     trainer_for: Callable[..., Trainer], feed: Memory, tmp_path: Path
 ) -> None:

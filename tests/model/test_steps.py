@@ -89,10 +89,10 @@ class Feed:
         self.batch = batch
 
     def __len__(self) -> int:
-        return 10
+        return 2
 
     def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:
-        return iter([self.batch] * (10 - skip))
+        return iter([self.batch] * (2 - skip))
 
 
 def trainer(folder: Path, batch: Batch, ranks: Ranks, **changes: Any) -> Trainer:
@@ -108,12 +108,16 @@ def part(rank: int, port: int, own: Batch, folder: Path) -> None:
     with processes("cpu") as ranks:
         step, gradients = learned([own], ranks)
         torch.save((step.terms, gradients), folder / f"{rank}.pt")
-        run = trainer(folder / "run", own, ranks)
+        fixed = trainer(folder / "fixed", own, ranks)
+        fixed._prepare()
+        run = trainer(folder / "run", own, ranks, optimizer=OptimizerOptions())
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             run.run((lambda *_: os.kill(os.getpid(), signal.SIGTERM)) if rank else None)
         except KeyboardInterrupt:
             (folder / f"stopped-{rank}-{run.step}").touch()
+        kept = [one.model.feature_extractor.bn1.running_mean for one in (fixed, run)]
+        torch.save(kept, folder / f"statistics-{rank}.pt")
         torch.rand(3 + rank)
         again = trainer(folder / "run", own if not rank else replace(own, betas=own.betas * torch.nan), ranks)
         again.restore(checkpoints.read(folder / "run" / CHECKPOINT))
@@ -138,6 +142,9 @@ def test_two_processes_are_one(people: list[Batch], at_once: tuple[Step, dict[st
         same((at_once[0]._replace(terms=terms), gradients), at_once)
     assert all(torch.equal(value, found[1][1][name]) for name, value in found[0][1].items())
     assert {path.name for path in tmp_path.glob("stopped-*")} == {"stopped-0-1", "stopped-1-1"}, "after the same step"
+    measured, moved = zip(*(torch.load(tmp_path / f"statistics-{rank}.pt") for rank in range(2)), strict=True)
+    for one, other in (measured, moved):
+        assert torch.equal(one, other) and bool(one.any()), "each process has seen other persons"
     run = tmp_path / "run"
     assert [line.step for line in read_history(run)] == [1], "the first process alone writes"
     saved = checkpoints.read(run / CHECKPOINT)

@@ -3,10 +3,10 @@
     model = load_checkpoint("data/runs/pymaf/checkpoint.pt")
     result = model(normalise(images)).predictions[-1]         # vertices, joints, keypoints of each image
 
-Rooms: ``options`` (what may be chosen); ``networks``; ``losses``, ``measures``, ``watchers``; ``optimisation``,
-``precision``, ``average``, ``generators``, ``ranks``; ``state_dicts`` and ``checkpoint`` (from files to weights);
-``learning`` (a step), ``interrupt``, ``failure``, ``course``, ``trainer`` (the loop); ``learned_from`` and ``training``
-(from stores to a run folder), ``replay``.
+Rooms: ``options`` (what may be chosen); ``networks``, ``inference``; ``losses``, ``measures``, ``watchers``;
+``optimisation``, ``precision``, ``average``, ``generators``, ``ranks``; ``state_dicts`` and ``checkpoint`` (from files to
+weights); ``learning`` (a step), ``interrupt``, ``failure``, ``course``, ``trainer`` (the loop); ``learned_from`` and
+``training`` (from stores to a run folder), ``replay``; ``benchmarks`` and ``evaluation``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .checkpoint import load_checkpoint as load_checkpoint
     from .course import TrainReport as TrainReport
     from .images import normalise as normalise
+    from .inference import for_inference as for_inference
     from .networks.pymaf import PyMAF as PyMAF
     from .options import LossOptions as LossOptions
     from .options import ModelOptions as ModelOptions
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _MODULE_OF = {
     "load_checkpoint": "checkpoint",
     "normalise": "images",
+    "for_inference": "inference",
     **dict.fromkeys(("LossOptions", "ModelOptions", "OptimizerOptions", "SnapshotOptions"), "options"),
     **dict.fromkeys(("TrainOptions", "ValidationOptions"), "options"),
     "PyMAF": "networks.pymaf",

@@ -41,9 +41,13 @@ SECTIONS: dict[type[StrictModel], tuple[str, set[str], set[str]]] = {
     IngestSection: ("ingest", {"held_out"}, {"root", "against", "out", "shard"} | MOODS),
     FitsSection: ("attach-fits", {"sources"}, {"store", "fits", "assets", "break_lock"}),
     RenderSection: ("render-iuv", set(), {"stores", "shard", "assets", "break_lock"}),
-    EvaluateSection: ("evaluate", set(), {"subject", "stores", "out", "raw", "network"}),
+    EvaluateSection: (
+        "evaluate",
+        set(),
+        {"subject", "stores", "out", "raw", "network", "follow_links", "compare", "latex", "overwrite"},
+    ),
     SheetSection: ("contact-sheet", set(), {"store", "out", "raw", "dataset", "checkpoint", "follow_links"}),
-    ReportSection: ("report", set(), {"path", "out"}),
+    ReportSection: ("report", set(), {"path", "out", "store"}),
 }
 
 

@@ -156,6 +156,12 @@ class Benchmark:
         self.notes += truth.left_out(self.rows)
         self.rows = self.rows[truth.known(self.rows)]
 
+    def _keep(self, known: NDArray[np.bool_], why: str) -> None:
+        """Measure those of :attr:`rows` alone who are known, and say why the others are left out."""
+        if not known.all():
+            self.notes.append(f"{int((~known).sum()):,} of {len(known):,} persons are left out: {why}")
+        self.rows = self.rows[known]
+
     def intrinsics(self, rows: Rows) -> NDArray[np.float64]:
         """(K, 3, 3) of the persons' images, by which bodies of the frame ``view`` are turned back: the data set's, else
         those of the truth; NaN where neither says any."""

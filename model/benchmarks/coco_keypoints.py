@@ -60,7 +60,7 @@ class CocoKeypoints(Benchmark):
             self._lack(f"the annotations cannot be used: {error.found}; name the raw data set or the file with --raw")
         if self._true is not None:
             self._image = self._true.images_of([name for name, _ in self.store.rows])
-            self.rows = self.rows[self._image[self.rows] >= 0]
+            self._keep(self._image[self.rows] >= 0, f"{self._true.path.name} does not list their images")
             if not len(self.rows):
                 self._lack(f"{self._true.path} lists no image of {self.store.path.name}")
 

@@ -60,7 +60,7 @@ class LspSegmentation(Benchmark):
                 self._part_of_face = parts_of_faces(setting.assets)
             except (AssetError, RawDataCorrupt) as error:
                 self._lack(_PARTS, error.found)
-        self.rows = self.rows[self._masks.known(self.rows)]
+        self._keep(self._masks.known(self.rows), "they have neither mask nor parts")
 
     def require(self, body: BodyModel) -> None:
         """See :class:`Benchmark`. Of another body than SMPL's there are no parts."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from pymaf_data.config import StrictModel
 from pymaf_data.runs.evaluations import Figure
 
+from ..inference import for_inference
 from ..networks.network import Network, Output
 from .benchmark import Benchmark, Setting
 from .clocks import PARTS, Clock, clock_of, parts_of, timed
@@ -27,6 +29,7 @@ class RuntimeOptions(StrictModel):
     batches: tuple[int, ...] = Field((1, 16), min_length=1, description="images at a time, a row of the table each")
     repeats: int = Field(20, ge=1, le=10_000, description="timed runs")
     warmup: int = Field(3, ge=0, le=1_000, description="runs before them")
+    folded: bool = Field(False, description="measure the network for inference alone, BatchNorm folded, weights cast")
     training: bool = Field(True, description="whether forward and backward are timed, a quarter as often")
 
 
@@ -38,7 +41,8 @@ class Runtime(Benchmark):
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
-        self.lacking = {} if self.options.training else {"head in training": "training=false"}
+        learns = self.options.training and not self.options.folded
+        self.lacking = {} if learns else {"head in training": "training=false, or folded=true"}
 
     def run(self, model: Network) -> dict[str, dict[str, Figure]]:
         """See :class:`Benchmark`."""
@@ -50,6 +54,9 @@ class Runtime(Benchmark):
         if not head:
             self.lacking |= dict.fromkeys(["with head", "head in training"], "the network has no auxiliary head")
         self.lacking |= {part: "the network has no such part" for part in PARTS if part not in parts}
+        if self.options.folded:
+            model = for_inference(model, model.autocast)
+            parts = parts_of(model)
         try:
             found = {
                 f"batch {B}": self._of_batch(model, parts, head, B, clock_of(device)) for B in self.options.batches
@@ -66,16 +73,17 @@ class Runtime(Benchmark):
         image = image.contiguous(memory_format=torch.channels_last)
         model.eval()
         with torch.inference_mode():
-            taken = {"sample": self._times(lambda: model(image, auxiliary=False), clock)}
+            # The mesh is made when it is asked for.
+            taken = {"sample": self._times(lambda: model(image, auxiliary=False).predictions[-1].vertices, clock)}
             if head:
-                taken["with head"] = self._times(lambda: model(image, auxiliary=True), clock)
+                taken["with head"] = self._times(lambda: model(image, auxiliary=True).predictions[-1].vertices, clock)
             with timed(model, parts, clock) as spent:
                 for _ in range(self.options.warmup + self.options.repeats):
                     spent.begin()
                     model(image, auxiliary=False)
         taken |= {part: times[self.options.warmup :] for part, times in spent.per_iteration().items()}
         figures = {part: _figure(times / B) for part, times in taken.items()}
-        if head and self.options.training:
+        if head and "head in training" not in self.lacking:
             figures["head in training"] = _figure(self._training(model, image, clock))
         return figures
 
@@ -96,16 +104,18 @@ class Runtime(Benchmark):
         asked = [value.requires_grad for value in model.parameters()]
         model.train().requires_grad_(True)
         try:
-            plain, more = (
-                self._times(lambda on=on: _total(model(image, auxiliary=on)).backward(), clock, 4)
-                for on in (False, True)
-            )
+            plain, more = (self._times(partial(_step, model, image, on), clock, 4) for on in (False, True))
         finally:
             model.load_state_dict(kept)
             model.zero_grad(set_to_none=True)
             for value, wanted in zip(model.parameters(), asked, strict=True):
                 value.requires_grad_(wanted)
         return 100.0 * (more / np.median(plain) - 1.0)
+
+
+def _step(model: Network, image: Tensor, auxiliary: bool) -> None:
+    """Forward and backward."""
+    _total(model(image, auxiliary=auxiliary)).backward()
 
 
 def _total(output: Output) -> Tensor:

@@ -43,6 +43,8 @@ class Ssp3d(Benchmark):
         measured = truth.known(self.rows)
         if not truth:
             self.lacking[_PVE] = truth.lacking
+        elif truth.lacking:
+            self.notes.append(f"{_PVE}: {truth.lacking}")
         if not self._masks.has_masks:
             self.lacking[_IOU] = f"{self.store.path.name} has no silhouettes"
         self.rows = self.rows[measured | self._masks.known(self.rows)]

@@ -65,18 +65,18 @@ def fits_of_file(store: Store, raw: Path | None, assets: Path | None) -> list[Fi
         EvaluationError: a file was given, and the store was made of another.
     """
     inputs: dict[str, str] = store.head["inputs"] if store.head["dataset"] == _NPZ else {}
-    for name, digest in inputs.items():
-        given = raw is not None and raw.is_file()
-        path = raw if given else _found(Path(name).name, digest, raw, assets)
-        if given and digest_file(raw) != digest:
+    if inputs and raw is not None and raw.is_file():
+        if digest_file(raw) not in inputs.values():
             raise EvaluationError(
                 f"{raw} is not the file that {store.path} was made of",
-                expected=f"{name} with the SHA-256 {digest}",
+                expected=" or ".join(f"{name} with the SHA-256 {digest}" for name, digest in inputs.items()),
                 action="give that file, whose rows are the store's persons.",
             )
-        if path is not None and {"pose", "shape"} <= {*npz_keys(path)}:
-            return _by_body(store, path, digest)
-    return []
+        found: list[Path | None] = [raw]
+    else:
+        found = [_found(Path(name).name, digest, raw, assets) for name, digest in inputs.items()]
+    bodied = (path for path in found if path is not None and {"pose", "shape"} <= {*npz_keys(path)})
+    return next((_by_body(store, path) for path in bodied), [])
 
 
 def _found(name: str, digest: str, raw: Path | None, assets: Path | None) -> Path | None:
@@ -86,8 +86,8 @@ def _found(name: str, digest: str, raw: Path | None, assets: Path | None) -> Pat
     return next((path for path in paths if path.is_file() and digest_file(path) == digest), None)
 
 
-def _by_body(store: Store, path: Path, digest: str) -> list[FileFits]:
-    table, _ = read_fits(FitRequest(name=_NPZ, format=_NPZ, path=path), [digest])
+def _by_body(store: Store, path: Path) -> list[FileFits]:
+    table, _ = read_fits(FitRequest(name=_NPZ, format=_NPZ, path=path), [digest_file(path)])
     assert isinstance(table.keys, ByAnnotation)
     rows = {number: row for row, number in enumerate(store.array("annotation_id").rows(np.arange(len(store))).tolist())}
     whole = np.isfinite(table.pose).all(1) & np.isfinite(table.betas).all(1)

@@ -66,6 +66,7 @@ class RawViews:
         self._store, self._resizing, self._size = store, resizing, size
         self._images = find_reader(manifest.reader).images(raw)
         self._offset = np.array([raw.offsets[1], raw.offsets[1], 0.0])  # released code takes centres as files say them
+        self._of_scales = manifest.reader == "npz"
         self._boxes, self._sizes = stored_column(store, "box"), stored_column(store, "image_size")
         self.in_order = False
 
@@ -109,7 +110,10 @@ class RawViews:
         return released_affine(self._corners(rows))
 
     def _corners(self, rows: Rows) -> NDArray[np.int64]:
-        return released_corners(self._boxes.rows(rows) - self._offset, self._size)
+        box = self._boxes.rows(rows) - self._offset
+        if not self._of_scales:
+            box[:, 2] = 200.0 * (box[:, 2] / 200.0)  # the files that released code reads hold scales
+        return released_corners(box, self._size)
 
     def _decoded(self, rows: Rows) -> Iterator[tuple[list[int], Image]]:
         """Places among the rows, and the image that they are on; each image once, files of videos forward."""

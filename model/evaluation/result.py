@@ -100,6 +100,9 @@ def _former(
     """What is there already, if it is of the same persons and iterations, and was measured under the same conditions.
 
     Where a body that the truth needs has come since, there are more persons or metrics.
+
+    Raises:
+        EvaluationError: it is somebody else's.
     """
     if not path.is_file():
         return None
@@ -109,6 +112,12 @@ def _former(
         logger.warning("%s: measured anew", error.found)
         return None
     found, wanted = former.evaluation, Evaluation(**begun, iterations={"": {}})
+    if found.name != wanted.name:
+        raise EvaluationError(
+            f"{path} holds the result of {found.name}",
+            expected=f"a place for that of {wanted.name}",
+            action="give another --out, or --overwrite to replace it.",
+        )
     if options.iterations and found.subject["kind"] == "checkpoint" and len(found.iterations) == 1:
         return None
     same = found.conditions() == wanted.conditions() and found.lacking.keys() == benchmark.lacking.keys()

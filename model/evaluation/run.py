@@ -11,7 +11,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 
 from pymaf_data.config import StrictModel
-from pymaf_data.errors import ConfigError, EvaluationError
+from pymaf_data.errors import AssetMismatch, ConfigError, EvaluationError
 from pymaf_data.paths import DataRoot
 from pymaf_data.progress import Progress
 from pymaf_data.runs import evaluations
@@ -52,8 +52,8 @@ class EvaluationReport(StrictModel):
 
         table = latex_of if self.latex else lines_of
         said = [line for result in self.results for line in [*table(result), ""]]
-        said += [line for found in self.comparisons for line in [*compared_lines(found), ""]]
         mark, again = ("% ", "") if self.latex else ("", " (--overwrite measures anew)")
+        said += [line and mark + line for found in self.comparisons for line in [*compared_lines(found), ""]]
         said += [f"{mark}{name}: not measured: {why}" for name, why in self.absent.items()]
         return said + [
             f"{mark}measured already: {path}{again}" if path in self.already else f"{mark}written: {path}"
@@ -75,7 +75,7 @@ def evaluate(options: EvaluateOptions, progress: Progress | None = None) -> Eval
     for name in _wanted(options, each[0]):
         try:
             found, compared = _of_benchmark(name, each, options, root, progress)
-        except EvaluationError as error:
+        except (EvaluationError, AssetMismatch) as error:
             absent[name] = " ".join(f"{error.found}. {error.action}".split())
             continue
         results += found

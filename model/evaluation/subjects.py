@@ -81,7 +81,7 @@ class NetworkSubject:
     ) -> None:
         self.body, self.about, self._model, self._benchmark, self._views = model.body, about, model, benchmark, views
         self._every, self._batch, self._workers = iterations, batch, workers
-        self.notes = []
+        self.notes: list[str] = []
 
     def bodies(self, rows: Rows) -> Iterator[tuple[Rows, dict[str, Bodies]]]:
         """See :class:`Subject`."""
@@ -199,7 +199,7 @@ class MeanSubject:
     def __init__(self, benchmark: Benchmark, assets: Path | None = None) -> None:
         self._store, self.body = benchmark.store, load_body(benchmark.mean_body, assets)
         self.about = {"kind": MEAN, "name": MEAN, "body": self.body.name, "body_digest": self.body.digest}
-        self.notes = []
+        self.notes: list[str] = []
 
     def bodies(self, rows: Rows) -> Iterator[tuple[Rows, dict[str, Bodies]]]:
         """See :class:`Subject`."""
@@ -228,7 +228,7 @@ class MeanSubject:
 
 def turns_back(K: Floats, box: Floats) -> torch.Tensor:
     """(K, 3, 3) from the frame of the view of each box (K, 3) to that of the image's camera; NaN where K is."""
-    known = np.isfinite(K).all((1, 2))
+    known = np.asarray(np.isfinite(K).all((1, 2)))
     ray = np.full((len(box), 3), np.nan)
     ray[known] = box_ray(K[known], box[known])
     turn = np.swapaxes(turn_of_ray(ray), -1, -2)

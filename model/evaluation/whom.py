@@ -86,7 +86,7 @@ def name_of(path: Path, digest: str) -> str:
     """Of a checkpoint: its run's, else its file's and the beginning of its digest."""
     if path.name in (CHECKPOINT, BEST):
         return path.resolve().parent.name + ("-best" if path.name == BEST else "")
-    return f"{path.stem}-{digest[:8]}"
+    return f"{path.stem[:100]}-{digest[:8]}"
 
 
 def _places(path: Path, given: str, root: DataRoot) -> list[Path]:

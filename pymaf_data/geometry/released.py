@@ -25,7 +25,8 @@ def released_corners(box: ArrayLike, size: int = VIEW_SIZE) -> NDArray[np.int64]
     Raises:
         ShapeError: a box is not finite, or has no side.
     """
-    return np.array([_corners(*each, size) for each in check_box(box).tolist()], np.int64).reshape(-1, 4)
+    found = [_corners(x, y, side, size) for x, y, side in check_box(box).tolist()]
+    return np.array(found, np.int64).reshape(-1, 4)
 
 
 def released_affine(corners: NDArray[np.int64], size: int = VIEW_SIZE) -> Floats:

@@ -19,7 +19,8 @@ def confusion(true: NDArray[Any], predicted: NDArray[Any], classes: tuple[int, i
     """(T, P) pixels of each true class that are predicted as each class.
 
     Args:
-        true, predicted: of one shape, classes 0 … T − 1 and 0 … P − 1.
+        true: classes 0 … T − 1.
+        predicted: of the same shape, classes 0 … P − 1.
         classes: T and P.
 
     Raises:

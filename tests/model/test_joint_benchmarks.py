@@ -156,7 +156,7 @@ def score(subjects: ModuleType, here: dict[str, BodyModel]) -> Callable[..., dic
 
 def table(store: Store, subject: str, benchmark: str, *option: str) -> Any:
     """Through the very command; results go beside the store."""
-    out = store.path.parent / "results"
+    out = store.path.parent / "results" / subject.replace(":", "-")
     report = evaluate(
         EvaluateOptions(
             subject=subject, benchmarks=(benchmark,), stores=(store.path,), out=out, option=option, bootstrap=0
@@ -242,7 +242,7 @@ def test_3dpw_by_the_gendered_truth(pw3d: Any, worlds_of: ModuleType, score: Any
     close(against, {"PVE": mm(lengths(known.pose(*mean_body(known)).vertices - true))})
 
 
-def test_3dpw_by_its_challenge(pw3d: Any, worlds_of: ModuleType, score: Any) -> None:
+def test_3dpw_by_its_challenge(pw3d: Any, worlds_of: ModuleType, score: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     known = of_3dpw(ThreeDpwOfficial, pw3d, worlds_of)
     major, bones = [1, 2, 4, 5, 7, 8, 16, 17, 18, 19, 20, 21], [0, 1, 2, 4, 5, 16, 17, 18, 19]
 
@@ -280,6 +280,8 @@ def test_3dpw_by_its_challenge(pw3d: Any, worlds_of: ModuleType, score: Any) -> 
     assert 0 < mean["PCK"] < 100 and list(found) == list(load_benchmark("3dpw-official").metrics)
     found, _ = table(known.store, "fits:3dpw", "3dpw-official")
     close(found, {"MPJPE": 0, "PA-MPJPE": 0, "PCK": 100, "AUC": 100, "MPJAE": 0, "PA-MPJAE": 0})
+    monkeypatch.setattr("pymaf_data.model.benchmarks.threedpw_official._NEAR", 0.0)
+    assert table(known.store, "fits:3dpw", "3dpw-official")[0]["PCK"] == 100, "an error of 0 is at most 0"
 
 
 def test_without_a_gendered_body_the_others_are_measured_and_it_is_named(
@@ -306,25 +308,28 @@ def test_without_a_gendered_body_the_others_are_measured_and_it_is_named(
 def test_3dpw_from_spins_file_which_has_no_keypoints(
     npz: ModuleType, worlds_of: ModuleType, score: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    who = worlds_of.people(GENDERED, 2)
+    who = worlds_of.people([*GENDERED, "smpl-neutral"], 2)
     rows = [
         worlds_of.npz_row(
-            npz, tmp_path, f"imageFiles/a/image_{5 - i:05d}.jpg", pose=who.pose[i], shape=who.betas[i],
+            npz, tmp_path, f"imageFiles/a/image_{6 - i:05d}.jpg", pose=who.pose[i], shape=who.betas[i],
             gender=who.bodies[i][5],
         )
-        for i in range(6)
+        for i in range(7)
     ]  # fmt: skip
     path = npz.save(tmp_path / "3dpw_test.npz", rows)
     options = IngestOptions(dataset="npz", npz=path, images=tmp_path, out=tmp_path / "s.zarr", crop_size=32)
     store = open_store(ingest(options).store)
     setting = Setting(load_benchmark("3dpw"), {}, store, raw=path)
-    known = Known(ThreeDpw, store, worlds_of, who, np.arange(5, -1, -1))
+    known = Known(ThreeDpw, store, worlds_of, who, np.arange(6, -1, -1))
     assert "--raw" in known.benchmark.lacking["MPJPE"] and not len(known.benchmark.rows), "the file lies elsewhere"
     known.benchmark = ThreeDpw(setting)
-    assert len(known.benchmark.rows) == 6 and not known.benchmark.notes
-    neutral = known.pose(known.rotation, known.betas).vertices
-    expected = of_joints(known.h36m(neutral), known.h36m(known.truth.vertices), J14, [0])
-    close(score(known, known.rotation, known.betas), expected | {"PVE": mm(lengths(neutral - known.truth.vertices))})
+    # Whose gender is not known is no truth of a gendered protocol, but one of another.
+    assert known.benchmark.rows.tolist() == [1, 2, 3, 4, 5, 6]
+    assert "1 of 7 persons are left out" in known.benchmark.notes[0] and "truth=neutral" in known.benchmark.notes[0]
+    assert len(ThreeDpw(replace(setting, given={"truth": "neutral"})).rows) == 7
+    neutral, true = known.pose(known.rotation, known.betas).vertices[1:], known.truth.vertices[1:]
+    expected = of_joints(known.h36m(neutral), known.h36m(true), J14, [0])
+    close(score(known, known.rotation, known.betas), expected | {"PVE": mm(lengths(neutral - true))})
     # There is no K, so a network of the view's frame is known up to a turn.
     found = score(known, known.turned(TEN), known.betas, frame="view")
     assert np.isnan(found["MPJPE"]) and np.isnan(found["PVE"])
@@ -334,7 +339,7 @@ def test_3dpw_from_spins_file_which_has_no_keypoints(
         place = tmp_path / folder.partition("/")[0] / folder / path.name
         place.parent.mkdir(parents=True)
         place.write_bytes(path.read_bytes())
-        assert len(ThreeDpw(replace(setting, raw=None)).rows) == 6
+        assert len(ThreeDpw(replace(setting, raw=None)).rows) == 6, folder
     other = npz.save(tmp_path / "other.npz", rows[::-1])
     with pytest.raises(EvaluationError, match="not the file"):
         ThreeDpw(replace(setting, raw=other))
@@ -393,16 +398,23 @@ def test_h36m_from_spins_files(npz: ModuleType, worlds_of: ModuleType, score: An
     who = worlds_of.people(NEUTRAL, 4)
     joints = load_free_arrays().h36m.matrix @ worlds_of.posed(load_free_arrays(), *who[:3]).vertices
     names = [f"images/S9_{action}.{D}_{6:06d}.jpg" for action in ("Walking_1", "Walking", "Greeting", "Photo_1")]
-    rows = [worlds_of.npz_row(npz, tmp_path, name, joints[i]) for i, name in enumerate(names)]
-    rows.append(worlds_of.npz_row(npz, tmp_path, "images/x.jpg", 0 * joints[4]))  # S of zeros is no S
+    bodies = [{"pose": who.pose[i], "shape": who.betas[i], "gender": "m"} for i in range(5)]
+    rows = [worlds_of.npz_row(npz, tmp_path, name, joints[i], **bodies[i]) for i, name in enumerate(names)]
+    rows.append(worlds_of.npz_row(npz, tmp_path, "images/x.jpg", 0 * joints[4], **bodies[4]))  # S of zeros is no S
     path = npz.save(tmp_path / "h36m_valid_protocol2.npz", rows)
     options = IngestOptions(dataset="npz", npz=path, images=tmp_path, out=tmp_path / "s.zarr", crop_size=32)
     store = open_store(ingest(options).store)
     order = store.array("annotation_id")[:]
     known = Known(Human36m, store, worlds_of, who, order)
-    assert len(known.benchmark.rows) == 4
+    assert len(known.benchmark.rows) == 4 and set(known.benchmark.lacking) == {"PVE"}
+    # The body is the neutral one, whosever its parameters are.
+    known.benchmark = Human36m(replace(known.benchmark.setting, raw=tmp_path))
+    close(score(known, known.rotation, known.betas), {"PVE": 0})
     close(score(known, known.rotation, known.betas), {"MPJPE": 0, "PA-MPJPE": 0, "MPJPE (actions)": 0})
-    _, result = table(store, "mean", "h36m-p2")
+    found, result = table(store, "mean", "h36m-p2")
+    for name in ("MPJPE", "PA-MPJPE"):
+        means = [one[name].value for one in result.groups.values()]
+        assert found[f"{name} (actions)"] == pytest.approx(np.mean(means)) != pytest.approx(found[name])
     assert set(result.groups) == {"Walking", "Greeting", "Photo"} and result.groups["Walking"]["MPJPE"].persons == 2
 
 
@@ -418,6 +430,7 @@ def test_mpi_inf_3dhp(
     arrays: Any,
     score: Any,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     who = worlds_of.people(NEUTRAL, 6)
     worlds_of.mpi_inf_3dhp(tdhp, mat73, arrays, tmp_path, who)
@@ -456,6 +469,11 @@ def test_mpi_inf_3dhp(
     found, result = table(store, "mean", "mpi-inf-3dhp")
     close(found, expected(known.pose(*mean_body(known)).vertices), 5e-3)
     assert set(result.groups) == {"studio, green screen", "outdoors"} and 0 < found["PCK"] < 100
+    # An error of 150 mm is not below 150, nor one of 145 below 145: 30 thresholds, and of those the last alone.
+    errors = torch.tensor([0.15, 0.145] * 7 + [0.0] * 3, dtype=torch.float64)[np.argsort([*J14, 0, 7, 9])].expand(6, 17)
+    monkeypatch.setattr("pymaf_data.model.benchmarks.mpi_inf_3dhp.joint_distances", lambda *_: (errors, errors))
+    values = known.benchmark.measure(known.benchmark.rows, None)  # type: ignore[arg-type]
+    assert values["PCK"].tolist() == [50] * 6 and values["PA-AUC"] == pytest.approx(100 / 2 / 31)
 
 
 # 3DOH50K.

@@ -235,10 +235,14 @@ def test_lsp_from_raw_to_table(world: Leeds, measured: Callable[..., Any], tmp_p
     assert any("SPIN" in line and "91.83" in line for line in report.lines())
     values = read(report.files[0]).values
     assert values["M0/FB"].sum() == 3 * world.size[0] * world.size[1] == values["M0/parts"].sum()
-    nobody = People(3)
-    nobody.weak[:, 1] = 1e20  # beyond all images
-    found = figures(measured("lsp-seg", store, world.body, nobody, bootstrap=0))
-    assert found["FB accuracy"] == pytest.approx(100 * np.mean([~mask for mask in world.masks]), rel=1e-12)
+    lost = People(3)
+    lost.weak[0] = np.nan  # shows nothing
+    found = figures(measured("lsp-seg", store, world.body, lost, bootstrap=0))
+    images[0], images[1:] = np.full_like(images[0], -1), world.images(world.people)[1:]
+    want = released_figures(
+        [image >= 0 for image in images], [world.part[image] for image in images], world.masks, world.parts
+    )
+    assert found == pytest.approx(want, rel=1e-12)
     exact = figures(measured("lsp-seg", store, world.body, world.people, "drawn=image", bootstrap=0))
     assert exact["FB accuracy"] == pytest.approx(drawn_in_images(world), rel=1e-12)
     shifted = figures(measured("lsp-seg", store, world.body, world.people, "origin=continuous", bootstrap=0))
@@ -411,6 +415,11 @@ def test_coco_counts_pixels_as_asked_and_names_what_it_lacks(
     assert {*figures(measured("coco-keypoints", store, body, nobody, raw=world.raw.root)).values()} == {None}
     with pytest.raises(EvaluationError, match=r"person_keypoints_val2014\.json.*--raw"):
         measured("coco-keypoints", store, body, world.people)
+    content = json.loads(world.raw.file.read_text())
+    content["images"], short = content["images"][1:], tmp_path / "short.json"
+    short.write_text(json.dumps(content))
+    found = measured("coco-keypoints", store, body, world.people, raw=short).results[0]
+    assert found.persons == 3 and "21 of 24 persons are left out: short.json" in found.notes[0]
     other = coco.small_set(tmp_path / "other")
     content = json.loads(other.file.read_text())
     content["images"] = [image | {"file_name": f"x{image['id']}.jpg"} for image in content["images"]]
@@ -476,8 +485,11 @@ def test_ssp3d_from_raw_to_table(
     assert figures(report) == pytest.approx({"mIOU": 100 * np.mean(overlaps), "PVE-T-SC": np.mean(want)}, rel=1e-5)
     report = measured("ssp-3d", store, neutral, other, "prediction=neutral")
     assert figures(report)["PVE-T-SC"] == pytest.approx(np.mean(neutral_want), rel=1e-5) != pytest.approx(np.mean(want))
-    for name in ("smpl-male", "smpl-female"):
-        del here[name]
+    del here["smpl-female"]
+    report = measured("ssp-3d", store, neutral, other)
+    assert figures(report)["PVE-T-SC"] == pytest.approx(np.mean(want[::2]), rel=1e-5)
+    assert any("smpl-female is not here" in note for note in report.results[0].notes)
+    del here["smpl-male"]
     report = measured("ssp-3d", store, neutral, other)
     assert figures(report)["mIOU"] == pytest.approx(100 * np.mean(overlaps)) and figures(report).get("PVE-T-SC") is None
     assert "smpl-female is not here" in report.results[0].lacking["PVE-T-SC"]

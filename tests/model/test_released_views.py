@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import ModuleType
+from threading import get_ident
+from time import sleep
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from pymaf_data.errors import EvaluationError
 from pymaf_data.geometry.affines import apply, view_affine
 from pymaf_data.geometry.released import released_affine, released_corners
 from pymaf_data.model.evaluation.released_views import RawViews, Resizing, cut_and_resize
+from pymaf_data.model.evaluation.subjects import NetworkSubject
 from pymaf_data.model.evaluation.views import ahead
+from pymaf_data.model.networks.network import Output, Parameters, Prediction
 from pymaf_data.stages.ingest import IngestOptions, ingest
 from pymaf_data.storage import Store, open_store
 from tests.factories.videos import number_of
@@ -113,8 +118,19 @@ def test_frames_of_a_video_come_in_order(made: Any) -> None:
     views = RawViews(store, root, "spin-nearest")
     rows = np.arange(len(store))
     views.require(rows)
-    found = [(part.tolist(), made_) for part, made_ in ahead(views, rows, 1, workers=4)]
-    assert views.in_order and [part for part, _ in found] == [[row] for row in rows.tolist()]
+    threads: set[int] = set()
+
+    class Watched:
+        in_order = views.in_order
+        plane = views.plane
+
+        def __call__(self, rows: np.ndarray) -> torch.Tensor:
+            threads.add(get_ident())
+            sleep(0.005)  # long enough that a second thread would take the next
+            return views(rows)
+
+    found = [(part.tolist(), made_) for part, made_ in ahead(Watched(), rows, 1, workers=4)]
+    assert views.in_order and len(threads) == 1 and [part for part, _ in found] == [[row] for row in rows.tolist()]
     frames = [int(store.rows[row][0].split("/")[-1][:6]) for row in rows.tolist()]
     assert len(set(frames)) > 1
     for row, frame in zip(rows.tolist(), frames, strict=True):
@@ -122,6 +138,35 @@ def test_frames_of_a_video_come_in_order(made: Any) -> None:
         assert number_of(image) == frame
         cut = released_corners(store.array("box").rows(rows[[row]]))[0]
         assert np.array_equal(found[row][1][0].permute(1, 2, 0), cut_and_resize(image, cut, 224, "spin-nearest"))
+
+
+@pytest.mark.parametrize(("world", "left"), [("coco", 1), ("npz", 2)])
+def test_sides_are_those_that_files_of_scales_hold(made: Any, world: str, left: int) -> None:
+    """26.4 / 200 · 200 is more than 26.4, by a bit that moves the corner; SPIN's own files are read as they are."""
+    store, root = made(world)
+    views: Any = RawViews(store, root, "spin")
+    offset = views._offset[0]
+    views._boxes = SimpleNamespace(rows=lambda _: np.array([[15.2 + offset, 15.2 + offset, 26.4]]))
+    assert views.plane(np.array([0]))[0, 0, 2] == pytest.approx(-left * 224 / (28 - left))
+
+
+def test_bodies_land_on_the_image_where_the_cut_was(made: Any, free_body: Any) -> None:
+    """What a network sees at (v, w) of its view lies at the cut's corner and so many pixels of the image further."""
+    store, root = made("mpii")
+    rows, views = np.flatnonzero(store.array("present")[:]), RawViews(store, root, "spin")
+    parameters = Parameters(
+        torch.zeros(len(rows), 144), torch.zeros(len(rows), 10), torch.tensor([[0.8, 0.1, 0.2]]).repeat(len(rows), 1)
+    )
+    points = torch.rand(len(rows), 7, 3, generator=torch.Generator().manual_seed(0))
+    one = Prediction(parameters, torch.eye(3).expand(len(rows), 24, 3, 3), points, points, points, points[..., :2])
+    model: Any = torch.nn.Linear(1, 1)
+    model.forward = lambda image, auxiliary: Output([one], slice(0, 1), None)
+    model.body, model.frame = free_body, "camera"
+    benchmark: Any = SimpleNamespace(store=store)
+    ((_, found),) = NetworkSubject(model, benchmark, views, {}).bodies(rows)
+    seen, on_image = found["M0"].view.project(points.double()), found["M0"].camera.project(points.double())
+    cut = torch.from_numpy(released_corners(store.array("box").rows(rows) + np.array([0.5, 0.5, 0])))[:, None]
+    assert torch.allclose(on_image, cut[..., :2] + seen * (cut[..., 2:] - cut[..., :2]) / 224, atol=1e-6)
 
 
 def test_what_is_not_there_is_named(made: Any) -> None:

@@ -29,7 +29,7 @@ def network(free_body: Any, **options: Any) -> Network:
 def timed(model: Network, monkeypatch: pytest.MonkeyPatch, **options: Any) -> tuple[Runtime, dict[str, dict[str, Any]]]:
     ticks = count()
     monkeypatch.setattr("pymaf_data.model.benchmarks.runtime.clock_of", lambda _: lambda: float(next(ticks)))
-    given = {"batches": (1, 2), "repeats": 2, "warmup": 1} | options
+    given = {"batches": (1, 2), "repeats": 1, "warmup": 1} | options
     benchmark = Runtime(Setting(load_benchmark("runtime"), given, None))
     return benchmark, benchmark.run(model)
 
@@ -46,9 +46,9 @@ def test_parts_are_counted_for_an_iteration_and_a_sample(free_body: Any, monkeyp
         figures = found[f"batch {B}"]
         wanted = {part: 1000 * value / B for part, value in seconds.items()} | {"head in training": 0}
         assert {part: figure.value for part, figure in figures.items()} == pytest.approx(wanted)
-        assert figures["sample"].persons == 2 and figures["sample"].low == figures["sample"].high == 1000 / B
+        assert figures["sample"].persons == 1 and figures["sample"].low == figures["sample"].high == 1000 / B
     assert (
-        benchmark.lacking == {} and "2 runs" in benchmark.notes[0] and set(figures) == set(benchmark.manifest.metrics)
+        benchmark.lacking == {} and "1 runs" in benchmark.notes[0] and set(figures) == set(benchmark.manifest.metrics)
     )
     assert (
         not model.training and "decode" not in vars(model) and all(not part._forward_hooks for part in model.modules())

@@ -410,7 +410,10 @@ def test_a_run_that_goes_on_tells_nothing_twice(trainer_for: Callable[..., Train
     watcher = Counting()
     again = trainer_for(tmp_path, 4, watchers=[watcher])
     again.restore(checkpoints.read(tmp_path / CHECKPOINT))
+    kept = {"step": 2, "persons": 2, "errors": {"M3": {"mpjpe": 1.0, "pa_mpjpe": 1.0}}}
+    assert checkpoints.read(again.save()).figures == kept, "what was measured last goes with the checkpoint"
     again.run()
+    assert checkpoints.read(tmp_path / CHECKPOINT).figures == kept | {"step": 4}
     assert watcher.looked == [4]
     told = [(line.kind, line.step) for line in read_history(tmp_path)]
     assert len(told) == len(set(told))

@@ -29,7 +29,7 @@ from pymaf_data.runs import evaluations
 from pymaf_data.runs.drawn import Drawn
 from pymaf_data.storage import Store, open_store
 
-PERSONS, DRAWN = 40, 8
+PERSONS, DRAWN = 40, 4
 BAD = "</script><img src=x onerror=\"document.title='hacked'\">"
 BENCHMARK = """
 name: mine
@@ -60,6 +60,7 @@ def root(
     """A data root: a store whose fits miss the truth by more, the higher the row; a second source is nearer by half."""
     root = tmp_path_factory.mktemp("data")
     patch.setenv(VARIABLE, str(root))
+    patch.setattr("os.fsync", lambda _: None)
     patch.setattr("pymaf_data.model.evaluation.drawn.MOST", DRAWN)
     store = stores.invented_store(root / "stores" / "invented-train.zarr", body, PERSONS)
     arrays = {name: store.array(f"fits/invented/{name}")[:] for name in store.current("fits/invented").record.specs}
@@ -109,6 +110,8 @@ def test_two_are_compared_person_by_person(root: Path, measured: Path) -> None:
     assert one.differences["PVE"].better == pytest.approx(1 - 1 / one.persons)
     by_file = measure(root, str(root / "evaluations/fits-near"), compare=str(measured), latex=True)
     assert by_file.comparisons == found.comparisons and r"\toprule" in by_file.lines()
+    with pytest.raises(EvaluationError, match="holds the result of fits-invented"):
+        measure(root, "fits:near", out=measured.parent)
     (measured.parent / "mine+z.json").write_text(measured.read_text())
     assert measure(root, str(measured.parent)).files == (measured,), "of several that of the settings"
     with pytest.raises(EvaluationError, match=r"no mine\+persons=3"):
@@ -191,7 +194,7 @@ def test_the_page_shows_filters_and_asks_nobody(tab: Any, page: Path) -> None:
     text = lambda selector: tab.evaluate(f"document.querySelector({json.dumps(selector)}).textContent")  # noqa: E731
     assert tab.evaluate("document.title") == "fits-invented on mine"
     assert count("img[src=x]") == 0 and BAD in text("#figures") and BAD in text("#provenance")
-    assert count("#persons .card") == DRAWN and count("#extremes .card") == 12
+    assert count("#persons .card") == DRAWN and count("#extremes .card") == 2 * DRAWN
     assert count("#extremes .card:first-child .views img") == 2 * 4
     first = "document.querySelector('#persons .card .chip').textContent"
     worst = tab.evaluate(first)

@@ -1,0 +1,58 @@
+"""A network for inference gives the bodies of the network that it was made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from pymaf_data.model.inference import for_inference
+from pymaf_data.model.networks.network import Network, make_network
+from pymaf_data.model.options import ModelOptions
+
+
+def trained(body: Any, **options: Any) -> Network:
+    """A network whose BatchNorms are like none at its start, and whose heads move bodies."""
+    torch.manual_seed(0)
+    model = make_network(ModelOptions(view_size=64, **options), body, "view")
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias, std=0.2)
+            nn.init.normal_(module.running_mean, std=0.2)
+            nn.init.uniform_(module.running_var, 0.5, 2.0)
+    for name, value in model.named_parameters():
+        if name.split(".")[-2] in ("decpose", "decshape", "deccam"):
+            nn.init.normal_(value, std=0.02)
+    return model
+
+
+@pytest.mark.parametrize("options", [{}, {"network": "hmr"}, {"auxiliary": "none", "maps": "backbone"}])
+def test_folded_bodies_are_the_same_within_a_twentieth_of_a_millimetre(
+    options: dict[str, Any], shallow: None, free_body: Any
+) -> None:
+    model = trained(free_body, **options)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    image = torch.randn(3, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    folded = for_inference(model)
+    with torch.no_grad():
+        whole, found = (one(image).predictions[-1].vertices for one in (model.eval(), folded))
+    moved = (whole - whole[:1]).abs().max()
+    assert moved > 1e-3, "images are told apart"
+    assert (whole - found).norm(dim=-1).max() < 5e-5
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert folded.body is model.body and not any(value.requires_grad for value in folded.parameters())
+
+
+def test_weights_are_cast_once(shallow: None, free_body: Any) -> None:
+    model = trained(free_body, auxiliary="none")
+    image = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    half = for_inference(model, torch.bfloat16)
+    assert {value.dtype for value in half.feature_extractor.parameters()} == {torch.bfloat16}
+    with torch.no_grad():
+        whole, found = (one(image).predictions[-1] for one in (model.eval(), half))
+    assert found.vertices.dtype == torch.float32
+    assert (whole.vertices - found.vertices).norm(dim=-1).mean() < 0.05

@@ -4,8 +4,8 @@
     result = model(normalise(images)).predictions[-1]         # vertices, joints, keypoints of each image
 
 Rooms: ``options`` (what may be chosen); ``networks``, ``inference``; ``losses``, ``measures``, ``watchers``;
-``optimisation``, ``precision``, ``average``, ``generators``, ``ranks``; ``state_dicts`` and ``checkpoint`` (from files to
-weights); ``learning`` (a step), ``interrupt``, ``failure``, ``course``, ``trainer`` (the loop); ``learned_from`` and
+``optimisation``, ``precision``, ``average``, ``generators``, ``ranks``; ``state_dicts`` and ``checkpoint`` (from files
+to weights); ``learning`` (a step), ``interrupt``, ``failure``, ``course``, ``trainer`` (the loop); ``learned_from`` and
 ``training`` (from stores to a run folder), ``replay``; ``benchmarks`` and ``evaluation``.
 """
 

@@ -4,8 +4,9 @@
     result = model(normalise(images)).predictions[-1]         # vertices, joints, keypoints of each image
 
 Rooms: ``options`` (what may be chosen); ``networks``, ``inference``; ``losses``, ``measures``, ``watchers``;
-``optimisation``, ``precision``, ``interrupt``; ``state_dicts`` and ``checkpoint`` (from files to weights); ``trainer``
-(the loop) and ``training`` (from stores to a run folder); ``benchmarks`` and ``evaluation``.
+``optimisation``, ``precision``, ``average``, ``generators``, ``ranks``; ``state_dicts`` and ``checkpoint`` (from files
+to weights); ``learning`` (a step), ``interrupt``, ``failure``, ``course``, ``trainer`` (the loop); ``learned_from`` and
+``training`` (from stores to a run folder), ``replay``; ``benchmarks`` and ``evaluation``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .checkpoint import load_checkpoint as load_checkpoint
+    from .course import TrainReport as TrainReport
     from .images import normalise as normalise
     from .inference import for_inference as for_inference
     from .networks.pymaf import PyMAF as PyMAF
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from .options import TrainOptions as TrainOptions
     from .options import ValidationOptions as ValidationOptions
     from .predict import predict_rows as predict_rows
-    from .trainer import TrainReport as TrainReport
     from .training import train as train
 
 _MODULE_OF = {
@@ -36,7 +37,7 @@ _MODULE_OF = {
     **dict.fromkeys(("TrainOptions", "ValidationOptions"), "options"),
     "PyMAF": "networks.pymaf",
     "predict_rows": "predict",
-    "TrainReport": "trainer",
+    "TrainReport": "course",
     "train": "training",
 }
 

@@ -6,6 +6,7 @@ and of the down-sampling matrix are left out, the latter only after it was found
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from .networks.resnet import ResNet50
 from .options import ModelOptions
 from .state_dicts import RELEASED, RESNET, find_state, fitted, network_of
 
+logger = logging.getLogger(__name__)
+
 _RELEASED_BODY = "smpl-neutral"
 
 
@@ -30,6 +33,8 @@ def load_checkpoint(
     path: str | Path, assets: Path | None = None, body: BodyModel | None = None, network: str | None = None
 ) -> Network:
     """A trained network in evaluation mode, from our checkpoint, a released one, or another of the same network.
+
+    Of a run that keeps an average of its weights (``optimizer.average``) it is that average.
 
     Args:
         path: the file.
@@ -51,7 +56,9 @@ def load_checkpoint(
     body = body or load_body(checkpoint.body["name"], assets)
     check_body(checkpoint, body)
     model = make_network(_options_of(checkpoint, str(path)), body, checkpoint.options["frame"])
-    load_state(model, checkpoint.model, str(path))
+    if checkpoint.average:
+        logger.info("%s: the average of the weights is taken, not those of the last step", path)
+    load_state(model, checkpoint.weights, str(path))
     return model.eval()
 
 

@@ -53,7 +53,7 @@ def keypoints3d_loss(predicted: Tensor, target: Tensor) -> Tensor:
         predicted: (B, 24, 3) metres.
         target: (B, 24, 4) metres and flag. Without both hips there is no origin, so the person has no 3D joints.
     """
-    present = (target[:, _BOTH_HIPS, 3] > 0).all(dim=1)
+    present = _has_origin(target)
     target = torch.where(present[:, None, None], target, torch.zeros_like(target))
     error = _about_hips(predicted) - _about_hips(target[..., :3])
     per_person = (_masked_square(error, target[..., 3])).mean(dim=(1, 2))
@@ -153,6 +153,28 @@ def loss_terms(output: Output, batch: Batch, options: LossOptions) -> dict[str, 
     if output.dense is not None:
         total |= dense_losses(output.dense, batch, options)
     return total
+
+
+def term_supports(batch: Batch) -> dict[str, Tensor]:
+    """How many persons of a batch each term is a mean over. By their shares of all, terms of several batches add up to
+    those of one batch of everybody."""
+    maps, everybody = batch.has_fit & batch.has_iuv, torch.ones_like(batch.has_fit)
+    supports = {
+        "keypoints2d": everybody,
+        "keypoints3d": _has_origin(batch.joints3d),
+        "pose": batch.has_fit,
+        "betas": batch.has_fit,
+        "camera": everybody,
+        "part": maps,
+        "coarse": maps,
+        "u": everybody,
+        "v": everybody,
+    }
+    return {name: persons.sum() for name, persons in supports.items()}
+
+
+def _has_origin(joints3d: Tensor) -> Tensor:
+    return (joints3d[:, _BOTH_HIPS, 3] > 0).all(dim=1)
 
 
 def _about_hips(joints: Tensor) -> Tensor:

@@ -39,9 +39,26 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate * group["factor"]
 
 
+def require_moments(optimizer: torch.optim.Optimizer) -> None:
+    """Refuse moments of other shapes than their parameters', which torch would notice at the next step only.
+
+    Raises:
+        ValueError: there are such.
+    """
+    for parameter, moments in optimizer.state.items():
+        if any(moments[name].shape != parameter.shape for name in ("exp_avg", "exp_avg_sq")):
+            raise ValueError("moments of another shape")
+
+
 def batch_norms(model: nn.Module) -> list[nn.BatchNorm2d]:
     """Every BatchNorm of the model."""
     return [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+
+
+def statistics(model: nn.Module) -> list[Tensor]:
+    """The running statistics of every BatchNorm, in place."""
+    kept = [(norm.running_mean, norm.running_var) for norm in batch_norms(model)]
+    return [value for pair in kept for value in pair if value is not None]
 
 
 def freeze_statistics(model: nn.Module) -> None:

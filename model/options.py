@@ -123,6 +123,9 @@ class OptimizerOptions(StrictModel):
     hundred times those that follow."""
     clip_gradient: float | None = Field(default=None, gt=0.0)
     """Largest total gradient norm; released training does not clip."""
+    average: float | None = Field(default=None, gt=0.0, lt=1.0)
+    """Keep an exponential moving average of the weights, of which so much remains at a step (0.999; less at first). It
+    is what is measured while training and what ``load_checkpoint`` loads. Released training keeps none."""
     fixed_statistics: bool = False
     """Measure BatchNorm's statistics once before the first step and keep them, so that small batches train what
     evaluation uses. Released training estimates them from each batch of 64."""
@@ -142,6 +145,8 @@ class ValidationOptions(StrictModel):
     every: Annotated[int, Field(ge=1), Flag("Steps between those measurements.", name="--validate-every")] = 500
     """There is one before the first step and one after the last."""
     persons: Annotated[int, Field(ge=1), Flag("Persons to measure, evenly spread.", name="--validate-persons")] = 256
+    best: Literal["pa_mpjpe", "mpjpe"] = "pa_mpjpe"
+    """By which error of the last iteration ``best.pt`` is the best network so far."""
 
 
 class SnapshotOptions(StrictModel):
@@ -178,7 +183,10 @@ class TrainOptions(StrictModel):
     body: Annotated[str | None, Flag("The body to fit.", shown="the one that the stores' fits belong to")] = None
     steps: Annotated[int | None, Field(ge=1), Flag("Optimizer steps in all; without it, epochs count.")] = None
     epochs: Annotated[int, Field(ge=1), Flag("Passes over the data.", replaces="steps")] = 60
-    batch_size: Annotated[int, Field(ge=1), Flag("Persons a step.")] = 64
+    batch_size: Annotated[int, Field(ge=1), Flag("Persons a step, of each process and each micro-batch.")] = 64
+    accumulate: Annotated[int, Field(ge=1), Flag("Batches of that size a step, for less memory.")] = 1
+    """Micro-batches: the step is that of one batch of them all, but that BatchNorm sees each for itself. Epochs count
+    persons, as ever."""
     mixture: dict[str, float] = Field(default_factory=dict)
     """Shares of groups of stores, as in ``{h36m: 0.5, coco+mpii+lsp+lspet: 0.3, mpi-inf-3dhp: 0.2}``, the released one;
     see :mod:`pymaf_data.loader.mixture`. None: every person once an epoch."""
@@ -188,9 +196,13 @@ class TrainOptions(StrictModel):
     seed: Annotated[int, Field(ge=0), Flag("Decides weights, order, augmentation.", shown="")] = 0
     device: Annotated[str, Flag("auto, cpu, cuda or cuda:N.", shown="auto: a GPU when there is one")] = "auto"
     precision: Annotated[
-        Literal["auto", "fp32", "bf16"], Flag("Of the image-plane part; auto measures which is faster.")
+        Literal["auto", "fp32", "bf16", "fp16"], Flag("Of the image-plane part; auto measures which is faster.")
     ] = "auto"
-    """``auto`` goes on with a begun run's, else is bf16 where the device convolves clearly faster so."""
+    """``auto`` goes on with a begun run's, else is bf16 where the device convolves clearly faster so. ``fp16`` is for
+    GPUs without bf16: its loss is scaled, and a step whose gradient overflows is left out."""
+    compile: Annotated[bool, Flag("Compile the image-plane part; its first steps take minutes.")] = False
+    """By torch's compiler, which wants a C++ compiler, on a GPU Triton. It sums in another order: only a run that is
+    compiled throughout, or never, has the same bits again."""
     workers: Annotated[int, Field(ge=0), Flag("Loader threads.")] = 2
     backbone: Annotated[UserPath | None, Flag("torchvision's resnet50 state dict to start from.", shown="none")] = None
     """None starts from He initialisation, with a warning unless it was given (``backbone: null`` in a recipe)."""
@@ -215,6 +227,12 @@ class TrainOptions(StrictModel):
     allow_partial: Annotated[bool, Flag("Train on stores that lack fits, maps or shards.")] = False
     """What is missing is not supervised."""
     overwrite: Annotated[bool, Flag("Begin the run anew.")] = False
+    replay: Annotated[
+        UserPath | None,
+        Flag("Only look where a step that stopped a run, its failed-step-N.pt, ceases to be finite.", shown=""),
+        Field(exclude=True),
+    ] = None
+    """The run is that whose folder the file is in; nothing is written."""
     log_every: int = Field(default=50, ge=1)
     checkpoint_every: int = Field(default=1000, ge=1)
     snapshots: SnapshotOptions = SnapshotOptions()

@@ -52,7 +52,7 @@ def choose_precision(name: str, device: torch.device) -> str:
 
 def autocast_dtype(precision: str) -> torch.dtype | None:
     """What :attr:`Network.autocast` is set to."""
-    return torch.bfloat16 if precision == "bf16" else None
+    return {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
 
 
 def channels_last(module: Module) -> Module:

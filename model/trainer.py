@@ -1,49 +1,49 @@
 """The training loop, given a network and batches.
 
-    for batch in the place that the step says:
-        loss = sum of the terms of every iteration;  refuse a loss that is not finite
-        backward, clip, Adam
+    for the batches in the place that the step says:
+        learn from them (learning)
         now and then: log, look (watchers), checkpoint
     Ctrl-C ends the loop after a whole step, with a checkpoint.
 
-The place in the data is a function of the step (epoch = step div batches, batch = step mod batches), and dropout
-draws from torch's generator, which the checkpoint holds: training N steps, or k and later N − k, gives the same bits
+The place in the data is a function of the step (the batches before it, div and mod an epoch's), and dropout draws
+from torch's generator, which the checkpoint holds: training N steps, or k and later N − k, gives the same bits
 on a CPU. On a GPU torch's own kernels (sampling backward) do not promise that.
 """
 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
 
-from pymaf_data.config import StrictModel
 from pymaf_data.errors import CheckpointError, TrainingError
 from pymaf_data.loader.batch import Batch
 from pymaf_data.progress import Progress
 from pymaf_data.runs import checkpoints
 from pymaf_data.runs.checkpoints import Checkpoint
-from pymaf_data.runs.folder import CHECKPOINT, LOGS
-from pymaf_data.runs.history import Errors, History, HistoryLine
-from pymaf_data.runs.logs import Logs
+from pymaf_data.runs.folder import BEST, CHECKPOINT
+from pymaf_data.runs.history import HistoryLine
 
+from .average import Average
 from .checkpoint import check_body, load_state
+from .course import Course, TrainReport
+from .failure import FailedStep, as_kept, kept, not_finite, out_of_memory
+from .generators import generators, set_generators
 from .images import normalise
 from .interrupt import StopRequest
-from .losses import loss_terms
+from .learning import Learner, NotFinite, Step
 from .measures import iteration_errors
-from .networks.network import Network, Output
-from .optimisation import freeze_statistics, learning_rate, make_optimizer, measure_statistics, set_rate
+from .networks.network import Network
+from .optimisation import learning_rate, measure_statistics, require_moments, statistics
 from .options import TrainOptions
 from .precision import autocast_dtype, channels_last
+from .ranks import Ranks
 from .watchers import Watcher
-
-_NO_LOSS = ("gradient_norm", "learning_rate")
 
 
 class Feed(Protocol):
@@ -56,37 +56,6 @@ class Feed(Protocol):
         """The batches of an epoch, a function of its number alone, without the first ``skip``."""
 
 
-class TrainReport(StrictModel):
-    """What a run did."""
-
-    folder: Path
-    checkpoint: Path
-    step: int
-    """Steps done in all."""
-    resumed_from: int
-    """Steps that were there already."""
-    seconds: float
-    losses: dict[str, float]
-    """Weighted terms on the last batch logged; empty when nothing was to do."""
-    errors: dict[str, dict[str, float]]
-    """M0 … M3 → MPJPE and PA-MPJPE in millimetres on that batch."""
-
-    def lines(self) -> list[str]:
-        """The report for a reader."""
-        done = self.step - self.resumed_from
-        if not done:
-            return [f"{self.checkpoint}: {self.step:,} steps are done already, nothing to do"]
-        before = f" after {self.resumed_from:,} that were there already" if self.resumed_from else ""
-        lines = [f"{done:,} steps in {self.seconds:,.0f} s{before}"]
-        lines += [
-            f"  {iteration}  MPJPE {errors['mpjpe']:6.1f} mm   PA-MPJPE {errors['pa_mpjpe']:6.1f} mm"
-            for iteration, errors in self.errors.items()
-        ]
-        if self.errors:
-            lines.append("  (on the last training batch, in training mode; M0 is the mean body)")
-        return [*lines, f"checkpoint: {self.checkpoint}"]
-
-
 class Trainer:
     """One run in one folder.
 
@@ -95,10 +64,15 @@ class Trainer:
         feed: the batches.
         options: what to do; ``device``, ``precision`` and ``stores`` are the caller's to resolve.
         folder: where checkpoint and logs go.
-        precision: ``fp32`` or ``bf16``.
+        precision: ``fp32``, ``bf16`` or ``fp16``.
         provenance: ``stores``, ``licences`` and ``versions`` for the checkpoint.
         watchers: what looks at the network while it trains.
         prepare: what a batch passes through on the training device.
+        ranks: which process of the run this is. Each has a trainer, whose feed gives its part of every batch; the first
+            one writes, and alone has watchers.
+
+    Raises:
+        TrainingError: an epoch has no batch.
     """
 
     def __init__(
@@ -112,18 +86,30 @@ class Trainer:
         provenance: dict[str, Any] | None = None,
         watchers: Sequence[Watcher] = (),
         prepare: Callable[[Batch], Batch] | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
+        self.ranks = ranks or Ranks()
+        if not len(feed):
+            raise TrainingError(
+                f"there are fewer than {options.batch_size} persons for each of {self.ranks.count} processes",
+                expected="at least one batch for each",
+                action="lower --batch-size, or start fewer processes.",
+            )
         self.model = channels_last(model)
         self.model.autocast = autocast_dtype(precision)
+        if options.compile:
+            self.model.image_plane = torch.compile(self.model.image_plane)  # type: ignore[method-assign]
         self.feed, self.options, self.folder, self.precision = feed, options, folder, precision
-        self.optimizer = make_optimizer(model, options.optimizer)
-        self.total = options.steps if options.steps is not None else options.epochs * len(feed)
+        self.learner = Learner(self.model, options, self.ranks)
+        self.optimizer = self.learner.optimizer
+        self.total = options.steps or max(1, options.epochs * len(feed) // options.accumulate)
         self.step = 0
         self._prepare_batch = prepare or (lambda batch: batch)
         self._provenance, self._watchers = provenance or {}, tuple(watchers)
-        self._losses: dict[str, float] = {}
-        self._errors: dict[str, dict[str, float]] = {}
+        decay = options.optimizer.average
+        self.average = Average(self.model, decay) if decay else None
         self._figures: dict[str, Any] = {}
+        self._best: dict[str, Any] = {}
 
     @property
     def device(self) -> torch.device:
@@ -134,21 +120,23 @@ class Trainer:
         """Train from the present step to the last.
 
         Raises:
-            TrainingError: a loss or gradient is not finite.
+            TrainingError: a loss or gradient is not finite, or memory does not suffice.
             DiskFull: no room for checkpoint, history or logs; the last checkpoint stays.
             KeyboardInterrupt: Ctrl-C or SIGTERM, after a checkpoint was written.
         """
-        start, begun = self.step, time.monotonic()
+        start = self.step
+        course = Course(self.folder, start, self.total, writes=self.ranks.first)
         if start < self.total:
-            history = History(self.folder, start)
-            with Logs(self.folder / LOGS, purge_step=start + 1) as logs:
+            with course, out_of_memory(self.options, self.folder):
+                self.ranks.share(list(self.model.state_dict().values()))
                 self._prepare()
-                self._begin_watch(logs, history)
+                self._begin_watch(course)
                 with StopRequest() as stop:  # before, there is nothing to save
-                    for batch in self._batches():
-                        self._advance(self._prepare_batch(batch.to(self.device)), logs, history)
-                        self._watch(logs, history)
-                        self._tell(progress, start, begun)
+                    for batches in self._batches():
+                        self._advance([self._prepare_batch(batch.to(self.device)) for batch in batches], course)
+                        self._watch(course)
+                        course.remark(progress, self.step)
+                        stop.requested = self.ranks.any(stop.requested)
                         if stop.requested or self._due(self.options.checkpoint_every):
                             with stop.uninterrupted():
                                 self.save()
@@ -158,42 +146,61 @@ class Trainer:
             checkpoint=self.folder / CHECKPOINT,
             step=self.step,
             resumed_from=start,
-            seconds=time.monotonic() - begun,
-            losses=self._losses,
-            errors=self._errors,
+            seconds=course.seconds(),
+            losses=course.losses,
+            errors=course.errors,
         )
 
     def save(self) -> Path:
         """Write the checkpoint of the present step."""
-        cuda = [torch.cuda.get_rng_state(self.device)] if self.device.type == "cuda" else []
+        if not all(bool(torch.isfinite(value).all()) for value in self.model.state_dict().values()):
+            raise TrainingError(
+                f"weights of step {self.step} are not finite",
+                expected="finite weights to save",
+                action="lower optimizer.learning_rate or set optimizer.clip_gradient; " + kept(self.folder),
+            )
+        states = self.ranks.of_all(generators(self.device))
+        if self.ranks.first:
+            others = {"others": states[1:]} if states[1:] else {}
+            checkpoints.save(self._content(states[0] | others), self.folder)
+        self.ranks.wait()  # a process that ends while the first one writes may take it along
+        return self.folder / CHECKPOINT
+
+    def _content(self, rng: dict[str, Any]) -> Checkpoint:
         body = self.model.body
-        content = Checkpoint(
+        return Checkpoint(
             model=self.model.state_dict(),
             optimizer=self.optimizer.state_dict(),
-            rng={"cpu": torch.get_rng_state(), "cuda": cuda},
+            scaler=self.learner.scaler.state_dict(),
+            rng=rng,
             step=self.step,
             options=self.options.model_dump(mode="json"),
             precision=self.precision,
             body={"name": body.name, "digest": body.digest, "fingerprint": body.fingerprint},
             figures=self._figures,
+            average=self.average.state if self.average else {},
+            best=self._best,
             **self._provenance,
         )
-        return checkpoints.save(content, self.folder)
 
     def restore(self, saved: Checkpoint) -> None:
         """Go on from a checkpoint of this run.
 
         Raises:
-            CheckpointError: it belongs to another network or body, or to a version with another optimizer.
+            CheckpointError: it belongs to another network or body, to as many processes as there are not, or to a
+                version with another optimizer.
         """
+        others = saved.rng.get("others", [])
+        self.ranks.require(1 + len(others) if isinstance(others, list) else 0, self.folder)
         check_body(saved, self.model.body)
         load_state(self.model, saved.model, str(self.folder))
         try:
             self.optimizer.load_state_dict(saved.optimizer)
-            self._require_moments()
-            torch.set_rng_state(saved.rng["cpu"])
-            if self.device.type == "cuda" and saved.rng["cuda"]:
-                torch.cuda.set_rng_state(saved.rng["cuda"][0], self.device)
+            require_moments(self.optimizer)
+            if saved.scaler and self.learner.scaler.is_enabled():
+                self.learner.scaler.load_state_dict(saved.scaler)
+            rng = [saved.rng, *saved.rng.get("others", [])][self.ranks.rank]
+            set_generators(rng, self.device)
         except (ValueError, KeyError, IndexError, TypeError, AttributeError, RuntimeError) as error:
             groups = saved.optimizer.get("param_groups")
             counted = f"{len(groups)} groups of parameters" if isinstance(groups, list) else "no groups of parameters"
@@ -202,123 +209,85 @@ class Trainer:
                 expected=f"{len(self.optimizer.param_groups)} groups, as this version of pymaf-data makes them",
                 action="begin the run anew with --overwrite, or go on with the version that began it.",
             ) from None
-        self.step, self._figures = saved.step, saved.figures
+        if self.average:
+            self.average.load(saved.average, str(self.folder))
+        self.step, self._figures, self._best = saved.step, saved.figures, saved.best
 
-    def _require_moments(self) -> None:
-        """Refuse moments of other shapes than their parameters', which torch would notice at the next step only.
-
-        Raises:
-            ValueError: there are such.
-        """
-        for parameter, moments in self.optimizer.state.items():
-            if any(moments[name].shape != parameter.shape for name in ("exp_avg", "exp_avg_sq")):
-                raise ValueError("moments of another shape")
-
-    def _batches(self) -> Iterator[Batch]:
-        """From the present step on, without end of epochs, to the last step."""
-        while self.step < self.total:
-            number, skip = divmod(self.step, len(self.feed))
+    def _batches(self) -> Iterator[list[Batch]]:
+        """The micro-batches of each step, from the present one on, without end of epochs, to the last step."""
+        size, held = self.options.accumulate, list[Batch]()
+        number, skip = divmod(self.step * size, len(self.feed))
+        while True:
             for batch in self.feed.epoch(number, skip):
-                yield batch
-                if self.step >= self.total:
-                    return
+                held.append(batch)
+                if len(held) == size:
+                    yield held
+                    held = []
+                    if self.step >= self.total:
+                        return
+            number, skip = number + 1, 0
 
     def _prepare(self) -> None:
         if self.step == 0 and self.options.optimizer.fixed_statistics:
             state = torch.get_rng_state()  # measuring must not shift the dropout of training
             batches = self.feed.epoch(0)
             measure_statistics(self.model, (normalise(batch.image.to(self.device)) for batch in batches))
+            self.ranks.average(statistics(self.model))
             torch.set_rng_state(state)
+        if self.step == 0 and self.average:
+            self.average.begin()
 
-    def _advance(self, batch: Batch, logs: Logs, history: History) -> None:
+    def _advance(self, batches: list[Batch], course: Course) -> None:
         """One optimizer step."""
-        self.model.train()
-        if self.options.optimizer.fixed_statistics:
-            freeze_statistics(self.model)
-        rate = learning_rate(self.step, self.total, self.options.optimizer)
-        set_rate(self.optimizer, rate)
-        output = self.model(normalise(batch.image))
-        terms = loss_terms(output, batch, self.options.loss)
-        loss = torch.stack(list(terms.values())).sum()
-        self._require_finite(loss, terms)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = self._clip()
-        self.optimizer.step()
+        rate, rng = learning_rate(self.step, self.total, self.options.optimizer), generators(self.device)
+        try:
+            done = self.learner.learn(batches, rate)
+        except NotFinite as failed:
+            step = FailedStep(self.step + 1, self.precision, as_kept(batches), self.model.state_dict(), rng)
+            raise not_finite(failed, step, self.folder, self.ranks) from None
         self.step += 1
+        if self.average:
+            self.average.update(self.step)
         if self._due(self.options.log_every) or self.step == 1:
-            scalars = {"loss": loss, "gradient_norm": norm} | terms
-            values = {name: float(value.detach()) for name, value in scalars.items()} | {"learning_rate": rate}
-            self._log(logs, history, values, output, batch)
+            self._log(done, batches[-1], rate, course)
 
-    def _begin_watch(self, logs: Logs, history: History) -> None:
+    def _begin_watch(self, course: Course) -> None:
         """Tell the watchers where the run stands; a new run is looked at before it learns anything."""
         for watcher in self._watchers:
             watcher.begin(self.step, self.model)
         if self.step == 0:
-            self._watch(logs, history)
+            self._watch(course)
 
     @torch.no_grad()
-    def _watch(self, logs: Logs, history: History) -> None:
+    def _watch(self, course: Course) -> None:
         due = [watcher for watcher in self._watchers if self._due(watcher.every)]
         if not due:
             return
         self.model.eval()
-        for watcher in due:
-            line = watcher.look(self.step, self.model)
-            if line is not None:
-                history.append(line)
-                self._figures = {"step": line.step, "persons": line.persons, "errors": line.errors}
-                _log_errors(logs, line.errors, "held_out_", self.step)
+        with self.average.shown() if self.average else nullcontext():
+            for watcher in due:
+                line = watcher.look(self.step, self.model)
+                if line is not None:
+                    course.held_out(line)
+                    self._figures = {"step": line.step, "persons": line.persons, "errors": line.errors}
+                    self._keep_best(line)
 
-    def _clip(self) -> Tensor:
-        """Clip the gradient where asked; its norm before that."""
-        limit = self.options.optimizer.clip_gradient or math.inf
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit)
-        if not torch.isfinite(norm):
-            raise TrainingError(
-                f"the gradient of step {self.step + 1} is not finite",
-                expected="a finite gradient",
-                action="lower optimizer.learning_rate or set optimizer.clip_gradient; " + self._kept(),
-            )
-        return norm
-
-    def _require_finite(self, loss: Tensor, terms: dict[str, Tensor]) -> None:
-        if torch.isfinite(loss):
-            return
-        guilty = ", ".join(name for name, value in terms.items() if not torch.isfinite(value))
-        raise TrainingError(
-            f"the loss of step {self.step + 1} is not finite ({guilty or 'their sum'})",
-            expected="a finite loss",
-            action="lower optimizer.learning_rate or set optimizer.clip_gradient; " + self._kept(),
-        )
-
-    def _kept(self) -> str:
-        path = self.folder / CHECKPOINT
-        return f"{path} still holds the last good state." if path.exists() else "nothing was saved yet."
+    def _keep_best(self, line: HistoryLine) -> None:
+        """Keep the network as it was measured, if it is the best so far; there is nothing in it to go on from."""
+        measure = self.options.validation.best
+        value = line.errors[max(line.errors)][measure] if line.errors else math.nan
+        before = self._best["value"] if self._best.get("measure") == measure else math.inf
+        if self.step and value < before:
+            self._best = {"step": self.step, "measure": measure, "value": value}
+            measured = replace(self._content({}), model=self.model.state_dict(), average={}, optimizer={}, scaler={})
+            checkpoints.save(measured, self.folder, BEST)
 
     def _due(self, every: int) -> bool:
         return self.step % every == 0 or self.step == self.total
 
-    def _log(self, logs: Logs, history: History, values: dict[str, float], output: Output, batch: Batch) -> None:
-        self._losses = {name: value for name, value in values.items() if name not in _NO_LOSS}
-        self._errors = iteration_errors(output, batch, self.model.body)
-        persons = int(batch.has_fit.sum())
-        history.append(HistoryLine(step=self.step, kind="train", scalars=values, errors=self._errors, persons=persons))
-        for name, value in values.items():
-            logs.add_scalar(f"train/{name}", value, self.step)
-        _log_errors(logs, self._errors, "", self.step)
-
-    def _tell(self, progress: Progress | None, start: int, begun: float) -> None:
-        if progress is None:
-            return
-        rate = (self.step - start) / max(time.monotonic() - begun, 1e-9)
-        last = max(self._errors) if self._errors else ""
-        error = f", {last} {self._errors[last]['mpjpe']:.0f} mm" if last else ""
-        progress(self.step, self.total, f"loss {self._losses.get('loss', math.nan):.2f}{error}, {rate:.2g} steps/s")
-
-
-def _log_errors(logs: Logs, errors: Errors, prefix: str, step: int) -> None:
-    for iteration, measures in errors.items():
-        for name, value in measures.items():
-            logs.add_scalar(f"{prefix}{name}_mm/{iteration}", value, step)
+    def _log(self, done: Step, batch: Batch, rate: float, course: Course) -> None:
+        loss = torch.stack(list(done.terms.values())).sum()
+        scalars = {"loss": loss, "gradient_norm": done.gradient_norm} | done.terms
+        values = {name: float(value) for name, value in scalars.items()} | {"learning_rate": rate}
+        errors = iteration_errors(done.output, batch, self.model.body)
+        course.learned(self.step, values, errors, int(batch.has_fit.sum()))

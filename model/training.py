@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from importlib.metadata import version
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from pymaf_data.body import BodyModel, load_body
-from pymaf_data.datasets import is_held_out
-from pymaf_data.errors import StoreIncomplete, TrainingError
-from pymaf_data.fits.chosen import ChosenReader
+from pymaf_data.errors import StoreIncomplete, TrainingError, UsageError
 from pymaf_data.loader import Loader, LoaderOptions
 from pymaf_data.loader.frame import unturned
 from pymaf_data.paths import DataRoot
@@ -28,23 +26,42 @@ from pymaf_data.runs.folder import CHECKPOINT, describe
 from pymaf_data.runs.lock import sole_writer
 from pymaf_data.storage import Store, open_store
 from pymaf_data.storage.files import UNFINISHED, LocalFiles, writing_to
-from pymaf_data.storage.inspect import licences
 
 from .checkpoint import check_network, load_backbone
+from .course import TrainReport
+from .learned_from import (
+    body_of,
+    described,
+    provenance,
+    require_supervision,
+    training_paths,
+    wants_maps,
+    with_held_out,
+)
 from .networks.network import REDUCTION, Network, make_network
 from .options import TrainOptions
-from .precision import choose_device, choose_precision
+from .precision import choose_precision
+from .ranks import Ranks, processes
+from .replay import ReplayReport, replay
 from .targets import render_targets
-from .trainer import Trainer, TrainReport
+from .trainer import Trainer
 from .watchers import HeldOut, Snapshots, Watcher, plain_batches
 
 logger = logging.getLogger(__name__)
 
-_DEFAULT_BODY = "free"
-_VERSIONS = ("pymaf-data", "torch", "numpy")
 # These may change from one call to the next without changing what the run learns.
 _FREE_TO_CHANGE = {"stores", "steps", "epochs", "device", "precision", "workers", "log_every", "checkpoint_every"}
-_FREE_TO_CHANGE |= {"overwrite", "validation", "snapshots"}
+_FREE_TO_CHANGE |= {"overwrite", "validation", "snapshots", "compile"}
+
+
+def train_or_replay(options: TrainOptions, progress: Progress | None = None) -> TrainReport | ReplayReport:
+    """The command ``train``: :func:`train`, or with ``replay`` :func:`~pymaf_data.model.replay.replay`."""
+    return train(options, progress) if options.replay is None else replay(options.replay, options.device)
+
+
+def told(report: TrainReport | ReplayReport) -> list[str]:
+    """Either report for a reader."""
+    return report.lines()
 
 
 def train(options: TrainOptions, progress: Progress | None = None) -> TrainReport:
@@ -62,83 +79,65 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
             being finite.
         ConfigError: a later version of pymaf-data began the run.
         KeyboardInterrupt: Ctrl-C or SIGTERM, after a checkpoint was written.
+        UsageError: ``replay`` is set, which trains nothing.
     """
+    if options.replay is not None:
+        raise UsageError("`replay` trains nothing", action="call `pymaf_data.model.replay.replay(FILE)`.")
     root = DataRoot.default()
     options = with_held_out(options, root)
     stores = [open_store(path) for path in training_paths(options, root)]
     require_supervision(stores, options)
     folder = root.runs / options.name
-    with sole_writer(folder):
-        # Only now is nobody else writing: what a killed run left unfinished can go.
-        with writing_to(folder):
-            LocalFiles(folder).remove(UNFINISHED)
-        return _trainer(options, stores, root).run(progress)
+    with processes(options.device) as ranks, sole_writer(folder) if ranks.first else nullcontext():
+        if ranks.first:
+            _clean(folder, options)
+        ranks.wait()
+        return _trainer(options, stores, root, ranks).run(progress if ranks.first else None)
 
 
-def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot) -> Trainer:
+def _clean(folder: Path, options: TrainOptions) -> None:
+    """Remove what a killed run left unfinished, for nobody else is writing now; with ``overwrite`` all of it."""
+    with writing_to(folder):  # what cannot be removed must not be gone on from
+        LocalFiles(folder).remove(UNFINISHED)
+        if options.overwrite:
+            LocalFiles(folder.parent).remove(folder.name)
+
+
+def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot, ranks: Ranks) -> Trainer:
     """A trainer at the step where the run stands."""
-    folder = root.runs / options.name
+    folder, device = root.runs / options.name, ranks.device
     saved = _previous(folder, options, stores)
-    device = choose_device(options.device)
     wanted = saved.precision if saved and options.precision == "auto" else options.precision
-    precision = choose_precision(wanted, device)
+    precision = ranks.of_first(choose_precision(wanted, device))
     torch.manual_seed(options.seed)
     body = load_body(options.body or body_of(stores), root.assets)
     atlas = atlas_of_body(body.name, root.assets)
-    loader = Loader(stores, body, atlas, _loader_options(options))
+    loader = Loader(stores, body, atlas, _loader_options(options, ranks))
     model = make_network(options.model, body, options.frame)
     if saved is None:
         _start_trunk(model, options)
-    provenance = _provenance(stores)
+    origin = provenance(stores)
     trainer = Trainer(
         model.to(device),
         loader,
         options,
         folder,
         precision=precision,
-        provenance=provenance,
-        watchers=_watchers(options, loader, body, atlas, folder),
+        provenance=origin,
+        watchers=_watchers(options, loader, body, atlas, folder) if ranks.first else (),
         prepare=(lambda batch: render_targets(batch, model.body, atlas)) if _renders(options) else None,
+        ranks=ranks,
     )
     if saved is not None:
         trainer.restore(saved)
+    elif ranks.rank:
+        torch.manual_seed(options.seed + ranks.rank)  # what one drops out another need not
     machine = {"body": body.name, "body_digest": body.digest, "precision": precision, "device": device.type}
-    known = provenance | machine | {"frame": _frame(loader)}
-    describe(folder, options.model_dump(mode="json"), known)
+    known = origin | machine | {"frame": _frame(loader)}
+    if ranks.first:
+        describe(folder, options.model_dump(mode="json"), known)
     logger.info("run %s: from step %d to %d on %s in %s", folder, trainer.step, trainer.total, device, precision)
     return trainer
-
-
-def with_held_out(options: TrainOptions, root: DataRoot) -> TrainOptions:
-    """Options with the stores named that a run without names takes: held-out ones to measure on, the others to learn.
-
-    What is held out, the manifests say. Stores that are named stay as they are named; held-out stores without fits are
-    left out, and so are all that are not named where ``validation`` names some.
-
-    Raises:
-        TrainingError: every store is held out.
-    """
-    stores = [] if options.stores else root.stores()
-    given = {path.resolve() for path in options.validation.stores}
-    found = [path for path in stores if path.resolve() not in given]
-    kept_aside = [path for path in found if is_held_out(open_store(path).head)]
-    learned = tuple(path for path in found if path not in kept_aside)
-    if stores and not learned:
-        raise TrainingError(
-            f"there is no store to learn from: {', '.join(path.name for path in stores)} held out",
-            expected="a store of a split to learn from",
-            action="ingest one (--split train), or name a held-out store with --store to learn from it after all.",
-        )
-    if not kept_aside:
-        return options
-    measured = () if given else tuple(path for path in kept_aside if open_store(path).has("choice"))
-    logger.warning(
-        "held out by manifest, not learned from: %s; %s (--store names what to learn from)",
-        ", ".join(path.name for path in kept_aside),
-        f"measured on: {', '.join(path.name for path in measured)}" if measured else "not measured on",
-    )
-    validation = options.validation.model_copy(update={"stores": options.validation.stores or measured})
-    return options.model_copy(update={"validation": validation, "stores": learned})
 
 
 def _start_trunk(model: Network, options: TrainOptions) -> None:
@@ -150,24 +149,6 @@ def _start_trunk(model: Network, options: TrainOptions) -> None:
             "the trunk starts from nothing and needs far longer to learn: --backbone takes torchvision's ImageNet "
             "weights (`pymaf-data doctor` says where they come from); `backbone: null` in a recipe means it so"
         )
-
-
-def training_paths(options: TrainOptions, root: DataRoot) -> list[Path]:
-    """The stores to learn from: those named, else all but the ones held out.
-
-    Raises:
-        NotAStore: there is none.
-        TrainingError: a store is to be learned from and held out.
-    """
-    held_out = {path.resolve() for path in options.validation.stores}
-    both = sorted(str(path) for path in options.stores if path.resolve() in held_out)
-    if both:
-        raise TrainingError(
-            f"{', '.join(both)} is given for training and for validation",
-            expected="validation on persons that are not trained on",
-            action="name other stores for one of the two.",
-        )
-    return root.require_stores(options.stores or [path for path in root.stores() if path.resolve() not in held_out])
 
 
 def _watchers(options: TrainOptions, loader: Loader, body: BodyModel, atlas: Atlas, folder: Path) -> list[Watcher]:
@@ -193,56 +174,15 @@ def _watchers(options: TrainOptions, loader: Loader, body: BodyModel, atlas: Atl
     return found
 
 
-def require_supervision(stores: Sequence[Store], options: TrainOptions) -> None:
-    """Refuse stores that lack what the network is to learn from.
-
-    Raises:
-        StoreIncomplete: a store has no chosen fits, or no IUV maps though they are wanted.
-    """
-    if options.allow_partial:
-        return
-    for store in stores:
-        # Fits that nothing was chosen from are unproved: the loader shows none of them.
-        if not store.has("choice"):
-            lacking, command = "chosen fits", "attach-fits"
-        elif _wants_maps(options) and not store.has("iuv"):
-            lacking, command = "IUV maps", "render-iuv"
-        else:
-            continue
-        raise StoreIncomplete(
-            f"{store.path} has no {lacking}",
-            expected="a store with proved fits and IUV maps",
-            action=f"run `pymaf-data {command}` on it, or pass --allow-partial to train without."
-            + (" --targets rendered needs no maps." if command == "render-iuv" else ""),
-        )
-
-
-def body_of(stores: Sequence[Store]) -> str:
-    """The name of the body that the stores' chosen fits belong to, the free body where there are none.
-
-    Raises:
-        TrainingError: they belong to several bodies.
-    """
-    names = sorted({name for store in stores if store.has("choice") for name in ChosenReader(store).bodies()})
-    if len(names) > 1:
-        raise TrainingError(
-            f"the stores hold fits of several bodies: {', '.join(names)}",
-            expected="fits of one body",
-            action="name the stores of one body, or choose it with --body.",
-        )
-    return names[0] if names else _DEFAULT_BODY
-
-
-def _wants_maps(options: TrainOptions) -> bool:
-    return options.model.auxiliary != "none" and options.targets == "stored"
-
-
 def _renders(options: TrainOptions) -> bool:
     return options.model.auxiliary != "none" and options.targets == "rendered"
 
 
-def _loader_options(options: TrainOptions) -> LoaderOptions:
+def _loader_options(options: TrainOptions, ranks: Ranks | None = None) -> LoaderOptions:
+    own = ranks or Ranks()
     return LoaderOptions(
+        rank=own.rank,
+        ranks=own.count,
         batch_size=options.batch_size,
         mixture=options.mixture,
         epoch_length=options.epoch_length,
@@ -250,7 +190,7 @@ def _loader_options(options: TrainOptions) -> LoaderOptions:
         seed=options.seed,
         view_size=options.model.view_size,
         map_size=options.model.view_size // REDUCTION,
-        maps=_wants_maps(options),
+        maps=wants_maps(options),
         joints3d=options.joints3d,
         frame=options.frame,
         workers=options.workers,
@@ -267,9 +207,6 @@ def _previous(folder: Path, options: TrainOptions, stores: Sequence[Store]) -> C
         TrainingError: the run was begun with other options or data.
     """
     path = folder / CHECKPOINT
-    if options.overwrite:
-        with writing_to(folder):  # what cannot be removed must not be gone on from
-            LocalFiles(folder.parent).remove(folder.name)
     if not path.exists():
         return None
     saved = checkpoints.read(path)
@@ -278,7 +215,7 @@ def _previous(folder: Path, options: TrainOptions, stores: Sequence[Store]) -> C
     begun, wanted = (each.model_dump(mode="json") for each in (TrainOptions.parse(saved.options, str(path)), options))
     free = _FREE_TO_CHANGE - ({"steps", "epochs"} if options.optimizer.schedule == "cosine" else set())
     changed = [key for key in wanted if key not in free and wanted[key] != begun[key]]
-    if saved.stores != _describe(stores):
+    if saved.stores != described(stores):
         changed.append("stores")
     if changed:
         key = changed[0]
@@ -291,28 +228,7 @@ def _previous(folder: Path, options: TrainOptions, stores: Sequence[Store]) -> C
     return saved
 
 
-def _provenance(stores: Sequence[Store]) -> dict[str, Any]:
-    found: dict[str, str] = {}
-    for store in stores:
-        found |= licences(store)
-    versions = {name: version(name) for name in _VERSIONS}
-    return {"stores": _describe(stores), "licences": found, "versions": versions}
-
-
 def _frame(loader: Loader) -> dict[str, Any]:
     """The run's frame, and how many persons stay in their image's camera because no K of it is known."""
     frame = loader.options.frame
     return {"name": frame, "unturned": int(unturned(loader.labels).sum()) if frame == "view" else 0}
-
-
-def _describe(stores: Sequence[Store]) -> list[dict[str, Any]]:
-    """What each store holds, by digest: equal descriptions mean equal batches."""
-    return [
-        {
-            "dataset": store.head["dataset"],
-            "split": store.head["split"],
-            "persons": len(store),
-            "generations": {info.stage: info.generation for info in store.stages() if info.current},
-        }
-        for store in stores
-    ]

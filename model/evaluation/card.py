@@ -28,6 +28,16 @@ class HeldOut(StrictModel):
     """M0 … M3 → ``mpjpe`` and ``pa_mpjpe`` in millimetres."""
 
 
+class Best(StrictModel):
+    """The best of what was measured of a network while it trained."""
+
+    step: int
+    measure: str
+    """``mpjpe`` or ``pa_mpjpe``, of the last iteration."""
+    value: float
+    """In millimetres."""
+
+
 class Card(StrictModel):
     """What is known of somebody; what is not is empty."""
 
@@ -49,8 +59,12 @@ class Card(StrictModel):
     recipe: dict[str, Any] = Field(default_factory=dict)
     """Options of its training, every default resolved."""
     versions: dict[str, str] = Field(default_factory=dict)
+    weights: str = ""
+    """``average`` where they are the average over the steps."""
     held_out: HeldOut | None = None
     """The last measurement while it trained."""
+    best: Best | None = None
+    """The best one so far, whose network ``best.pt`` holds."""
     evaluations: tuple[Evaluation, ...] = ()
     unread: dict[str, str] = Field(default_factory=dict)
     """Evaluations that cannot be read → why."""
@@ -95,6 +109,7 @@ def _of_checkpoint(given: str, root: DataRoot) -> Card:
         model = _dict(saved.options.get("model"))
         known |= {"step": saved.step, "precision": saved.precision, "body": saved.body, "data": saved.stores}
         known |= {"licences": saved.licences, "versions": saved.versions, "held_out": saved.figures or None}
+        known |= {"best": saved.best or None, "weights": "average" if saved.average else ""}
         known |= {"network": str(model.get("network", "pymaf")), "frame": saved.options["frame"]}
         known["recipe"] = without_folders(saved.options)
     else:

@@ -12,7 +12,7 @@ from pymaf_data.paths import DataRoot, as_meant
 from pymaf_data.report.run_page import without_folders
 from pymaf_data.runs import checkpoints
 from pymaf_data.runs.evaluations import read_figures
-from pymaf_data.runs.folder import CHECKPOINT
+from pymaf_data.runs.folder import BEST, CHECKPOINT
 
 from ..checkpoint import load_checkpoint
 from ..networks.network import Network
@@ -84,11 +84,13 @@ def checkpoint_path(given: str, root: DataRoot) -> Path:
 
 def name_of(path: Path, digest: str) -> str:
     """Of a checkpoint: its run's, else its file's and the beginning of its digest."""
-    return path.resolve().parent.name if path.name == CHECKPOINT else f"{path.stem[:100]}-{digest[:8]}"
+    if path.name in (CHECKPOINT, BEST):
+        return path.resolve().parent.name + ("-best" if path.name == BEST else "")
+    return f"{path.stem[:100]}-{digest[:8]}"
 
 
 def _places(path: Path, given: str, root: DataRoot) -> list[Path]:
-    return [path, path / CHECKPOINT, root.runs / given / CHECKPOINT]
+    return [path, path / CHECKPOINT, root.runs / given, root.runs / given / CHECKPOINT]
 
 
 def _saved(given: str, root: DataRoot) -> tuple[Path, ...]:

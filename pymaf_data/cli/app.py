@@ -23,6 +23,7 @@ from pymaf_data.cli.say import any_encoding
 from pymaf_data.cli.signals import Terminated, exit_code, terminable
 from pymaf_data.errors import PymafDataError, TooManyFiles
 from pymaf_data.plain import CleanFormatter, clean
+from pymaf_data.progress import is_told
 from pymaf_data.stages.registry import STAGES
 
 # In the order of the pipeline, and what each does: where nothing is said here, the registry of stages says it, whose
@@ -118,7 +119,8 @@ def _global_options(
 ) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(CleanFormatter("%(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=level if is_told() else logging.ERROR, handlers=[handler])
 
 
 def run(arguments: list[str] | None = None) -> None:

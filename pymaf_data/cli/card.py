@@ -47,6 +47,7 @@ def _print(card: Card) -> None:
     _line("frame", card.frame)
     _table("body", {"": " ".join(card.body[key][:16] for key in ("name", "digest") if key in card.body)})
     _line("precision", card.precision)
+    _line("weights", f"{card.weights} over the steps" if card.weights else "")
     _table("data", {_named(one): _digests(one) for one in card.data} or {"": "not known: the file does not say"})
     _table("licences", card.licences or {"": "not known: the file does not say; ask those who gave it"})
     _table("recipe", _flat(card.recipe))
@@ -56,6 +57,8 @@ def _print(card: Card) -> None:
         for iteration, errors in card.held_out.errors.items():
             told = ", ".join(f"{name} {value:.1f} mm" for name, value in errors.items())
             _line("training", f"{iteration} {told} ({where})")
+    if card.best is not None:
+        _line("best", f"{card.best.measure} {card.best.value:.1f} mm (step {card.best.step:,}, kept as best.pt)")
     for evaluation in card.evaluations:
         echo()
         for line in lines_of(evaluation):

@@ -18,7 +18,7 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 
 from pymaf_data.plain import clean
-from pymaf_data.progress import Progress
+from pymaf_data.progress import Progress, is_told
 
 console = Console(stderr=True)
 
@@ -41,7 +41,7 @@ def progress(title: str) -> Iterator[Progress]:
         TextColumn("{task.fields[remark]}"),
     )
     # In a log file a bar is only an empty line.
-    with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
+    with Bars(*columns, console=console, disable=not (console.is_terminal and is_told())) as bars:
         task = bars.add_task(_escape(title), total=None, remark="")
 
         def report(done: int, total: int, text: str = "") -> None:

@@ -13,6 +13,7 @@ from pymaf_data.cli.flags import flags_of, values_of
 from pymaf_data.cli.say import echo, echo_json
 from pymaf_data.cli.steps import DIRECT_HELP, directly, take
 from pymaf_data.paths import DataRoot
+from pymaf_data.progress import is_told
 from pymaf_data.stages.registry import Stage, Step
 
 
@@ -29,8 +30,9 @@ def stage_command(stage: Stage) -> Callable[..., None]:
         if stage.check:
             resolve_name(stage.check)(*options)
         steps = [Step(stage.name, (stage.title or stage.name).format(**dict(one)), one) for one in options]
-        reports = take(steps, direct, None if as_json else lambda _, report: echo("\n".join(stage.told(report))))
-        if as_json:
+        shown = is_told() and not as_json
+        reports = take(steps, direct, (lambda _, report: echo("\n".join(stage.told(report)))) if shown else None)
+        if as_json and is_told():
             echo_json(reports if each else reports[0])
         for report in reports:
             stage.require(report)

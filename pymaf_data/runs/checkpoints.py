@@ -6,11 +6,14 @@ digest, compared before anything is read; files of before have none (:mod:`pymaf
     format, format_version     what it is
     model                      state dict under the released names; no body in it
     optimizer, rng, step       to go on exactly; the place in the data follows from the step
+    scaler                     of the loss, where the run is in fp16
     options, precision         as resolved for the run
     body                       name, digest, fingerprint: the body it was trained on, to be loaded from its asset
     stores, licences           what it learned from, and under which licences
     versions                   of the libraries
     figures                    the last held-out measurement while it trained: step, persons, errors in millimetres
+    average                    of the weights over the steps, where the run keeps one; it is what is measured and used
+    best                       the best of those measurements: step, measure, value in millimetres
 
 What the weights mean is the network's business.
 """
@@ -36,7 +39,8 @@ from pymaf_data.storage.files import UNFINISHED, LocalFiles
 logger = logging.getLogger(__name__)
 
 FORMAT = "pymaf-data checkpoint"
-MAJOR, MINOR = 1, 2  # 1.1: a digest at the end; 1.2: figures
+MAJOR, MINOR = 1, 3  # 1.1: a digest at the end; 1.2: figures; 1.3: average, best, scaler
+_CAME_LATER = ("figures", "average", "best", "scaler")
 _BODY = ("name", "digest", "fingerprint")
 
 
@@ -55,22 +59,39 @@ class Checkpoint:
     licences: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     figures: dict[str, Any] = field(default_factory=dict)
+    average: dict[str, Tensor] = field(default_factory=dict)
+    best: dict[str, Any] = field(default_factory=dict)
+    scaler: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """What the run's network is used with: the average where there is one."""
+        return self.average or self.model
 
 
-def save(checkpoint: Checkpoint, folder: Path) -> Path:
-    """Write ``folder/checkpoint.pt`` whole and durably, or leave the one that is there.
+def save(checkpoint: Checkpoint, folder: Path, name: str = CHECKPOINT) -> Path:
+    """Write ``folder/checkpoint.pt``, or the file of another name, whole and durably, or leave the one that is there.
 
     Raises:
         DiskFull: no room.
     """
     content: dict[str, Any] = {"format": FORMAT, "format_version": f"{MAJOR}.{MINOR}"}
     content |= {item.name: getattr(checkpoint, item.name) for item in fields(Checkpoint)}
+    return write_tensors(content, folder, name)
+
+
+def write_tensors(content: dict[str, Any], folder: Path, name: str) -> Path:
+    """Write a dictionary of tensors and plain values whole and durably, with its digest; :func:`load_tensors` reads it.
+
+    Raises:
+        DiskFull, NotWritable: it cannot be written.
+    """
     buffer = io.BytesIO()
     torch.save(content, buffer)
     # A view writes like bytes, without a second copy of half a gigabyte.
     archive = buffer.getbuffer()
-    LocalFiles(folder).write({CHECKPOINT: [archive, seal(archive)]}, UNFINISHED)  # type: ignore[list-item]
-    return folder / CHECKPOINT
+    LocalFiles(folder).write({name: [archive, seal(archive)]}, UNFINISHED)  # type: ignore[list-item]
+    return folder / name
 
 
 def read(path: Path) -> Checkpoint:
@@ -99,12 +120,12 @@ def parse(content: dict[str, Any], path: Path) -> Checkpoint:
             expected=f"major version {MAJOR}",
             action="read it with the version of pymaf-data that wrote it.",
         )
-    content.setdefault("figures", {})
+    content = {key: {} for key in _CAME_LATER} | content
     kinds = {name: get_origin(hint) or hint for name, hint in get_type_hints(Checkpoint).items()}
     wrong = [name for name, kind in kinds.items() if not isinstance(content.get(name), kind)]
     wrong += [f"body.{name}" for name in _BODY if not wrong and not isinstance(content["body"].get(name), str)]
-    if not wrong and not all(isinstance(value, Tensor) for value in content["model"].values()):
-        wrong = ["model"]
+    states = ("model", "average")
+    wrong = wrong or [n for n in states if not all(isinstance(value, Tensor) for value in content[n].values())]
     if wrong:
         raise CheckpointError(
             f"{path} is no whole checkpoint: {', '.join(wrong)} missing or of another kind",

@@ -9,6 +9,7 @@ from typing import Any
 from pymaf_data.storage.files import UNFINISHED, LocalFiles
 
 CHECKPOINT = "checkpoint.pt"
+BEST = "best.pt"
 HISTORY = "history.jsonl"
 OPTIONS = "options.json"
 PROVENANCE = "provenance.json"

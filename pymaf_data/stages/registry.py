@@ -138,8 +138,8 @@ _STAGES = (
         "tensorboard --logdir data/runs.\n\n"
         "Example: pymaf-data train --steps 1000 --batch-size 16 --validate data/stores/sample-val.zarr",
         options="pymaf_data.model.options:TrainOptions",
-        run="pymaf_data.model.training:train",
-        lines="pymaf_data.model.trainer:TrainReport.lines",
+        run="pymaf_data.model.training:train_or_replay",
+        lines="pymaf_data.model.training:told",
         title="train {name}",
         recipe="pymaf_data.recipe:train_values",
         direct=True,

@@ -11,8 +11,8 @@ import pytest
 from pymaf_data.body import load_body
 from pymaf_data.errors import TrainingError
 from pymaf_data.model import TrainOptions, train
+from pymaf_data.model.learned_from import with_held_out
 from pymaf_data.model.options import ValidationOptions
-from pymaf_data.model.training import with_held_out
 from pymaf_data.paths import VARIABLE, DataRoot
 from pymaf_data.storage import records
 

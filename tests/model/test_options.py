@@ -11,6 +11,7 @@ from pymaf_data.model import TrainOptions
 
 POSITIVE, COUNT, WEIGHT = ((1e-9,), (0, -1e-9)), ((1,), (0,)), ((0, 1e9), (-1e-9,))
 BOUNDS: dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]] = {
+    "accumulate": COUNT,
     "model.dropout": ((0, 0.999), (-1e-9, 1)),
     "model.view_size": ((64, 96, 512), (32, 65, 544)),
     **{f"loss.{name}": WEIGHT for name in ("keypoints2d", "keypoints3d", "pose", "betas", "camera", "part", "coarse")},

@@ -21,6 +21,7 @@ from pymaf_data.paths import VARIABLE
 from pymaf_data.runs import checkpoints, evaluations
 from pymaf_data.runs.checkpoints import Checkpoint
 from pymaf_data.runs.evaluations import Evaluation, Measured
+from pymaf_data.runs.folder import BEST
 
 NAN = float("nan")
 
@@ -215,3 +216,13 @@ def test_a_checkpoint_from_before_there_were_figures_is_read(root: Path) -> None
     torch.save(content | {"format_version": "1.1"}, path)
     assert checkpoints.read(path).figures == {}
     assert "training" not in card("old")
+
+
+def test_a_card_tells_of_the_average_and_of_the_best_and_finds_the_best_by_its_run(root: Path) -> None:
+    best = {"step": 10, "measure": "pa_mpjpe", "value": 61.25}
+    path = saved(root / "runs" / "mine", average={"weight": torch.ones(2)}, best=best)
+    checkpoints.save(checkpoints.read(path), path.parent, BEST)
+    for given in ("mine", "mine/best.pt", str(path.parent / BEST)):
+        text = card(given)
+        assert "average over the steps" in text and "pa_mpjpe 61.2 mm (step 10, kept as best.pt)" in text
+        assert json.loads(card(given, "--json"))["name"] == ("mine" if given == "mine" else "mine-best")

@@ -20,10 +20,12 @@ from pymaf_data.loader import Batch
 from pymaf_data.model import ModelOptions, OptimizerOptions, PyMAF, TrainOptions, load_checkpoint, normalise
 from pymaf_data.model.checkpoint import check_body
 from pymaf_data.model.interrupt import StopRequest
-from pymaf_data.model.trainer import LOGS, Trainer
+from pymaf_data.model.replay import Found, ReplayReport, replay
+from pymaf_data.model.trainer import Trainer
 from pymaf_data.model.watchers import Snapshots
 from pymaf_data.runs import checkpoints
-from pymaf_data.runs.folder import CHECKPOINT, HISTORY
+from pymaf_data.runs.folder import CHECKPOINT, HISTORY, LOGS, describe
+from pymaf_data.runs.folder import OPTIONS as OPTIONS_FILE
 from pymaf_data.runs.history import HistoryLine, read_history
 from pymaf_data.runs.snapshots import SnapshotFolder
 
@@ -203,6 +205,76 @@ def test_a_loss_that_is_not_finite_stops_and_is_named(
         trainer.run()
     assert all(torch.equal(a, b) for a, b in zip(before, trainer.model.parameters(), strict=True))
     assert not (tmp_path / CHECKPOINT).exists()
+
+
+def test_the_image_plane_is_compiled_where_asked(
+    trainer_for: Callable[..., Trainer], feed: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With torch's compiler in its place something that counts: a step passes through it, and a checkpoint as ever."""
+    passed = []
+    counting = lambda part: lambda *given: (passed.append(part.__name__), part(*given))[1]  # noqa: E731
+    monkeypatch.setattr(torch, "compile", counting)
+    trainer_for(tmp_path, 1, compile=True).run()
+    assert passed == ["image_plane"]
+    restored = trainer_for(tmp_path, 1)
+    restored.restore(checkpoints.read(tmp_path / CHECKPOINT))
+    assert "image_plane" not in vars(restored.model)
+
+
+def test_a_step_that_failed_is_kept_and_replayed(
+    trainer_for: Callable[..., Trainer], feed: Memory, tmp_path: Path
+) -> None:
+    """Once its labels are to blame, once a weight; the replay says which, and writes nothing."""
+    good = feed.batches[0]
+    odd = replace(good, betas=torch.full_like(good.betas, float("nan")))
+
+    def failing(name: str, second: Batch, ruin: Callable[[PyMAF], None]) -> ReplayReport:
+        folder = tmp_path / name
+        trainer = trainer_for(folder, 2, Memory([good, second]), checkpoint_every=1)
+        trainer._prepare_batch = lambda batch: (ruin(trainer.model) if trainer.step else None, batch)[1]
+        describe(folder, trainer.options.model_dump(mode="json"), {"body": "free"})
+        with pytest.raises(TrainingError, match="still holds the last good state") as stopped:
+            trainer.run()
+        file = folder / "failed-step-2.pt"
+        assert f"train --replay {file}" in str(stopped.value)
+        kept = torch.load(file, weights_only=True)
+        assert torch.equal(kept["batches"][0]["image"], second.image)
+        before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+        report = replay(file, "cpu")
+        assert before == {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+        assert (report.step, report.checkpoint_step) == (2, 1)
+        return report
+
+    def ruin(model: PyMAF) -> None:
+        model.regressor[1].fc2.bias.data[3] = float("inf")
+
+    labels = failing("labels", odd, lambda model: None)
+    assert labels.labels == ("betas",) and labels.as_it_was == labels.checkpoint
+    assert (labels.as_it_was.terms, labels.as_it_was.module) == (("betas",), "")
+    weights = failing("weights", good, ruin)
+    assert weights.labels == () and weights.checkpoint == Found()
+    assert weights.as_it_was.module == "regressor.1.fc2" and "pose" in weights.as_it_was.terms
+    trainer = trainer_for(tmp_path / "weights", 2)
+    ruin(trainer.model)
+    with pytest.raises(TrainingError, match=r"weights of step 0 .*\n.*\n.*still holds the last good state"):
+        trainer.save()
+    (tmp_path / "labels" / OPTIONS_FILE).unlink()
+    with pytest.raises(TrainingError, match="no run's folder"):
+        replay(tmp_path / "labels" / "failed-step-2.pt")
+    with pytest.raises(CheckpointError, match="no failed step"):
+        replay(tmp_path / "labels" / CHECKPOINT)
+
+
+def test_the_average_is_what_a_checkpoint_is_loaded_as_and_older_ones_have_none(
+    four_steps: Trainer, tmp_path: Path
+) -> None:
+    saved, name = checkpoints.read(four_steps.folder / CHECKPOINT), "regressor.0.fc1.bias"
+    checkpoints.save(replace(saved, average=saved.model | {name: saved.model[name] + 1}), tmp_path)
+    assert torch.equal(load_checkpoint(tmp_path / CHECKPOINT).state_dict()[name], saved.model[name] + 1)
+    older = torch.load(four_steps.folder / CHECKPOINT, weights_only=True)
+    del older["average"], older["best"], older["figures"]
+    torch.save(older | {"format_version": "1.1"}, tmp_path / "older.pt")
+    assert torch.equal(load_checkpoint(tmp_path / "older.pt").state_dict()[name], saved.model[name])
 
 
 def test_fixed_statistics_make_training_and_evaluation_one_function(

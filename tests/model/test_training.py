@@ -16,9 +16,9 @@ import torch
 from typer.testing import CliRunner
 
 from pymaf_data.cli.app import app
-from pymaf_data.errors import ConfigError, NotAStore, PymafDataError, StoreIncomplete, TrainingError
+from pymaf_data.errors import ConfigError, NotAStore, PymafDataError, StoreIncomplete, TrainingError, UsageError
 from pymaf_data.model import TrainOptions, load_checkpoint, train, training
-from pymaf_data.model.training import training_paths
+from pymaf_data.model.learned_from import training_paths
 from pymaf_data.paths import VARIABLE, DataRoot
 from pymaf_data.runs import checkpoints
 from pymaf_data.runs.folder import CHECKPOINT, OPTIONS, PROVENANCE
@@ -331,3 +331,24 @@ def test_a_held_out_store_without_fits_is_refused(root: Path, refusals: list[Pym
     options = TrainOptions.parse(QUICK | {"name": "bare", "validation": {"stores": [bare]}}, "test")
     with pytest.raises(StoreIncomplete, match="image and a chosen fit"):
         train(options)
+
+
+def test_a_failed_step_is_replayed_by_the_command(
+    root: Path, refusals: list[PymafDataError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command that the error names is all that is needed: the file's folder is the run's."""
+    from pymaf_data.model import learning
+
+    options = TrainOptions.parse(QUICK | {"name": "ruined", "steps": 1}, "test")
+    with monkeypatch.context() as patch, pytest.raises(TrainingError) as stopped:
+        patch.setattr(
+            learning, "loss_terms", lambda output, *_: {"odd": output.predictions[1].joints.sum() * torch.nan}
+        )
+        train(options)
+    command = stopped.value.action.split("`")[1].split()[1:]
+    assert command[:2] == ["train", "--replay"]
+    done = CliRunner().invoke(app, [*command, "--device", "cpu"], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert "with the weights that it met: loss and gradient are finite" in done.stdout
+    with pytest.raises(UsageError, match="replay"):
+        train(options.model_copy(update={"replay": Path(command[2])}))

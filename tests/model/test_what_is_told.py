@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pymaf_data.errors import TrainingError
 from pymaf_data.loader import Batch
 from pymaf_data.model import LossOptions, OptimizerOptions, TrainOptions, normalise
 from pymaf_data.model.measures import iteration_errors
@@ -21,8 +22,8 @@ from pymaf_data.model.predict import predict_rows
 from pymaf_data.model.trainer import Trainer
 from pymaf_data.model.watchers import HeldOut, Snapshots
 from pymaf_data.runs import checkpoints
-from pymaf_data.runs.folder import CHECKPOINT
-from pymaf_data.runs.history import read_history
+from pymaf_data.runs.folder import BEST, CHECKPOINT
+from pymaf_data.runs.history import HistoryLine, read_history
 
 B = 2
 
@@ -147,7 +148,7 @@ def test_the_length_of_a_run_is_its_steps_else_its_epochs(tmp_path: Path) -> Non
     assert Trainer(Tiny(), Feed(5), TrainOptions(epochs=2, steps=3), tmp_path).total == 3
 
 
-@pytest.mark.parametrize(("precision", "dtype"), [("fp32", None), ("bf16", torch.bfloat16)])
+@pytest.mark.parametrize(("precision", "dtype"), [("fp32", None), ("bf16", torch.bfloat16), ("fp16", torch.float16)])
 def test_precision_is_the_networks(precision: str, dtype: torch.dtype | None, tmp_path: Path) -> None:
     assert Trainer(Tiny(), Feed(), TrainOptions(), tmp_path, precision=precision).model.autocast is dtype
 
@@ -274,3 +275,137 @@ def test_a_prediction_is_made_from_the_plain_view_and_shown_in_the_crop() -> Non
     wanted = view * Crops.side / (224 * ratio) + Crops.side / 2
     np.testing.assert_allclose(found.cameras.project(torch.from_numpy(points.copy())), wanted, atol=1e-4)
     np.testing.assert_array_equal(found.vertices, points.astype(np.float32))
+
+
+class Counted(Feed):
+    """Four batches whose rows say which they are."""
+
+    def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:
+        each = [replace(batch_of(), row=torch.full((B,), 10 * number + place)) for place in range(self.length)]
+        return iter(each[skip:])
+
+
+def test_a_step_of_micro_batches_goes_through_epochs_and_on_where_it_stopped(tmp_path: Path) -> None:
+    """Three of four to an epoch: the second step takes the last one and two of the next epoch."""
+    options = TrainOptions(epochs=3, accumulate=3)
+    drawn: list[int] = []
+
+    def trainer(steps: int | None) -> Trainer:
+        prepare = lambda batch: (drawn.append(int(batch.row[0])), batch)[1]  # noqa: E731
+        return Trainer(Tiny(), Counted(), options.model_copy(update={"steps": steps}), tmp_path, prepare=prepare)
+
+    assert trainer(None).total == 4
+    trainer(1).run()
+    again = trainer(3)
+    again.restore(checkpoints.read(tmp_path / CHECKPOINT))
+    again.run()
+    assert drawn == [0, 1, 2, 3, 10, 11, 12, 13, 20]
+
+
+class Looking:
+    """A watcher that notes the weights it is shown, and says what it is told to say."""
+
+    every = 1
+
+    def __init__(self, *errors: float) -> None:
+        self.errors, self.shown = list(errors), list[Tensor]()
+
+    def begin(self, step: int, model: Any) -> None:
+        pass
+
+    def look(self, step: int, model: Any) -> HistoryLine:
+        self.shown.append(model.moved.detach().clone())
+        found = {"mpjpe": -1.0 * step, "pa_mpjpe": self.errors.pop(0)}
+        return HistoryLine(
+            step=step, kind="held_out", errors={"M0": {"mpjpe": 0, "pa_mpjpe": 0}, "M3": found}, persons=2
+        )
+
+
+def test_the_average_is_kept_shown_to_watchers_and_gone_on_with(tmp_path: Path) -> None:
+    options = TrainOptions(steps=4, optimizer=OptimizerOptions(learning_rate=0.1, average=0.25))
+    own, looking = list[Tensor](), Looking(*[0.0] * 5)
+    model = Tiny()
+    own.append(model.moved.detach().clone())
+    whole = Trainer(model, Feed(), options, tmp_path / "whole", watchers=[looking])  # type: ignore[arg-type]
+    whole.run(lambda *_: own.append(model.moved.detach().clone()))
+    wanted = [own[0]]
+    for step, weights in enumerate(own[1:], start=1):
+        decay = min(0.25, (1 + step) / (10 + step))
+        wanted.append(decay * wanted[-1] + (1 - decay) * weights)
+    assert not torch.equal(wanted[-1], own[-1])
+    torch.testing.assert_close(torch.stack(looking.shown), torch.stack(wanted))
+    saved = checkpoints.read(tmp_path / "whole" / CHECKPOINT)
+    assert torch.equal(saved.model["moved"], own[-1]) and torch.equal(saved.weights["moved"], looking.shown[-1])
+    assert saved.average["norm.num_batches_tracked"] == 4
+    for steps in (2, 4):
+        part = Trainer(Tiny(), Feed(), options.model_copy(update={"steps": steps}), tmp_path / "part")  # type: ignore[arg-type]
+        if steps == 4:
+            part.restore(checkpoints.read(tmp_path / "part" / CHECKPOINT))
+        part.run()
+    again = checkpoints.read(tmp_path / "part" / CHECKPOINT)
+    assert all(torch.equal(again.average[name], value) for name, value in saved.average.items())
+
+
+def test_the_best_network_so_far_is_kept_as_it_was_measured(tmp_path: Path) -> None:
+    """The second run goes on: what the first one found best stays until something is better."""
+    looking = Looking(1.0, 5.0, 3.0, 4.0, 3.5, 2.0)
+    average = OptimizerOptions(learning_rate=0.1, average=0.5)
+    steps = []
+    for total in (3, 4, 5):
+        options = TrainOptions(steps=total, optimizer=average)
+        trainer = Trainer(Tiny(), Feed(), options, tmp_path, watchers=[looking])  # type: ignore[arg-type]
+        if total > 3:
+            trainer.restore(checkpoints.read(tmp_path / CHECKPOINT))
+        trainer.run()
+        best = checkpoints.read(tmp_path / BEST)
+        assert torch.equal(best.weights["moved"], looking.shown[best.step])
+        told = checkpoints.read(tmp_path / CHECKPOINT).best
+        assert told == best.best == {"step": best.step, "measure": "pa_mpjpe", "value": {2: 3.0, 5: 2.0}[best.step]}
+        steps.append(best.step)
+    assert steps == [2, 2, 5], "before it has learned anything nothing is best"
+
+
+@pytest.mark.parametrize(
+    ("error", "where"),
+    [
+        (MemoryError(), "this machine"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"), "this machine"),
+        (torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."), "the GPU"),
+        (RuntimeError("sizes do not match"), ""),
+    ],
+)
+def test_where_memory_ends_it_is_said_what_to_lower(error: Exception, where: str, tmp_path: Path) -> None:
+    def prepare(batch: Batch) -> Batch:
+        raise error
+
+    options = TrainOptions(steps=2, batch_size=6, accumulate=2)
+    trainer = Trainer(Tiny(), Feed(), options, tmp_path, prepare=prepare)  # type: ignore[arg-type]
+    with pytest.raises(TrainingError if where else RuntimeError) as caught:
+        trainer.run()
+    if where:
+        for told in (where, "--batch-size 3 --accumulate 4", "model.view_size (now 224)", "nothing was saved yet"):
+            assert told in str(caught.value)
+        assert ("--workers (now 2)" in str(caught.value)) == (where != "the GPU")
+    else:
+        assert caught.value is error
+
+
+def test_in_fp16_a_step_that_overflows_is_left_out_and_the_scale_is_kept(tmp_path: Path) -> None:
+    """What flows back through fp16 overflows at a large scale alone: a hook on a weight stands for that."""
+    options = TrainOptions(steps=2, log_every=1, optimizer=OptimizerOptions(learning_rate=0.1))
+    model, seen = Tiny(), list[Tensor]()
+    model.moved.register_hook(lambda gradient: torch.where(gradient.abs() < 4e6, gradient, torch.inf))
+    run = Trainer(model, Feed(), options, tmp_path, precision="fp16")  # type: ignore[arg-type]
+    run.run(lambda *_: seen.append(model.moved.detach().clone()))
+    assert torch.equal(seen[0], torch.full((2,), 0.5)), "left out"
+    torch.testing.assert_close(seen[1], torch.full((2,), 0.6))  # Adam's first step is the rate
+    saved = checkpoints.read(tmp_path / CHECKPOINT)
+    assert saved.scaler["scale"] == run.learner.scaler.get_scale() < 65536
+    again = Trainer(Tiny(), Feed(), options, tmp_path, precision="fp16")  # type: ignore[arg-type]
+    again.restore(saved)
+    assert again.learner.scaler.get_scale() == saved.scaler["scale"]
+    model.moved.register_hook(lambda gradient: gradient * torch.inf)
+    options = options.model_copy(update={"steps": 40})
+    run = Trainer(model, Feed(), options, tmp_path / "never", precision="fp16")  # type: ignore[arg-type]
+    with pytest.raises(TrainingError, match="gradient of step 17 is not finite"):
+        run.run()

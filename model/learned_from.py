@@ -1,0 +1,140 @@
+"""Which stores a run learns from and is measured on, what they must hold, and what is said of them afterwards."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pymaf_data.datasets import is_held_out
+from pymaf_data.errors import StoreIncomplete, TrainingError
+from pymaf_data.fits.chosen import ChosenReader
+from pymaf_data.paths import DataRoot
+from pymaf_data.storage import Store, open_store
+from pymaf_data.storage.inspect import licences
+
+from .options import TrainOptions
+
+logger = logging.getLogger(__name__)
+
+_DEFAULT_BODY = "free"
+_VERSIONS = ("pymaf-data", "torch", "numpy")
+
+
+def with_held_out(options: TrainOptions, root: DataRoot) -> TrainOptions:
+    """Options with the stores named that a run without names takes: held-out ones to measure on, the others to learn.
+
+    What is held out, the manifests say. Stores that are named stay as they are named; held-out stores without fits are
+    left out, and so are all that are not named where ``validation`` names some.
+
+    Raises:
+        TrainingError: every store is held out.
+    """
+    stores = [] if options.stores else root.stores()
+    given = {path.resolve() for path in options.validation.stores}
+    found = [path for path in stores if path.resolve() not in given]
+    kept_aside = [path for path in found if is_held_out(open_store(path).head)]
+    learned = tuple(path for path in found if path not in kept_aside)
+    if stores and not learned:
+        raise TrainingError(
+            f"there is no store to learn from: {', '.join(path.name for path in stores)} held out",
+            expected="a store of a split to learn from",
+            action="ingest one (--split train), or name a held-out store with --store to learn from it after all.",
+        )
+    if not kept_aside:
+        return options
+    measured = () if given else tuple(path for path in kept_aside if open_store(path).has("choice"))
+    logger.warning(
+        "held out by manifest, not learned from: %s; %s (--store names what to learn from)",
+        ", ".join(path.name for path in kept_aside),
+        f"measured on: {', '.join(path.name for path in measured)}" if measured else "not measured on",
+    )
+    validation = options.validation.model_copy(update={"stores": options.validation.stores or measured})
+    return options.model_copy(update={"validation": validation, "stores": learned})
+
+
+def training_paths(options: TrainOptions, root: DataRoot) -> list[Path]:
+    """The stores to learn from: those named, else all but the ones held out.
+
+    Raises:
+        NotAStore: there is none.
+        TrainingError: a store is to be learned from and held out.
+    """
+    held_out = {path.resolve() for path in options.validation.stores}
+    both = sorted(str(path) for path in options.stores if path.resolve() in held_out)
+    if both:
+        raise TrainingError(
+            f"{', '.join(both)} is given for training and for validation",
+            expected="validation on persons that are not trained on",
+            action="name other stores for one of the two.",
+        )
+    return root.require_stores(options.stores or [path for path in root.stores() if path.resolve() not in held_out])
+
+
+def require_supervision(stores: Sequence[Store], options: TrainOptions) -> None:
+    """Refuse stores that lack what the network is to learn from.
+
+    Raises:
+        StoreIncomplete: a store has no chosen fits, or no IUV maps though they are wanted.
+    """
+    if options.allow_partial:
+        return
+    for store in stores:
+        # Fits that nothing was chosen from are unproved: the loader shows none of them.
+        if not store.has("choice"):
+            lacking, command = "chosen fits", "attach-fits"
+        elif wants_maps(options) and not store.has("iuv"):
+            lacking, command = "IUV maps", "render-iuv"
+        else:
+            continue
+        raise StoreIncomplete(
+            f"{store.path} has no {lacking}",
+            expected="a store with proved fits and IUV maps",
+            action=f"run `pymaf-data {command}` on it, or pass --allow-partial to train without."
+            + (" --targets rendered needs no maps." if command == "render-iuv" else ""),
+        )
+
+
+def body_of(stores: Sequence[Store]) -> str:
+    """The name of the body that the stores' chosen fits belong to, the free body where there are none.
+
+    Raises:
+        TrainingError: they belong to several bodies.
+    """
+    names = sorted({name for store in stores if store.has("choice") for name in ChosenReader(store).bodies()})
+    if len(names) > 1:
+        raise TrainingError(
+            f"the stores hold fits of several bodies: {', '.join(names)}",
+            expected="fits of one body",
+            action="name the stores of one body, or choose it with --body.",
+        )
+    return names[0] if names else _DEFAULT_BODY
+
+
+def wants_maps(options: TrainOptions) -> bool:
+    """Whether the dense targets are the stores'."""
+    return options.model.auxiliary != "none" and options.targets == "stored"
+
+
+def provenance(stores: Sequence[Store]) -> dict[str, Any]:
+    """What a checkpoint says of its stores, their licences, and versions."""
+    found: dict[str, str] = {}
+    for store in stores:
+        found |= licences(store)
+    versions = {name: version(name) for name in _VERSIONS}
+    return {"stores": described(stores), "licences": found, "versions": versions}
+
+
+def described(stores: Sequence[Store]) -> list[dict[str, Any]]:
+    """What each store holds, by digest: equal descriptions mean equal batches."""
+    return [
+        {
+            "dataset": store.head["dataset"],
+            "split": store.head["split"],
+            "persons": len(store),
+            "generations": {info.stage: info.generation for info in store.stages() if info.current},
+        }
+        for store in stores
+    ]

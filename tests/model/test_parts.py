@@ -157,7 +157,10 @@ def test_network_and_losses_work_in_float64(converted: bool, small, make_batch) 
 
     def loss() -> torch.Tensor:
         output = model(image, auxiliary=True)
-        assert {value.dtype for one in output.predictions for value in (*one.parameters, *one[1:])} == {torch.float64}
+        made_of = ("rotation", "skeleton", "joints", "keypoints", "sampled", "vertices")
+        for one in output.predictions:
+            values = (*one.parameters, *(getattr(one, name) for name in made_of))
+            assert {value.dtype for value in values} == {torch.float64}
         terms = loss_terms(output, batch, LossOptions())
         assert set(iteration_errors(output, batch, body)) == {"M0", "M1", "M2", "M3"}
         assert {value.dtype for value in terms.values()} == {torch.float64}

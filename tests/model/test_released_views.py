@@ -158,7 +158,8 @@ def test_bodies_land_on_the_image_where_the_cut_was(made: Any, free_body: Any) -
         torch.zeros(len(rows), 144), torch.zeros(len(rows), 10), torch.tensor([[0.8, 0.1, 0.2]]).repeat(len(rows), 1)
     )
     points = torch.rand(len(rows), 7, 3, generator=torch.Generator().manual_seed(0))
-    one = Prediction(parameters, torch.eye(3).expand(len(rows), 24, 3, 3), points, points, points, points[..., :2])
+    eye = torch.eye(3).expand(len(rows), 24, 3, 3)
+    one = Prediction(parameters, eye, points, points, points[..., :2], points, free_body)
     model: Any = torch.nn.Linear(1, 1)
     model.forward = lambda image, auxiliary: Output([one], slice(0, 1), None)
     model.body, model.frame = free_body, "camera"

@@ -47,9 +47,7 @@ def test_parts_are_counted_for_an_iteration_and_a_sample(free_body: Any, monkeyp
         wanted = {part: 1000 * value / B for part, value in seconds.items()} | {"head in training": 0}
         assert {part: figure.value for part, figure in figures.items()} == pytest.approx(wanted)
         assert figures["sample"].persons == 1 and figures["sample"].low == figures["sample"].high == 1000 / B
-    assert (
-        benchmark.lacking == {} and "1 run" in benchmark.notes[0] and set(figures) == set(benchmark.manifest.metrics)
-    )
+    assert benchmark.lacking == {} and "1 run" in benchmark.notes[0] and set(figures) == set(benchmark.manifest.metrics)
     assert (
         not model.training and "decode" not in vars(model) and all(not part._forward_hooks for part in model.modules())
     )

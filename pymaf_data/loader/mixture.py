@@ -111,16 +111,16 @@ def mixture(
             )
     members = [[rows[k] for k, found in enumerate(place) if found == [g]] for g in range(len(groups))]
     total = sum(wanted.values())
-    for key, share, own in zip(wanted, wanted.values(), members, strict=True):
-        if not own or not sum(map(len, own)) or not share > 0:
+    for key, share, theirs in zip(wanted, wanted.values(), members, strict=True):
+        if not theirs or not sum(map(len, theirs)) or not share > 0:
             raise UsageError(
-                f"the mixture gives {share:g} to {key}, of which there is {'somebody' if own else 'no store'}",
+                f"the mixture gives {share:g} to {key}, of which there is {'somebody' if theirs else 'no store'}",
                 expected="a share above 0 of stores that are here",
                 action="ingest it, or leave it out of `mixture`.",
             )
     longest = max(map(len, rows))
     return Mixture(
-        tuple(np.concatenate(own) for own in members),
+        tuple(np.concatenate(theirs) for theirs in members),
         tuple(share / total for share in wanted.values()),
         length or longest,
     )

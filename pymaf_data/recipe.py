@@ -260,6 +260,10 @@ def _learning_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
         network = NETWORKS[options.model.network].place.partition(":")[2]
         yield Step("train", f"train {network}", options)
     if recipe.evaluate is not None:
+        from pymaf_data.model.benchmarks.manifest import load_benchmark  # which imports NumPy
+
+        for name in recipe.evaluate.benchmarks:  # a mistaken name is refused before anything is trained
+            load_benchmark(name)
         subject = str(_checkpoint(recipe, root))
         yield _step("evaluate", f"measure {recipe.name}", _said(recipe.evaluate) | {"subject": subject}, recipe)
 

@@ -104,6 +104,7 @@ def test_what_sections_say_reaches_the_stage_and_the_rest_is_left_to_it(tmp_path
         ({"ingest": [{"dataset": "coco", "workers": 2, "processes": 2}]}, "leave out --workers"),
         ({"render": {"size": 64}}, "a multiple of 3"),
         ({"train": {"model": {"auxiliary": "none"}, "loss": {"part": 10}}}, r"leave out loss\.part"),
+        ({"train": {}, "evaluate": {"benchmarks": ["3dpv"]}}, "no benchmark is called '3dpv'"),
     ],
 )
 def test_the_last_steps_mistakes_are_refused_before_the_first(

@@ -22,7 +22,7 @@ from pymaf_data.digest import digest_json
 
 STYLE = "page.css"
 SCRIPTS = (
-    *("core.js", "plots.js", "lines.js", "people.js", "gallery.js"),
+    *("core.js", "plots.js", "lines.js", "people.js", "filters.js", "gallery.js"),
     *("ridges.js", "sources.js", "verdicts.js", "worst.js", "store.js", "run.js", "evaluation.js", "main.js"),
 )
 _RESOURCE = "pymaf_data.report.page"

@@ -187,32 +187,14 @@ function resultConditions(people, filters, errors) {
 // ---- filters
 
 function resultFilters(people, filters, errors, worstFirst) {
-  const search = el('input', { type: 'search', id: 'search', placeholder: 'image name or annotation', oninput: () => filters.set({ text: search.value.trim() }) });
   const groups = Object.keys(people.table.groups);
-  const group = el('select', { id: 'group', onchange: () => filters.set({ group: group.value }) }, ['', ...groups].map((name) => el('option', { value: name }, name || 'all persons')));
-  const sorts = people.measures.filter((measure) => measure.series.length === 1).flatMap((measure) => [[measure.key + ' desc', measure.title + ', largest first'], [measure.key + ' asc', measure.title + ', smallest first']]);
-  const sort = el('select', { id: 'sort', onchange: () => filters.set({ sort: sort.value }) }, [...sorts, ['row asc', 'Row of the store']].map(([value, name]) => el('option', { value }, name)));
-  const pictured = el('input', { type: 'checkbox', id: 'pictured', onchange: () => filters.set({ pictured: pictured.checked }) });
-  const inputs = [errors[0], ...['box', 'seen', 'heading'].map((key) => people.measure(key)).filter(Boolean)].map((measure) => rangeInputs(measure, filters));
-  const preset = (name, changes) => el('button', { type: 'button', onclick: () => filters.set(changes) }, name);
-  const count = el('p', { class: 'found', 'aria-live': 'polite' });
-  const chips = el('ul', { class: 'active' });
-  const field = (label, id, input) => el('label', { for: id }, el('span', {}, label), input);
-  const node = el('form', { class: 'filters', 'aria-label': 'Filters', onsubmit: (event) => event.preventDefault() },
-    el('div', { class: 'row' }, field('Search', 'search', search), groups.length ? field('Group', 'group', group) : null, field('Order', 'sort', sort), el('label', { class: 'check', for: 'pictured' }, pictured, el('span', {}, 'only persons whose images are in this page'))),
-    el('div', { class: 'row' }, inputs.map((one) => one.node)),
-    el('div', { class: 'row presets' }, preset('Worst', { sort: worstFirst(errors[0]) }), preset('Best', { sort: worstFirst({ ...errors[0], better: errors[0].better === 'lower' ? 'higher' : 'lower' }) }), el('button', { type: 'button', onclick: () => filters.clear() }, 'Clear filters'), count),
-    chips);
-  const update = (matching, shown) => {
-    if (document.activeElement !== search) search.value = filters.text;
-    group.value = filters.group;
-    sort.value = filters.sort;
-    pictured.checked = filters.pictured;
-    inputs.forEach((one) => one.update());
-    count.textContent = `${whole(matching)} of ${plural(people.count, 'person')} match` + (filters.pictured ? `; images of ${whole(shown)} are in this page` : '');
-    chips.replaceChildren(...[...filters.ranges].map(([key, filter]) => chip(people.measure(key), filter, filters)));
-  };
-  return { node, search, update };
+  const best = { ...errors[0], better: errors[0].better === 'lower' ? 'higher' : 'lower' };
+  return filterForm(people, filters, {
+    choice: groups.length ? { id: 'group', label: 'Group', key: 'group', options: ['', ...groups].map((name) => [name, name || 'all persons']) } : null,
+    measured: people.measures,
+    ranges: [errors[0], ...['box', 'seen', 'heading'].map((key) => people.measure(key)).filter(Boolean)],
+    presets: [['Worst', { sort: worstFirst(errors[0]) }], ['Best', { sort: worstFirst(best) }]],
+  });
 }
 
 // ---- where it came from

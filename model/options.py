@@ -72,6 +72,8 @@ class ModelOptions(StrictModel):
     def _one_network(self) -> Self:
         if self.network != "pymaf":
             return self
+        if self.features == "grid" and self.start == "mean_mesh":
+            raise ValueError("features: grid reads nowhere else, so no step begins at the mean mesh: leave start out")
         if not self.pyramid and self.features == "mesh" and self.start == "grid":
             raise ValueError(
                 "without a pyramid one regressor reads the grid's points and the mesh's, which are not as many: "
@@ -256,6 +258,12 @@ class TrainOptions(StrictModel):
                 place[section] = place = dict(held)
             place[name] = value
         return values
+
+    @model_validator(mode="after")
+    def _length_is_of_a_mixture(self) -> Self:
+        if self.epoch_length is not None and not self.mixture:
+            raise ValueError("epoch_length is of a mixture; without one an epoch shows everybody once: leave it out")
+        return self
 
     @model_validator(mode="after")
     def _teaches_what_is_predicted(self) -> Self:

@@ -133,6 +133,7 @@ def test_steps_hand_gradients_on_only_where_the_last_alone_is_supervised(
         ({"pyramid": False}, "start: mean_mesh, or features: grid"),
         ({"auxiliary": "none", "reads": "product"}, "wants an auxiliary head"),
         ({"reads": "prediction", "iterations": 2}, "the last of 3 iterations"),
+        ({"features": "grid", "start": "mean_mesh"}, "leave start out"),
         ({"network": "hmr", "features": "grid"}, "network hmr has no features"),
         ({"network": "hmr", "pyramid": False}, "network hmr has no pyramid"),
     ],
@@ -152,7 +153,12 @@ def test_any_option_is_set_by_its_place_and_unknown_ones_are_refused() -> None:
         0,
     )
     assert "set" not in options.model_dump()
-    for wrong in ("loss.nope=1", "steps.many=1", "nope=1"):
+    for wrong in (
+        "loss.nope=1",
+        "steps.many=1",
+        "nope=1",
+        "epoch_length=9",
+    ):  # the last is of a mixture, and none is said
         with pytest.raises(ConfigError):
             TrainOptions.parse({"set": [wrong]}, "test")
 

@@ -34,7 +34,7 @@ def make_crop(image: Image, box: ArrayLike, size: int = CROP_SIZE) -> Image:
     """The stored crop (S, S, 3) uint8 of one person; black where it reaches past the image.
 
     Args:
-        image: (H, W, 3) uint8. Of one that is BGR turned round (a stride below 0), only the crop is turned.
+        image: (H, W, 3) uint8. Of one that is BGR turned round (a stride below 0), the crop is so too: no pixel moves.
         box: (cx, cy, b) in continuous pixels of ``image``.
         size: S, in pixels.
 
@@ -56,7 +56,7 @@ def make_crop(image: Image, box: ArrayLike, size: int = CROP_SIZE) -> Image:
     linear = affine[:, :2]
     from_reduced = np.concatenate([linear * cell, (linear @ corner + affine[:, 2])[:, None]], 1)
     crop = cv2.warpAffine(reduced, to_cv2(from_reduced), (size, size), flags=cv2.INTER_LINEAR)
-    return np.asarray(cv2.cvtColor(crop, cv2.COLOR_BGR2RGB) if turned else crop, np.uint8)
+    return np.asarray(crop[..., ::-1] if turned else crop, np.uint8)
 
 
 def _window(image: Image, affine: NDArray[np.float64], size: int) -> tuple[Image, NDArray[np.float64]]:

@@ -12,6 +12,7 @@ from pymaf_data.crop import make_crop
 from pymaf_data.errors import ShapeError
 from pymaf_data.geometry.affines import apply, crop_affine
 from pymaf_data.geometry.boxes import CROP_RATIO
+from pymaf_data.storage import encode_jpeg
 
 SIZE = 200
 
@@ -132,10 +133,13 @@ def test_what_is_no_image_is_refused(picture: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("reduction", [0.7, 1.4, 2.6, 3.3])
-def test_of_an_image_that_is_turned_round_only_the_crop_is_turned(reduction: float) -> None:
+def test_of_an_image_that_is_turned_round_the_crop_is_so_too_and_its_stream_the_same(reduction: float) -> None:
     picture = np.random.default_rng(5).integers(0, 256, (400, 500, 3), np.uint8)
     turned = np.ascontiguousarray(picture[..., ::-1])[..., ::-1]
     assert turned.strides[2] == -1
     for centre in ((250.3, 199.8), (20.0, 380.0)):
         box = box_of(reduction, centre)
-        np.testing.assert_array_equal(make_crop(turned, box, SIZE), make_crop(picture, box, SIZE))
+        crop, plain = make_crop(turned, box, SIZE), make_crop(picture, box, SIZE)
+        np.testing.assert_array_equal(crop, plain)
+        assert crop.strides[2] == -1, "copied"
+        assert encode_jpeg(crop) == encode_jpeg(plain) == encode_jpeg(np.asfortranarray(plain))

@@ -46,15 +46,18 @@ def encode_jpeg(
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ShapeError(f"an image {image.shape} of {image.dtype}", expected="(H, W, 3) uint8, RGB")
-    pixels = np.ascontiguousarray(image)
     if markers and subsampling == SUBSAMPLING:
         options = {
             cv2.IMWRITE_JPEG_QUALITY: quality,
             cv2.IMWRITE_JPEG_SAMPLING_FACTOR: cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
             cv2.IMWRITE_JPEG_RST_INTERVAL: -(-image.shape[1] // 16),
         }
-        _, encoded = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), list(chain(*options.items())))
+        turned = image[..., ::-1]  # of BGR that was turned round, BGR as it lies
+        lies = turned.flags.c_contiguous
+        bgr = turned if lies else cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)
+        _, encoded = cv2.imencode(".jpg", bgr, list(chain(*options.items())))
         return encoded.tobytes()
+    pixels = np.ascontiguousarray(image)
     data: bytes = simplejpeg.encode_jpeg(pixels, quality=quality, colorsubsampling=subsampling, fastdct=False)
     return data
 

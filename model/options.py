@@ -16,6 +16,8 @@ from pymaf_data.paths import UserPath
 
 from .networks import NETWORKS
 
+# Of ModelOptions: what fits the same weights whatever it is.
+_ANY_WEIGHTS = frozenset({"supervise", "dropout", "view_size"})
 # Of LossOptions: what dense maps are taught by, and what of it is of coordinates.
 _COORDINATES = ("coarse", "uv", "uv_pixels", "uv_reduction")
 _DENSE = ("part", *_COORDINATES)
@@ -53,6 +55,12 @@ class ModelOptions(StrictModel):
     view_size: int = Field(default=224, ge=64, le=512, multiple_of=32)
     """Side of the images that the network reads, in pixels; maps are a quarter of it. What it predicts refers to the
     224 px view whatever this is. On a CPU a step of 8 at 128 costs half of one at 224."""
+
+    def other_weights(self, other: ModelOptions) -> dict[str, Any]:
+        """Options of another network whose weights are not this one's, with its values; none where they fit."""
+        own = self.model_dump(exclude=set(_ANY_WEIGHTS))
+        theirs = {name: getattr(other, name) for name in own}
+        return {name: value for name, value in theirs.items() if value != own[name]}
 
     @model_validator(mode="before")
     @classmethod
@@ -208,6 +216,12 @@ class TrainOptions(StrictModel):
     workers: Annotated[int, Field(ge=0), Flag("Loader threads.")] = 2
     backbone: Annotated[UserPath | None, Flag("torchvision's resnet50 state dict to start from.", shown="none")] = None
     """None starts from He initialisation, with a warning unless it was given (``backbone: null`` in a recipe)."""
+    start_from: Annotated[
+        str | None,
+        Flag("Checkpoint (file, run's folder or name) whose weights to start from; none: from nothing.", name="--from"),
+    ] = None
+    """Ours, or a released one. The whole network's weights, at step 0; the run is in its frame unless it says which.
+    ``none`` says that a start from nothing is meant."""
     validation: ValidationOptions = ValidationOptions()
     targets: Annotated[
         Literal["stored", "rendered"], Flag("Dense targets: stored maps, or rendered for every view.")
@@ -258,6 +272,17 @@ class TrainOptions(StrictModel):
                 place[section] = place = dict(held)
             place[name] = value
         return values
+
+    @property
+    def starts_from(self) -> str | None:
+        """The checkpoint to start from, where there is one."""
+        return None if self.start_from == "none" else self.start_from
+
+    @model_validator(mode="after")
+    def _starts_once(self) -> Self:
+        if self.start_from is not None and self.backbone is not None:
+            raise ValueError("start_from says where the whole network starts, its trunk too: leave backbone out")
+        return self
 
     @model_validator(mode="after")
     def _length_is_of_a_mixture(self) -> Self:

@@ -6,7 +6,6 @@ What it learned before goes along: the stores and licences of both stand in its 
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import Any
 
 from pymaf_data.digest import digest_file

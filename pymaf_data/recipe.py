@@ -50,6 +50,18 @@ class SampleSection(StrictModel):
     masks: Literal["rle", "polygon"] = "rle"
 
 
+class FitsSection(ExecutorOptions):
+    """Sources, [NAME=]FORMAT[:PATH] each; in a path ``{raw}`` is the raw data's folder, ``{split}`` the split,
+    ``{assets}`` the folder of assets."""
+
+    sources: tuple[str, ...] = Field(min_length=1)
+    prefer: str | None = Field(default=None, description="as `choose: {prefer: [NAME]}`")
+    choose: ChooseOptions = ChooseOptions()
+    keypoints: KeypointOptions = KeypointOptions()
+    allow_unproved: bool = False
+    force: bool = False
+
+
 class IngestSection(ExecutorOptions):
     """One data set and split to ingest, by its name, a manifest (*.yaml) or an annotation file (*.json); or an npz."""
 
@@ -64,6 +76,8 @@ class IngestSection(ExecutorOptions):
     )
     split: str = "train"
     held_out: bool = Field(default=False, description="measured on while training, and never trained on")
+    benchmark: bool = Field(default=False, description="for `evaluate` alone: no maps, not seen while training")
+    fits: FitsSection | None = Field(default=None, description="its own, instead of the recipe's")
     select: str | None = None
     thin: str | None = Field(default=None, description="of sequences: every:N, or motion:100mm; else as published")
     option: tuple[str, ...] = Field(default=(), description="of the data set's reader, such as masks=true")
@@ -86,17 +100,6 @@ class IngestSection(ExecutorOptions):
         from pymaf_data.datasets.own import names_of  # which imports NumPy
 
         return names_of(self.dataset, self.npz, self.split)
-
-
-class FitsSection(ExecutorOptions):
-    """Sources, [NAME=]FORMAT[:PATH] each; in a path ``{raw}`` is the raw data's folder, ``{split}`` the split."""
-
-    sources: tuple[str, ...] = Field(min_length=1)
-    prefer: str | None = Field(default=None, description="as `choose: {prefer: [NAME]}`")
-    choose: ChooseOptions = ChooseOptions()
-    keypoints: KeypointOptions = KeypointOptions()
-    allow_unproved: bool = False
-    force: bool = False
 
 
 class RenderSection(ExecutorOptions):
@@ -254,15 +257,21 @@ def _data_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
         name, split = part.named
         store, raw = root.store(name, split), root.raw(name)
         # An annotation file's root follows from where it and its images lie.
-        values = _said(part, "held_out") | {"out": store} | ({"root": raw} if part.npz or not part.of_file else {})
+        values = (
+            _said(part, "held_out", "benchmark", "fits")
+            | {"out": store}
+            | ({"root": raw} if part.npz or not part.of_file else {})
+        )
         yield _step("ingest", f"ingest {name} {split}", values, recipe)
-        if recipe.fits is not None:
-            places = {"{raw}": str(part.images or raw), "{split}": split}
-            sources = tuple(_placed(source, places) for source in recipe.fits.sources)
-            values = _said(recipe.fits, "sources") | {"store": store, "fits": sources}
+        fits = part.fits or recipe.fits
+        if fits is not None:
+            places = {"{raw}": str(part.images or raw), "{split}": split, "{assets}": str(root.assets)}
+            sources = tuple(_placed(source, places) for source in fits.sources)
+            values = _said(fits, "sources") | {"store": store, "fits": sources}
             yield _step("attach-fits", f"fit {store.name}", values, recipe)
     if recipe.render is not None:
-        values = _said(recipe.render) | {"stores": stores_of(recipe, root), "shard": "all"}
+        seen = tuple(root.store(*part.named) for part in recipe.ingest if not part.benchmark)
+        values = _said(recipe.render) | {"stores": seen, "shard": "all"}
         yield _step("render-iuv", "render IUV maps", values, recipe)
 
 
@@ -353,8 +362,9 @@ def stores_of(recipe: Recipe, root: DataRoot) -> tuple[Path, ...]:
 
 def train_values(recipe: Recipe, root: DataRoot) -> dict[str, Any]:
     """The options of training that a recipe sets, its own stores and held-out stores among them."""
-    learned = [root.store(*part.named) for part in recipe.ingest if not part.held_out]
-    held_out = [root.store(*part.named) for part in recipe.ingest if part.held_out]
+    seen = [part for part in recipe.ingest if not part.benchmark]
+    learned = [root.store(*part.named) for part in seen if not part.held_out]
+    held_out = [root.store(*part.named) for part in seen if part.held_out]
     values = {"name": recipe.name, **(recipe.train or {}), "stores": tuple(learned)}
     if recipe.after is not None:
         before = train_values(_with_those_before(recipe)[-2], root)

@@ -5,7 +5,7 @@ Source of every default: the authors' released configuration of PyMAF unless a l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -21,6 +21,11 @@ _ANY_WEIGHTS = frozenset({"supervise", "dropout", "view_size"})
 # Of LossOptions: what dense maps are taught by, and what of it is of coordinates.
 _COORDINATES = ("coarse", "uv", "uv_pixels", "uv_reduction")
 _DENSE = ("part", *_COORDINATES)
+# Of LossOptions: what the paper's equations say otherwise than the released code does.
+_FORMS: Mapping[str, Mapping[str, Any]] = {
+    "released": {},
+    "paper": {"norm": "squared", "camera": 0.0, "coarse": 0.0, "uv_pixels": "foreground"},
+}
 
 
 class ModelOptions(StrictModel):
@@ -97,6 +102,14 @@ class ModelOptions(StrictModel):
 class LossOptions(StrictModel):
     """Weights of the loss terms; see :mod:`pymaf_data.model.losses` for what each one is."""
 
+    form: Literal["released", "paper"] = "released"
+    """Which terms there are, their norm and pixels: the released code's, or the paper's equations 2 and 4 to the letter:
+    ``norm: squared``, ``camera: 0``, ``coarse: 0``, ``uv_pixels: foreground``. What is said besides stands over it. The
+    paper's weights are not known: the released ones stay."""
+    norm: Literal["mean", "squared"] = "mean"
+    """Of a person's keypoints, joints, rotations and betas: the mean of squared errors, as released, or their sum, the
+    squared L2 norm (Eq. 2). The sum of a person's 2D keypoints is 98 times the mean, of 3D joints 72, of rotations 216,
+    of betas 10 times. Means over persons are as they are."""
     keypoints2d: float = Field(default=300.0, ge=0.0)
     keypoints3d: float = Field(default=300.0, ge=0.0)
     pose: float = Field(default=60.0, ge=0.0)
@@ -116,6 +129,19 @@ class LossOptions(StrictModel):
     """Confidence factor of the first 25 joints of J49 (detections)."""
     annotated_weight: float = Field(default=1.0, ge=0.0)
     """Confidence factor of the last 24 joints of J49 (annotations)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_its_form(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        form = given.get("form", "released")
+        return {**(_FORMS.get(form, {}) if isinstance(form, str) else {}), **given}
+
+    def asked(self, names: Iterable[str]) -> list[str]:
+        """Those that were changed from what the form says, and not to 0."""
+        usual = LossOptions(form=self.form)
+        return [name for name in names if getattr(self, name) not in (0, getattr(usual, name))]
 
 
 class OptimizerOptions(StrictModel):
@@ -293,8 +319,7 @@ class TrainOptions(StrictModel):
     @model_validator(mode="after")
     def _teaches_what_is_predicted(self) -> Self:
         untaught = {"none": _DENSE, "parts": _COORDINATES, "iuv": ()}[self.model.auxiliary]
-        fields = LossOptions.model_fields
-        asked = [f"loss.{name}" for name in untaught if getattr(self.loss, name) not in (0, fields[name].default)]
+        asked = [f"loss.{name}" for name in self.loss.asked(untaught)]
         asked += ["targets: rendered"] if self.targets == "rendered" and self.model.auxiliary == "none" else []
         if asked:
             network = f"network {self.model.network} with auxiliary {self.model.auxiliary}"

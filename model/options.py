@@ -103,7 +103,7 @@ class LossOptions(StrictModel):
     """Weights of the loss terms; see :mod:`pymaf_data.model.losses` for what each one is."""
 
     form: Literal["released", "paper"] = "released"
-    """Which terms there are, their norm and pixels: the released code's, or the paper's equations 2 and 4 to the letter:
+    """Terms, their norm and pixels: the released code's, or those of the paper's equations 2 and 4 to the letter:
     ``norm: squared``, ``camera: 0``, ``coarse: 0``, ``uv_pixels: foreground``. What is said besides stands over it. The
     paper's weights are not known: the released ones stay."""
     norm: Literal["mean", "squared"] = "mean"
@@ -299,6 +299,10 @@ class TrainOptions(StrictModel):
             place[name] = value
         return values
 
+    mean: Literal["published", "data"] = "published"
+    """Where the loop starts: at the published mean parameters, or at those of the training data's fits (chordal means
+    of rotations, the root's too; see :mod:`pymaf_data.model.means`). A checkpoint keeps them."""
+
     @property
     def starts_from(self) -> str | None:
         """The checkpoint to start from, where there is one."""
@@ -308,6 +312,8 @@ class TrainOptions(StrictModel):
     def _starts_once(self) -> Self:
         if self.start_from is not None and self.backbone is not None:
             raise ValueError("start_from says where the whole network starts, its trunk too: leave backbone out")
+        if self.starts_from is not None and self.mean != "published":
+            raise ValueError("weights to start from bring their mean parameters along: leave mean out")
         return self
 
     @model_validator(mode="after")

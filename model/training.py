@@ -38,6 +38,7 @@ from .learned_from import (
     wants_maps,
     with_held_out,
 )
+from .means import mean_parameters, start_at
 from .networks.network import REDUCTION, Network, make_network
 from .options import TrainOptions
 from .precision import choose_precision
@@ -74,7 +75,7 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
 
     Raises:
         NotAStore: there is no store.
-        TrainingError: every store is held out.
+        TrainingError: every store is held out, or ``mean: data`` finds nobody with a fit.
         CheckpointError: what the run is to start from is not there, or of another network, frame or body.
         StoreIncomplete: a store lacks fits or maps and ``allow_partial`` is not set.
         TrainingError: the run was begun with other options or data, another process trains it, or the loss stopped
@@ -124,6 +125,8 @@ def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot, ran
         start.into(model, options.model)
     elif saved is None:
         _start_trunk(model, options)
+        if options.mean == "data":
+            start_at(model, mean_parameters(loader.labels))
     origin = provenance(stores, start.about() if start else saved.start if saved else {})
     trainer = Trainer(
         model.to(device),

@@ -89,7 +89,7 @@ def checkpoint_path(given: str, root: DataRoot, otherwise: str = "") -> Path:
 def checkpoint_places(given: str, root: DataRoot) -> list[Path]:
     """Where the checkpoint that is meant may lie, the first that is there."""
     path = as_meant(Path(given))
-    return [path, path / CHECKPOINT, root.runs / given, root.runs / given / CHECKPOINT]
+    return list(dict.fromkeys([path, path / CHECKPOINT, root.runs / given, root.runs / given / CHECKPOINT]))
 
 
 def name_of(path: Path, digest: str) -> str:

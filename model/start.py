@@ -29,7 +29,9 @@ from .options import ModelOptions
 
 logger = logging.getLogger(__name__)
 
-_OTHERWISE = "; what a recipe starts from another recipe makes: `pymaf-data run` runs both, `pymaf-data train` one"
+_OTHERWISE = (
+    ". A recipe's second stage starts from its first one's run: train that first, or `pymaf-data run` takes both"
+)
 
 
 class Start:

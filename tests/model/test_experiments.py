@@ -40,12 +40,11 @@ GRAPHS: dict[str, tuple[list[int], list[int], list[int], int, type | None]] = {
     "iterations-2": ([GRID, MESH], [256] * 2, [4, 8], 2, IUVLogits),
     "earlier-layers": ([GRID, MESH, MESH], [128, 64, 32], [4, 8, 16], 3, IUVLogits),
 }
-# Of two stages, of which the first is one of those: the second is on a mixture, with the shares and fits named.
+# Of two stages, the first of which is one of those; the second is on a mixture, with the shares and fits named.
 AFTER = {
     "baseline": "table4-global-final",
     "pymaf-no-auxiliary": "table4-mesh-pyramid",
     "pymaf": "table5-dense-feature",
-    "mixture-eft": "eft-coco",
 }
 SPIN, RELEASED = (0.3, 0.6, 0.1), (0.5, 0.3, 0.2)
 MIXTURES = {
@@ -86,7 +85,6 @@ def test_every_experiment_of_the_paper_is_here_and_names_what_was_published() ->
 
 @pytest.mark.parametrize("name", [*MIXTURES, "eft-coco"])
 def test_mixtures_have_their_shares_and_fits_and_go_on_from_their_first_stage(name: str) -> None:
-    """What a network of two stages is, the first one's name says, whose graph is tested: it fits the second."""
     recipe, root = load_recipe(name), DataRoot(Path("none"))
     steps = pipeline(recipe, root)
     options = next(step.options for step in steps if step.stage == "train" and step.options.name == name)
@@ -95,7 +93,7 @@ def test_mixtures_have_their_shares_and_fits_and_go_on_from_their_first_stage(na
         step.options.store.stem: step.options.fits[0].split(":")[0] for step in steps if step.stage == "attach-fits"
     }
     if name == "eft-coco":
-        assert (fits, options.mixture) == ({"coco-train": "eft"}, {})
+        assert (fits, options.mixture, options.model) == ({"coco-train": "eft"}, {}, options_of("pymaf").model)
         return
     shares, source = MIXTURES[name]
     assert options.mixture == dict(zip(("h36m", "coco+mpii+lsp+lspet", "mpi-inf-3dhp"), shares, strict=True))
@@ -103,19 +101,19 @@ def test_mixtures_have_their_shares_and_fits_and_go_on_from_their_first_stage(na
     stores = [(path.stem.rsplit("-", 1)[0], path.stem) for path in options.stores]
     rows = [np.arange(3) + 3 * number for number in range(len(stores))]
     assert mixture(options.mixture, stores, rows, None).shares == pytest.approx(shares)
-    before = AFTER.get(name)
+    before = {**AFTER, "mixture-eft": "eft-coco"}.get(name)
     assert options.start_from == (str(root.runs / before) if before else None)
     if before is not None:
-        assert not options_of(before).model.other_weights(options.model)
+        assert options_of(before).model == options.model
         assert [step.options.name for step in steps if step.stage == "train"] == [before, name]
         assert recipe.published.keys() == ({"M3"} if "mixture" not in name else set())
 
 
-@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize("name", [*GRAPHS, *AFTER])
 def test_a_graph_is_what_its_name_says_and_learns(
     name: str, narrow: None, free_body: Any, make_batch: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    points, channels, sides, supervised, head = GRAPHS[name]
+    points, channels, sides, supervised, head = GRAPHS[AFTER.get(name, name)]
     options = options_of(name)
     if name == "earlier-layers":  # the head reads the map that the small trunk has
         monkeypatch.setattr("pymaf_data.model.networks.iuv_head.WIDTH", 32)

@@ -212,7 +212,7 @@ def test_a_run_starts_from_anothers_weights_and_carries_on_what_they_are_made_of
     again = train(TrainOptions.parse(QUICK | still | {"steps": 2}, "test"))
     assert again.resumed_from == 1
     assert checkpoints.read(again.checkpoint).start == begun.start
-    with pytest.raises(CheckpointError, match=r"runs/first/checkpoint\.pt"):
+    with pytest.raises(CheckpointError, match=r"runs/first/checkpoint\.pt\n.*\n.*`pymaf-data run` takes both"):
         train(TrainOptions.parse(QUICK | still | {"overwrite": True}, "test"))
     other = QUICK | {"start_from": str(root / "runs" / "gone"), "name": "third"}
     for change, told in (

@@ -25,11 +25,10 @@ from _measure import machine, ratio, rounds_of, summary, write
 
 from pymaf_data.model.benchmarks.benchmark import Benchmark, Setting
 from pymaf_data.model.benchmarks.manifest import load_benchmark
-from pymaf_data.model.checkpoint import load_checkpoint
+from pymaf_data.model.checkpoint import checkpoint_path, load_checkpoint
 from pymaf_data.model.evaluation.measure import figures, measure
 from pymaf_data.model.evaluation.subjects import NetworkSubject
 from pymaf_data.model.evaluation.views import StoredViews
-from pymaf_data.model.evaluation.whom import checkpoint_path
 from pymaf_data.model.images import normalise
 from pymaf_data.model.precision import channels_last, choose_device
 from pymaf_data.paths import DataRoot

@@ -16,8 +16,10 @@ from torch import Tensor
 
 from pymaf_data.body import BodyModel, load_body
 from pymaf_data.errors import AssetMismatch, CheckpointError
+from pymaf_data.paths import DataRoot, as_meant
 from pymaf_data.runs import checkpoints
 from pymaf_data.runs.checkpoints import Checkpoint
+from pymaf_data.runs.folder import BEST, CHECKPOINT
 
 from .networks.network import Network, make_network
 from .networks.resnet import ResNet50
@@ -26,7 +28,8 @@ from .state_dicts import RELEASED, RESNET, find_state, fitted, network_of
 
 logger = logging.getLogger(__name__)
 
-_RELEASED_BODY = "smpl-neutral"
+RELEASED_BODY, RELEASED_FRAME = "smpl-neutral", "camera"
+"""Of networks that others released."""
 
 
 def load_checkpoint(
@@ -49,17 +52,51 @@ def load_checkpoint(
     path = Path(path)
     content = checkpoints.load_tensors(path)
     if content.get("format") != checkpoints.FORMAT:
-        return _load_released(content, path, assets, body, network or "pymaf")
+        options, state = released(content, path, network or "pymaf")
+        body = body or load_body(RELEASED_BODY, assets)
+        model = make_network(options, body, RELEASED_FRAME)
+        load_state(model, released_state(state, body), str(path))
+        return model.eval()
     checkpoint = checkpoints.parse(content, path)
     if network is not None:
         check_network(checkpoint, network, str(path))
     body = body or load_body(checkpoint.body["name"], assets)
     check_body(checkpoint, body)
-    model = make_network(_options_of(checkpoint, str(path)), body, checkpoint.options["frame"])
+    model = make_network(options_of(checkpoint, str(path)), body, checkpoint.options["frame"])
     if checkpoint.average:
         logger.info("%s: the average of the weights is taken, not those of the last step", path)
     load_state(model, checkpoint.weights, str(path))
     return model.eval()
+
+
+def checkpoint_path(given: str, root: DataRoot, otherwise: str = "") -> Path:
+    """A checkpoint by its file, its run's folder or its run's name.
+
+    Raises:
+        CheckpointError: there is none; ``otherwise`` it says what else to do.
+    """
+    places = checkpoint_places(given, root)
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        raise CheckpointError(
+            f"no checkpoint: looked for {', '.join(str(place) for place in places)}",
+            expected="a checkpoint's file, or a run's folder or name",
+            action=f"name one{otherwise}.",
+        )
+    return found
+
+
+def checkpoint_places(given: str, root: DataRoot) -> list[Path]:
+    """Where the checkpoint that is meant may lie, the first that is there."""
+    path = as_meant(Path(given))
+    return list(dict.fromkeys([path, path / CHECKPOINT, root.runs / given, root.runs / given / CHECKPOINT]))
+
+
+def name_of(path: Path, digest: str) -> str:
+    """Of a checkpoint: its run's, else its file's and the beginning of its digest."""
+    if path.name in (CHECKPOINT, BEST):
+        return path.resolve().parent.name + ("-best" if path.name == BEST else "")
+    return f"{path.stem[:100]}-{digest[:8]}"
 
 
 def load_backbone(backbone: ResNet50, path: Path) -> None:
@@ -95,7 +132,7 @@ def check_network(checkpoint: Checkpoint, network: str, origin: str) -> None:
         CheckpointError: it is of another one.
         ConfigError: this version does not know what it is of.
     """
-    found = _options_of(checkpoint, origin).network
+    found = options_of(checkpoint, origin).network
     if found != network:
         raise CheckpointError(
             f"{origin} holds a checkpoint of network {found}",
@@ -104,7 +141,12 @@ def check_network(checkpoint: Checkpoint, network: str, origin: str) -> None:
         )
 
 
-def _options_of(checkpoint: Checkpoint, origin: str) -> ModelOptions:
+def options_of(checkpoint: Checkpoint, origin: str) -> ModelOptions:
+    """The network that a checkpoint is of.
+
+    Raises:
+        ConfigError: this version does not know it.
+    """
     return ModelOptions.parse(checkpoint.options.get("model", {}), origin)
 
 
@@ -145,9 +187,12 @@ def _check_downsampling(matrix: Tensor, body: BodyModel) -> None:
         )
 
 
-def _load_released(
-    content: dict[str, Any], path: Path, assets: Path | None, body: BodyModel | None, network: str
-) -> Network:
+def released(content: dict[str, Any], path: Path, network: str) -> tuple[ModelOptions, dict[str, Tensor]]:
+    """What network of this name others released in a file, and all of its state dict: see :func:`released_state`.
+
+    Raises:
+        CheckpointError: it holds something else.
+    """
     if network not in RELEASED:
         raise CheckpointError(
             f"{path} was not written by pymaf-data, and no such files of network {network} are known",
@@ -157,13 +202,8 @@ def _load_released(
     wanted, parts = RELEASED[network]
     found = find_state(content, parts, str(path))
     _require_network(found, wanted, str(path))
-    body = body or load_body(_RELEASED_BODY, assets)
-    state = released_state(found, body)
-    auxiliary = any(name.startswith("dp_head.") for name in state)
-    options = ModelOptions(network=network, auxiliary="iuv" if auxiliary else "none")
-    model = make_network(options, body, frame="camera")
-    load_state(model, state, str(path))
-    return model.eval()
+    auxiliary = any(name.startswith("dp_head.") for name in found)
+    return ModelOptions(network=network, auxiliary="iuv" if auxiliary else "none"), found
 
 
 def _require_network(state: Mapping[str, Tensor], wanted: str, origin: str) -> None:

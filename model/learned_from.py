@@ -118,13 +118,25 @@ def wants_maps(options: TrainOptions) -> bool:
     return options.model.auxiliary != "none" and options.targets == "stored"
 
 
-def provenance(stores: Sequence[Store]) -> dict[str, Any]:
-    """What a checkpoint says of its stores, their licences, and versions."""
-    found: dict[str, str] = {}
-    for store in stores:
-        found |= licences(store)
+def provenance(stores: Sequence[Store], start: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint says of its stores, of what it started from, of the licences of both, and versions."""
+    parts = [(f"{store.head['dataset']} {store.head['split']}", licences(store)) for store in stores]
+    found = _of_all([*parts, (str(start.get("name", "")), start.get("licences", {}))])
     versions = {name: version(name) for name in _VERSIONS}
-    return {"stores": described(stores), "licences": found, "versions": versions}
+    return {"stores": described(stores), "licences": found, "versions": versions, "start": start}
+
+
+def _of_all(parts: Sequence[tuple[str, dict[str, str]]]) -> dict[str, str]:
+    """What is covered → its licence, of several parts: with a part's name where they have different ones for it."""
+    found: dict[str, dict[str, str]] = {}
+    for name, own in parts:
+        for covered, licence in own.items():
+            found.setdefault(covered, {}).setdefault(licence, name)
+    return {
+        f"{covered} ({name})" if len(told) > 1 else covered: licence
+        for covered, told in found.items()
+        for licence, name in told.items()
+    }
 
 
 def described(stores: Sequence[Store]) -> list[dict[str, Any]]:

@@ -3,7 +3,9 @@
 Shape letters: B batch, J joints, S = 56 map size. Every term returns a scalar; a batch in which nothing supports a
 term gives exactly 0 (still attached to the graph), never NaN.
 
-Values are those of the released code; where the paper (equations 2 and 4) differs, the docstring says so.
+Values are those of the released code; where the paper (equations 2 and 4) differs, the docstring says so, and
+``loss.form: paper`` takes it at its word: no camera term, no coarse parts, squared norms instead of means, U and V of
+the foreground alone.
 """
 
 from __future__ import annotations
@@ -43,10 +45,11 @@ def keypoints2d_loss(predicted: Tensor, target: Tensor, options: LossOptions) ->
     weights = torch.full_like(target[0, :, 2], options.annotated_weight)
     weights[:OPENPOSE_JOINTS] = options.openpose_weight
     confidence = target[..., 2] * weights
-    return _weighted_mean_square(predicted - target[..., :2], confidence)
+    squares = _masked_square(predicted - target[..., :2], confidence)
+    return squares.mean() if options.norm == "mean" else _per_person(squares, options.norm).mean()
 
 
-def keypoints3d_loss(predicted: Tensor, target: Tensor) -> Tensor:
+def keypoints3d_loss(predicted: Tensor, target: Tensor, norm: str = "mean") -> Tensor:
     """Squared error of J24 about the middle of the hips, over persons that have 3D joints (paper: L_3D).
 
     Args:
@@ -56,18 +59,17 @@ def keypoints3d_loss(predicted: Tensor, target: Tensor) -> Tensor:
     present = _has_origin(target)
     target = torch.where(present[:, None, None], target, torch.zeros_like(target))
     error = _about_hips(predicted) - _about_hips(target[..., :3])
-    per_person = (_masked_square(error, target[..., 3])).mean(dim=(1, 2))
-    return _mean_over(per_person, present)
+    return _mean_over(_per_person(_masked_square(error, target[..., 3]), norm), present)
 
 
-def pose_loss(predicted: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+def pose_loss(predicted: Tensor, target: Tensor, valid: Tensor, norm: str = "mean") -> Tensor:
     """Squared error of rotation matrices (B, 24, 3, 3) over valid fits (paper: part of L_para)."""
-    return _mean_over(_square_of_valid(predicted, target, valid), valid)
+    return _mean_over(_per_person(_square_of_valid(predicted, target, valid), norm), valid)
 
 
-def betas_loss(predicted: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+def betas_loss(predicted: Tensor, target: Tensor, valid: Tensor, norm: str = "mean") -> Tensor:
     """Squared error of the shape (B, 10) over valid fits (paper: part of L_para)."""
-    return _mean_over(_square_of_valid(predicted, target, valid), valid)
+    return _mean_over(_per_person(_square_of_valid(predicted, target, valid), norm), valid)
 
 
 def camera_loss(camera: Tensor) -> Tensor:
@@ -116,12 +118,12 @@ def uv_loss(
 def body_losses(prediction: Prediction, batch: Batch, options: LossOptions) -> dict[str, Tensor]:
     """Weighted terms of one iteration (Eq. 2 and the camera term)."""
     joints24 = prediction.joints[:, OPENPOSE_JOINTS:]
-    valid = batch.has_fit
+    valid, norm = batch.has_fit, options.norm
     return {
         "keypoints2d": options.keypoints2d * keypoints2d_loss(prediction.keypoints, batch.keypoints, options),
-        "keypoints3d": options.keypoints3d * keypoints3d_loss(joints24, batch.joints3d),
-        "pose": options.pose * pose_loss(prediction.rotation, batch.pose, valid),
-        "betas": options.betas * betas_loss(prediction.parameters.betas, batch.betas, valid),
+        "keypoints3d": options.keypoints3d * keypoints3d_loss(joints24, batch.joints3d, norm),
+        "pose": options.pose * pose_loss(prediction.rotation, batch.pose, valid, norm),
+        "betas": options.betas * betas_loss(prediction.parameters.betas, batch.betas, valid, norm),
         "camera": options.camera * camera_loss(prediction.parameters.camera),
     }
 
@@ -192,15 +194,17 @@ def _masked_square(error: Tensor, weights: Tensor) -> Tensor:
     return weights[..., None] * torch.where(known, error, torch.zeros_like(error)).square()
 
 
-def _weighted_mean_square(error: Tensor, weights: Tensor) -> Tensor:
-    return _masked_square(error, weights).mean()
+def _per_person(squares: Tensor, norm: str) -> Tensor:
+    """(B, …) → (B,): their mean, or their sum, the squared L2 norm of what they are the squares of."""
+    flat = squares.flatten(1)
+    return flat.sum(dim=1) if norm == "squared" else flat.mean(dim=1)
 
 
 def _square_of_valid(predicted: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-    """(B,) mean squares; targets that are not valid are replaced before they can spread a NaN."""
+    """(B, …) squares; targets that are not valid are replaced before they can spread a NaN."""
     mask = valid.reshape(-1, *[1] * (target.ndim - 1))
     error = torch.where(mask, predicted - target, torch.zeros_like(predicted))
-    return error.square().flatten(1).mean(dim=1)
+    return error.square()
 
 
 def _mean_over(per_person: Tensor, valid: Tensor) -> Tensor:

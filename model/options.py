@@ -5,7 +5,7 @@ Source of every default: the authors' released configuration of PyMAF unless a l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -16,9 +16,16 @@ from pymaf_data.paths import UserPath
 
 from .networks import NETWORKS
 
+# Of ModelOptions: what fits the same weights whatever it is.
+_ANY_WEIGHTS = frozenset({"supervise", "dropout", "view_size"})
 # Of LossOptions: what dense maps are taught by, and what of it is of coordinates.
 _COORDINATES = ("coarse", "uv", "uv_pixels", "uv_reduction")
 _DENSE = ("part", *_COORDINATES)
+# Of LossOptions: what the paper's equations say otherwise than the released code does.
+_FORMS: Mapping[str, Mapping[str, Any]] = {
+    "released": {},
+    "paper": {"norm": "squared", "camera": 0.0, "coarse": 0.0, "uv_pixels": "foreground"},
+}
 
 
 class ModelOptions(StrictModel):
@@ -53,6 +60,12 @@ class ModelOptions(StrictModel):
     view_size: int = Field(default=224, ge=64, le=512, multiple_of=32)
     """Side of the images that the network reads, in pixels; maps are a quarter of it. What it predicts refers to the
     224 px view whatever this is. On a CPU a step of 8 at 128 costs half of one at 224."""
+
+    def other_weights(self, other: ModelOptions) -> dict[str, Any]:
+        """Options of another network whose weights are not this one's, with its values; none where they fit."""
+        own = self.model_dump(exclude=set(_ANY_WEIGHTS))
+        theirs = {name: getattr(other, name) for name in own}
+        return {name: value for name, value in theirs.items() if value != own[name]}
 
     @model_validator(mode="before")
     @classmethod
@@ -89,6 +102,14 @@ class ModelOptions(StrictModel):
 class LossOptions(StrictModel):
     """Weights of the loss terms; see :mod:`pymaf_data.model.losses` for what each one is."""
 
+    form: Literal["released", "paper"] = "released"
+    """Terms, their norm and pixels: the released code's, or those of the paper's equations 2 and 4 to the letter:
+    ``norm: squared``, ``camera: 0``, ``coarse: 0``, ``uv_pixels: foreground``. What is said besides stands over it. The
+    paper's weights are not known: the released ones stay."""
+    norm: Literal["mean", "squared"] = "mean"
+    """Of a person's keypoints, joints, rotations and betas: the mean of squared errors, as released, or their sum, the
+    squared L2 norm (Eq. 2). The sum of a person's 2D keypoints is 98 times the mean, of 3D joints 72, of rotations 216,
+    of betas 10 times. Means over persons are as they are."""
     keypoints2d: float = Field(default=300.0, ge=0.0)
     keypoints3d: float = Field(default=300.0, ge=0.0)
     pose: float = Field(default=60.0, ge=0.0)
@@ -108,6 +129,19 @@ class LossOptions(StrictModel):
     """Confidence factor of the first 25 joints of J49 (detections)."""
     annotated_weight: float = Field(default=1.0, ge=0.0)
     """Confidence factor of the last 24 joints of J49 (annotations)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_its_form(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        form = given.get("form", "released")
+        return {**(_FORMS.get(form, {}) if isinstance(form, str) else {}), **given}
+
+    def asked(self, names: Iterable[str]) -> list[str]:
+        """Those that were changed from what the form says, and not to 0."""
+        usual = LossOptions(form=self.form)
+        return [name for name in names if getattr(self, name) not in (0, getattr(usual, name))]
 
 
 class OptimizerOptions(StrictModel):
@@ -208,6 +242,12 @@ class TrainOptions(StrictModel):
     workers: Annotated[int, Field(ge=0), Flag("Loader threads.")] = 2
     backbone: Annotated[UserPath | None, Flag("torchvision's resnet50 state dict to start from.", shown="none")] = None
     """None starts from He initialisation, with a warning unless it was given (``backbone: null`` in a recipe)."""
+    start_from: Annotated[
+        str | None,
+        Flag("Checkpoint (file, run's folder or name) whose weights to start from; none: from nothing.", name="--from"),
+    ] = None
+    """Ours, or a released one. The whole network's weights, at step 0; the run is in its frame unless it says which.
+    ``none`` says that a start from nothing is meant."""
     validation: ValidationOptions = ValidationOptions()
     targets: Annotated[
         Literal["stored", "rendered"], Flag("Dense targets: stored maps, or rendered for every view.")
@@ -259,6 +299,23 @@ class TrainOptions(StrictModel):
             place[name] = value
         return values
 
+    mean: Literal["published", "data"] = "published"
+    """Where the loop starts: at the published mean parameters, or at those of the training data's fits (chordal means
+    of rotations, the root's too; see :mod:`pymaf_data.model.means`). A checkpoint keeps them."""
+
+    @property
+    def starts_from(self) -> str | None:
+        """The checkpoint to start from, where there is one."""
+        return None if self.start_from == "none" else self.start_from
+
+    @model_validator(mode="after")
+    def _starts_once(self) -> Self:
+        if self.start_from is not None and self.backbone is not None:
+            raise ValueError("start_from says where the whole network starts, its trunk too: leave backbone out")
+        if self.starts_from is not None and self.mean != "published":
+            raise ValueError("weights to start from bring their mean parameters along: leave mean out")
+        return self
+
     @model_validator(mode="after")
     def _length_is_of_a_mixture(self) -> Self:
         if self.epoch_length is not None and not self.mixture:
@@ -268,8 +325,7 @@ class TrainOptions(StrictModel):
     @model_validator(mode="after")
     def _teaches_what_is_predicted(self) -> Self:
         untaught = {"none": _DENSE, "parts": _COORDINATES, "iuv": ()}[self.model.auxiliary]
-        fields = LossOptions.model_fields
-        asked = [f"loss.{name}" for name in untaught if getattr(self.loss, name) not in (0, fields[name].default)]
+        asked = [f"loss.{name}" for name in self.loss.asked(untaught)]
         asked += ["targets: rendered"] if self.targets == "rendered" and self.model.auxiliary == "none" else []
         if asked:
             network = f"network {self.model.network} with auxiliary {self.model.auxiliary}"

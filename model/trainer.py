@@ -65,7 +65,7 @@ class Trainer:
         options: what to do; ``device``, ``precision`` and ``stores`` are the caller's to resolve.
         folder: where checkpoint and logs go.
         precision: ``fp32``, ``bf16`` or ``fp16``.
-        provenance: ``stores``, ``licences`` and ``versions`` for the checkpoint.
+        provenance: ``stores``, ``licences``, ``versions`` and ``start`` for the checkpoint.
         watchers: what looks at the network while it trains.
         prepare: what a batch passes through on the training device.
         ranks: which process of the run this is. Each has a trainer, whose feed gives its part of every batch; the first

@@ -38,11 +38,13 @@ from .learned_from import (
     wants_maps,
     with_held_out,
 )
+from .means import mean_parameters, start_at
 from .networks.network import REDUCTION, Network, make_network
 from .options import TrainOptions
 from .precision import choose_precision
 from .ranks import Ranks, processes
 from .replay import ReplayReport, replay
+from .start import Start
 from .targets import render_targets
 from .trainer import Trainer
 from .watchers import HeldOut, Snapshots, Watcher, plain_batches
@@ -73,7 +75,8 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
 
     Raises:
         NotAStore: there is no store.
-        TrainingError: every store is held out.
+        TrainingError: every store is held out, or ``mean: data`` finds nobody with a fit.
+        CheckpointError: what the run is to start from is not there, or of another network, frame or body.
         StoreIncomplete: a store lacks fits or maps and ``allow_partial`` is not set.
         TrainingError: the run was begun with other options or data, another process trains it, or the loss stopped
             being finite.
@@ -106,7 +109,11 @@ def _clean(folder: Path, options: TrainOptions) -> None:
 def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot, ranks: Ranks) -> Trainer:
     """A trainer at the step where the run stands."""
     folder, device = root.runs / options.name, ranks.device
-    saved = _previous(folder, options, stores)
+    saved = _previous(folder)
+    start = Start(options.starts_from, root) if options.starts_from and saved is None else None
+    options = _framed(options, saved, start)
+    if saved is not None:
+        _refuse_changes(saved, folder, options, stores)
     wanted = saved.precision if saved and options.precision == "auto" else options.precision
     precision = ranks.of_first(choose_precision(wanted, device))
     torch.manual_seed(options.seed)
@@ -114,9 +121,13 @@ def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot, ran
     atlas = atlas_of_body(body.name, root.assets)
     loader = Loader(stores, body, atlas, _loader_options(options, ranks))
     model = make_network(options.model, body, options.frame)
-    if saved is None:
+    if start is not None:
+        start.into(model, options.model)
+    elif saved is None:
         _start_trunk(model, options)
-    origin = provenance(stores)
+        if options.mean == "data":
+            start_at(model, mean_parameters(loader.labels))
+    origin = provenance(stores, start.about() if start else saved.start if saved else {})
     trainer = Trainer(
         model.to(device),
         loader,
@@ -144,10 +155,10 @@ def _start_trunk(model: Network, options: TrainOptions) -> None:
     """Load the backbone's weights, or say that there are none where nobody said that this is meant."""
     if options.backbone is not None:
         load_backbone(model.feature_extractor, options.backbone)
-    elif "backbone" not in options.model_fields_set:
+    elif "backbone" not in options.model_fields_set and options.start_from is None:
         logger.warning(
             "the trunk starts from nothing and needs far longer to learn: --backbone takes torchvision's ImageNet "
-            "weights (`pymaf-data doctor` says where they come from); `backbone: null` in a recipe means it so"
+            "weights (`pymaf-data doctor` says where they come from), --from a checkpoint; --from none means it so"
         )
 
 
@@ -198,21 +209,32 @@ def _loader_options(options: TrainOptions, ranks: Ranks | None = None) -> Loader
     )
 
 
-def _previous(folder: Path, options: TrainOptions, stores: Sequence[Store]) -> Checkpoint | None:
-    """The run's checkpoint to go on from; none for a new run.
+def _previous(folder: Path) -> Checkpoint | None:
+    """The run's checkpoint to go on from; none for a new run."""
+    path = folder / CHECKPOINT
+    return checkpoints.read(path) if path.exists() else None
+
+
+def _framed(options: TrainOptions, saved: Checkpoint | None, start: Start | None) -> TrainOptions:
+    """A run that starts from another's weights sees bodies as that one did, unless it says how."""
+    if not options.starts_from or "frame" in options.model_fields_set:
+        return options
+    frame = start.frame if start else saved.options["frame"] if saved else options.frame
+    return options.model_copy(update={"frame": frame})
+
+
+def _refuse_changes(saved: Checkpoint, folder: Path, options: TrainOptions, stores: Sequence[Store]) -> None:
+    """Refuse to go on with another run than the one that was begun.
 
     Raises:
         ConfigError: a later version began it, with options that this one does not know.
         CheckpointError: it trains another network.
         TrainingError: the run was begun with other options or data.
     """
-    path = folder / CHECKPOINT
-    if not path.exists():
-        return None
-    saved = checkpoints.read(path)
     check_network(saved, options.model.network, str(folder))
     # What a run was begun with, by today's names: an option that came since had its default.
-    begun, wanted = (each.model_dump(mode="json") for each in (TrainOptions.parse(saved.options, str(path)), options))
+    whence = str(folder / CHECKPOINT)
+    begun, wanted = (each.model_dump(mode="json") for each in (TrainOptions.parse(saved.options, whence), options))
     free = _FREE_TO_CHANGE - ({"steps", "epochs"} if options.optimizer.schedule == "cosine" else set())
     changed = [key for key in wanted if key not in free and wanted[key] != begun[key]]
     if saved.stores != described(stores):
@@ -225,7 +247,6 @@ def _previous(folder: Path, options: TrainOptions, stores: Sequence[Store]) -> C
             expected="the options and data that it was begun with",
             action="give another --name, or --overwrite to begin it anew.",
         )
-    return saved
 
 
 def _frame(loader: Loader) -> dict[str, Any]:

@@ -6,7 +6,8 @@ A recipe holds the options of each stage, without the paths that follow from the
 ``raw/<dataset>``, stores in ``stores/<dataset>-<split>.zarr``, the run in ``runs/<name>``. Files of persons (``npz``)
 and annotation files of one's own (``dataset: my.json``) lie anywhere, and so do their ``images``. A section that is
 left out is a step that is not taken. A recipe may say what another one says: ``extends: NAME``; what it says itself
-stands over that, section by section, key by key. :func:`pipeline` turns a recipe into the steps, in order.
+stands over that, section by section, key by key. ``after: NAME`` is the stage before this one: its steps are taken too,
+and training starts from its network. :func:`pipeline` turns a recipe into the steps, in order.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _RESOURCE = "pymaf_data.manifests.recipes"
-_DEEPEST = 8  # recipes that extend one another
+_DEEPEST = 8  # recipes that extend or follow one another
 _OF_ITSELF = ("name", "title", "published")  # is not taken over by a recipe that extends it
 
 
@@ -49,6 +50,18 @@ class SampleSection(StrictModel):
     masks: Literal["rle", "polygon"] = "rle"
 
 
+class FitsSection(ExecutorOptions):
+    """Sources, [NAME=]FORMAT[:PATH] each; in a path ``{raw}`` is the raw data's folder, ``{split}`` the split,
+    ``{assets}`` the folder of assets."""
+
+    sources: tuple[str, ...] = Field(min_length=1)
+    prefer: str | None = Field(default=None, description="as `choose: {prefer: [NAME]}`")
+    choose: ChooseOptions = ChooseOptions()
+    keypoints: KeypointOptions = KeypointOptions()
+    allow_unproved: bool = False
+    force: bool = False
+
+
 class IngestSection(ExecutorOptions):
     """One data set and split to ingest, by its name, a manifest (*.yaml) or an annotation file (*.json); or an npz."""
 
@@ -63,6 +76,8 @@ class IngestSection(ExecutorOptions):
     )
     split: str = "train"
     held_out: bool = Field(default=False, description="measured on while training, and never trained on")
+    benchmark: bool = Field(default=False, description="for `evaluate` alone: no maps, not seen while training")
+    fits: FitsSection | None = Field(default=None, description="its own, instead of the recipe's")
     select: str | None = None
     thin: str | None = Field(default=None, description="of sequences: every:N, or motion:100mm; else as published")
     option: tuple[str, ...] = Field(default=(), description="of the data set's reader, such as masks=true")
@@ -85,17 +100,6 @@ class IngestSection(ExecutorOptions):
         from pymaf_data.datasets.own import names_of  # which imports NumPy
 
         return names_of(self.dataset, self.npz, self.split)
-
-
-class FitsSection(ExecutorOptions):
-    """Sources, [NAME=]FORMAT[:PATH] each; in a path ``{raw}`` is the raw data's folder, ``{split}`` the split."""
-
-    sources: tuple[str, ...] = Field(min_length=1)
-    prefer: str | None = Field(default=None, description="as `choose: {prefer: [NAME]}`")
-    choose: ChooseOptions = ChooseOptions()
-    keypoints: KeypointOptions = KeypointOptions()
-    allow_unproved: bool = False
-    force: bool = False
 
 
 class RenderSection(ExecutorOptions):
@@ -140,6 +144,9 @@ class Recipe(StrictModel):
     title: str = ""
     published: dict[str, dict[str, float]] = Field(
         default_factory=dict, description="what the paper reports of it: iteration → metric of its benchmark → figure"
+    )
+    after: str | None = Field(
+        default=None, description="the recipe of the stage before, whose network training starts from: name or path"
     )
     sample: SampleSection | None = None
     ingest: tuple[IngestSection, ...] = Field(min_length=1)
@@ -208,9 +215,32 @@ def pipeline(recipe: Recipe, root: DataRoot) -> list[Step]:
     """The steps of a recipe, in order, with every path resolved below ``root``.
 
     Raises:
-        ConfigError: the options of a stage do not validate.
+        ConfigError: the options of a stage do not validate, or it trains another network than the stage before.
     """
-    return [*_data_steps(recipe, root), *_learning_steps(recipe, root), *_looking_steps(recipe, root)]
+    chain = _with_those_before(recipe)
+    parts = (_data_steps, _learning_steps, _looking_steps)
+    steps = [step for part in parts for one in chain for step in part(one, root)]
+    return [step for number, step in enumerate(steps) if step not in steps[:number]]
+
+
+def _with_those_before(recipe: Recipe) -> list[Recipe]:
+    """A recipe and those that come before it, the first one first.
+
+    Raises:
+        ConfigError: they lead back, or one trains nothing.
+    """
+    chain = [recipe]
+    while (name := chain[0].after) is not None:
+        before = load_recipe(name)
+        if before.train is None or before.name in {one.name for one in chain} or len(chain) >= _DEEPEST:
+            raise ConfigError(
+                f"{chain[0].name} comes after {name!r:.80}, "
+                + ("which trains nothing" if before.train is None else "which comes after it, or has its name"),
+                expected="a recipe that trains, of another name",
+                action="correct `after`.",
+            )
+        chain.insert(0, before)
+    return chain
 
 
 def _data_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
@@ -227,15 +257,21 @@ def _data_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
         name, split = part.named
         store, raw = root.store(name, split), root.raw(name)
         # An annotation file's root follows from where it and its images lie.
-        values = _said(part, "held_out") | {"out": store} | ({"root": raw} if part.npz or not part.of_file else {})
+        values = (
+            _said(part, "held_out", "benchmark", "fits")
+            | {"out": store}
+            | ({"root": raw} if part.npz or not part.of_file else {})
+        )
         yield _step("ingest", f"ingest {name} {split}", values, recipe)
-        if recipe.fits is not None:
-            places = {"{raw}": str(part.images or raw), "{split}": split}
-            sources = tuple(_placed(source, places) for source in recipe.fits.sources)
-            values = _said(recipe.fits, "sources") | {"store": store, "fits": sources}
+        fits = part.fits or recipe.fits
+        if fits is not None:
+            places = {"{raw}": str(part.images or raw), "{split}": split, "{assets}": str(root.assets)}
+            sources = tuple(_placed(source, places) for source in fits.sources)
+            values = _said(fits, "sources") | {"store": store, "fits": sources}
             yield _step("attach-fits", f"fit {store.name}", values, recipe)
     if recipe.render is not None:
-        values = _said(recipe.render) | {"stores": stores_of(recipe, root), "shard": "all"}
+        seen = tuple(root.store(*part.named) for part in recipe.ingest if not part.benchmark)
+        values = _said(recipe.render) | {"stores": seen, "shard": "all"}
         yield _step("render-iuv", "render IUV maps", values, recipe)
 
 
@@ -257,6 +293,7 @@ def _placed(source: str, places: dict[str, str]) -> str:
 def _learning_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
     if recipe.train is not None:
         options = TrainOptions.parse(train_values(recipe, root), recipe.name)
+        _require_same_network(recipe, options, root)
         network = NETWORKS[options.model.network].place.partition(":")[2]
         yield Step("train", f"train {network}", options)
     if recipe.evaluate is not None:
@@ -266,6 +303,28 @@ def _learning_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
             load_benchmark(name)
         subject = str(_checkpoint(recipe, root))
         yield _step("evaluate", f"measure {recipe.name}", _said(recipe.evaluate) | {"subject": subject}, recipe)
+
+
+def _require_same_network(recipe: Recipe, options: TrainOptions, root: DataRoot) -> None:
+    """Refuse a stage whose network the stage before does not train, before anything is.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    if recipe.after is None or "start_from" in (recipe.train or {}):
+        return
+    first = load_recipe(recipe.after)
+    before = TrainOptions.parse(train_values(first, root), first.name)
+    others = {f"model.{name}": value for name, value in options.model.other_weights(before.model).items()}
+    if "frame" in options.model_fields_set and options.frame != before.frame:
+        others["frame"] = before.frame
+    if others:
+        told = ", ".join(f"{name} {value}" for name, value in others.items())
+        raise ConfigError(
+            f"{recipe.name} starts from the network of {first.name}, which is another one: {told}",
+            expected="one network in all stages",
+            action="say the same of both.",
+        )
 
 
 def _looking_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
@@ -303,9 +362,13 @@ def stores_of(recipe: Recipe, root: DataRoot) -> tuple[Path, ...]:
 
 def train_values(recipe: Recipe, root: DataRoot) -> dict[str, Any]:
     """The options of training that a recipe sets, its own stores and held-out stores among them."""
-    learned = [root.store(*part.named) for part in recipe.ingest if not part.held_out]
-    held_out = [root.store(*part.named) for part in recipe.ingest if part.held_out]
+    seen = [part for part in recipe.ingest if not part.benchmark]
+    learned = [root.store(*part.named) for part in seen if not part.held_out]
+    held_out = [root.store(*part.named) for part in seen if part.held_out]
     values = {"name": recipe.name, **(recipe.train or {}), "stores": tuple(learned)}
+    if recipe.after is not None:
+        before = train_values(_with_those_before(recipe)[-2], root)
+        values.setdefault("start_from", str(root.runs / before["name"]))
     validation = values.get("validation", {})
     if held_out and isinstance(validation, dict):  # else it is refused with the options
         values["validation"] = validation | {"stores": tuple(held_out)}

@@ -38,7 +38,7 @@ MINIMAL = {"name": "mine", "ingest": [{"dataset": "coco"}]}
 MOODS = {"overwrite", "break_lock"}
 SECTIONS: dict[type[StrictModel], tuple[str, set[str], set[str]]] = {
     SampleSection: ("sample", {"held_out_persons"}, {"out", "split"}),
-    IngestSection: ("ingest", {"held_out"}, {"root", "against", "out", "shard"} | MOODS),
+    IngestSection: ("ingest", {"held_out", "benchmark", "fits"}, {"root", "against", "out", "shard"} | MOODS),
     FitsSection: ("attach-fits", {"sources"}, {"store", "fits", "assets", "break_lock"}),
     RenderSection: ("render-iuv", set(), {"stores", "shard", "assets", "break_lock"}),
     EvaluateSection: (
@@ -184,6 +184,53 @@ def test_a_held_out_split_is_measured_and_not_learned_from(tmp_path: Path) -> No
     assert options.validation.stores == (root.store("sample", "val"),)
     assert options.validation.every == 7
     assert len([step for step in pipeline(recipe, root) if step.stage == "ingest"]) == 2
+
+
+def test_a_part_has_fits_of_its_own_and_a_benchmarks_part_is_kept_from_training(tmp_path: Path) -> None:
+    own = {"sources": ["eft:{assets}/{split}.json"], "prefer": "eft"}
+    parts = [
+        {"dataset": "coco", "fits": own},
+        {"dataset": "mpii"},
+        {"dataset": "3dpw", "split": "test", "benchmark": True},
+    ]
+    said = {"ingest": parts, "fits": {"sources": ["keypoints"]}, "render": {}, "train": {}}
+    root = DataRoot(tmp_path)
+    steps = pipeline(Recipe.parse(MINIMAL | said, "test"), root)
+    fits = [(step.options.fits, step.options.prefer) for step in steps if step.stage == "attach-fits"]
+    assert fits == [((f"eft:{root.assets}/train.json",), "eft"), (("keypoints",), None), (("keypoints",), None)]
+    learned = (root.store("coco", "train"), root.store("mpii", "train"))
+    train, render = (next(step.options for step in steps if step.stage == stage) for stage in ("train", "render-iuv"))
+    assert (train.stores, train.validation.stores, render.stores) == (learned, (), learned)
+    assert len([step for step in steps if step.stage == "ingest"]) == 3
+
+
+def test_a_stage_takes_the_steps_of_the_one_before_and_starts_from_its_network(tmp_path: Path) -> None:
+    root = DataRoot(tmp_path)
+    steps = pipeline(load_recipe("pymaf"), root)
+    first, second = (step.options for step in steps if step.stage == "train")
+    assert (first.name, first.start_from, first.epochs) == ("table5-dense-feature", None, 60)
+    assert (second.name, second.start_from, second.epochs) == ("pymaf", str(root.runs / first.name), 60)
+    stages = [step.stage for step in steps]
+    assert stages[-4:] == ["train", "evaluate", "train", "evaluate"], "data first"
+    stores = [step.options.out.stem for step in steps if step.stage == "ingest"]
+    assert sorted(stores) == sorted(set(stores)), "nothing twice"
+
+    def stage(name: str, **said: Any) -> str:
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(json.dumps(MINIMAL | {"name": name} | said))
+        return str(path)
+
+    plain = stage("plain", train={"model": {"auxiliary": "none"}, "frame": "camera"})
+    for said, told in (
+        ({"train": {}}, "model.auxiliary none"),
+        ({"train": {"model": {"auxiliary": "none"}, "frame": "view"}}, "frame camera"),
+        ({"train": {"model": {"auxiliary": "none"}}, "after": stage("untaught")}, "trains nothing"),
+        ({"train": {}, "after": str(tmp_path / "odd.yaml")}, "comes after it"),
+    ):
+        with pytest.raises(ConfigError, match=told):
+            pipeline(load_recipe(stage("odd", **{"after": plain} | said)), root)
+    chosen = {"after": plain, "train": {"model": {"auxiliary": "none", "dropout": 0.1}, "start_from": "mine"}}
+    assert pipeline(load_recipe(stage("own", **chosen)), root)[-1].options.start_from == "mine"
 
 
 def test_splits_of_the_sample_have_their_own_size_and_truth(tmp_path: Path) -> None:

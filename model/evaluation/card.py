@@ -15,8 +15,8 @@ from pymaf_data.report.run_page import without_folders
 from pymaf_data.runs import checkpoints
 from pymaf_data.runs.evaluations import Evaluation, read_figures
 
+from ..checkpoint import checkpoint_path, name_of
 from ..state_dicts import RELEASED, find_state, network_of
-from .whom import checkpoint_path, name_of
 
 
 class HeldOut(StrictModel):
@@ -59,6 +59,8 @@ class Card(StrictModel):
     recipe: dict[str, Any] = Field(default_factory=dict)
     """Options of its training, every default resolved."""
     versions: dict[str, str] = Field(default_factory=dict)
+    start: dict[str, Any] = Field(default_factory=dict)
+    """Whose weights it started from, and what that one learned from; empty where it started from a trunk or nothing."""
     weights: str = ""
     """``average`` where they are the average over the steps."""
     held_out: HeldOut | None = None
@@ -109,6 +111,7 @@ def _of_checkpoint(given: str, root: DataRoot) -> Card:
         model = _dict(saved.options.get("model"))
         known |= {"step": saved.step, "precision": saved.precision, "body": saved.body, "data": saved.stores}
         known |= {"licences": saved.licences, "versions": saved.versions, "held_out": saved.figures or None}
+        known |= {"start": saved.start}
         known |= {"best": saved.best or None, "weights": "average" if saved.average else ""}
         known |= {"network": str(model.get("network", "pymaf")), "frame": saved.options["frame"]}
         known["recipe"] = without_folders(saved.options)

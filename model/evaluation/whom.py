@@ -7,20 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from pymaf_data.digest import digest_file
-from pymaf_data.errors import CheckpointError
 from pymaf_data.paths import DataRoot, as_meant
 from pymaf_data.report.run_page import without_folders
 from pymaf_data.runs import checkpoints
 from pymaf_data.runs.evaluations import read_figures
-from pymaf_data.runs.folder import BEST, CHECKPOINT
 
-from ..checkpoint import load_checkpoint
+from ..checkpoint import checkpoint_path, checkpoint_places, load_checkpoint, name_of
 from ..networks.network import Network
 from ..precision import autocast_dtype, channels_last, choose_device
 from .options import EvaluateOptions
 from .subjects import MEAN
 
 _FITS = "fits:"
+_OTHERWISE = ", or the JSON or folder of an evaluation; a source of fits is measured as fits:NAME"
 
 
 @dataclass(frozen=True)
@@ -57,40 +56,11 @@ def whom(given: str, options: EvaluateOptions, root: DataRoot) -> Whom:
     found = _saved(given, root)
     if found:
         return Whom(read_figures(found[0]).subject, saved=found)
-    path = checkpoint_path(given, root)
+    path = checkpoint_path(given, root, _OTHERWISE)
     model = load_checkpoint(path, root.assets, network=options.network)
     device = choose_device(options.device)
     model.autocast = autocast_dtype(options.precision)
     return Whom(_about(path, model), channels_last(model.to(device)))
-
-
-def checkpoint_path(given: str, root: DataRoot) -> Path:
-    """A checkpoint by its file, its run's folder or its run's name.
-
-    Raises:
-        CheckpointError: there is none.
-    """
-    path = as_meant(Path(given))
-    places = _places(path, given, root)
-    found = next((place for place in places if place.is_file()), None)
-    if found is None:
-        raise CheckpointError(
-            f"no checkpoint: looked for {', '.join(str(place) for place in places)}",
-            expected="a checkpoint's file, a run's folder or name, or the JSON or folder of an evaluation",
-            action="name one; a source of fits is measured as fits:NAME.",
-        )
-    return found
-
-
-def name_of(path: Path, digest: str) -> str:
-    """Of a checkpoint: its run's, else its file's and the beginning of its digest."""
-    if path.name in (CHECKPOINT, BEST):
-        return path.resolve().parent.name + ("-best" if path.name == BEST else "")
-    return f"{path.stem[:100]}-{digest[:8]}"
-
-
-def _places(path: Path, given: str, root: DataRoot) -> list[Path]:
-    return [path, path / CHECKPOINT, root.runs / given, root.runs / given / CHECKPOINT]
 
 
 def _saved(given: str, root: DataRoot) -> tuple[Path, ...]:
@@ -98,7 +68,7 @@ def _saved(given: str, root: DataRoot) -> tuple[Path, ...]:
     path = as_meant(Path(given))
     if path.suffix == ".json":
         return (path,)
-    if any(place.is_file() for place in _places(path, given, root)):
+    if any(place.is_file() for place in checkpoint_places(given, root)):
         return ()
     folders = [path, root.evaluations / given]
     return next((found for folder in folders if (found := tuple(sorted(folder.glob("*.json"))))), ())

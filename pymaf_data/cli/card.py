@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -49,6 +49,7 @@ def _print(card: Card) -> None:
     _line("precision", card.precision)
     _line("weights", f"{card.weights} over the steps" if card.weights else "")
     _table("data", {_named(one): _digests(one) for one in card.data} or {"": "not known: the file does not say"})
+    _table("start", dict(_starts(card.start)))
     _table("licences", card.licences or {"": "not known: the file does not say; ask those who gave it"})
     _table("recipe", _flat(card.recipe))
     _table("versions", card.versions)
@@ -75,6 +76,14 @@ def _named(one: Mapping[str, Any]) -> str:
     if "stage" in one:
         return f"{one['stage']} of {one.get('body', '')}"
     return f"{one.get('dataset')} {one.get('split')}, {one.get('persons')} persons"
+
+
+def _starts(start: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Whose weights a network started from, whose those did, and so on: name, and what it learned from."""
+    while start:
+        step = f"step {start['step']:,}" if "step" in start else "not written by pymaf-data"
+        yield str(start.get("name")), ", ".join([step, *(_named(one) for one in start.get("stores", []))])
+        start = start.get("start") or {}
 
 
 def _digests(one: Mapping[str, Any]) -> str:

@@ -24,8 +24,11 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="Print the reci
         echo(recipe.name, bold=True)
         echo(f"  {recipe.title}")
         echo(f"  data      {', '.join(' '.join(part.named) for part in recipe.ingest)}")
-        for section, values in (recipe.train or {}).items():
-            if section == "model":
-                echo(f"  network   {', '.join(f'{key} {value}' for key, value in values.items())}")
+        train = recipe.train or {}
+        if recipe.after:
+            echo(f"  after     {recipe.after}, from whose network it starts")
+        for section, title in (("model", "network"), ("mixture", "mixture"), ("loss", "loss")):
+            if train.get(section):
+                echo(f"  {title:<9} {', '.join(f'{key} {value}' for key, value in train[section].items())}")
         for iteration, figures in recipe.published.items():
             echo(f"  paper     {iteration}: {', '.join(f'{name} {value:g}' for name, value in figures.items())}")

@@ -18,7 +18,7 @@ from pymaf_data.runs.folder import HISTORY, OPTIONS, PROVENANCE, read_json
 from pymaf_data.runs.history import HistoryLine, read_history
 from pymaf_data.runs.snapshots import SnapshotFolder
 
-_PATHS = ("stores", "backbone")
+_PATHS = ("stores", "backbone", "start_from")
 
 
 def run_page(folder: Path, progress: Progress | None = None) -> Page:

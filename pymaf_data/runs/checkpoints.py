@@ -14,6 +14,7 @@ digest, compared before anything is read; files of before have none (:mod:`pymaf
     figures                    the last held-out measurement while it trained: step, persons, errors in millimetres
     average                    of the weights over the steps, where the run keeps one; it is what is measured and used
     best                       the best of those measurements: step, measure, value in millimetres
+    start                      whose weights it started from, where it did: name, sha256, step, stores, licences, start
 
 What the weights mean is the network's business.
 """
@@ -39,8 +40,8 @@ from pymaf_data.storage.files import UNFINISHED, LocalFiles
 logger = logging.getLogger(__name__)
 
 FORMAT = "pymaf-data checkpoint"
-MAJOR, MINOR = 1, 3  # 1.1: a digest at the end; 1.2: figures; 1.3: average, best, scaler
-_CAME_LATER = ("figures", "average", "best", "scaler")
+MAJOR, MINOR = 1, 4  # 1.1: a digest at the end; 1.2: figures; 1.3: average, best, scaler; 1.4: start
+_CAME_LATER = ("figures", "average", "best", "scaler", "start")
 _BODY = ("name", "digest", "fingerprint")
 
 
@@ -62,6 +63,7 @@ class Checkpoint:
     average: dict[str, Tensor] = field(default_factory=dict)
     best: dict[str, Any] = field(default_factory=dict)
     scaler: dict[str, Any] = field(default_factory=dict)
+    start: dict[str, Any] = field(default_factory=dict)
 
     @property
     def weights(self) -> dict[str, Tensor]:

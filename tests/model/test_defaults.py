@@ -15,6 +15,7 @@ import pytest
 import torch
 from torch import nn
 
+from pymaf_data.errors import ConfigError
 from pymaf_data.loader import Batch, LoaderOptions
 from pymaf_data.model import LossOptions, ModelOptions, OptimizerOptions, PyMAF, TrainOptions
 from pymaf_data.model.losses import loss_terms
@@ -48,7 +49,11 @@ def numbers(seed: int = 0) -> dict[str, np.ndarray]:
 
 def terms(options: LossOptions, given: dict[str, np.ndarray]) -> dict[str, float]:
     """The product's weighted terms of one iteration."""
-    t = {name: torch.from_numpy(value) for name, value in given.items()}
+    found = of_tensors(options, {name: torch.from_numpy(value) for name, value in given.items()})
+    return {name: float(value) for name, value in found.items()}
+
+
+def of_tensors(options: LossOptions, t: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     parameters = Parameters(torch.zeros(B, 144), t["betas_p"], t["camera_p"])
     joints = t["joints_p"]
     one = Prediction(parameters, t["rotation_p"], joints, joints, t["keypoints_p"], joints, None)  # type: ignore[arg-type]
@@ -58,11 +63,11 @@ def terms(options: LossOptions, given: dict[str, np.ndarray]) -> dict[str, float
     batch = Batch(**{field.name: known.get(field.name, torch.zeros(B)) for field in fields(Batch)})
     mean_body = replace(one, keypoints=one.keypoints + 1e6)
     output = Output([mean_body, one], slice(1, None), IUVLogits(t["part_p"], t["coarse_p"], *t["uv_p"]))
-    return {name: float(value) for name, value in loss_terms(output, batch, options).items()}
+    return loss_terms(output, batch, options)
 
 
-def by_hand(given: dict[str, np.ndarray]) -> dict[str, float]:
-    """The released terms with the released weights."""
+def by_hand(given: dict[str, np.ndarray], paper: bool = False) -> dict[str, float]:
+    """The released terms with the released weights; or the paper's with them, whose norms are sums of squares."""
     g = SimpleNamespace(**given)
     confidence = g.keypoints[..., 2] * (np.arange(49) >= 25)
     error2d = confidence[..., None] * (g.keypoints_p - g.keypoints[..., :2]) ** 2
@@ -78,16 +83,21 @@ def by_hand(given: dict[str, np.ndarray]) -> dict[str, float]:
     def smooth(logits: np.ndarray, wanted: np.ndarray) -> float:
         own = np.take_along_axis(logits, g.part[:, None], 1)[:, 0]
         error = np.abs(own - np.where(g.part > 0, wanted, 0))  # background too: u[0] and v[0] are pulled to 0
-        return float(np.where(error < 1, error**2 / 2, error - 0.5)[counted].sum() / B)
+        pixels = np.where(error < 1, error**2 / 2, error - 0.5) * ((g.part > 0) | (not paper))
+        return float(pixels[counted].sum() / B)
+
+    def norm(squares: np.ndarray) -> float:
+        persons = squares.reshape(len(squares), -1)
+        return float((persons.sum(1) if paper else persons.mean(1)).mean())
 
     return {
-        "keypoints2d": 300 * error2d.mean(),
-        "keypoints3d": 300 * (error3d**2).mean(),
-        "pose": 60 * ((g.rotation_p - g.pose)[HAS_FIT] ** 2).mean(),
-        "betas": 0.06 * ((g.betas_p - g.betas)[HAS_FIT] ** 2).mean(),
-        "camera": (np.exp(-10 * g.camera_p[:, 0]) ** 2).mean(),
+        "keypoints2d": 300 * norm(error2d),
+        "keypoints3d": 300 * norm(error3d**2),
+        "pose": 60 * norm((g.rotation_p - g.pose)[HAS_FIT] ** 2),
+        "betas": 0.06 * norm((g.betas_p - g.betas)[HAS_FIT] ** 2),
+        "camera": 0 if paper else (np.exp(-10 * g.camera_p[:, 0]) ** 2).mean(),
         "part": entropy(g.part_p, g.part),
-        "coarse": entropy(g.coarse_p, np.array(COARSE)[g.part]),
+        "coarse": 0 if paper else entropy(g.coarse_p, np.array(COARSE)[g.part]),
         "u": 0.5 * smooth(g.uv_p[0], g.uv[:, 0]),
         "v": 0.5 * smooth(g.uv_p[1], g.uv[:, 1]),
     }
@@ -97,6 +107,48 @@ def by_hand(given: dict[str, np.ndarray]) -> dict[str, float]:
 def test_the_loss_of_a_known_prediction_is_the_released_sum(seed: int) -> None:
     given = numbers(seed)
     assert terms(LossOptions(), given) == pytest.approx(by_hand(given), rel=1e-6)
+    assert terms(LossOptions(form="paper"), given) == pytest.approx(by_hand(given, paper=True), rel=1e-6)
+
+
+def test_what_is_said_stands_over_a_form_and_nothing_is_refused_that_the_form_alone_says() -> None:
+    paper = LossOptions(form="paper", camera=0.5, keypoints2d=7.0)
+    assert (paper.camera, paper.keypoints2d, paper.coarse, paper.norm, paper.uv_pixels) == (
+        0.5,
+        7,
+        0,
+        "squared",
+        "foreground",
+    )
+    assert LossOptions.parse(paper.model_dump(mode="json"), "saved") == paper
+    for auxiliary, asked in (("none", {"coarse": 1}), ("parts", {"uv_reduction": "mean"})):
+        options = {"model": {"auxiliary": auxiliary}, "loss": {"form": "paper"}}
+        assert TrainOptions.parse(options, "test").loss == LossOptions(form="paper")
+        with pytest.raises(ConfigError, match=f"leave out loss.{next(iter(asked))}"):
+            TrainOptions.parse(options | {"loss": {"form": "paper"} | asked}, "test")
+    with pytest.raises(ConfigError, match="form"):
+        TrainOptions.parse({"set": ["loss.form=[1]"]}, "test")
+    assert TrainOptions.parse({"loss": {"form": "paper"}, "set": ["loss.form=released"]}, "test").loss == LossOptions()
+
+
+@pytest.mark.parametrize("form", ["released", "paper"])
+def test_gradients_are_those_of_finite_differences(form: str) -> None:
+    """Along random directions, of each prediction for itself, in float64."""
+    options, given = LossOptions(form=form, coarse=0.3), numbers(2)
+    t = {name: torch.from_numpy(value) for name, value in given.items()}
+
+    def loss(changed: dict[str, torch.Tensor]) -> torch.Tensor:
+        return torch.stack(list(of_tensors(options, t | changed).values()))
+
+    for name in (name for name in t if name.endswith("_p")):
+        value = t[name].clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(loss({name: value}).sum(), value, allow_unused=True)
+        if gradient is None or not gradient.any():
+            assert (form, name) == ("paper", "camera_p")
+            continue
+        direction, h = torch.randn(t[name].shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64), 1e-6
+        sides = [loss({name: t[name] + sign * h * direction}) for sign in (1, -1)]
+        wanted = float((gradient * direction).sum())
+        assert float((sides[0] - sides[1]).sum()) / (2 * h) == pytest.approx(wanted, rel=1e-5), name
 
 
 @pytest.mark.parametrize(

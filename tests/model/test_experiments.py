@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from pymaf_data.errors import ConfigError
+from pymaf_data.loader.mixture import mixture
 from pymaf_data.model.losses import loss_terms
 from pymaf_data.model.networks import maf, network
 from pymaf_data.model.networks.network import IUVLogits, PartLogits, make_network
@@ -38,6 +40,19 @@ GRAPHS: dict[str, tuple[list[int], list[int], list[int], int, type | None]] = {
     "iterations-2": ([GRID, MESH], [256] * 2, [4, 8], 2, IUVLogits),
     "earlier-layers": ([GRID, MESH, MESH], [128, 64, 32], [4, 8, 16], 3, IUVLogits),
 }
+# Of two stages, the first of which is one of those; the second is on a mixture, with the shares and fits named.
+AFTER = {
+    "baseline": "table4-global-final",
+    "pymaf-no-auxiliary": "table4-mesh-pyramid",
+    "pymaf": "table5-dense-feature",
+}
+SPIN, RELEASED = (0.3, 0.6, 0.1), (0.5, 0.3, 0.2)
+MIXTURES = {
+    **dict.fromkeys(("mixture-spin", "pymaf", "pymaf-no-auxiliary", "baseline"), (SPIN, "spin")),
+    "mixture-released": (RELEASED, "spin"),
+    "mixture-eft": (RELEASED, "eft"),
+}
+OTHERS = {"demo", "world", "eft-coco"}
 
 
 def options_of(name: str) -> TrainOptions:
@@ -52,7 +67,7 @@ def narrow(small: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_experiment_of_the_paper_is_here_and_names_what_was_published() -> None:
-    assert {name for name in known_recipes() if name not in ("demo", "world")} == {*GRAPHS}
+    assert {*known_recipes()} == {*GRAPHS, *MIXTURES, *OTHERS}
     recipes = {name: load_recipe(name) for name in GRAPHS}
     assert {name: recipes[name].published.get("M3", {}).get("MPJPE") for name in GRAPHS if "table4" in name} == {
         "table4-global-final": 84.1,
@@ -68,11 +83,37 @@ def test_every_experiment_of_the_paper_is_here_and_names_what_was_published() ->
     assert not recipes["iterations-1"].published, "what a recipe reports of itself is not taken over"
 
 
-@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize("name", [*MIXTURES, "eft-coco"])
+def test_mixtures_have_their_shares_and_fits_and_go_on_from_their_first_stage(name: str) -> None:
+    recipe, root = load_recipe(name), DataRoot(Path("none"))
+    steps = pipeline(recipe, root)
+    options = next(step.options for step in steps if step.stage == "train" and step.options.name == name)
+    assert (options.frame, options.joints3d, options.epochs, options.epoch_length) == ("camera", "measured", 60, None)
+    fits = {
+        step.options.store.stem: step.options.fits[0].split(":")[0] for step in steps if step.stage == "attach-fits"
+    }
+    if name == "eft-coco":
+        assert (fits, options.mixture, options.model) == ({"coco-train": "eft"}, {}, options_of("pymaf").model)
+        return
+    shares, source = MIXTURES[name]
+    assert options.mixture == dict(zip(("h36m", "coco+mpii+lsp+lspet", "mpi-inf-3dhp"), shares, strict=True))
+    assert [fits[f"{store}-train"] for store in ("coco", "mpii", "lspet", "mpi-inf-3dhp")] == [source] * 3 + ["spin"]
+    stores = [(path.stem.rsplit("-", 1)[0], path.stem) for path in options.stores]
+    rows = [np.arange(3) + 3 * number for number in range(len(stores))]
+    assert mixture(options.mixture, stores, rows, None).shares == pytest.approx(shares)
+    before = {**AFTER, "mixture-eft": "eft-coco"}.get(name)
+    assert options.start_from == (str(root.runs / before) if before else None)
+    if before is not None:
+        assert options_of(before).model == options.model
+        assert [step.options.name for step in steps if step.stage == "train"] == [before, name]
+        assert recipe.published.keys() == ({"M3"} if "mixture" not in name else set())
+
+
+@pytest.mark.parametrize("name", [*GRAPHS, *AFTER])
 def test_a_graph_is_what_its_name_says_and_learns(
     name: str, narrow: None, free_body: Any, make_batch: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    points, channels, sides, supervised, head = GRAPHS[name]
+    points, channels, sides, supervised, head = GRAPHS[AFTER.get(name, name)]
     options = options_of(name)
     if name == "earlier-layers":  # the head reads the map that the small trunk has
         monkeypatch.setattr("pymaf_data.model.networks.iuv_head.WIDTH", 32)

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -16,9 +17,20 @@ import torch
 from typer.testing import CliRunner
 
 from pymaf_data.cli.app import app
-from pymaf_data.errors import ConfigError, NotAStore, PymafDataError, StoreIncomplete, TrainingError, UsageError
-from pymaf_data.model import TrainOptions, load_checkpoint, train, training
+from pymaf_data.errors import (
+    CheckpointError,
+    ConfigError,
+    NotAStore,
+    PymafDataError,
+    StoreIncomplete,
+    TrainingError,
+    UsageError,
+)
+from pymaf_data.geometry.rotations import rotation_6d_to_matrix
+from pymaf_data.model import ModelOptions, TrainOptions, load_checkpoint, train, training
 from pymaf_data.model.learned_from import training_paths
+from pymaf_data.model.networks.network import make_network
+from pymaf_data.model.start import Start
 from pymaf_data.paths import VARIABLE, DataRoot
 from pymaf_data.runs import checkpoints
 from pymaf_data.runs.folder import CHECKPOINT, OPTIONS, PROVENANCE
@@ -173,6 +185,88 @@ def test_a_run_keeps_the_frame_that_it_was_begun_in(root: Path, refusals: list[P
     assert json.loads((folder / PROVENANCE).read_text())["frame"]["name"] == "camera"
 
 
+def test_a_run_starts_from_anothers_weights_and_carries_on_what_they_are_made_of(
+    root: Path, refusals: list[PymafDataError], caplog: pytest.LogCaptureFixture
+) -> None:
+    """At step 0, in that run's frame, with its stores and licences; it goes on without it."""
+    first = train(TrainOptions.parse(QUICK | {"name": "first", "steps": 1, "frame": "camera"}, "test"))
+    saved = checkpoints.read(first.checkpoint)
+    moved = {name: value + 1 if name == "regressor.0.fc1.bias" else value for name, value in saved.model.items()}
+    older = {"photographs": "of another time"}
+    checkpoints.save(replace(saved, average=moved, licences=saved.licences | older), first.folder)
+    caplog.clear()
+    still = {"optimizer": {"learning_rate": 1e-12}, "start_from": "first", "name": "second"}
+    second = train(TrainOptions.parse(QUICK | still | {"steps": 1}, "test"))
+    assert (second.resumed_from, second.step) == (0, 1)
+    assert "starts from nothing" not in caplog.text
+    begun = checkpoints.read(second.checkpoint)
+    weights = [name for name in moved if name.endswith((".weight", ".bias")) or ".init_" in name]
+    assert all(torch.allclose(begun.model[name], moved[name], atol=1e-9) for name in weights)
+    assert begun.options["frame"] == "camera"
+    assert (begun.start["name"], begun.start["step"], begun.start["stores"]) == ("first", 1, saved.stores)
+    own = saved.licences["photographs"]
+    assert {begun.licences[f"photographs ({name})"] for name in ("sample train", "first")} == {own, *older.values()}
+    assert begun.licences.items() >= {k: v for k, v in saved.licences.items() if k != "photographs"}.items()
+    assert "first: step 1, sample train, 3 persons" in CliRunner().invoke(app, ["card", "second"]).stdout
+    (root / "runs" / "first").rename(root / "runs" / "gone")
+    again = train(TrainOptions.parse(QUICK | still | {"steps": 2}, "test"))
+    assert again.resumed_from == 1
+    assert checkpoints.read(again.checkpoint).start == begun.start
+    with pytest.raises(CheckpointError, match=r"runs/first/checkpoint\.pt\n.*\n.*`pymaf-data run` takes both"):
+        train(TrainOptions.parse(QUICK | still | {"overwrite": True}, "test"))
+    other = QUICK | {"start_from": str(root / "runs" / "gone"), "name": "third"}
+    for change, told in (
+        ({"frame": "view"}, "frame camera"),
+        ({"model": {"view_size": 64, "features": "grid"}}, "features mesh"),
+        ({"model": {"view_size": 64, "network": "hmr"}}, "network pymaf"),
+    ):
+        with pytest.raises(CheckpointError, match=told):
+            train(TrainOptions.parse(other | change, "test"))
+    with pytest.raises(ConfigError, match="leave backbone out"):
+        TrainOptions.parse(other | {"backbone": "resnet50.pth"}, "test")
+
+
+def test_the_loop_starts_at_the_means_of_the_data_where_asked(root: Path, refusals: list[PymafDataError]) -> None:
+    from pymaf_data.body import load_body
+    from pymaf_data.loader import Loader, LoaderOptions
+    from pymaf_data.render import load_atlas
+    from pymaf_data.storage import open_store
+
+    report = train(TrainOptions.parse(QUICK | {"name": "means", "steps": 1, "mean": "data"}, "test"))
+    model = load_checkpoint(report.checkpoint)
+    store = open_store(root / "stores" / "sample-train.zarr")
+    batch = Loader([store], load_body("free"), load_atlas("free"), LoaderOptions()).plain().batch(range(3))
+    for step in model.regressor:
+        torch.testing.assert_close(step.init_cam[0], batch.camera.mean(dim=0), rtol=0, atol=1e-5)
+        torch.testing.assert_close(step.init_shape[0], batch.betas.mean(dim=0), rtol=0, atol=1e-6)
+    mean = rotation_6d_to_matrix(model.regressor[0].init_pose.reshape(24, 6)).double()
+    pull = mean.mT @ batch.pose.double().sum(dim=0)  # symmetric where the sum of distances is least
+    torch.testing.assert_close(pull, pull.mT, rtol=0, atol=1e-5)
+    with pytest.raises(ConfigError, match="leave mean out"):
+        TrainOptions.parse({"start_from": "means", "mean": "data"}, "test")
+
+
+def test_released_weights_are_of_their_own_body_and_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_body: Any
+) -> None:
+    options = ModelOptions(view_size=64)
+    released = make_network(options, free_body, "camera")
+    torch.save({"model": {f"module.{key}": value for key, value in released.state_dict().items()}}, tmp_path / "a.pt")
+    found = Start(str(tmp_path / "a.pt"), DataRoot.default())
+    torch.manual_seed(1)
+    own = make_network(options, free_body, found.frame)
+    with pytest.raises(CheckpointError, match="of body smpl-neutral"):
+        found.into(own, options)
+    monkeypatch.setattr("pymaf_data.model.start.RELEASED_BODY", "free")
+    found.into(own, options)
+    assert all(torch.equal(value, released.state_dict()[name]) for name, value in own.state_dict().items())
+    assert (found.frame, list(found.about()["licences"])) == ("camera", ["weights a.pt"])
+    with pytest.raises(CheckpointError, match="frame camera"):
+        found.into(make_network(options, free_body, "view"), options)
+    with pytest.raises(CheckpointError, match="auxiliary iuv"):
+        found.into(own, ModelOptions(auxiliary="none"))
+
+
 def test_the_frame_reaches_training_and_validation_alike(root: Path, refusals: list[PymafDataError]) -> None:
     """Training batches and held-out ones stand in the run's frame: the sample's persons are off the axis."""
     from pymaf_data.body import load_body
@@ -275,6 +369,7 @@ def test_a_trunk_from_nothing_is_said_once_unless_it_is_meant(
     train(TrainOptions.parse(options | {"steps": 2}, "test"))  # goes on: nothing starts
     assert caplog.text.count("the trunk starts from nothing") == 1
     train(TrainOptions.parse(options | {"steps": 1, "backbone": None, "overwrite": True}, "test"))
+    train(TrainOptions.parse(options | {"steps": 1, "start_from": "none", "overwrite": True}, "test"))
     assert caplog.text.count("the trunk starts from nothing") == 1
     for recipe in ("world", "demo"):
         assert train_values(load_recipe(recipe), DataRoot.default())["backbone"] is None

@@ -31,7 +31,7 @@ from pymaf_data.runs.history import HistoryLine
 
 from .average import Average
 from .checkpoint import check_body, load_state
-from .course import Course, TrainReport
+from .course import Course, TrainReport, figures_of
 from .failure import FailedStep, as_kept, kept, not_finite, out_of_memory
 from .generators import generators, set_generators
 from .images import normalise
@@ -149,6 +149,7 @@ class Trainer:
             seconds=course.seconds(),
             losses=course.losses,
             errors=course.errors,
+            held_out=course.measured,
         )
 
     def save(self) -> Path:
@@ -212,6 +213,9 @@ class Trainer:
         if self.average:
             self.average.load(saved.average, str(self.folder))
         self.step, self._figures, self._best = saved.step, saved.figures, saved.best
+        held_out = self.options.validation
+        if self._best and "store" not in self._best and len(held_out.stores) == 1:
+            self._best = self._best | {"store": held_out.deciding}  # a version before had one name for all of them
 
     def _batches(self) -> Iterator[list[Batch]]:
         """The micro-batches of each step, from the present one on, without end of epochs, to the last step."""
@@ -265,20 +269,23 @@ class Trainer:
             return
         self.model.eval()
         with self.average.shown() if self.average else nullcontext():
-            for watcher in due:
-                line = watcher.look(self.step, self.model)
-                if line is not None:
-                    course.held_out(line)
-                    self._figures = {"step": line.step, "persons": line.persons, "errors": line.errors}
-                    self._keep_best(line)
+            lines = [line for watcher in due if (line := watcher.look(self.step, self.model)) is not None]
+            for line in lines:
+                course.held_out(line)
+            wanted = self.options.validation.deciding
+            deciding = next((line for line in lines if line.store == wanted), None)
+            if deciding is not None:
+                self._figures = figures_of(deciding, [line for line in lines if line is not deciding])
+                self._keep_best(deciding)
 
     def _keep_best(self, line: HistoryLine) -> None:
         """Keep the network as it was measured, if it is the best so far; there is nothing in it to go on from."""
         measure = self.options.validation.best
-        value = line.errors[max(line.errors)][measure] if line.errors else math.nan
-        before = self._best["value"] if self._best.get("measure") == measure else math.inf
+        value = line.errors[max(line.errors)].get(measure, math.nan) if line.errors else math.nan
+        by = {"measure": measure} | ({"store": line.store} if line.store else {})
+        before = self._best["value"] if self._best.items() >= by.items() else math.inf
         if self.step and value < before:
-            self._best = {"step": self.step, "measure": measure, "value": value}
+            self._best = by | {"step": self.step, "value": value}
             measured = replace(self._content({}), model=self.model.state_dict(), average={}, optimizer={}, scaler={})
             checkpoints.save(measured, self.folder, BEST)
 

@@ -18,11 +18,13 @@ import torch
 from torch import Tensor
 
 from pymaf_data.loader import Batch, Loader
+from pymaf_data.loader.assemble import Rows
 from pymaf_data.runs.history import HistoryLine
 from pymaf_data.runs.snapshots import Snapshot, SnapshotFolder, SnapshotPersons
 
 from .images import normalise
-from .measures import iteration_distances, means
+from .losses import has_origin
+from .measures import held_out_distances, iteration_distances, means
 from .networks.network import Network, Output
 
 _BATCH = 32
@@ -43,15 +45,16 @@ class Watcher(Protocol):
 
 
 class HeldOut:
-    """MPJPE and PA-MPJPE of every iteration on persons held out from training; M0, the mean body, is the baseline.
+    """MPJPE, PA-MPJPE and PVE of every iteration on persons held out from training; M0, the mean body, is the baseline.
 
     Args:
         batches: their plain views, on the CPU.
         every: steps between measurements.
+        store: the name of the store that they are from.
     """
 
-    def __init__(self, batches: Sequence[Batch], every: int) -> None:
-        self.batches, self.every = batches, every
+    def __init__(self, batches: Sequence[Batch], every: int, store: str = "") -> None:
+        self.batches, self.every, self.store = batches, every, store
 
     def begin(self, step: int, model: Network) -> None:
         """See :class:`Watcher`: nothing is kept."""
@@ -61,9 +64,9 @@ class HeldOut:
         found = []
         for batch in self.batches:
             moved = batch.to(_device(model))
-            found.append(iteration_distances(_forward(model, moved), moved, model.body))
-        persons = sum(int(batch.has_fit.sum()) for batch in self.batches)
-        return HistoryLine(step=step, kind="held_out", errors=means(found), persons=persons)
+            found.append(held_out_distances(_forward(model, moved), moved, model.body))
+        persons = sum(len(part["M0"]["mpjpe"]) for part in found if part)
+        return HistoryLine(step=step, kind="held_out", store=self.store, errors=means(found), persons=persons)
 
 
 class Snapshots:
@@ -110,9 +113,20 @@ class Snapshots:
         return None
 
 
-def plain_batches(loader: Loader, persons: int) -> list[Batch]:
-    """Views of up to ``persons`` rows that have an image and a fit, evenly spread over the loader's."""
-    rows = loader.rows[loader.labels.has_fit[loader.rows]]
+def with_fit(loader: Loader, rows: Rows) -> Rows:
+    """Those of some rows that have a fit."""
+    return rows[loader.labels.has_fit[rows]]
+
+
+def measurable(loader: Loader, rows: Rows) -> Rows:
+    """Those of a store's rows whose body can be told right or wrong: who has a fit; where nobody has, whose joints were
+    measured in 3D."""
+    fitted = with_fit(loader, rows)
+    return fitted if len(fitted) else rows[has_origin(torch.from_numpy(loader.labels.joints3d[rows])).numpy()]
+
+
+def plain_batches(loader: Loader, rows: Rows, persons: int) -> list[Batch]:
+    """Views of up to ``persons`` of some rows, evenly spread."""
     picks = np.unique(np.linspace(0, len(rows) - 1, min(persons, len(rows))).round().astype(np.int64))
     chosen = rows[picks] if len(rows) else rows
     return [loader.batch(chosen[first : first + _BATCH]) for first in range(0, len(chosen), _BATCH)]

@@ -295,9 +295,10 @@ def test_what_stands_in_the_place_of_the_lock_is_named(root: Path) -> None:
 def test_held_out_persons_are_measured_and_never_trained_on(root: Path, refusals: list[PymafDataError]) -> None:
     trained, held_out = root / "stores" / "sample-train.zarr", root / "stores" / "sample-val.zarr"
     shutil.copytree(trained, held_out)
+    shutil.copytree(trained, root / "other.zarr")
     try:
         chosen = {
-            "validation": {"stores": [held_out], "every": 1, "persons": 2},
+            "validation": {"stores": [held_out, root / "other.zarr"], "every": 1, "persons": 2},
             "snapshots": {"persons": 1, "every": 1},
         }
         options = TrainOptions.parse(QUICK | {"name": "watched"} | chosen, "test")
@@ -309,7 +310,11 @@ def test_held_out_persons_are_measured_and_never_trained_on(root: Path, refusals
     finally:
         shutil.rmtree(held_out)
     run = root / "runs" / "watched"
-    told = [line for line in read_history(run) if line.kind == "held_out"]
+    both = [line for line in read_history(run) if line.kind == "held_out"]
+    assert [line.store for line in both] == ["sample-val", "other"] * 3
+    told = both[::2]
+    assert [line.errors for line in told] == [line.errors for line in both[1::2]], "of the same persons"
+    assert all(0 < line.errors["M3"]["pa_mpjpe"] < line.errors["M3"]["pve"] for line in told)
     assert [(line.step, line.persons) for line in told] == [(0, 2), (1, 2), (2, 2)]
     # The mean body does not learn, and nothing is dropped out: the baseline stands still.
     assert told[0].errors["M0"] == told[2].errors["M0"]

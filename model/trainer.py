@@ -31,6 +31,7 @@ from pymaf_data.runs.history import HistoryLine
 
 from .average import Average
 from .checkpoint import check_body, load_state
+from .compiled import compile_image_plane, compiler
 from .course import Course, TrainReport, figures_of
 from .failure import FailedStep, as_kept, kept, not_finite, out_of_memory
 from .generators import generators, set_generators
@@ -98,7 +99,7 @@ class Trainer:
         self.model = channels_last(model)
         self.model.autocast = autocast_dtype(precision)
         if options.compile:
-            self.model.image_plane = torch.compile(self.model.image_plane)  # type: ignore[method-assign]
+            compile_image_plane(self.model, options.batch_size)
         self.feed, self.options, self.folder, self.precision = feed, options, folder, precision
         self.learner = Learner(self.model, options, self.ranks)
         self.optimizer = self.learner.optimizer
@@ -127,7 +128,7 @@ class Trainer:
         start = self.step
         course = Course(self.folder, start, self.total, writes=self.ranks.first)
         if start < self.total:
-            with course, out_of_memory(self.options, self.folder):
+            with course, out_of_memory(self.options, self.folder), compiler(self.options.compile, self.folder):
                 self.ranks.share(list(self.model.state_dict().values()))
                 self._prepare()
                 self._begin_watch(course)

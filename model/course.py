@@ -16,7 +16,10 @@ from pymaf_data.runs.folder import LOGS
 from pymaf_data.runs.history import Errors, History, HistoryLine
 from pymaf_data.runs.logs import Logs
 
-_NO_LOSS = ("gradient_norm", "learning_rate")
+from .drawing import Drawn
+from .pace import RATES
+
+_NO_LOSS = ("gradient_norm", "learning_rate", *RATES)
 TITLES = {"mpjpe": "MPJPE", "pa_mpjpe": "PA-MPJPE", "pve": "PVE"}
 
 
@@ -81,6 +84,7 @@ class Course:
         self.losses: dict[str, float] = {}
         self.errors: Errors = {}
         self.measured: dict[str, Errors] = {}
+        self._pace = ""
 
     def __enter__(self) -> Self:
         if self._writes:
@@ -97,6 +101,8 @@ class Course:
         """Tell of a training step."""
         self.losses = {name: value for name, value in values.items() if name not in _NO_LOSS}
         self.errors = errors
+        images, waiting = (values[name] for name in RATES)
+        self._pace = f", {images:.3g} images/s, {waiting:.0%} waiting for data"
         if not self._writes:
             return
         self._history.append(HistoryLine(step=step, kind="train", scalars=values, errors=errors, persons=persons))
@@ -110,16 +116,19 @@ class Course:
         self.measured[line.store] = line.errors
         self._log_errors(line.errors, f"held_out_{{}}_mm/{line.store}/{{}}", line.step)
 
+    def drawn(self, drawn: Drawn, step: int) -> None:
+        """Show an image."""
+        self._logs.add_image(drawn.name, drawn.image, step)
+
     def remark(self, progress: Progress | None, step: int) -> None:
         """Show where the run is."""
         if progress is None:
             return
-        rate = (step - self._start) / max(self.seconds(), 1e-9)
         last = max(self.errors) if self.errors else ""
         error = f", {last} {self.errors[last]['mpjpe']:.0f} mm" if last else ""
         known = [f"{store} {errors[max(errors)]['mpjpe']:.0f}" for store, errors in self.measured.items() if errors]
         error += f", held out {', '.join(known)} mm" if known else ""
-        progress(step, self._total, f"loss {self.losses.get('loss', math.nan):.2f}{error}, {rate:.2g} steps/s")
+        progress(step, self._total, f"loss {self.losses.get('loss', math.nan):.2f}{error}{self._pace}")
 
     def seconds(self) -> float:
         """Since this call began."""

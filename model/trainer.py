@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -42,19 +42,10 @@ from .measures import iteration_errors
 from .networks.network import Network
 from .optimisation import learning_rate, measure_statistics, require_moments, statistics
 from .options import TrainOptions
+from .pace import Feed, Pace
 from .precision import autocast_dtype, channels_last
 from .ranks import Ranks
-from .watchers import Watcher
-
-
-class Feed(Protocol):
-    """Where batches come from; :class:`pymaf_data.loader.Loader` is one."""
-
-    def __len__(self) -> int:
-        """Batches in an epoch."""
-
-    def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch, a function of its number alone, without the first ``skip``."""
+from .watchers import Drawn, Watcher
 
 
 class Trainer:
@@ -104,7 +95,7 @@ class Trainer:
         self.learner = Learner(self.model, options, self.ranks)
         self.optimizer = self.learner.optimizer
         self.total = options.steps or max(1, options.epochs * len(feed) // options.accumulate)
-        self.step = 0
+        self.step, self._pace = 0, Pace()
         self._prepare_batch = prepare or (lambda batch: batch)
         self._provenance, self._watchers = provenance or {}, tuple(watchers)
         decay = options.optimizer.average
@@ -132,6 +123,7 @@ class Trainer:
                 self.ranks.share(list(self.model.state_dict().values()))
                 self._prepare()
                 self._begin_watch(course)
+                self._pace = Pace()
                 with StopRequest() as stop:  # before, there is nothing to save
                     for batches in self._batches():
                         self._advance([self._prepare_batch(batch.to(self.device)) for batch in batches], course)
@@ -223,7 +215,7 @@ class Trainer:
         size, held = self.options.accumulate, list[Batch]()
         number, skip = divmod(self.step * size, len(self.feed))
         while True:
-            for batch in self.feed.epoch(number, skip):
+            for batch in self._pace.epoch(self.feed, number, skip):
                 held.append(batch)
                 if len(held) == size:
                     yield held
@@ -270,7 +262,10 @@ class Trainer:
             return
         self.model.eval()
         with self.average.shown() if self.average else nullcontext():
-            lines = [line for watcher in due if (line := watcher.look(self.step, self.model)) is not None]
+            seen = [watcher.look(self.step, self.model) for watcher in due]
+            for drawn in (each for each in seen if isinstance(each, Drawn)):
+                course.drawn(drawn, self.step)
+            lines = [each for each in seen if isinstance(each, HistoryLine)]
             for line in lines:
                 course.held_out(line)
             wanted = self.options.validation.deciding
@@ -297,5 +292,6 @@ class Trainer:
         loss = torch.stack(list(done.terms.values())).sum()
         scalars = {"loss": loss, "gradient_norm": done.gradient_norm} | done.terms
         values = {name: float(value) for name, value in scalars.items()} | {"learning_rate": rate}
+        values |= self._pace.told(self.ranks.count)
         errors = iteration_errors(done.output, batch, self.model.body)
         course.learned(self.step, values, errors, int(batch.has_fit.sum()))

@@ -160,14 +160,21 @@ def _watchers(options: TrainOptions, loader: Loader, body: BodyModel, atlas: Atl
     for source in (*sources, loader.plain()):
         kept = plain_batches(source, with_fit(source, source.rows), options.snapshots.persons)
         if kept:
-            return [*found, Snapshots(kept[0], source in sources, options.snapshots.every, folder)]
+            shown = atlas if options.model.auxiliary != "none" else None
+            return [*found, Snapshots(kept[0], source in sources, options.snapshots.every, folder, shown)]
     return found
 
 
 def _held_out(options: TrainOptions, body: BodyModel, atlas: Atlas) -> Loader:
     """Plain views of all held-out stores."""
     size = options.model.view_size
-    wanted = LoaderOptions(maps=False, view_size=size, frame=options.frame, allow_partial=options.allow_partial)
+    wanted = LoaderOptions(
+        maps=False,
+        view_size=size,
+        map_size=size // REDUCTION,
+        frame=options.frame,
+        allow_partial=options.allow_partial,
+    )
     return Loader([open_store(path) for path in options.validation.stores], body, atlas, wanted).plain()
 
 

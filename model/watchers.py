@@ -19,9 +19,11 @@ from torch import Tensor
 
 from pymaf_data.loader import Batch, Loader
 from pymaf_data.loader.assemble import Rows
+from pymaf_data.render import Atlas
 from pymaf_data.runs.history import HistoryLine
 from pymaf_data.runs.snapshots import Snapshot, SnapshotFolder, SnapshotPersons
 
+from .drawing import Drawn, PersonSheet
 from .images import normalise
 from .losses import has_origin
 from .measures import held_out_distances, iteration_distances, means
@@ -40,8 +42,8 @@ class Watcher(Protocol):
     def begin(self, step: int, model: Network) -> None:
         """The run starts or goes on from here."""
 
-    def look(self, step: int, model: Network) -> HistoryLine | None:
-        """Called in evaluation mode and without gradients; what it returns goes into the history."""
+    def look(self, step: int, model: Network) -> HistoryLine | Drawn | None:
+        """Called in evaluation mode and without gradients; what it returns goes into history and logs."""
 
 
 class HeldOut:
@@ -77,10 +79,11 @@ class Snapshots:
         held_out: whether they are never trained on.
         every: steps between snapshots.
         run: the run's folder.
+        atlas: of the maps that the network's auxiliary head predicts; without one that head is not run.
     """
 
-    def __init__(self, batch: Batch, held_out: bool, every: int, run: Path) -> None:
-        self.batch, self.held_out, self.every = batch, held_out, every
+    def __init__(self, batch: Batch, held_out: bool, every: int, run: Path, atlas: Atlas | None = None) -> None:
+        self.batch, self.held_out, self.every, self._atlas = batch, held_out, every, atlas
         self._folder = SnapshotFolder(run)
 
     def begin(self, step: int, model: Network) -> None:
@@ -97,11 +100,12 @@ class Snapshots:
             body_digest=np.array(model.body.digest),
         )
         self._folder.begin(persons, step)
+        self._sheet = PersonSheet(batch, persons, self._folder, self._atlas)
 
-    def look(self, step: int, model: Network) -> HistoryLine | None:
-        """See :class:`Watcher`."""
+    def look(self, step: int, model: Network) -> Drawn | None:
+        """See :class:`Watcher`: the snapshot, drawn."""
         moved = self.batch.to(_device(model))
-        output = _forward(model, moved)
+        output = _forward(model, moved, auxiliary=self._atlas is not None)
         errors = [found["mpjpe"] for found in iteration_distances(output, moved, model.body).values()]
         snapshot = Snapshot(
             rotation=_stacked([one.rotation for one in output.predictions]),
@@ -110,7 +114,7 @@ class Snapshots:
             mpjpe=_stacked(errors),
         )
         self._folder.write(step, snapshot)
-        return None
+        return self._sheet.drawn(step, output.dense)
 
 
 def with_fit(loader: Loader, rows: Rows) -> Rows:
@@ -132,8 +136,8 @@ def plain_batches(loader: Loader, rows: Rows, persons: int) -> list[Batch]:
     return [loader.batch(chosen[first : first + _BATCH]) for first in range(0, len(chosen), _BATCH)]
 
 
-def _forward(model: Network, batch: Batch) -> Output:
-    return model(normalise(batch.image), auxiliary=False)
+def _forward(model: Network, batch: Batch, auxiliary: bool = False) -> Output:
+    return model(normalise(batch.image), auxiliary=auxiliary)
 
 
 def _stacked(values: Sequence[Tensor]) -> np.ndarray:

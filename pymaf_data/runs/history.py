@@ -30,7 +30,8 @@ class HistoryLine(StrictModel):
     store: str = ""
     """Which held-out store it is of, by its file's name; empty where a version before measured all of them together."""
     scalars: dict[str, float] = Field(default_factory=dict)
-    """Of ``train``: ``loss``, its weighted terms, ``gradient_norm``, ``learning_rate``."""
+    """Of ``train``: ``loss``, its weighted terms, ``gradient_norm``, ``learning_rate``; of the time since the line
+    before ``images_per_second`` and ``waiting``, the share in which batches were waited for."""
     errors: Errors = Field(default_factory=dict)
     persons: int
     """How many persons the errors are means over."""

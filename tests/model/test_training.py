@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from typer.testing import CliRunner
 
 from pymaf_data.cli.app import app
@@ -21,12 +22,12 @@ from pymaf_data.model import TrainOptions, load_checkpoint, train, training
 from pymaf_data.model.learned_from import training_paths
 from pymaf_data.paths import VARIABLE, DataRoot
 from pymaf_data.runs import checkpoints
-from pymaf_data.runs.folder import CHECKPOINT, OPTIONS, PROVENANCE
+from pymaf_data.runs.folder import CHECKPOINT, LOGS, OPTIONS, PROVENANCE
 from pymaf_data.runs.history import read_history
 from pymaf_data.runs.snapshots import SnapshotFolder
 
 pytestmark = pytest.mark.usefixtures("small")
-WHOLE = {"steps": 2, "batch_size": 2, "device": "cpu", "precision": "fp32", "workers": 0}
+WHOLE = {"steps": 2, "batch_size": 2, "device": "cpu", "precision": "fp32", "workers": 0, "snapshots": {"persons": 1}}
 QUICK = WHOLE | {"model": {"view_size": 64}}
 
 
@@ -323,6 +324,8 @@ def test_held_out_persons_are_measured_and_never_trained_on(root: Path, refusals
     assert persons is not None
     assert persons.held_out
     assert SnapshotFolder(run).steps() == [0, 1, 2]
+    shown = EventAccumulator(str(run / LOGS)).Reload().Images("persons")
+    assert [(event.step, event.width) for event in shown][-1] == (2, 5 * 262 + 6), "body and map beside their targets"
     provenance = json.loads((run / PROVENANCE).read_text())
     assert provenance["body"] == "free"
     assert any("CC0" in licence for licence in provenance["licences"].values())

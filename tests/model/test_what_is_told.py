@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from pymaf_data.errors import TrainingError
 from pymaf_data.loader import Batch
-from pymaf_data.model import LossOptions, OptimizerOptions, TrainOptions, normalise
+from pymaf_data.model import LossOptions, OptimizerOptions, TrainOptions, normalise, pace
 from pymaf_data.model.measures import iteration_errors
 from pymaf_data.model.networks.network import Output, Parameters, Prediction
 from pymaf_data.model.options import ValidationOptions
@@ -211,8 +211,33 @@ def test_the_loss_is_the_sum_of_the_terms_by_the_weights_of_the_run(tmp_path: Pa
     assert before["camera"] == pytest.approx(np.exp(-16.0), rel=1e-5)
     assert after["camera"] == pytest.approx(7 * before["camera"])
     for found in (before, after):
-        apart = {"loss", "gradient_norm", "learning_rate"}
+        apart = {"loss", "gradient_norm", "learning_rate", "images_per_second", "waiting"}
         assert found["loss"] == pytest.approx(sum(value for name, value in found.items() if name not in apart))
+
+
+@pytest.mark.parametrize(("delay", "share"), [(3.0, 0.75), (0.0, 0.0)])
+def test_the_pace_and_the_share_of_waiting_for_data_are_told(
+    delay: float, share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two micro-batches of two persons a step, each waited for and then computed for a second by a clock of its own."""
+    clock, told = SimpleNamespace(now=0.0), list[str]()
+    monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=lambda: clock.now))
+
+    def passing(seconds: float, batch: Batch) -> Batch:
+        clock.now += seconds
+        return batch
+
+    class Slow(Feed):
+        def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:
+            return (passing(delay, batch) for batch in super().epoch(number, skip))
+
+    options = TrainOptions(steps=5, log_every=2, accumulate=2)
+    run = Trainer(Tiny(), Slow(3), options, tmp_path, prepare=lambda batch: passing(1.0, batch))  # type: ignore[arg-type]
+    clock.now = 99.0  # what passes before the first step is not the run's
+    run.run(lambda *said: told.append(said[-1]))
+    assert scalars(tmp_path, "waiting") == pytest.approx([share] * 4)
+    assert scalars(tmp_path, "images_per_second") == pytest.approx([2 / (1 + delay)] * 4)
+    assert f"{2 / (1 + delay):.3g} images/s, {share:.0%} waiting for data" in told[-1]
 
 
 def test_statistics_are_learned_unless_they_are_fixed(tmp_path: Path) -> None:

@@ -116,12 +116,13 @@ function scrubber(persons, panels) {
 // ---- losses, provenance
 
 function losses(train) {
-  const { loss, learning_rate: rate, gradient_norm: norm, ...terms } = train.scalars;
-  const one = (title, values, tone, log, note) => (values ? lineChart({ title, unit: '', log, note, series: [{ name: title, x: train.steps, y: known(values), tone }] }) : null);
+  const { loss, learning_rate: rate, gradient_norm: norm, images_per_second: images, waiting, ...terms } = train.scalars;
+  const one = (title, values, tone, log, note, unit = '') => (values ? lineChart({ title, unit, log, note, series: [{ name: title, x: train.steps, y: known(values), tone }] }) : null);
   const tones = ['m3', 'c5', 'm2', 'm1', 'c4'];
   const parts = Object.entries(terms).map(([name, values], k) => one(name, values, tones[k % tones.length], true, 'One weighted term of the loss, summed over the iterations that are supervised.')).filter(Boolean);
   section('curves', 'Curves', 'On training batches; logarithmic axes where values fall by orders of magnitude.',
     block('Loss and optimizer', el('div', { class: 'plots wide' }, [one('loss', loss, 'm3', true, 'Sum of the weighted terms.'), one('learning rate', rate, 'm2', false), one('gradient norm', norm, 'm1', true, 'Before clipping.')].filter(Boolean))),
+    images ? block('Pace', el('div', { class: 'plots wide' }, [one('images a second', images, 'm3', false, 'Since the logged step before; time to measure and to save counts.'), one('waiting for data', waiting.map((share) => (share === null ? null : 100 * share)), 'm1', false, 'Share of the time that passed until the next batch was there.', '%')].filter(Boolean))) : null,
     block('Terms of the loss', el('div', { class: 'plots' }, parts)));
 }
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from pymaf_data.config import StrictModel
 from pymaf_data.progress import Progress
@@ -15,7 +16,11 @@ from pymaf_data.runs.folder import LOGS
 from pymaf_data.runs.history import Errors, History, HistoryLine
 from pymaf_data.runs.logs import Logs
 
-_NO_LOSS = ("gradient_norm", "learning_rate")
+from .drawing import Drawn
+from .pace import RATES
+
+_NO_LOSS = ("gradient_norm", "learning_rate", *RATES)
+TITLES = {"mpjpe": "MPJPE", "pa_mpjpe": "PA-MPJPE", "pve": "PVE"}
 
 
 class TrainReport(StrictModel):
@@ -32,6 +37,8 @@ class TrainReport(StrictModel):
     """Weighted terms on the last batch logged; empty when nothing was to do."""
     errors: dict[str, dict[str, float]]
     """M0 … M3 → MPJPE and PA-MPJPE in millimetres on that batch."""
+    held_out: dict[str, Errors]
+    """Of each held-out store at the last measurement of this call, besides PVE where there are fits."""
 
     def lines(self) -> list[str]:
         """The report for a reader."""
@@ -46,6 +53,10 @@ class TrainReport(StrictModel):
         ]
         if self.errors:
             lines.append("  (on the last training batch, in training mode; M0 is the mean body)")
+        for store, found in self.held_out.items():
+            last = max(found)
+            told = "   ".join(f"{TITLES[name]} {value:6.1f} mm" for name, value in found[last].items())
+            lines.append(f"  {last}  {told}   held out: {store}")
         return [*lines, f"checkpoint: {self.checkpoint}"]
 
 
@@ -60,6 +71,7 @@ class Course:
 
     Attributes:
         losses, errors: of the last step that was logged; empty before.
+        measured: errors of each held-out store when it was measured last; empty before.
 
     Raises:
         DiskFull, NotWritable: the files cannot be written.
@@ -71,6 +83,8 @@ class Course:
         self._open = ExitStack()
         self.losses: dict[str, float] = {}
         self.errors: Errors = {}
+        self.measured: dict[str, Errors] = {}
+        self._pace = ""
 
     def __enter__(self) -> Self:
         if self._writes:
@@ -87,32 +101,50 @@ class Course:
         """Tell of a training step."""
         self.losses = {name: value for name, value in values.items() if name not in _NO_LOSS}
         self.errors = errors
+        images, waiting = (values[name] for name in RATES)
+        self._pace = f", {images:.3g} images/s, {waiting:.0%} waiting for data"
         if not self._writes:
             return
         self._history.append(HistoryLine(step=step, kind="train", scalars=values, errors=errors, persons=persons))
         for name, value in values.items():
             self._logs.add_scalar(f"train/{name}", value, step)
-        self._log_errors(errors, "", step)
+        self._log_errors(errors, "{}_mm/{}", step)
 
     def held_out(self, line: HistoryLine) -> None:
         """Tell of a measurement."""
         self._history.append(line)
-        self._log_errors(line.errors, "held_out_", line.step)
+        self.measured[line.store] = line.errors
+        self._log_errors(line.errors, f"held_out_{{}}_mm/{line.store}/{{}}", line.step)
+
+    def drawn(self, drawn: Drawn, step: int) -> None:
+        """Show an image."""
+        self._logs.add_image(drawn.name, drawn.image, step)
 
     def remark(self, progress: Progress | None, step: int) -> None:
         """Show where the run is."""
         if progress is None:
             return
-        rate = (step - self._start) / max(self.seconds(), 1e-9)
         last = max(self.errors) if self.errors else ""
         error = f", {last} {self.errors[last]['mpjpe']:.0f} mm" if last else ""
-        progress(step, self._total, f"loss {self.losses.get('loss', math.nan):.2f}{error}, {rate:.2g} steps/s")
+        known = [f"{store} {errors[max(errors)]['mpjpe']:.0f}" for store, errors in self.measured.items() if errors]
+        error += f", held out {', '.join(known)} mm" if known else ""
+        progress(step, self._total, f"loss {self.losses.get('loss', math.nan):.2f}{error}{self._pace}")
 
     def seconds(self) -> float:
         """Since this call began."""
         return time.monotonic() - self._begun
 
-    def _log_errors(self, errors: Errors, prefix: str, step: int) -> None:
+    def _log_errors(self, errors: Errors, place: str, step: int) -> None:
         for iteration, measures in errors.items():
             for name, value in measures.items():
-                self._logs.add_scalar(f"{prefix}{name}_mm/{iteration}", value, step)
+                self._logs.add_scalar(place.format(name, iteration), value, step)
+
+
+def figures_of(line: HistoryLine, others: Sequence[HistoryLine]) -> dict[str, Any]:
+    """What a checkpoint says of a measurement: that of the store that decides about the best, and of the others."""
+    found: dict[str, Any] = {"step": line.step, "persons": line.persons, "errors": line.errors}
+    if line.store:
+        found["store"] = line.store
+    if others:
+        found["others"] = {each.store: {"persons": each.persons, "errors": each.errors} for each in others}
+    return found

@@ -8,14 +8,19 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+
 from pymaf_data.datasets import is_held_out
+from pymaf_data.datasets.columns import stored_column
 from pymaf_data.errors import StoreIncomplete, TrainingError
 from pymaf_data.fits.chosen import ChosenReader
 from pymaf_data.paths import DataRoot
 from pymaf_data.storage import Store, open_store
 from pymaf_data.storage.inspect import licences
 
-from .options import TrainOptions
+from .losses import has_origin
+from .options import TrainOptions, ValidationOptions
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +50,7 @@ def with_held_out(options: TrainOptions, root: DataRoot) -> TrainOptions:
         )
     if not kept_aside:
         return options
-    measured = () if given else tuple(path for path in kept_aside if open_store(path).has("choice"))
+    measured = () if given else tuple(path for path in kept_aside if _tells_bodies(open_store(path)))
     logger.warning(
         "held out by manifest, not learned from: %s; %s (--store names what to learn from)",
         ", ".join(path.name for path in kept_aside),
@@ -53,6 +58,39 @@ def with_held_out(options: TrainOptions, root: DataRoot) -> TrainOptions:
     )
     validation = options.validation.model_copy(update={"stores": options.validation.stores or measured})
     return options.model_copy(update={"validation": validation, "stores": learned})
+
+
+def _tells_bodies(store: Store) -> bool:
+    """Whether a store may say how its persons stand: by fits, or by joints that were measured in 3D."""
+    if store.has("choice"):
+        return True
+    try:
+        joints = stored_column(store, "joints3d").rows(np.arange(len(store)))
+    except StoreIncomplete:
+        return False
+    return bool(has_origin(torch.from_numpy(joints)).any())
+
+
+def require_names(validation: ValidationOptions) -> None:
+    """Refuse held-out stores that their names do not tell apart, and one to decide about the best that there is not.
+
+    Raises:
+        TrainingError: it is so.
+    """
+    names, wanted = validation.names, validation.deciding
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise TrainingError(
+            f"two held-out stores are named {twice[0]}",
+            expected="stores of different names",
+            action="rename one of them, or leave one out.",
+        )
+    if wanted and wanted not in names:
+        raise TrainingError(
+            f"no held-out store is named {wanted}",
+            expected=f"one of {', '.join(names)}" if names else "held-out stores to choose from",
+            action="set validation.best_of to its file's name without .zarr, or leave it out: the first one decides.",
+        )
 
 
 def training_paths(options: TrainOptions, root: DataRoot) -> list[Path]:

@@ -56,7 +56,7 @@ def keypoints3d_loss(predicted: Tensor, target: Tensor, norm: str = "mean") -> T
         predicted: (B, 24, 3) metres.
         target: (B, 24, 4) metres and flag. Without both hips there is no origin, so the person has no 3D joints.
     """
-    present = _has_origin(target)
+    present = has_origin(target)
     target = torch.where(present[:, None, None], target, torch.zeros_like(target))
     error = _about_hips(predicted) - _about_hips(target[..., :3])
     return _mean_over(_per_person(_masked_square(error, target[..., 3]), norm), present)
@@ -163,7 +163,7 @@ def term_supports(batch: Batch) -> dict[str, Tensor]:
     maps, everybody = batch.has_fit & batch.has_iuv, torch.ones_like(batch.has_fit)
     supports = {
         "keypoints2d": everybody,
-        "keypoints3d": _has_origin(batch.joints3d),
+        "keypoints3d": has_origin(batch.joints3d),
         "pose": batch.has_fit,
         "betas": batch.has_fit,
         "camera": everybody,
@@ -175,7 +175,8 @@ def term_supports(batch: Batch) -> dict[str, Tensor]:
     return {name: persons.sum() for name, persons in supports.items()}
 
 
-def _has_origin(joints3d: Tensor) -> Tensor:
+def has_origin(joints3d: Tensor) -> Tensor:
+    """(B,) whether both hips of (B, 24, 4) joints were measured, about whose middle the others stand."""
     return (joints3d[:, _BOTH_HIPS, 3] > 0).all(dim=1)
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from pymaf_data.metrics import mpjpe, pa_mpjpe, root_align
+from pymaf_data.metrics import mpjpe, pa_mpjpe, pve, root_align
 
-from .losses import HIPS, OPENPOSE_JOINTS
+from .losses import HIPS, OPENPOSE_JOINTS, has_origin
 from .networks.network import Output
 
 if TYPE_CHECKING:
@@ -41,6 +41,34 @@ def iteration_distances(output: Output, batch: Batch, body: BodyModel) -> Distan
             "pa_mpjpe": _MILLIMETRES * pa_mpjpe(predicted, target),
         }
     return found
+
+
+@torch.no_grad()
+def held_out_distances(output: Output, batch: Batch, body: BodyModel) -> Distances:
+    """:func:`iteration_distances` with ``pve``, of the vertices as given; where nobody of the batch has a fit, those of
+    the joints that were measured, of persons with both hips, and nothing of the mesh."""
+    found = iteration_distances(output, batch, body)
+    if not found:
+        return _from_measured(output, batch)
+    valid, precise = batch.has_fit, output.predictions[0].joints.dtype
+    true = body(batch.pose[valid].to(precise), batch.betas[valid].to(precise)).vertices
+    for prediction, errors in zip(output.predictions, found.values(), strict=True):
+        errors["pve"] = _MILLIMETRES * pve(prediction.vertices[valid], true)
+    return found
+
+
+def _from_measured(output: Output, batch: Batch) -> Distances:
+    known = has_origin(batch.joints3d)
+    if not bool(known.any()):
+        return {}
+    joints, flags = batch.joints3d[known, :, :3], batch.joints3d[known, :, 3]
+    target = root_align(joints.to(output.predictions[0].joints.dtype), HIPS)
+    each = {f"M{number}": _centred(one.joints[known]) for number, one in enumerate(output.predictions)}
+    measures = {"mpjpe": mpjpe, "pa_mpjpe": pa_mpjpe}
+    return {
+        iteration: {name: _MILLIMETRES * of(predicted, target, flags) for name, of in measures.items()}
+        for iteration, predicted in each.items()
+    }
 
 
 def in_camera_space(rotation: Tensor, batch: Batch) -> Tensor:

@@ -180,9 +180,23 @@ class ValidationOptions(StrictModel):
     """None measures nothing."""
     every: Annotated[int, Field(ge=1), Flag("Steps between those measurements.", name="--validate-every")] = 500
     """There is one before the first step and one after the last."""
-    persons: Annotated[int, Field(ge=1), Flag("Persons to measure, evenly spread.", name="--validate-persons")] = 256
-    best: Literal["pa_mpjpe", "mpjpe"] = "pa_mpjpe"
+    persons: Annotated[
+        int, Field(ge=1), Flag("Persons of each to measure, evenly spread.", name="--validate-persons")
+    ] = 256
+    best: Literal["pa_mpjpe", "mpjpe", "pve"] = "pa_mpjpe"
     """By which error of the last iteration ``best.pt`` is the best network so far."""
+    best_of: str = ""
+    """On which of the held-out stores, by its name such as ``3dpw-validation``; by default on the first."""
+
+    @property
+    def names(self) -> list[str]:
+        """What the held-out stores are told apart by."""
+        return [path.stem for path in self.stores]
+
+    @property
+    def deciding(self) -> str:
+        """The one whose errors decide about the best network; empty where there is none."""
+        return self.best_of or next(iter(self.names), "")
 
 
 class SnapshotOptions(StrictModel):

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -31,7 +31,8 @@ from pymaf_data.runs.history import HistoryLine
 
 from .average import Average
 from .checkpoint import check_body, load_state
-from .course import Course, TrainReport
+from .compiled import compile_image_plane, compiler
+from .course import Course, TrainReport, figures_of
 from .failure import FailedStep, as_kept, kept, not_finite, out_of_memory
 from .generators import generators, set_generators
 from .images import normalise
@@ -41,19 +42,10 @@ from .measures import iteration_errors
 from .networks.network import Network
 from .optimisation import learning_rate, measure_statistics, require_moments, statistics
 from .options import TrainOptions
+from .pace import Feed, Pace
 from .precision import autocast_dtype, channels_last
 from .ranks import Ranks
-from .watchers import Watcher
-
-
-class Feed(Protocol):
-    """Where batches come from; :class:`pymaf_data.loader.Loader` is one."""
-
-    def __len__(self) -> int:
-        """Batches in an epoch."""
-
-    def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch, a function of its number alone, without the first ``skip``."""
+from .watchers import Drawn, Watcher
 
 
 class Trainer:
@@ -98,12 +90,12 @@ class Trainer:
         self.model = channels_last(model)
         self.model.autocast = autocast_dtype(precision)
         if options.compile:
-            self.model.image_plane = torch.compile(self.model.image_plane)  # type: ignore[method-assign]
+            compile_image_plane(self.model, options.batch_size)
         self.feed, self.options, self.folder, self.precision = feed, options, folder, precision
         self.learner = Learner(self.model, options, self.ranks)
         self.optimizer = self.learner.optimizer
         self.total = options.steps or max(1, options.epochs * len(feed) // options.accumulate)
-        self.step = 0
+        self.step, self._pace = 0, Pace()
         self._prepare_batch = prepare or (lambda batch: batch)
         self._provenance, self._watchers = provenance or {}, tuple(watchers)
         decay = options.optimizer.average
@@ -127,10 +119,11 @@ class Trainer:
         start = self.step
         course = Course(self.folder, start, self.total, writes=self.ranks.first)
         if start < self.total:
-            with course, out_of_memory(self.options, self.folder):
+            with course, out_of_memory(self.options, self.folder), compiler(self.options.compile, self.folder):
                 self.ranks.share(list(self.model.state_dict().values()))
                 self._prepare()
                 self._begin_watch(course)
+                self._pace = Pace()
                 with StopRequest() as stop:  # before, there is nothing to save
                     for batches in self._batches():
                         self._advance([self._prepare_batch(batch.to(self.device)) for batch in batches], course)
@@ -149,6 +142,7 @@ class Trainer:
             seconds=course.seconds(),
             losses=course.losses,
             errors=course.errors,
+            held_out=course.measured,
         )
 
     def save(self) -> Path:
@@ -212,13 +206,16 @@ class Trainer:
         if self.average:
             self.average.load(saved.average, str(self.folder))
         self.step, self._figures, self._best = saved.step, saved.figures, saved.best
+        held_out = self.options.validation
+        if self._best and "store" not in self._best and len(held_out.stores) == 1:
+            self._best = self._best | {"store": held_out.deciding}  # a version before had one name for all of them
 
     def _batches(self) -> Iterator[list[Batch]]:
         """The micro-batches of each step, from the present one on, without end of epochs, to the last step."""
         size, held = self.options.accumulate, list[Batch]()
         number, skip = divmod(self.step * size, len(self.feed))
         while True:
-            for batch in self.feed.epoch(number, skip):
+            for batch in self._pace.epoch(self.feed, number, skip):
                 held.append(batch)
                 if len(held) == size:
                     yield held
@@ -265,20 +262,26 @@ class Trainer:
             return
         self.model.eval()
         with self.average.shown() if self.average else nullcontext():
-            for watcher in due:
-                line = watcher.look(self.step, self.model)
-                if line is not None:
-                    course.held_out(line)
-                    self._figures = {"step": line.step, "persons": line.persons, "errors": line.errors}
-                    self._keep_best(line)
+            seen = [watcher.look(self.step, self.model) for watcher in due]
+            for drawn in (each for each in seen if isinstance(each, Drawn)):
+                course.drawn(drawn, self.step)
+            lines = [each for each in seen if isinstance(each, HistoryLine)]
+            for line in lines:
+                course.held_out(line)
+            wanted = self.options.validation.deciding
+            deciding = next((line for line in lines if line.store == wanted), None)
+            if deciding is not None:
+                self._figures = figures_of(deciding, [line for line in lines if line is not deciding])
+                self._keep_best(deciding)
 
     def _keep_best(self, line: HistoryLine) -> None:
         """Keep the network as it was measured, if it is the best so far; there is nothing in it to go on from."""
         measure = self.options.validation.best
-        value = line.errors[max(line.errors)][measure] if line.errors else math.nan
-        before = self._best["value"] if self._best.get("measure") == measure else math.inf
+        value = line.errors[max(line.errors)].get(measure, math.nan) if line.errors else math.nan
+        by = {"measure": measure} | ({"store": line.store} if line.store else {})
+        before = self._best["value"] if self._best.items() >= by.items() else math.inf
         if self.step and value < before:
-            self._best = {"step": self.step, "measure": measure, "value": value}
+            self._best = by | {"step": self.step, "value": value}
             measured = replace(self._content({}), model=self.model.state_dict(), average={}, optimizer={}, scaler={})
             checkpoints.save(measured, self.folder, BEST)
 
@@ -289,5 +292,6 @@ class Trainer:
         loss = torch.stack(list(done.terms.values())).sum()
         scalars = {"loss": loss, "gradient_norm": done.gradient_norm} | done.terms
         values = {name: float(value) for name, value in scalars.items()} | {"learning_rate": rate}
+        values |= self._pace.told(self.ranks.count)
         errors = iteration_errors(done.output, batch, self.model.body)
         course.learned(self.step, values, errors, int(batch.has_fit.sum()))

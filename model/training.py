@@ -33,6 +33,7 @@ from .learned_from import (
     body_of,
     described,
     provenance,
+    require_names,
     require_supervision,
     training_paths,
     wants_maps,
@@ -47,7 +48,7 @@ from .replay import ReplayReport, replay
 from .start import Start
 from .targets import render_targets
 from .trainer import Trainer
-from .watchers import HeldOut, Snapshots, Watcher, plain_batches
+from .watchers import HeldOut, Snapshots, Watcher, measurable, plain_batches, with_fit
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
         raise UsageError("`replay` trains nothing", action="call `pymaf_data.model.replay.replay(FILE)`.")
     root = DataRoot.default()
     options = with_held_out(options, root)
+    require_names(options.validation)
     stores = [open_store(path) for path in training_paths(options, root)]
     require_supervision(stores, options)
     folder = root.runs / options.name
@@ -164,24 +166,46 @@ def _start_trunk(model: Network, options: TrainOptions) -> None:
 
 def _watchers(options: TrainOptions, loader: Loader, body: BodyModel, atlas: Atlas, folder: Path) -> list[Watcher]:
     """What looks at the network while it trains; empty where nothing is asked for."""
-    held_out = [open_store(path) for path in options.validation.stores]
-    found: list[Watcher] = []
-    source = loader.plain()
-    if held_out:
-        size = options.model.view_size
-        wanted = LoaderOptions(maps=False, view_size=size, frame=options.frame, allow_partial=options.allow_partial)
-        source = Loader(held_out, body, atlas, wanted).plain()
-        batches = plain_batches(source, options.validation.persons)
-        if not batches:
+    sources = [_held_out(options, body, atlas)] if options.validation.stores else []
+    found: list[Watcher] = [watcher for source in sources for watcher in _measuring(source, options)]
+    for source in (*sources, loader.plain()):
+        kept = plain_batches(source, with_fit(source, source.rows), options.snapshots.persons)
+        if kept:
+            shown = atlas if options.model.auxiliary != "none" else None
+            return [*found, Snapshots(kept[0], source in sources, options.snapshots.every, folder, shown)]
+    return found
+
+
+def _held_out(options: TrainOptions, body: BodyModel, atlas: Atlas) -> Loader:
+    """Plain views of all held-out stores."""
+    size = options.model.view_size
+    wanted = LoaderOptions(
+        maps=False,
+        view_size=size,
+        map_size=size // REDUCTION,
+        frame=options.frame,
+        allow_partial=options.allow_partial,
+    )
+    return Loader([open_store(path) for path in options.validation.stores], body, atlas, wanted).plain()
+
+
+def _measuring(source: Loader, options: TrainOptions) -> list[HeldOut]:
+    """One watcher for each held-out store.
+
+    Raises:
+        StoreIncomplete: a store has nobody to measure on, or the one that decides about the best no fits for its PVE.
+    """
+    found, chosen = list[HeldOut](), options.validation
+    for name, store, rows in zip(chosen.names, source.stores, source.rows_by_store(), strict=True):
+        batches = plain_batches(source, measurable(source, rows), chosen.persons)
+        of_mesh = chosen.best == "pve" and name == chosen.deciding
+        if not batches or (of_mesh and not batches[0].has_fit.any()):
             raise StoreIncomplete(
-                f"no person of {', '.join(str(store.path) for store in held_out)} has an image and a chosen fit",
+                f"no person of {store.path} has an image and a chosen fit" + (" or measured joints" * (not of_mesh)),
                 expected="held-out persons with fits",
                 action="run `pymaf-data attach-fits` on it, or leave it out: --store names what to learn from.",
             )
-        found.append(HeldOut(batches, options.validation.every))
-    kept = plain_batches(source, options.snapshots.persons)
-    if kept:
-        found.append(Snapshots(kept[0], bool(held_out), options.snapshots.every, folder))
+        found.append(HeldOut(batches, chosen.every, name))
     return found
 
 

@@ -25,7 +25,11 @@ class HeldOut(StrictModel):
     step: int
     persons: int
     errors: dict[str, dict[str, float]]
-    """M0 … M3 → ``mpjpe`` and ``pa_mpjpe`` in millimetres."""
+    """M0 … M3 → ``mpjpe``, ``pa_mpjpe`` and ``pve`` in millimetres."""
+    store: str = ""
+    """Of which held-out store; a version before measured all of them together."""
+    others: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """The other held-out stores → ``persons`` and ``errors``."""
 
 
 class Best(StrictModel):
@@ -33,9 +37,11 @@ class Best(StrictModel):
 
     step: int
     measure: str
-    """``mpjpe`` or ``pa_mpjpe``, of the last iteration."""
+    """``mpjpe``, ``pa_mpjpe`` or ``pve``, of the last iteration."""
     value: float
     """In millimetres."""
+    store: str = ""
+    """On which held-out store."""
 
 
 class Card(StrictModel):

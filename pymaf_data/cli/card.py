@@ -55,11 +55,13 @@ def _print(card: Card) -> None:
     _table("versions", card.versions)
     if card.held_out is not None:
         where = f"step {card.held_out.step:,}, {card.held_out.persons:,} held-out persons"
+        where += f" of {card.held_out.store}" if card.held_out.store else ""
         for iteration, errors in card.held_out.errors.items():
             told = ", ".join(f"{name} {value:.1f} mm" for name, value in errors.items())
             _line("training", f"{iteration} {told} ({where})")
     if card.best is not None:
-        _line("best", f"{card.best.measure} {card.best.value:.1f} mm (step {card.best.step:,}, kept as best.pt)")
+        where = f"step {card.best.step:,}" + (f", {card.best.store}" if card.best.store else "")
+        _line("best", f"{card.best.measure} {card.best.value:.1f} mm ({where}, kept as best.pt)")
     for evaluation in card.evaluations:
         echo()
         for line in lines_of(evaluation):

@@ -84,10 +84,13 @@ class Loader:
         options = self.options
         if not options.mixture:
             return Everybody(self.rows, len(self.labels), options.shuffle)
-        ends = np.cumsum([0, *(len(store) for store in self.stores)])
-        parts = [self.rows[(self.rows >= a) & (self.rows < b)] for a, b in pairwise(ends.tolist())]
         names = [(str(store.head["dataset"]), store.path.stem) for store in self.stores]
-        return mixture(options.mixture, names, parts, options.epoch_length)
+        return mixture(options.mixture, names, self.rows_by_store(), options.epoch_length)
+
+    def rows_by_store(self) -> list[Rows]:
+        """:attr:`rows`, those of each store."""
+        ends = np.cumsum([0, *(len(store) for store in self.stores)])
+        return [self.rows[(self.rows >= a) & (self.rows < b)] for a, b in pairwise(ends.tolist())]
 
     def _read(self, store: Store, body: BodyModel) -> Labels:
         """The labels of a store as this loader's options want them."""

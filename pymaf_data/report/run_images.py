@@ -74,18 +74,29 @@ class Drawer:
 
     def draw(self, k: int, steps: list[int]) -> dict[str, Image]:
         """The panels of one person."""
-        persons, view = self.persons, resize_panel(self.persons.view[k])
+        view = self._view(k)
         panels = {"view": view}
         if self.body is None:
             return panels
-        panels |= self._body("truth", view, persons.rotation[k], persons.betas[k], persons.camera[k])
+        panels |= self.target(k)
         for step in steps:
-            snapshot = self._snapshot(step)
-            panels |= self._body(str(step), view, *_iteration(snapshot, k, -1))
+            panels |= self.result(k, step)
         last = self._snapshot(steps[-1])
         for iteration in range(last.rotation.shape[1]):
             panels[f"m{iteration}"] = self._body("m", view, *_iteration(last, k, iteration))["m"]
         return panels
+
+    def target(self, k: int) -> dict[str, Image]:
+        """``truth`` and ``truth-side`` of one person; the body has to be here."""
+        persons = self.persons
+        return self._body("truth", self._view(k), persons.rotation[k], persons.betas[k], persons.camera[k])
+
+    def result(self, k: int, step: int) -> dict[str, Image]:
+        """``<step>`` and ``<step>-side`` of one person, likewise."""
+        return self._body(str(step), self._view(k), *_iteration(self._snapshot(step), k, -1))
+
+    def _view(self, k: int) -> Image:
+        return resize_panel(self.persons.view[k])
 
     @cached_property
     def _snapshots(self) -> dict[int, Snapshot]:

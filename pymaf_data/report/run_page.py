@@ -40,7 +40,7 @@ def run_page(folder: Path, progress: Progress | None = None) -> Page:
         "run": {"name": name, "options": without_folders(read_json(folder / OPTIONS))},
         "provenance": read_json(folder / PROVENANCE),
         "train": columns([line for line in lines if line.kind == "train"]),
-        "held_out": columns([line for line in lines if line.kind == "held_out"]),
+        "held_out": by_store([line for line in lines if line.kind == "held_out"]),
         "persons": drawer.described(steps) if drawer is not None else None,
     }
     images = _Images(drawer, steps, progress) if drawer is not None else ()
@@ -59,15 +59,25 @@ def shows(folder: Path) -> str:
     return digest_json([design(), __version__, folder.resolve().name, digests, known, drawn])
 
 
+def by_store(lines: Sequence[HistoryLine]) -> list[dict[str, Any]]:
+    """:func:`columns` of each held-out store, in the order in which they were measured. Lines that name none, of a
+    version before, are those of the only store, or of all stores together."""
+    names = list(dict.fromkeys(line.store for line in lines if line.store))
+    alone = names[0] if len(names) == 1 else ""
+    found = list(dict.fromkeys(line.store or alone for line in lines))
+    return [{"store": name, **columns([line for line in lines if (line.store or alone) == name])} for name in found]
+
+
 def columns(lines: Sequence[HistoryLine]) -> dict[str, Any]:
     """Lines as columns: ``steps``, ``persons``, and each scalar and error by its name, null where a line lacks it."""
     names = sorted({name for line in lines for name in line.scalars})
     errors: dict[str, dict[str, list[float | None]]] = defaultdict(dict)
     iterations = sorted({iteration for line in lines for iteration in line.errors})
-    for measure in ("mpjpe", "pa_mpjpe"):
+    for measure in ("mpjpe", "pa_mpjpe", "pve"):
         for iteration in iterations:
             values = [line.errors.get(iteration, {}).get(measure) for line in lines]
-            errors[measure][iteration] = [None if value is None else round(value, 3) for value in values]
+            if any(value is not None for value in values):
+                errors[measure][iteration] = [None if value is None else round(value, 3) for value in values]
     return {
         "steps": [line.step for line in lines],
         "persons": [line.persons for line in lines],

@@ -11,9 +11,10 @@ digest, compared before anything is read; files of before have none (:mod:`pymaf
     body                       name, digest, fingerprint: the body it was trained on, to be loaded from its asset
     stores, licences           what it learned from, and under which licences
     versions                   of the libraries
-    figures                    the last held-out measurement while it trained: step, persons, errors in millimetres
+    figures                    the last held-out measurement while it trained: step, store, persons, errors in
+                               millimetres; ``others``, those of the other held-out stores
     average                    of the weights over the steps, where the run keeps one; it is what is measured and used
-    best                       the best of those measurements: step, measure, value in millimetres
+    best                       the best of those measurements: step, store, measure, value in millimetres
     start                      whose weights it started from, where it did: name, sha256, step, stores, licences, start
 
 What the weights mean is the network's business.

@@ -19,7 +19,7 @@ from pymaf_data.runs.folder import HISTORY
 from pymaf_data.storage.files import UNFINISHED, LocalFiles, make_folder, writing_to
 
 Errors = dict[str, dict[str, float]]
-"""M0 (the mean body) … M3 → ``mpjpe`` and ``pa_mpjpe`` in millimetres."""
+"""M0 (the mean body) … M3 → ``mpjpe``, ``pa_mpjpe`` and, of held-out persons with fits, ``pve`` in millimetres."""
 
 
 class HistoryLine(StrictModel):
@@ -27,8 +27,11 @@ class HistoryLine(StrictModel):
 
     step: int
     kind: Literal["train", "held_out"]
+    store: str = ""
+    """Which held-out store it is of, by its file's name; empty where a version before measured all of them together."""
     scalars: dict[str, float] = Field(default_factory=dict)
-    """Of ``train``: ``loss``, its weighted terms, ``gradient_norm``, ``learning_rate``."""
+    """Of ``train``: ``loss``, its weighted terms, ``gradient_norm``, ``learning_rate``; of the time since the line
+    before ``images_per_second`` and ``waiting``, the share in which batches were waited for."""
     errors: Errors = Field(default_factory=dict)
     persons: int
     """How many persons the errors are means over."""

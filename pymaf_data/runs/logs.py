@@ -1,4 +1,4 @@
-"""TensorBoard's scalars of a run, on a disk that may be full.
+"""TensorBoard's scalars and images of a run, on a disk that may be full.
 
 TensorBoard writes in a thread of its own, which ends at the first write that fails. Its error reaches the training loop
 with the next scalar, or at the end, under the name that every other write of a run gives it.
@@ -12,12 +12,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tensorboard.compat.proto.summary_pb2 import Summary
 from torch.utils.tensorboard import SummaryWriter
 
 from pymaf_data.errors import StoreError
 from pymaf_data.storage.files import writing_to
 
 logger = logging.getLogger(__name__)
+
+_QUALITY = 90
 
 
 class Logs:
@@ -61,6 +67,15 @@ class Logs:
         """Log one number of one step."""
         with writing_to(self._folder):
             self._writer.add_scalar(name, value, step)
+
+    def add_image(self, name: str, image: NDArray[np.uint8], step: int) -> None:
+        """Log one image (H, W, 3) RGB of one step, as JPEG."""
+        _, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+        height, width, channels = image.shape
+        shown = Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=data.tobytes())
+        with writing_to(self._folder):
+            summary = Summary(value=[Summary.Value(tag=name, image=shown)])
+            self._writer.file_writer.add_summary(summary, step)  # its own ``add_image`` wants Pillow
 
     def _thread_failed(self, failed: threading.ExceptHookArgs) -> None:
         # A refused write is raised again where the writer is next used; its stack in between says nothing more.

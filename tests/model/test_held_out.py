@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.util
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from pymaf_data.body import load_body
 from pymaf_data.errors import TrainingError
-from pymaf_data.model import TrainOptions, train
+from pymaf_data.model import TrainOptions, learned_from, train
 from pymaf_data.model.learned_from import with_held_out
 from pymaf_data.model.options import ValidationOptions
 from pymaf_data.paths import VARIABLE, DataRoot
@@ -49,17 +51,27 @@ def test_what_is_named_stays_as_it_is_named(root: DataRoot, caplog: pytest.LogCa
     asked = TrainOptions(validation=ValidationOptions(stores=(held_out,)))
     assert with_held_out(asked, root) == asked, "as given: training takes the rest"
     assert not caplog.records
+    two = ValidationOptions(stores=(held_out, root.path / "elsewhere" / held_out.name))
+    for validation, said in (
+        (two, "named coco-val"),
+        (asked.validation.model_copy(update={"best_of": "x"}), "of coco-val"),
+    ):
+        with pytest.raises(TrainingError, match=said):
+            train(asked.model_copy(update={"validation": validation}))
     other = ValidationOptions(stores=(root.path / "other.zarr",))
     found = with_held_out(TrainOptions(validation=other), root)
     assert (found.stores, found.validation) == ((trained,), other)
 
 
-def test_a_held_out_store_without_fits_is_left_out(root: DataRoot) -> None:
+def test_a_held_out_store_without_fits_is_left_out(root: DataRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     trained, held_out = root.stores()
     shutil.rmtree(held_out / records.STAGES / "choice")
     (held_out / records.current("choice")).unlink()
     found = with_held_out(TrainOptions(), root)
     assert (found.stores, found.validation.stores) == ((trained,), ())
+    measured = SimpleNamespace(rows=lambda rows: np.ones((len(rows), 24, 4), np.float32))
+    monkeypatch.setattr(learned_from, "stored_column", lambda store, name: measured)
+    assert with_held_out(TrainOptions(), root).validation.stores == (held_out,), "but that joints tell of them"
 
 
 def test_held_out_stores_alone_are_refused_with_the_way_out(root: DataRoot) -> None:

@@ -22,7 +22,7 @@ from pymaf_data.model.checkpoint import check_body
 from pymaf_data.model.interrupt import StopRequest
 from pymaf_data.model.replay import Found, ReplayReport, replay
 from pymaf_data.model.trainer import Trainer
-from pymaf_data.model.watchers import Snapshots
+from pymaf_data.model.watchers import HeldOut, Snapshots
 from pymaf_data.runs import checkpoints
 from pymaf_data.runs.folder import CHECKPOINT, HISTORY, LOGS, describe
 from pymaf_data.runs.folder import OPTIONS as OPTIONS_FILE
@@ -210,15 +210,30 @@ def test_a_loss_that_is_not_finite_stops_and_is_named(
 def test_the_image_plane_is_compiled_where_asked(
     trainer_for: Callable[..., Trainer], feed: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With torch's compiler in its place something that counts: a step passes through it, and a checkpoint as ever."""
+    """With torch's compiler in its place something that counts: steps pass through it, and a checkpoint as ever."""
+    from torch._dynamo.exc import TorchDynamoException
+
     passed = []
-    counting = lambda part: lambda *given: (passed.append(part.__name__), part(*given))[1]  # noqa: E731
+    counting = lambda part, dynamic: lambda *given: (passed.append(len(given[0])), part(*given))[1]  # noqa: E731
     monkeypatch.setattr(torch, "compile", counting)
-    trainer_for(tmp_path, 1, compile=True).run()
-    assert passed == ["image_plane"]
-    restored = trainer_for(tmp_path, 1)
+    whole, rest = feed.batches[0], feed.batches[1]
+    rest = rest._each(lambda value: value[:1])
+    watcher = HeldOut([whole], 1)
+    fixed = OptimizerOptions(fixed_statistics=True)
+    trainer_for(tmp_path, 4, Memory([whole, rest]), [watcher], compile=True, optimizer=fixed).run()
+    assert passed == [2, 2], "whole batches that are learned from: neither measuring nor what is left of an epoch"
+    restored = trainer_for(tmp_path, 1, optimizer=fixed)
     restored.restore(checkpoints.read(tmp_path / CHECKPOINT))
     assert "image_plane" not in vars(restored.model)
+
+    def fails(*given: Any) -> Any:
+        raise TorchDynamoException("No working C++ compiler found\nand a stack")
+
+    monkeypatch.setattr(torch, "compile", lambda part, dynamic: fails)
+    with pytest.raises(TrainingError, match=r"could not be compiled: No working C\+\+ compiler found\n.*\n.*last good"):
+        again = trainer_for(tmp_path, 5, Memory([whole]), compile=True)
+        again.restore(checkpoints.read(tmp_path / CHECKPOINT))
+        again.run()
 
 
 def test_a_step_that_failed_is_kept_and_replayed(

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from typer.testing import CliRunner
 
 from pymaf_data.cli.app import app
@@ -33,12 +34,12 @@ from pymaf_data.model.networks.network import make_network
 from pymaf_data.model.start import Start
 from pymaf_data.paths import VARIABLE, DataRoot
 from pymaf_data.runs import checkpoints
-from pymaf_data.runs.folder import CHECKPOINT, OPTIONS, PROVENANCE
+from pymaf_data.runs.folder import CHECKPOINT, LOGS, OPTIONS, PROVENANCE
 from pymaf_data.runs.history import read_history
 from pymaf_data.runs.snapshots import SnapshotFolder
 
 pytestmark = pytest.mark.usefixtures("small")
-WHOLE = {"steps": 2, "batch_size": 2, "device": "cpu", "precision": "fp32", "workers": 0}
+WHOLE = {"steps": 2, "batch_size": 2, "device": "cpu", "precision": "fp32", "workers": 0, "snapshots": {"persons": 1}}
 QUICK = WHOLE | {"model": {"view_size": 64}}
 
 
@@ -390,9 +391,10 @@ def test_what_stands_in_the_place_of_the_lock_is_named(root: Path) -> None:
 def test_held_out_persons_are_measured_and_never_trained_on(root: Path, refusals: list[PymafDataError]) -> None:
     trained, held_out = root / "stores" / "sample-train.zarr", root / "stores" / "sample-val.zarr"
     shutil.copytree(trained, held_out)
+    shutil.copytree(trained, root / "other.zarr")
     try:
         chosen = {
-            "validation": {"stores": [held_out], "every": 1, "persons": 2},
+            "validation": {"stores": [held_out, root / "other.zarr"], "every": 1, "persons": 2},
             "snapshots": {"persons": 1, "every": 1},
         }
         options = TrainOptions.parse(QUICK | {"name": "watched"} | chosen, "test")
@@ -404,7 +406,11 @@ def test_held_out_persons_are_measured_and_never_trained_on(root: Path, refusals
     finally:
         shutil.rmtree(held_out)
     run = root / "runs" / "watched"
-    told = [line for line in read_history(run) if line.kind == "held_out"]
+    both = [line for line in read_history(run) if line.kind == "held_out"]
+    assert [line.store for line in both] == ["sample-val", "other"] * 3
+    told = both[::2]
+    assert [line.errors for line in told] == [line.errors for line in both[1::2]], "of the same persons"
+    assert all(0 < line.errors["M3"]["pa_mpjpe"] < line.errors["M3"]["pve"] for line in told)
     assert [(line.step, line.persons) for line in told] == [(0, 2), (1, 2), (2, 2)]
     # The mean body does not learn, and nothing is dropped out: the baseline stands still.
     assert told[0].errors["M0"] == told[2].errors["M0"]
@@ -413,6 +419,8 @@ def test_held_out_persons_are_measured_and_never_trained_on(root: Path, refusals
     assert persons is not None
     assert persons.held_out
     assert SnapshotFolder(run).steps() == [0, 1, 2]
+    shown = EventAccumulator(str(run / LOGS)).Reload().Images("persons")
+    assert [(event.step, event.width) for event in shown][-1] == (2, 5 * 262 + 6), "body and map beside their targets"
     provenance = json.loads((run / PROVENANCE).read_text())
     assert provenance["body"] == "free"
     assert any("CC0" in licence for licence in provenance["licences"].values())

@@ -15,24 +15,25 @@ from torch import Tensor, nn
 
 from pymaf_data.errors import TrainingError
 from pymaf_data.loader import Batch
-from pymaf_data.model import LossOptions, OptimizerOptions, TrainOptions, normalise
+from pymaf_data.model import LossOptions, OptimizerOptions, TrainOptions, normalise, pace
 from pymaf_data.model.measures import iteration_errors
 from pymaf_data.model.networks.network import Output, Parameters, Prediction
+from pymaf_data.model.options import ValidationOptions
 from pymaf_data.model.predict import predict_rows
 from pymaf_data.model.trainer import Trainer
 from pymaf_data.model.watchers import HeldOut, Snapshots
 from pymaf_data.runs import checkpoints
-from pymaf_data.runs.folder import BEST, CHECKPOINT
+from pymaf_data.runs.folder import BEST, CHECKPOINT, LOGS
 from pymaf_data.runs.history import HistoryLine, read_history
 
 B = 2
 
 
 class Stub(SimpleNamespace):
-    """A body whose mesh is its joints."""
+    """A body whose mesh is its joints, moved by its shape."""
 
     def __call__(self, rotation: Tensor, betas: Tensor) -> SimpleNamespace:
-        return SimpleNamespace(vertices=self.joints.expand(len(betas), 49, 3))
+        return SimpleNamespace(vertices=self.joints + betas[:, None, :3])
 
 
 class Tiny(nn.Module):
@@ -138,8 +139,29 @@ def test_held_out_persons_count_alike_in_batches_of_any_size() -> None:
     assert (line.step, line.kind, line.persons) == (7, "held_out", 3)
     two, one = (iteration_errors(model(normalise(b.image)), b, model.body) for b in batches[:2])
     assert two["M0"]["mpjpe"] != pytest.approx(one["M0"]["mpjpe"], rel=1e-2)
-    for name, value in line.errors["M0"].items():
-        assert value == pytest.approx((2 * two["M0"][name] + one["M0"][name]) / 3, rel=1e-4)
+    for name, value in two["M0"].items():
+        assert line.errors["M0"][name] == pytest.approx((2 * value + one["M0"][name]) / 3, rel=1e-4)
+
+
+def test_held_out_meshes_are_measured_against_fits_and_joints_alone_where_there_are_none() -> None:
+    """Vertices are compared as they stand; of joints those count that were measured, about the hips."""
+    model, batch = Tiny().eval(), batch_of()
+    betas = torch.zeros(B, 10)
+    betas[0, :3] = torch.tensor([0.03, 0.0, 0.04])
+    line = HeldOut([replace(batch, betas=betas)], 1, "a").look(0, model)  # type: ignore[arg-type]
+    assert line is not None and line.store == "a"
+    assert line.errors["M1"]["pve"] == pytest.approx(25.0, rel=1e-5), "one of two persons is 50 mm off"
+    output = model(normalise(batch.image))
+    measured = torch.cat([output.predictions[0].joints[:, 25:] + 7, torch.zeros(B, 24, 1)], dim=-1)
+    measured[:, [2, 3, 12], 3] = 1
+    measured[:, 12, 1] += 0.03  # the neck; about hips that stand where they are
+    measured[:, 5, :3] = torch.nan
+    measured[1, 2, 3] = 0  # the second person's right hip was not measured
+    no_fit = replace(batch, has_fit=torch.zeros(B, dtype=torch.bool), joints3d=measured)
+    line = HeldOut([no_fit], 1).look(0, model)  # type: ignore[arg-type]
+    assert line is not None and line.persons == 1
+    assert line.errors["M0"]["mpjpe"] == pytest.approx(10.0, rel=1e-3) and 0 < line.errors["M0"]["pa_mpjpe"] < 10
+    assert set(line.errors["M1"]) == {"mpjpe", "pa_mpjpe"}, "nothing is known of the mesh"
 
 
 def test_the_length_of_a_run_is_its_steps_else_its_epochs(tmp_path: Path) -> None:
@@ -189,8 +211,33 @@ def test_the_loss_is_the_sum_of_the_terms_by_the_weights_of_the_run(tmp_path: Pa
     assert before["camera"] == pytest.approx(np.exp(-16.0), rel=1e-5)
     assert after["camera"] == pytest.approx(7 * before["camera"])
     for found in (before, after):
-        apart = {"loss", "gradient_norm", "learning_rate"}
+        apart = {"loss", "gradient_norm", "learning_rate", "images_per_second", "waiting"}
         assert found["loss"] == pytest.approx(sum(value for name, value in found.items() if name not in apart))
+
+
+@pytest.mark.parametrize(("delay", "share"), [(3.0, 0.75), (0.0, 0.0)])
+def test_the_pace_and_the_share_of_waiting_for_data_are_told(
+    delay: float, share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two micro-batches of two persons a step, each waited for and then computed for a second by a clock of its own."""
+    clock, told = SimpleNamespace(now=0.0), list[str]()
+    monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=lambda: clock.now))
+
+    def passing(seconds: float, batch: Batch) -> Batch:
+        clock.now += seconds
+        return batch
+
+    class Slow(Feed):
+        def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:
+            return (passing(delay, batch) for batch in super().epoch(number, skip))
+
+    options = TrainOptions(steps=5, log_every=2, accumulate=2)
+    run = Trainer(Tiny(), Slow(3), options, tmp_path, prepare=lambda batch: passing(1.0, batch))  # type: ignore[arg-type]
+    clock.now = 99.0  # what passes before the first step is not the run's
+    run.run(lambda *said: told.append(said[-1]))
+    assert scalars(tmp_path, "waiting") == pytest.approx([share] * 4)
+    assert scalars(tmp_path, "images_per_second") == pytest.approx([2 / (1 + delay)] * 4)
+    assert f"{2 / (1 + delay):.3g} images/s, {share:.0%} waiting for data" in told[-1]
 
 
 def test_statistics_are_learned_unless_they_are_fixed(tmp_path: Path) -> None:
@@ -306,8 +353,8 @@ class Looking:
 
     every = 1
 
-    def __init__(self, *errors: float) -> None:
-        self.errors, self.shown = list(errors), list[Tensor]()
+    def __init__(self, *errors: float, store: str = "") -> None:
+        self.errors, self.shown, self.store = list(errors), list[Tensor](), store
 
     def begin(self, step: int, model: Any) -> None:
         pass
@@ -315,9 +362,8 @@ class Looking:
     def look(self, step: int, model: Any) -> HistoryLine:
         self.shown.append(model.moved.detach().clone())
         found = {"mpjpe": -1.0 * step, "pa_mpjpe": self.errors.pop(0)}
-        return HistoryLine(
-            step=step, kind="held_out", errors={"M0": {"mpjpe": 0, "pa_mpjpe": 0}, "M3": found}, persons=2
-        )
+        errors = {"M0": {"mpjpe": 0, "pa_mpjpe": 0}, "M3": found}
+        return HistoryLine(step=step, kind="held_out", store=self.store, errors=errors, persons=2)
 
 
 def test_the_average_is_kept_shown_to_watchers_and_gone_on_with(tmp_path: Path) -> None:
@@ -362,6 +408,40 @@ def test_the_best_network_so_far_is_kept_as_it_was_measured(tmp_path: Path) -> N
         assert told == best.best == {"step": best.step, "measure": "pa_mpjpe", "value": {2: 3.0, 5: 2.0}[best.step]}
         steps.append(best.step)
     assert steps == [2, 2, 5], "before it has learned anything nothing is best"
+
+
+def test_of_several_stores_one_decides_about_the_best_and_all_are_told(tmp_path: Path) -> None:
+    """The first, or the one that is named; a best of a version that knew no stores is that of the only one."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    each = {"a": (9.0, 3.0, 2.0), "b": (9.0, 4.0, 5.0)}
+    by_a, by_b = {"store": "a", "step": 2, "value": 2.0}, {"store": "b", "step": 1, "value": 4.0}
+    for named, best in (("", by_a), ("b", by_b)):
+        validation = ValidationOptions(stores=(Path("/x/a.zarr"), Path("/y/b.zarr")), best_of=named)
+        watchers = [Looking(*errors, store=store) for store, errors in each.items()]
+        options, folder = TrainOptions(steps=2, validation=validation), tmp_path / f"by-{named}"
+        trainer = Trainer(Tiny(), Feed(), options, folder, watchers=watchers)  # type: ignore[arg-type]
+        told = list[str]()
+        report = trainer.run(lambda *said: told.append(said[-1]))  # noqa: B023
+        saved = checkpoints.read(trainer.folder / CHECKPOINT)
+        assert saved.best == best | {"measure": "pa_mpjpe"}
+        other = {"a": "b", "b": "a"}[best["store"]]
+        assert saved.figures["store"] == best["store"] and saved.figures["errors"]["M3"]["pa_mpjpe"] in (2.0, 5.0)
+        assert set(saved.figures["others"]) == {other}
+        lines = [line for line in read_history(trainer.folder) if line.kind == "held_out"]
+        assert [(line.step, line.store) for line in lines] == [(step, name) for step in range(3) for name in "ab"]
+        assert "held out a -1, b -1 mm" in told[0]
+        assert any("held out: b" in text for text in report.lines()) and set(report.held_out) == {"a", "b"}
+        log = EventAccumulator(str(trainer.folder / LOGS)).Reload()
+        assert [event.value for event in log.Scalars("held_out_pa_mpjpe_mm/b/M3")] == [9.0, 4.0, 5.0]
+    older = replace(saved, best={"step": 1, "measure": "pa_mpjpe", "value": 1.0})
+    for stores, steps in (("a",), 1), (("a", "b"), 3):
+        validation = ValidationOptions(stores=tuple(Path(f"{name}.zarr") for name in stores))
+        options = TrainOptions(steps=3, validation=validation)
+        trainer = Trainer(Tiny(), Feed(), options, tmp_path / "by-b", watchers=[Looking(1.5, store="a")])  # type: ignore[arg-type]
+        trainer.restore(older)
+        trainer.run()
+        assert trainer._best["step"] == steps, "measured on other persons it says nothing"
 
 
 @pytest.mark.parametrize(

@@ -63,9 +63,11 @@ def invented_run(folder: Path, body: BodyModel, steps: int = 40, persons: int = 
     (folder / OPTIONS).write_text(json.dumps(options))
     (folder / PROVENANCE).write_text(json.dumps({"licences": {"fits": "CC0 </script>"}, "body": body.name}))
     history = History(folder, 0)
+    wild = {f"M{t}": {"mpjpe": 250.0 - t, "pa_mpjpe": 90.0, "pve": 280.0 - t} for t in range(4)}
     for step in range(0, steps + 1, 10):
         errors = {f"M{t}": {"mpjpe": 300.0 - t * step, "pa_mpjpe": 100.0 - t * step / 2} for t in range(4)}
-        history.append(HistoryLine(step=step, kind="held_out", errors=errors, persons=7))
+        for store, found, known in (("held", errors, 7), ("wild", wild, 5)):
+            history.append(HistoryLine(step=step, kind="held_out", store=store, errors=found, persons=known))
         scalars = {"loss": 50.0 / (1 + step), "pose": 3.0, "learning_rate": 1e-4, "gradient_norm": 9.0}
         history.append(HistoryLine(step=step + 1, kind="train", scalars=scalars, errors=errors, persons=8))
     rotation = np.tile(np.eye(3, dtype=np.float32), (persons, 24, 1, 1))

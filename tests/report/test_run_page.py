@@ -14,20 +14,36 @@ from pymaf_data.errors import TrainingError
 from pymaf_data.report.html import render
 from pymaf_data.report.make import ReportOptions, report
 from pymaf_data.report.run_images import MOST_STEPS, Drawer, shown_steps
-from pymaf_data.report.run_page import run_page
+from pymaf_data.report.run_page import by_store, run_page
 from pymaf_data.runs.folder import HISTORY, is_run
-from pymaf_data.runs.history import read_history
+from pymaf_data.runs.history import HistoryLine, read_history
 from pymaf_data.runs.snapshots import SnapshotFolder
 
 
 def test_curves_are_those_that_were_written(run_folder: Path) -> None:
     meta = run_page(run_folder).meta
-    assert meta["held_out"]["steps"] == [0, 10, 20, 30, 40]
-    assert meta["held_out"]["errors"]["mpjpe"]["M3"] == [300.0, 270.0, 240.0, 210.0, 180.0]
-    assert meta["held_out"]["errors"]["mpjpe"]["M0"] == [300.0] * 5
+    held, wild = meta["held_out"]
+    assert wild["errors"]["pve"]["M1"] == [279.0] * 5
+    assert (held["store"], held["steps"]) == ("held", [0, 10, 20, 30, 40])
+    assert held["errors"]["mpjpe"]["M3"] == [300.0, 270.0, 240.0, 210.0, 180.0]
+    assert held["errors"]["mpjpe"]["M0"] == [300.0] * 5
+    assert set(held["errors"]) == {"mpjpe", "pa_mpjpe"}
     assert meta["train"]["scalars"]["pose"] == [3.0] * 5
     assert meta["persons"]["steps"] == [0, 20, 40]
     assert meta["persons"]["mpjpe"][0] == [300.0, 280.0, 260.0]
+
+
+def test_lines_of_a_version_that_told_no_stores_apart_are_those_of_the_only_one() -> None:
+    text = '{"step": 1, "kind": "held_out", "errors": {}, "persons": 3}'
+    older = HistoryLine.model_validate_json(text)
+    a, b = (older.model_copy(update={"step": 2, "store": name}) for name in "ab")
+    known = [
+        ([older], [("", [1])]),
+        ([older, a], [("a", [1, 2])]),
+        ([older, a, b], [("", [1]), ("a", [2]), ("b", [2])]),
+    ]
+    for lines, wanted in known:
+        assert [(one["store"], one["steps"]) for one in by_store(lines)] == wanted
 
 
 def test_the_page_tells_nothing_of_the_machine(run_folder: Path, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from pymaf_data.errors import DiskFull, TrainingError
@@ -70,5 +72,10 @@ def test_what_is_logged_is_read_by_tensorboard(tmp_path: Path) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     with Logs(tmp_path / "logs", 1) as logs:
         logs.add_scalar("train/loss", 2.5, 3)
-    events = accumulator.EventAccumulator(str(tmp_path / "logs")).Reload().Scalars("train/loss")
-    assert [(event.step, event.value) for event in events] == [(3, 2.5)]
+        logs.add_image("persons", np.tile(np.uint8([200, 100, 30]), (16, 24, 1)), 3)
+    known = accumulator.EventAccumulator(str(tmp_path / "logs")).Reload()
+    assert [(event.step, event.value) for event in known.Scalars("train/loss")] == [(3, 2.5)]
+    (shown,) = known.Images("persons")
+    image = cv2.imdecode(np.frombuffer(shown.encoded_image_string, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    assert (shown.step, shown.width, shown.height, image.shape) == (3, 24, 16, (16, 24, 3))
+    assert np.abs(image - [200.0, 100.0, 30.0]).max() < 4

@@ -1,16 +1,21 @@
 // The page of a training run.
 
 const ITERATIONS = ['M0', 'M1', 'M2', 'M3'];
-const MEASURES = { mpjpe: 'MPJPE', pa_mpjpe: 'PA-MPJPE' };
+const MEASURES = { mpjpe: 'MPJPE', pa_mpjpe: 'PA-MPJPE', pve: 'PVE' };
 const M0_NAME = 'M0, the mean body';
 
 const lastOf = (list) => (list && list.length ? list[list.length - 1] : undefined);
+const endOf = (data) => lastOf(data.steps) || 0;
+// The held-out store that decides about the best network stands first.
+const inOrder = (heldOut, best) => [...heldOut].sort((a, b) => (b.store === best) - (a.store === best));
+const heldOutName = (data) => (data.store ? `held out: ${data.store}` : 'held out');
 const known = (list) => (list || []).map((value) => (value === null ? NaN : value));
 
 function runPage() {
-  const { run, train, held_out: heldOut, persons } = META;
-  const step = Math.max(lastOf(train.steps) || 0, lastOf(heldOut.steps) || 0);
+  const { run, train, persons } = META;
   const options = run.options;
+  const heldOut = inOrder(META.held_out, (options.validation || {}).best_of);
+  const step = Math.max(...[train, ...heldOut].map(endOf));
   $('#lead').textContent = `PyMAF after ${plural(step, 'step')} of ${options.batch_size || '?'} persons.` + (META.notes.length ? ' ' + META.notes.join(' ') : '');
   summary(train, heldOut, step);
   errors(train, heldOut);
@@ -21,8 +26,8 @@ function runPage() {
 }
 
 function summary(train, heldOut, step) {
-  const best = heldOut.steps.length ? heldOut : train;
-  const where = heldOut.steps.length ? `${plural(lastOf(heldOut.persons), 'held-out person')}` : 'last training batch';
+  const best = heldOut[0] || train;
+  const where = heldOut[0] ? `${plural(lastOf(best.persons), 'held-out person')}${best.store ? ' of ' + best.store : ''}` : 'last training batch';
   const entries = [[whole(step), 'steps']];
   for (const [key, name] of Object.entries(MEASURES)) {
     const table = best.errors[key];
@@ -40,20 +45,21 @@ function errors(train, heldOut) {
     title: `${MEASURES[key]}, ${where}`, unit: 'mm', note,
     series: ITERATIONS.filter((name) => data.errors[key][name]).map((name) => ({ name: name === 'M0' ? M0_NAME : name, x: data.steps, y: known(data.errors[key][name]), tone: name.toLowerCase(), dashed: name === 'M0' })),
   }) : null;
-  const held = Object.keys(MEASURES).map((key) => chart(heldOut, key, 'held out', 'Persons that are never trained on, in evaluation mode.')).filter(Boolean);
+  const held = (data) => Object.keys(MEASURES).map((key) => chart(data, key, heldOutName(data), 'Persons that are never trained on, in evaluation mode.')).filter(Boolean);
   const trained = Object.keys(MEASURES).map((key) => chart(train, key, 'training batches', 'One batch each, augmented, in training mode.')).filter(Boolean);
-  section('errors', 'Errors of every iteration', 'Mean distance of 24 joints to those of the fit, about the middle of the hips; PA after the best similarity transform. M0 is where every person starts, the mean body, and so the baseline; M1 to M3 are the feedback loop’s iterations.',
-    held.length ? block(`Held out: ${plural(lastOf(heldOut.persons), 'person')}, in evaluation mode`, el('div', { class: 'plots wide' }, held)) : el('p', { class: 'note' }, 'No held-out persons were measured: `pymaf-data train --validate STORE` does.'),
+  section('errors', 'Errors of every iteration', 'Mean distance of 24 joints to those of the fit, about the middle of the hips; PA after the best similarity transform; PVE that of the vertices, of held-out persons with fits. M0 is where every person starts, the mean body, and so the baseline; M1 to M3 are the feedback loop’s iterations.',
+    heldOut.length ? heldOut.map((data) => block(`${data.store || 'Held out'}: ${plural(lastOf(data.persons), 'person')}${data.store ? ' held out' : ''}, in evaluation mode`, el('div', { class: 'plots wide' }, held(data)))) : el('p', { class: 'note' }, 'No held-out persons were measured: `pymaf-data train --validate STORE` does.'),
     block('Training batches, in training mode', el('div', { class: 'plots wide' }, trained)),
-    finalTable(heldOut.steps.length ? heldOut : train, heldOut.steps.length ? 'held out' : 'training batch'));
+    heldOut.length ? heldOut.map((data) => finalTable(data, heldOutName(data))) : finalTable(train, 'training batch'));
 }
 
 function finalTable(data, where) {
   const at = lastOf(data.steps);
   if (at === undefined || !data.errors.mpjpe) return null;
+  const measures = Object.entries(MEASURES).filter(([key]) => data.errors[key]);
   const rows = ITERATIONS.filter((name) => data.errors.mpjpe[name]).map((name) => el('tr', {}, el('th', { scope: 'row' }, name === 'M0' ? M0_NAME : name),
-    Object.keys(MEASURES).map((key) => el('td', { class: 'num' }, withUnit(lastOf(known(data.errors[key][name])), 'mm')))));
-  return block(`At step ${whole(at)}, ${where}`, el('table', { class: 'numbers final' }, el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'iteration'), Object.values(MEASURES).map((name) => el('th', { scope: 'col', class: 'num' }, name)))), el('tbody', {}, rows)));
+    measures.map(([key]) => el('td', { class: 'num' }, withUnit(lastOf(known(data.errors[key][name])), 'mm')))));
+  return block(`At step ${whole(at)}, ${where}`, el('table', { class: 'numbers final' }, el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'iteration'), measures.map(([, name]) => el('th', { scope: 'col', class: 'num' }, name)))), el('tbody', {}, rows)));
 }
 
 // ---- the same persons over time
@@ -110,12 +116,13 @@ function scrubber(persons, panels) {
 // ---- losses, provenance
 
 function losses(train) {
-  const { loss, learning_rate: rate, gradient_norm: norm, ...terms } = train.scalars;
-  const one = (title, values, tone, log, note) => (values ? lineChart({ title, unit: '', log, note, series: [{ name: title, x: train.steps, y: known(values), tone }] }) : null);
+  const { loss, learning_rate: rate, gradient_norm: norm, images_per_second: images, waiting, ...terms } = train.scalars;
+  const one = (title, values, tone, log, note, unit = '') => (values ? lineChart({ title, unit, log, note, series: [{ name: title, x: train.steps, y: known(values), tone }] }) : null);
   const tones = ['m3', 'c5', 'm2', 'm1', 'c4'];
   const parts = Object.entries(terms).map(([name, values], k) => one(name, values, tones[k % tones.length], true, 'One weighted term of the loss, summed over the iterations that are supervised.')).filter(Boolean);
   section('curves', 'Curves', 'On training batches; logarithmic axes where values fall by orders of magnitude.',
     block('Loss and optimizer', el('div', { class: 'plots wide' }, [one('loss', loss, 'm3', true, 'Sum of the weighted terms.'), one('learning rate', rate, 'm2', false), one('gradient norm', norm, 'm1', true, 'Before clipping.')].filter(Boolean))),
+    images ? block('Pace', el('div', { class: 'plots wide' }, [one('images a second', images, 'm3', false, 'Since the logged step before; time to measure and to save counts.'), one('waiting for data', waiting.map((share) => (share === null ? null : 100 * share)), 'm1', false, 'Share of the time that passed until the next batch was there.', '%')].filter(Boolean))) : null,
     block('Terms of the loss', el('div', { class: 'plots' }, parts)));
 }
 

@@ -17,8 +17,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .pyramid import WIDTH
-
 GRID_SIDE = 21
 POINT_CHANNELS = 5
 _HIDDEN = (128, 64)
@@ -40,7 +38,7 @@ def sample_points(feature_map: Tensor, points: Tensor) -> Tensor:
 
 
 class PointFeatures(nn.Module):
-    """Sample a map at points and reduce each point's channels, 256 of a deconvolution, to five.
+    """Sample a map at points and reduce each point's channels, by default 256, to five.
 
     MLP 256 → 128 → 64 → 5 as 1×1 convolutions; the sampled feature is concatenated again before the second and
     third layer (384 and 320 inputs); leaky ReLU between, ReLU last.
@@ -48,7 +46,7 @@ class PointFeatures(nn.Module):
     He initialisation without biases: torch's default shrinks what tells images apart at every layer.
     """
 
-    def __init__(self, width: int = WIDTH) -> None:
+    def __init__(self, width: int = 256) -> None:
         super().__init__()
         self.conv0 = nn.Conv1d(width, _HIDDEN[0], 1)
         self.conv1 = nn.Conv1d(_HIDDEN[0] + width, _HIDDEN[1], 1)

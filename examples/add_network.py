@@ -1,6 +1,6 @@
 """Add a network: pose, shape and camera read off the image at once, without a loop.
 
-    features = mean over the last map of the trunk    2048
+    features = mean over the last map of the trunk    2048 of ResNet-50
     body_1 = mean body + linear(features)
 
 The class belongs at model/networks/direct.py, with a line in NETWORKS; or into a script that trains by itself.
@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from pymaf_data.model.networks import NETWORKS, Entry
 from pymaf_data.model.networks.network import IUVLogits, Network, Parameters, Prediction
-from pymaf_data.model.networks.resnet import CHANNELS
 
 if TYPE_CHECKING:
     from pymaf_data.body import BodyModel
@@ -31,14 +30,14 @@ class Direct(Network):
     loop = ("head",)  # learns at the run's rate, the trunk at its multiple (optimizer.trunk_factor)
 
     def __init__(self, body: BodyModel, options: ModelOptions, frame: str) -> None:
-        super().__init__(body, options, frame)  # gives `feature_extractor`, a ResNet-50
-        self.head = nn.Linear(CHANNELS, sum(SIZES))
+        super().__init__(body, options, frame)  # gives `feature_extractor`, the trunk
+        self.head = nn.Linear(self.feature_extractor.channels[-1], sum(SIZES))
         nn.init.xavier_uniform_(self.head.weight, gain=0.01)  # the first bodies are the mean body
         nn.init.zeros_(self.head.bias)
         self.to(body.v_template.dtype)
 
     def image_plane(self, image: Tensor, auxiliary: bool) -> tuple[list[Tensor], IUVLogits | None]:
-        """One feature vector (B, 2048) for each image (B, 3, W, W); no dense maps. May run in bfloat16."""
+        """One feature vector (B, C) for each image (B, 3, W, W); no dense maps. May run in bfloat16."""
         return [self.feature_extractor(image).mean(dim=(2, 3))], None
 
     def refine(self, features: list[Tensor]) -> list[Prediction]:

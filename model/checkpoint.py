@@ -22,14 +22,16 @@ from pymaf_data.runs.checkpoints import Checkpoint
 from pymaf_data.runs.folder import BEST, CHECKPOINT
 
 from .networks.network import Network, make_network
-from .networks.resnet import ResNet50
+from .networks.resnet import ResNet
 from .options import ModelOptions
-from .state_dicts import RELEASED, RESNET, find_state, fitted, network_of
+from .state_dicts import RELEASED, RESNET, TORCHVISION, find_state, fitted, network_of
 
 logger = logging.getLogger(__name__)
 
 RELEASED_BODY, RELEASED_FRAME = "smpl-neutral", "camera"
 """Of networks that others released."""
+# Of ModelOptions: what decides the shapes of weights.
+_WIDTHS = ("backbone", "pyramid_channels", "regressor_width")
 
 
 def load_checkpoint(
@@ -99,14 +101,14 @@ def name_of(path: Path, digest: str) -> str:
     return f"{path.stem[:100]}-{digest[:8]}"
 
 
-def load_backbone(backbone: ResNet50, path: Path) -> None:
-    """Take over torchvision's ``resnet50`` weights; its classifier is left out.
+def load_backbone(backbone: ResNet, path: Path) -> None:
+    """Take over torchvision's weights of the trunk; its classifier is left out.
 
     Raises:
         CheckpointError: the file is damaged, or holds the weights of something else.
     """
     state = find_state(checkpoints.load_tensors(path), RESNET, str(path))
-    _require_network(state, "torchvision's ResNet-50", str(path))
+    _require_network(state, backbone.title, str(path))
     backbone.load_imagenet(state, str(path))
 
 
@@ -156,7 +158,8 @@ def load_state(model: Network, state: Mapping[str, Tensor], origin: str) -> None
     Raises:
         CheckpointError: names or shapes differ, or a weight is not finite.
     """
-    action = "use a checkpoint of this network, with these options."
+    widths = ", ".join(f"{name} {getattr(model.options, name)}" for name in _WIDTHS)
+    action = f"use a checkpoint of this network, with these options ({widths}); a run's checkpoint carries its own."
     model.load_state_dict(fitted(state, model.state_dict(), origin, type(model).__name__, action))
 
 
@@ -224,8 +227,11 @@ def _require_network(state: Mapping[str, Tensor], wanted: str, origin: str) -> N
 
 def _advice(found: str, wanted: str) -> str:
     name_of = {told: name for name, (told, _) in RELEASED.items()}
-    if found == "torchvision's ResNet-50":
-        return "give ImageNet weights of ResNet-50 to `pymaf-data train --backbone`."
+    trunks = {told: name for name, told in TORCHVISION.items()}
+    if found in trunks and wanted in trunks:
+        return f"say which trunk they are of, `--set model.backbone={trunks[found]}`, or give a file of {wanted}."
+    if found in trunks:
+        return "give ImageNet weights of a trunk to `pymaf-data train --backbone`."
     if {found, wanted} <= name_of.keys():
         return f'read it as what it is, load_checkpoint(path, network="{name_of[found]}"), or give a file of the other.'
     return "give a file of that network."

@@ -55,6 +55,13 @@ class ModelOptions(StrictModel):
     supervise: Literal["all", "last"] | None = None
     """Which steps learn from labels; None is as released: all of PyMAF's, the last of HMR's. Where all do, what flows
     from one step into the next is detached; where the last does, its gradient flows through all of them."""
+    backbone: Literal["resnet50", "resnet18"] = "resnet50"
+    """The trunk. With resnet18, ``pyramid_channels: 128`` and ``regressor_width: 512`` the network has two fifths of
+    the parameters: for CPUs and laptops."""
+    pyramid_channels: int = Field(default=256, ge=16, le=1024)
+    """Of each deconvolution's map, which the auxiliary head and the loop read."""
+    regressor_width: int = Field(default=1024, ge=16, le=4096)
+    """Units of each of a regressor's two hidden layers."""
     dropout: float = Field(default=0.5, ge=0.0, lt=1.0)
     """Before and after the second fully connected layer of each regressor."""
     view_size: int = Field(default=224, ge=64, le=512, multiple_of=32)
@@ -92,6 +99,8 @@ class ModelOptions(StrictModel):
                 "without a pyramid one regressor reads the grid's points and the mesh's, which are not as many: "
                 "start: mean_mesh, or features: grid"
             )
+        if self.maps == "backbone" and self.pyramid_channels != type(self).model_fields["pyramid_channels"].default:
+            raise ValueError("maps: backbone has no deconvolutions, so no pyramid_channels: leave it out")
         if self.reads != "feature" and self.auxiliary == "none":
             raise ValueError(f"reads: {self.reads} wants an auxiliary head that predicts: auxiliary: parts or iuv")
         if self.reads != "feature" and self.pyramid and self.iterations < 3:
@@ -254,7 +263,9 @@ class TrainOptions(StrictModel):
     """By torch's compiler, which wants a C++ compiler, on a GPU Triton. It sums in another order: only a run that is
     compiled throughout, or never, has the same bits again."""
     workers: Annotated[int, Field(ge=0), Flag("Loader threads.")] = 2
-    backbone: Annotated[UserPath | None, Flag("torchvision's resnet50 state dict to start from.", shown="none")] = None
+    backbone: Annotated[UserPath | None, Flag("torchvision's state dict of the trunk to start from.", shown="none")] = (
+        None
+    )
     """None starts from He initialisation, with a warning unless it was given (``backbone: null`` in a recipe)."""
     start_from: Annotated[
         str | None,

@@ -29,9 +29,14 @@ RELEASED: Mapping[str, tuple[str, Collection[str]]] = {
     "hmr": ("an HMR (SPIN) checkpoint", (*RESNET[:-1], "fc1", "fc2", "decpose", "decshape", "deccam")),
 }
 """By network: what a file of it is called, and the first parts of its keys."""
+TORCHVISION: Mapping[str, str] = {"resnet50": "torchvision's ResNet-50", "resnet18": "torchvision's ResNet-18"}
+"""What the weights of a trunk are called, by ``ModelOptions.backbone``."""
 # What data-parallel training, compilers and training frameworks put before every key.
 _WRAPPERS = {"module", "_orig_mod", "model", "net", "network", "generator", "ema", "ema_model"}
 _COUNTER = "num_batches_tracked"
+# Kept beside what is learned, and in released files copies of the body, its down-sampling and the grid.
+_BUFFERS = {"running_mean", "running_var", _COUNTER, "init_pose", "init_shape", "init_cam"}
+_COPIES = {"smpl", "Dmap", "points_grid"}
 _LEVELS = 3
 _SHOWN = 3
 _RESNETS: dict[tuple[str, tuple[int, ...]], str] = {
@@ -110,6 +115,13 @@ def fitted(state: Mapping[str, Tensor], own: Mapping[str, Tensor], origin: str, 
             action="take an earlier checkpoint.",
         )
     return dict(state)
+
+
+def size_of(state: Mapping[str, Tensor]) -> tuple[int, float]:
+    """Of a network by its state dict: its parameters, and the megabytes of all that it holds, the body apart."""
+    own = {key: value for key, value in state.items() if not _COPIES & {*key.split(".")}}
+    learned = [value for key, value in own.items() if key.rpartition(".")[2] not in _BUFFERS]
+    return sum(value.numel() for value in learned), sum(value.nbytes for value in own.values()) / 1e6
 
 
 def network_of(state: Mapping[str, Tensor]) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import Field
+from torch import Tensor
 
 from pymaf_data.config import StrictModel
 from pymaf_data.digest import digest_file
@@ -16,7 +17,7 @@ from pymaf_data.runs import checkpoints
 from pymaf_data.runs.evaluations import Evaluation, read_figures
 
 from ..checkpoint import checkpoint_path, name_of
-from ..state_dicts import RELEASED, find_state, network_of
+from ..state_dicts import RELEASED, find_state, network_of, size_of
 
 
 class HeldOut(StrictModel):
@@ -54,6 +55,9 @@ class Card(StrictModel):
     sha256: str = ""
     step: int | None = None
     network: str = ""
+    parameters: int | None = None
+    megabytes: float | None = None
+    """Of the network's weights and statistics; the optimizer's state is besides."""
     frame: str = ""
     """From where its bodies are seen: camera or view; of fits each says it for itself."""
     precision: str = ""
@@ -121,20 +125,24 @@ def _of_checkpoint(given: str, root: DataRoot) -> Card:
         known |= {"best": saved.best or None, "weights": "average" if saved.average else ""}
         known |= {"network": str(model.get("network", "pymaf")), "frame": saved.options["frame"]}
         known["recipe"] = without_folders(saved.options)
+        state = saved.weights
     else:
-        known |= {"network": _released(content, path), "frame": "camera"}
+        known["network"], state = _released(content, path)
+        known["frame"] = "camera"
+    known["parameters"], known["megabytes"] = size_of(state)
     return Card.parse(known | {"evaluations": evaluations, "unread": unread}, str(path))
 
 
-def _released(content: dict[str, Any], path: Path) -> str:
-    """The network that a file of others is of.
+def _released(content: dict[str, Any], path: Path) -> tuple[str, dict[str, Tensor]]:
+    """The network that a file of others is of, and its weights.
 
     Raises:
         CheckpointError: of none that is known.
     """
     for name, (wanted, parts) in RELEASED.items():
-        if network_of(find_state(content, parts, str(path))) == wanted:
-            return name
+        state = find_state(content, parts, str(path))
+        if network_of(state) == wanted:
+            return name, state
     raise CheckpointError(
         f"{path} is no checkpoint of {' or '.join(RELEASED)}",
         expected="a run's checkpoint.pt, or a released one",

@@ -19,7 +19,14 @@ class Entry(NamedTuple):
 
 
 # What only a loop that reads maps knows, at its defaults.
-_OF_THE_LOOP = {"features": "mesh", "start": "grid", "pyramid": True, "maps": "deconvolution", "reads": "feature"}
+_OF_THE_LOOP = {
+    "features": "mesh",
+    "start": "grid",
+    "pyramid": True,
+    "pyramid_channels": 256,
+    "maps": "deconvolution",
+    "reads": "feature",
+}
 
 #: Networks of this package; a script adds its own before it names it in options or loads a checkpoint of it.
 NETWORKS: dict[str, Entry] = {

@@ -1,6 +1,6 @@
 """HMR, the baseline: a body fitted to one feature vector of the image in three steps of one regressor.
 
-    features = mean over the last map of the trunk    2048
+    features = mean over the last map of the trunk    2048 of ResNet-50
     body_0 = mean body
     for t in 1, 2, 3:
         body_t = body_{t−1} + regressor(features, body_{t−1})
@@ -22,7 +22,6 @@ from torch import Tensor
 from ..options import ModelOptions
 from .network import IUVLogits, Network, Parameters, Prediction
 from .regressor import Regressor
-from .resnet import CHANNELS
 
 if TYPE_CHECKING:
     from pymaf_data.body import BodyModel
@@ -39,11 +38,11 @@ class HMR(Network):
         self.supervise(options, released="last")
         self._iterations = options.iterations
         mean = Parameters(body.mean_pose6d, body.mean_betas, body.mean_camera)
-        self.regressor = Regressor(CHANNELS, mean, options.dropout)
+        self.regressor = Regressor(self.feature_extractor.channels[-1], mean, options.dropout, options.regressor_width)
         self.to(body.v_template.dtype)
 
     def image_plane(self, image: Tensor, auxiliary: bool) -> tuple[list[Tensor], IUVLogits | None]:
-        """The feature vector (B, 2048); there are no dense logits."""
+        """The feature vector (B, C); there are no dense logits."""
         return [self.feature_extractor(image).mean(dim=(2, 3))], None
 
     def refine(self, features: list[Tensor]) -> list[Prediction]:

@@ -17,21 +17,20 @@ from torch.nn import functional
 from pymaf_data.render.atlas import COARSE_PARTS, PARTS
 
 from .network import Dense, IUVLogits, PartLogits
-from .pyramid import WIDTH
 
 
 class IUVHead(nn.Module):
     """Four 3×3 convolutions side by side, computed as one: the map is read once."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.predict_u = nn.Conv2d(WIDTH, PARTS, 3, padding=1)
-        self.predict_v = nn.Conv2d(WIDTH, PARTS, 3, padding=1)
-        self.predict_ann_index = nn.Conv2d(WIDTH, len(COARSE_PARTS), 3, padding=1)
-        self.predict_uv_index = nn.Conv2d(WIDTH, PARTS, 3, padding=1)
+        self.predict_u = nn.Conv2d(channels, PARTS, 3, padding=1)
+        self.predict_v = nn.Conv2d(channels, PARTS, 3, padding=1)
+        self.predict_ann_index = nn.Conv2d(channels, len(COARSE_PARTS), 3, padding=1)
+        self.predict_uv_index = nn.Conv2d(channels, PARTS, 3, padding=1)
 
     def forward(self, feature_map: Tensor) -> IUVLogits:
-        """(B, 256, 56, 56) → logits at the same resolution."""
+        """(B, channels, 56, 56) → logits at the same resolution."""
         heads = (self.predict_uv_index, self.predict_ann_index, self.predict_u, self.predict_v)
         weight = torch.cat([head.weight for head in heads])
         bias = torch.cat([cast(Tensor, head.bias) for head in heads])
@@ -42,12 +41,12 @@ class IUVHead(nn.Module):
 class PartHead(nn.Module):
     """One of the four: 24 parts and the background."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.predict_uv_index = nn.Conv2d(WIDTH, PARTS, 3, padding=1)
+        self.predict_uv_index = nn.Conv2d(channels, PARTS, 3, padding=1)
 
     def forward(self, feature_map: Tensor) -> PartLogits:
-        """(B, 256, 56, 56) → logits at the same resolution."""
+        """(B, channels, 56, 56) → logits at the same resolution."""
         return PartLogits(self.predict_uv_index(feature_map))
 
 

@@ -17,8 +17,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .pyramid import WIDTH
-
 GRID_SIDE = 21
 POINT_CHANNELS = 5
 _HIDDEN = (128, 64)
@@ -40,7 +38,7 @@ def sample_points(feature_map: Tensor, points: Tensor) -> Tensor:
 
 
 class PointFeatures(nn.Module):
-    """Sample a map at points and reduce each point's channels, 256 of a deconvolution, to five.
+    """Sample a map at points and reduce each point's channels, by default 256, to five.
 
     MLP 256 → 128 → 64 → 5 as 1×1 convolutions; the sampled feature is concatenated again before the second and
     third layer (384 and 320 inputs); leaky ReLU between, ReLU last.
@@ -48,7 +46,7 @@ class PointFeatures(nn.Module):
     He initialisation without biases: torch's default shrinks what tells images apart at every layer.
     """
 
-    def __init__(self, width: int = WIDTH) -> None:
+    def __init__(self, width: int = 256) -> None:
         super().__init__()
         self.conv0 = nn.Conv1d(width, _HIDDEN[0], 1)
         self.conv1 = nn.Conv1d(_HIDDEN[0] + width, _HIDDEN[1], 1)
@@ -59,8 +57,14 @@ class PointFeatures(nn.Module):
 
     def forward(self, feature_map: Tensor, points: Tensor) -> Tensor:
         """(B, width, S, S), (B, N, 2) → (B, 5·N), channel-major."""
-        sampled = sample_points(feature_map, points)
-        y = functional.leaky_relu(self.conv0(sampled), 0.01)
-        y = functional.leaky_relu(self.conv1(torch.cat([y, sampled], dim=1)), 0.01)
-        y = functional.relu(self.conv2(torch.cat([y, sampled], dim=1)))
-        return y.flatten(1)
+        sampled = sample_points(feature_map, points).transpose(1, 2).contiguous()
+        # What the layers make of the sampled feature is one product, and nothing is concatenated: a third less time.
+        layers, width = (self.conv0, self.conv1, self.conv2), self.conv0.in_channels
+        weight = torch.cat([layer.weight[:, -width:, 0] for layer in layers])
+        bias = torch.cat([cast(Tensor, layer.bias) for layer in layers])
+        of_sampled = functional.linear(sampled, weight, bias)
+        first, second, third = of_sampled.split([layer.out_channels for layer in layers], dim=2)
+        y = functional.leaky_relu(first, 0.01)
+        y = functional.leaky_relu(second + functional.linear(y, self.conv1.weight[:, :-width, 0]), 0.01)
+        y = functional.relu(third + functional.linear(y, self.conv2.weight[:, :-width, 0]))
+        return y.transpose(1, 2).flatten(1)

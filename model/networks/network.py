@@ -24,7 +24,7 @@ from pymaf_data.geometry.rotations import matrix_to_axis_angle, rotation_6d_to_m
 
 from ..options import ModelOptions
 from . import NETWORKS
-from .resnet import ResNet50
+from .resnet import ResNet
 
 if TYPE_CHECKING:
     from pymaf_data.body import BodyModel
@@ -137,7 +137,7 @@ class Network(nn.Module):
 
     Args:
         body: a :class:`~pymaf_data.body.BodyModel`; not part of the state dict. The network has its precision.
-        options: dropout, whether an auxiliary head exists, the size of images.
+        options: the trunk, dropout, whether an auxiliary head exists, the size of images.
         frame: ``view`` or ``camera``, see :attr:`frame`.
 
     Attributes:
@@ -156,8 +156,8 @@ class Network(nn.Module):
 
     def __init__(self, body: BodyModel, options: ModelOptions, frame: str) -> None:
         super().__init__()
-        self.body, self.view_size, self.frame = body, options.view_size, frame
-        self.feature_extractor = ResNet50()
+        self.body, self.options, self.view_size, self.frame = body, options, options.view_size, frame
+        self.feature_extractor = ResNet(options.backbone)
         self.autocast: torch.dtype | None = None
 
     def image_plane(self, image: Tensor, auxiliary: bool) -> tuple[list[Tensor], Dense | None]:

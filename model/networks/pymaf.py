@@ -27,7 +27,7 @@ from ..options import ModelOptions
 from .iuv_head import HEADS, channels_read, what_is_read
 from .maf import GRID_SIDE, POINT_CHANNELS, PointFeatures, sampling_grid
 from .network import Dense, Network, Parameters, Prediction, project_to_view
-from .pyramid import BACKBONE_WIDTHS, LEVELS, WIDTH, backbone_pyramid, deconvolutions, feature_pyramid
+from .pyramid import LEVELS, backbone_pyramid, deconvolutions, feature_pyramid
 from .regressor import Regressor
 
 if TYPE_CHECKING:
@@ -47,29 +47,30 @@ class PyMAF(Network):
     def __init__(self, body: BodyModel, options: ModelOptions | None = None, frame: str = "view") -> None:
         options = options or ModelOptions()
         super().__init__(body, options, frame)
-        self.options = options
         self.supervise(options, released="all")
         head = HEADS.get(options.auxiliary)
         # Without a reader the finer maps would be made for nothing.
         levels = options.iterations if options.pyramid and head is None else LEVELS
         if options.maps == "deconvolution":
-            self.deconv_layers = deconvolutions(levels)
+            self.deconv_layers = deconvolutions(self.feature_extractor.channels[-1], options.pyramid_channels, levels)
+            channels = [options.pyramid_channels] * LEVELS
         else:
             self.feature_extractor.layer4.requires_grad_(False)  # ImageNet's weights have it, and nothing reads it
-        self.dp_head = head() if head else None
-        self._make_loop(Parameters(body.mean_pose6d, body.mean_betas, body.mean_camera), options)
+            channels = [*self.feature_extractor.channels[LEVELS - 1 :: -1]]
+        self.dp_head = head(channels[-1]) if head else None
+        self._make_loop(channels, Parameters(body.mean_pose6d, body.mean_betas, body.mean_camera), options)
         self.register_buffer("grid", sampling_grid(), persistent=False)
         self.to(body.v_template.dtype)
 
-    def _make_loop(self, mean: Parameters, options: ModelOptions) -> None:
-        """A step of its own for each level, or one for all of them."""
-        widths = [WIDTH] * LEVELS if options.maps == "deconvolution" else list(BACKBONE_WIDTHS)
-        widths[-1] = channels_read(options.reads, options.auxiliary, widths[-1])
+    def _make_loop(self, channels: list[int], mean: Parameters, options: ModelOptions) -> None:
+        """A step of its own for each level, or one for all of them; of maps of so many channels."""
+        widths = [*channels[:-1], channels_read(options.reads, options.auxiliary, channels[-1])]
         steps = range(options.iterations) if options.pyramid else [0]
         read = widths[: options.iterations] if options.pyramid else widths[-1:]
         self.maf_extractor = nn.ModuleList(PointFeatures(width) for width in read)
         self.regressor = nn.ModuleList(
-            Regressor(POINT_CHANNELS * self._count(step), mean, options.dropout) for step in steps
+            Regressor(POINT_CHANNELS * self._count(step), mean, options.dropout, options.regressor_width)
+            for step in steps
         )
 
     def image_plane(self, image: Tensor, auxiliary: bool) -> tuple[list[Tensor], Dense | None]:

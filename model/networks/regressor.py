@@ -14,26 +14,26 @@ from .network import Parameters
 POSE6D = 144
 BETAS = 10
 CAMERA = 3
-_HIDDEN = 1024
 _HEAD_GAIN = 0.01
 
 
 class Regressor(nn.Module):
-    """``features`` is the length of the feature vector; the mean parameters are where the loop starts."""
+    """``features`` is the length of the feature vector, ``width`` that of both hidden layers; the mean parameters are
+    where the loop starts."""
 
     init_pose: Tensor
     init_shape: Tensor
     init_cam: Tensor
 
-    def __init__(self, features: int, mean: Parameters, dropout: float = 0.5) -> None:
+    def __init__(self, features: int, mean: Parameters, dropout: float = 0.5, width: int = 1024) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(features + POSE6D + BETAS + CAMERA, _HIDDEN)
+        self.fc1 = nn.Linear(features + POSE6D + BETAS + CAMERA, width)
         self.drop1 = nn.Dropout(dropout)
-        self.fc2 = nn.Linear(_HIDDEN, _HIDDEN)
+        self.fc2 = nn.Linear(width, width)
         self.drop2 = nn.Dropout(dropout)
-        self.decpose = nn.Linear(_HIDDEN, POSE6D)
-        self.decshape = nn.Linear(_HIDDEN, BETAS)
-        self.deccam = nn.Linear(_HIDDEN, CAMERA)
+        self.decpose = nn.Linear(width, POSE6D)
+        self.decshape = nn.Linear(width, BETAS)
+        self.deccam = nn.Linear(width, CAMERA)
         for head in (self.decpose, self.decshape, self.deccam):
             nn.init.xavier_uniform_(head.weight, gain=_HEAD_GAIN)
         self.register_buffer("init_pose", mean.pose6d.reshape(1, POSE6D).clone())

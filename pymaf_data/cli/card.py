@@ -43,6 +43,8 @@ def _print(card: Card) -> None:
 
     echo(card.name, bold=True)
     _line("what", " ".join(filter(None, [card.network, card.kind, _step(card), card.file])))
+    if card.parameters is not None and card.megabytes is not None:
+        _line("size", f"{card.parameters:,} parameters, {card.megabytes:.1f} MB")
     _line("sha256", card.sha256)
     _line("frame", card.frame)
     _table("body", {"": " ".join(card.body[key][:16] for key in ("name", "digest") if key in card.body)})

@@ -205,11 +205,9 @@ def direct(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 @pytest.mark.slow
 def test_add_network(direct: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path))
-    monkeypatch.setattr("pymaf_data.model.networks.resnet.STAGES", (1, 1, 1, 1))
     monkeypatch.setattr("pymaf_data.model.networks.resnet.WIDTH", 8)
-    monkeypatch.setattr("add_network.CHANNELS", 256)
     store = factory("stores").invented_store(tmp_path / "s.zarr", load_body("free"), 12, shard=8)
-    model = {"network": "direct", "view_size": 64}
+    model = {"network": "direct", "view_size": 64, "backbone": "resnet18"}
     told = {"stores": (store.path,), "device": "cpu", "precision": "fp32", "workers": 0, "allow_partial": True}
     report = train(TrainOptions.model_validate({"steps": 3, "batch_size": 4, "model": model, "name": "own"} | told))
     assert report.step == 3

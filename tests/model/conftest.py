@@ -130,19 +130,26 @@ def make_batch(free_body: Any) -> Callable[..., Any]:
 def shallow() -> Iterator[None]:
     """One block per stage of the backbone: a loop is tested as well on a third of the work."""
     from pymaf_data.model import state_dicts
+    from pymaf_data.model.networks import resnet
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pymaf_data.model.networks.resnet.STAGES", (1, 1, 1, 1))
-        patch.setitem(state_dicts._RESNETS, ("conv3", (1, 1, 1, 1)), "ResNet-50")  # what the released one is told by
+        for name, layout in resnet.LAYOUTS.items():
+            patch.setitem(resnet.LAYOUTS, name, layout._replace(blocks=(1, 1, 1, 1)))
+        for block, name in (("conv3", "ResNet-50"), ("conv2", "ResNet-18")):  # what torchvision's are told by
+            patch.setitem(state_dicts._RESNETS, (block, (1, 1, 1, 1)), name)
         yield
 
 
 @pytest.fixture(scope="module")
 def small(shallow: None) -> Iterator[None]:
     """A sixth of the parameters besides: where a run is tested, most of the work is to keep and to read its state."""
+    from pymaf_data.model.networks.regressor import Regressor
+
+    def narrow(features: int, mean: Any, dropout: float, width: int) -> Regressor:
+        return Regressor(features, mean, dropout, width // 16)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pymaf_data.model.networks.resnet.WIDTH", 8)
-        for user in ("pyramid", "hmr"):
-            patch.setattr(f"pymaf_data.model.networks.{user}.CHANNELS", 256)
-        patch.setattr("pymaf_data.model.networks.regressor._HIDDEN", 64)
+        for user in ("pymaf", "hmr"):
+            patch.setattr(f"pymaf_data.model.networks.{user}.Regressor", narrow)
         yield

@@ -59,13 +59,6 @@ def options_of(name: str) -> TrainOptions:
     return TrainOptions.parse(train_values(load_recipe(name), DataRoot(Path("none"))), name)
 
 
-@pytest.fixture
-def narrow(small: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The trunk of fixture ``small`` has 256 channels at its end, and so has half as many at each stage before."""
-    monkeypatch.setattr("pymaf_data.model.networks.pymaf.BACKBONE_WIDTHS", (128, 64, 32))
-    monkeypatch.setattr("pymaf_data.model.networks.iuv_head.WIDTH", 256)
-
-
 def test_every_experiment_of_the_paper_is_here_and_names_what_was_published() -> None:
     assert {*known_recipes()} == {*GRAPHS, *MIXTURES, *OTHERS}
     recipes = {name: load_recipe(name) for name in GRAPHS}
@@ -111,12 +104,10 @@ def test_mixtures_have_their_shares_and_fits_and_go_on_from_their_first_stage(na
 
 @pytest.mark.parametrize("name", [*GRAPHS, *AFTER])
 def test_a_graph_is_what_its_name_says_and_learns(
-    name: str, narrow: None, free_body: Any, make_batch: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    name: str, small: None, free_body: Any, make_batch: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     points, channels, sides, supervised, head = GRAPHS[AFTER.get(name, name)]
     options = options_of(name)
-    if name == "earlier-layers":  # the head reads the map that the small trunk has
-        monkeypatch.setattr("pymaf_data.model.networks.iuv_head.WIDTH", 32)
     torch.manual_seed(0)
     model = make_network(options.model.model_copy(update={"view_size": 64, "dropout": 0.0}), free_body, options.frame)
     read: list[tuple[int, int, int]] = []

@@ -18,7 +18,7 @@ from pymaf_data.model import ModelOptions, OptimizerOptions, PyMAF, TrainOptions
 from pymaf_data.model.checkpoint import load_backbone
 from pymaf_data.model.losses import loss_terms
 from pymaf_data.model.networks.hmr import HMR
-from pymaf_data.model.networks.resnet import ResNet50
+from pymaf_data.model.networks.resnet import ResNet
 from pymaf_data.model.optimisation import make_optimizer, set_rate
 from pymaf_data.model.options import LossOptions
 from pymaf_data.runs import checkpoints
@@ -72,7 +72,7 @@ def test_weights_of_the_other_network_are_named(free_body: Any, released: dict[s
         load_checkpoint(path, network="hmr")
     assert refused.value.expected == "an HMR (SPIN) checkpoint"
     assert 'network="pymaf"' in refused.value.action
-    torch.save(ResNet50().state_dict(), path)
+    torch.save(ResNet().state_dict(), path)
     with pytest.raises(CheckpointError, match="torchvision's ResNet-50"):
         load_checkpoint(path, network="hmr")
     torch.save({name: value for name, value in released.items() if name != "fc2.bias"} | {"head.a": path.name}, path)
@@ -109,7 +109,7 @@ def test_it_has_two_rates_takes_imagenet_and_loses_half_of_what_is_hidden(free_b
     assert len(rates) == len(list(model.parameters()))
     for name, value in model.named_parameters():
         assert rates[id(value)] == pytest.approx(1e-4 if name.startswith("regressor.") else 16e-4), name
-    weights = ResNet50().state_dict()
+    weights = ResNet().state_dict()
     torch.save(weights, tmp_path / "resnet50.pt")
     load_backbone(model.feature_extractor, tmp_path / "resnet50.pt")
     assert torch.equal(model.state_dict()["layer3.0.conv2.weight"], weights["layer3.0.conv2.weight"])

@@ -13,6 +13,8 @@ POSITIVE, COUNT, WEIGHT = ((1e-9,), (0, -1e-9)), ((1,), (0,)), ((0, 1e9), (-1e-9
 BOUNDS: dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]] = {
     "accumulate": COUNT,
     "model.dropout": ((0, 0.999), (-1e-9, 1)),
+    "model.pyramid_channels": ((16, 1024), (15, 1025)),
+    "model.regressor_width": ((16, 4096), (15, 4097)),
     "model.view_size": ((64, 96, 512), (32, 65, 544)),
     **{f"loss.{name}": WEIGHT for name in ("keypoints2d", "keypoints3d", "pose", "betas", "camera", "part", "coarse")},
     **{f"loss.{name}": WEIGHT for name in ("uv", "openpose_weight", "annotated_weight")},

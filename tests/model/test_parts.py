@@ -12,7 +12,7 @@ from pymaf_data.errors import ConfigError, ShapeError, UsageError
 from pymaf_data.model import ModelOptions, OptimizerOptions, PyMAF, TrainOptions, normalise
 from pymaf_data.model.networks.maf import PointFeatures, sample_points, sampling_grid
 from pymaf_data.model.networks.network import project_to_view
-from pymaf_data.model.networks.resnet import Bottleneck, ResNet50
+from pymaf_data.model.networks.resnet import Bottleneck, ResNet
 from pymaf_data.model.optimisation import learning_rate, make_optimizer, set_rate
 from pymaf_data.model.precision import choose_device, choose_precision
 
@@ -32,7 +32,7 @@ def test_a_network_reads_images_of_its_own_size(free_body) -> None:
 
 
 def test_every_block_of_an_untrained_backbone_is_the_identity() -> None:
-    blocks = [module for module in ResNet50().modules() if isinstance(module, Bottleneck)]
+    blocks = [module for module in ResNet().modules() if isinstance(module, Bottleneck)]
     assert len(blocks) == 16
     x = torch.rand(1, 256, 7, 7)
     torch.testing.assert_close(blocks[1].eval()(x), x)
@@ -85,7 +85,7 @@ def test_projection_is_the_published_one() -> None:
 
 
 def test_the_backbone_has_torchvisions_layout() -> None:
-    state = ResNet50().state_dict()
+    state = ResNet().state_dict()
     assert len(state) == 318  # torchvision's 320 without the classifier
     shapes = {name: tuple(value.shape) for name, value in state.items()}
     assert shapes["conv1.weight"] == (64, 3, 7, 7)

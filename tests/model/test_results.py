@@ -196,7 +196,7 @@ def test_a_card_says_what_a_checkpoint_is_and_how_it_did(root: Path) -> None:
     text = card(str(path))
     for said in ("hmr checkpoint of step 30", "view", "free dddd", "d train, 5 persons: ingest 99999999", "CC0",
                  "model.network: hmr", "torch: 2", "M0 mpjpe 250.0 mm (step 20, 7 held-out persons)", "title a",
-                 "c.json: ", "not JSON"):  # fmt: skip
+                 "c.json: ", "not JSON", "2 parameters, 0.0 MB"):  # fmt: skip
         assert said in text, said
     assert "title b" not in text, "another file of the same name"
     assert "/secret" not in text + json.dumps(found)

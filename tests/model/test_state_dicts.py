@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from pymaf_data.errors import CheckpointError
 from pymaf_data.model import ModelOptions, PyMAF, load_checkpoint
 from pymaf_data.model.checkpoint import load_backbone
-from pymaf_data.model.networks.resnet import ResNet50
+from pymaf_data.model.networks.resnet import ResNet
 from pymaf_data.model.state_dicts import PYMAF, find_state
 from pymaf_data.runs.checkpoints import load_tensors
 
@@ -149,7 +149,7 @@ def test_hmr_is_named_as_what_it_is(wrapper: Callable[[State], Any], parity: Pat
     assert "a PyMAF checkpoint" in refused.value.expected
     assert 'network="hmr"' in refused.value.action
     with pytest.raises(CheckpointError, match=r"is an HMR \(SPIN\) checkpoint") as refused:
-        load_backbone(ResNet50(), path)
+        load_backbone(ResNet(), path)
     assert "load_checkpoint" not in refused.value.action
 
 
@@ -176,7 +176,7 @@ def resnet(blocks: tuple[int, ...], bottleneck: bool, width: int = 64) -> State:
 )
 def test_other_backbones_are_named(name: str, weights: State, save: Save) -> None:
     with pytest.raises(CheckpointError, match=name):
-        load_backbone(ResNet50(), save(prefixed(weights, "module.")))
+        load_backbone(ResNet(), save(prefixed(weights, "module.")))
 
 
 def test_imagenet_weights_given_as_a_checkpoint_are_sent_to_backbone(save: Save) -> None:
@@ -201,7 +201,7 @@ def imagenet(small: None) -> State:
     torch.manual_seed(1)
     with pytest.MonkeyPatch.context() as patch:
         make_whole(patch)
-        weights = ResNet50().state_dict()
+        weights = ResNet().state_dict()
     return {**weights, "fc.weight": torch.zeros(1, 1).expand(1000, 2048), "fc.bias": torch.zeros(1000)}
 
 
@@ -210,7 +210,7 @@ def test_backbones_are_found_and_lose_their_classifier(
     wrapper: str, imagenet: State, save: Save, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_whole(monkeypatch)
-    backbone = ResNet50()
+    backbone = ResNet()
     load_backbone(backbone, save(WRAPPED[wrapper](imagenet)))
     for name, value in backbone.state_dict().items():
         torch.testing.assert_close(value, imagenet[name], rtol=1e-3, atol=1e-3 if wrapper == "half" else 0.0)
@@ -221,10 +221,10 @@ def test_a_backbone_that_is_not_whole_names_its_keys(
 ) -> None:
     make_whole(monkeypatch)
     with pytest.raises(CheckpointError, match=r"1 missing \(layer3\.0\.bn2\.bias\); 1 unknown \(final\.weight\)"):
-        load_backbone(ResNet50(), save({**without(imagenet, "layer3.0.bn2.bias"), "final.weight": torch.ones(1)}))
+        load_backbone(ResNet(), save({**without(imagenet, "layer3.0.bn2.bias"), "final.weight": torch.ones(1)}))
     broken = {**imagenet, "bn1.weight": torch.full_like(imagenet["bn1.weight"], float("nan"))}
     with pytest.raises(CheckpointError, match="not finite"):
-        load_backbone(ResNet50(), save(broken))
+        load_backbone(ResNet(), save(broken))
 
 
 def test_a_whole_module_and_a_file_without_weights_say_what_they_are(save: Save) -> None:

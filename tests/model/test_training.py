@@ -299,12 +299,11 @@ def test_a_begun_run_keeps_its_precision_unless_another_is_named(root: Path, ref
 def test_imagenet_weights_are_where_training_starts(
     root: Path, refusals: list[PymafDataError], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pymaf_data.model.networks import pyramid, resnet
+    from pymaf_data.model.networks import resnet
 
     monkeypatch.setattr(resnet, "WIDTH", 64)  # torchvision's
-    monkeypatch.setattr(pyramid, "CHANNELS", resnet.CHANNELS)
     torch.manual_seed(3)
-    weights = resnet.ResNet50().state_dict() | {"fc.weight": torch.zeros(1000, 2048), "fc.bias": torch.zeros(1000)}
+    weights = resnet.ResNet().state_dict() | {"fc.weight": torch.zeros(1000, 2048), "fc.bias": torch.zeros(1000)}
     torch.save(weights, tmp_path / "resnet50.pt")
     rate = {"optimizer": {"learning_rate": 1e-12}}
     options = QUICK | rate | {"name": "imagenet", "steps": 1, "backbone": tmp_path / "resnet50.pt"}
@@ -315,6 +314,19 @@ def test_imagenet_weights_are_where_training_starts(
     torch.save(weights, tmp_path / "resnet50.pt")
     with pytest.raises(TrainingError, match=r"layer4\.0\.conv1\.weight"):
         train(TrainOptions.parse(options | {"overwrite": True}, "test"))
+
+
+def test_a_run_of_other_widths_is_found_again_by_its_options(root: Path, refusals: list[PymafDataError]) -> None:
+    small = {"backbone": "resnet18", "pyramid_channels": 32, "regressor_width": 256, "view_size": 64}
+    options = QUICK | {"name": "narrow", "model": small}
+    for steps in (1, 2):
+        report = train(TrainOptions.parse(options | {"steps": steps}, "test"))
+    assert (report.step, report.resumed_from) == (2, 1)
+    model, saved = load_checkpoint(report.checkpoint), checkpoints.read(report.checkpoint)
+    assert all(torch.equal(value, saved.model[name]) for name, value in model.state_dict().items())
+    assert small.items() <= saved.options["model"].items()
+    with pytest.raises(TrainingError, match="begun with other model"):
+        train(TrainOptions.parse(options | {"model": small | {"regressor_width": 512}}, "test"))
 
 
 def test_two_commands_never_share_a_run(root: Path, refusals: list[PymafDataError]) -> None:

@@ -9,7 +9,7 @@ Only for a crop on the optical axis is that the same projection; the residual sa
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ from pymaf_data.geometry.placement import place
 from pymaf_data.geometry.rotations import matrix_to_axis_angle
 
 from ..images import normalise
-from ..networks.network import Network, Prediction
+from ..networks.network import Network
 from .seen import Image, Seen
 
 
@@ -58,7 +58,20 @@ class Bodies(NamedTuple):
     residual: Floats
 
 
-def bodies_of(model: Network, seen: Sequence[Seen], batch: int, focal: float | None) -> list[Bodies]:
+class Parameters(NamedTuple):
+    """What a network says of K persons, as arrays: see :class:`Bodies`."""
+
+    rotation: Floats
+    betas: Floats
+    pi: Floats
+
+
+Smooth = Callable[[Seen, Floats, Floats, Floats], tuple[Floats, Floats, Floats]]
+
+
+def bodies_of(
+    model: Network, seen: Sequence[Seen], batch: int, focal: float | None, smooth: Smooth | None = None
+) -> list[Bodies]:
     """Of every image, in batches of persons whatever their images.
 
     Args:
@@ -66,48 +79,59 @@ def bodies_of(model: Network, seen: Sequence[Seen], batch: int, focal: float | N
         seen: images.
         batch: persons at a time.
         focal: of every image's camera, px; None assumes the diagonal.
+        smooth: what makes parameters of an image steadier, image after image.
     """
     views = np.concatenate([each.views for each in seen])
     found = [_predict(model, views[first : first + batch]) for first in range(0, len(views), batch)]
-    whole = _Predicted(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+    whole = [np.concatenate(parts) for parts in zip(*found, strict=True)] if found else []
     result, first = [], 0
     for one in seen:
         mine = slice(first, first + len(one.persons))
-        result.append(_placed(one, _Predicted(*(each[mine] for each in whole)), model.frame, focal))
         first = mine.stop
+        if not one.persons:
+            result.append(_nobody(model, one, focal))
+            continue
+        parameters = Parameters(*(each[mine] for each in whole))
+        if smooth:
+            parameters = Parameters(*smooth(one, *parameters))
+        result.append(_placed(one, parameters, model, focal))
     return result
 
 
-class _Predicted(NamedTuple):
-    rotation: Floats
-    betas: Floats
-    pi: Floats
-    vertices: Floats
-    joints: Floats
-    pivot: Floats  # (K, 3) the root joint, about which the root turns
-
-
-def _predict(model: Network, views: Image) -> _Predicted:
+def _predict(model: Network, views: Image) -> Parameters:
     images = torch.from_numpy(views).permute(0, 3, 1, 2).to(next(model.parameters()).device)
     with torch.inference_mode():
-        last: Prediction = model(normalise(images), auxiliary=False).predictions[-1]
-        parameters, pivot = last.parameters, last.skeleton[:, 0]
-        tensors = (last.rotation, parameters.betas, parameters.camera, last.vertices, last.joints, pivot)
-        return _Predicted(*(each.double().cpu().numpy() for each in tensors))
+        last = model(normalise(images), auxiliary=False).predictions[-1]
+        tensors = (last.rotation, last.parameters.betas, last.parameters.camera)
+        return Parameters(*(each.double().cpu().numpy() for each in tensors))
 
 
-def _placed(seen: Seen, one: _Predicted, frame: str, focal: float | None) -> Bodies:
+def _nobody(model: Network, seen: Seen, focal: float | None) -> Bodies:
+    """Of an image without persons."""
+    shapes = ((24, 3, 3), (10,), (3,), (0, 3), (49, 3), (3, 4), (49, 2), (0, 3), (3, 3))
+    empty = [np.zeros((0, *shape)) for shape in shapes]
+    return Bodies(*empty, intrinsics_of(seen.image, focal), np.zeros((0, 3)), np.zeros(0))
+
+
+def _placed(seen: Seen, one: Parameters, model: Network, focal: float | None) -> Bodies:
     """Bodies in the image's plane by the network's own camera, and before the image's camera K."""
+    device, dtype = model.body.v_template.device, model.body.v_template.dtype
+    with torch.inference_mode():
+        rotation, betas = (torch.from_numpy(each).to(device, dtype) for each in (one.rotation, one.betas))
+        posed = model.body(rotation, betas)
+        vertices, points, pivot = (
+            each.double().cpu().numpy() for each in (posed.vertices, posed.joints, posed.skeleton[:, 0])
+        )
     plane, K = view_affine(seen.box), intrinsics_of(seen.image, focal)
     image = weak_to_camera(torch.from_numpy(one.pi)).warped(invert(plane))
-    keypoints = image.project(torch.from_numpy(one.joints)).numpy()
+    keypoints = image.project(torch.from_numpy(points)).numpy()
     turn = np.broadcast_to(np.eye(3), (len(one.pi), 3, 3))
-    if frame == "view":
+    if model.frame == "view":
         turn = turn_of_ray(box_ray(K, seen.box)).swapaxes(1, 2)
-    joints = turn_about(turn, one.joints, one.pivot)
+    joints = turn_about(turn, points, pivot)
     each_K = np.broadcast_to(K, turn.shape)
-    points = np.concatenate([keypoints, np.ones((*keypoints.shape[:2], 1))], 2)
-    camera, good = place(joints, each_K, points)
+    aimed = np.concatenate([keypoints, np.ones((*keypoints.shape[:2], 1))], 2)
+    camera, good = place(joints, each_K, aimed)
     translation = np.where(good[:, None], camera[..., 3] @ np.linalg.inv(K).T, np.nan)
     by_K = full_frame(torch.from_numpy(each_K.copy()), torch.from_numpy(translation)).project(torch.from_numpy(joints))
     apart = (by_K.numpy() - keypoints) * plane[:, None, None, 0, 0]
@@ -115,11 +139,11 @@ def _placed(seen: Seen, one: _Predicted, frame: str, focal: float | None) -> Bod
         rotation=one.rotation,
         betas=one.betas,
         pi=one.pi,
-        vertices=one.vertices,
-        joints=one.joints,
+        vertices=vertices,
+        joints=points,
         camera=image.matrix.numpy(),
         keypoints=keypoints,
-        standing=turn_about(turn, one.vertices, one.pivot),
+        standing=turn_about(turn, vertices, pivot),
         root=turn @ one.rotation[:, 0],
         intrinsics=K,
         translation=translation,

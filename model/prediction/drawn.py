@@ -8,8 +8,9 @@ mesh/NAME-K.obj      a body at the origin, as that camera sees it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,6 +19,8 @@ from pymaf_data.body.mesh_files import glb, obj
 from pymaf_data.geometry.affines import CROP_SIZE, compose, crop_affine, resize
 from pymaf_data.render import overlay
 from pymaf_data.report.panels import PANEL, side_view
+from pymaf_data.report.prediction_page import ShownImage, packed, shrunk
+from pymaf_data.report.thumbnails import encode
 from pymaf_data.storage.files import LocalFiles
 
 from .bodies import Bodies, camera_of
@@ -28,6 +31,20 @@ _QUALITY = 92
 COLOURS = ((214, 198, 184), (120, 170, 220), (235, 160, 90), (130, 190, 140), (200, 140, 190), (225, 210, 110))
 
 
+class Drawn(NamedTuple):
+    """What was drawn of an image.
+
+    Attributes:
+        files: that show each person, below the run's folder.
+        overlay: of a frame of a video, whose file is written frame by frame.
+        shown: for the page, where it shows the image.
+    """
+
+    files: list[list[str]]
+    overlay: Image | None
+    shown: ShownImage | None
+
+
 class Drawer:
     """Draws images of a run.
 
@@ -35,36 +52,58 @@ class Drawer:
         folder: where to.
         faces: (F, 3) of the body.
         save: which of the outputs.
+        paged: names of the images that the page shows.
     """
 
-    def __init__(self, folder: Path, faces: np.ndarray, save: Iterable[str]) -> None:
-        self._files, self._faces, self._save = LocalFiles(folder), faces, frozenset(save)
+    def __init__(self, folder: Path, faces: np.ndarray, save: Iterable[str], paged: Collection[str]) -> None:
+        self._files, self._faces, self._save, self._paged = LocalFiles(folder), faces, frozenset(save), paged
 
-    def draw(self, seen: Seen, bodies: Bodies) -> list[list[str]]:
-        """Write what was asked for; returns the files that show each person, below the folder."""
-        name = seen.name.rpartition(".")[0].replace("/", "__")
-        shown: list[list[str]] = [[] for _ in seen.persons]
-        content: dict[str, bytes] = {}
-        if "overlay" in self._save:
-            content[f"overlay/{name}.jpg"] = _jpeg(drawn_over(seen, bodies, self._faces))
+    def draw(self, seen: Seen, bodies: Bodies) -> Drawn:
+        """Draw an image, and write what is a file of its own."""
+        video, paged = seen.frame >= 0, seen.name in self._paged
+        over = drawn_over(seen, bodies, self._faces) if paged or "overlay" in self._save else None
+        shown = self._shown(seen, bodies, over) if paged and over is not None else None
+        if video:
+            name = [overlay_of(seen.file)] * ("overlay" in self._save)
+            return Drawn([name] * len(seen.persons), over if name else None, shown)
+        return Drawn(self._write(seen, bodies, over), None, shown)
+
+    def _write(self, seen: Seen, bodies: Bodies, over: Image | None) -> list[list[str]]:
+        name, content = _plain(seen.name), dict[str, bytes]()
+        if over is not None and "overlay" in self._save:
+            content[f"overlay/{name}.jpg"] = _jpeg(over)
         if "glb" in self._save and np.isfinite(bodies.translation).all(1).any():
             content[f"mesh/{name}.glb"] = self._scene(seen, bodies)
-        for each in shown:
-            each += content
+        files = [[*content] for _ in seen.persons]
         for k, person in enumerate(seen.persons):
             own = self._of_person(f"{name}-{person.number}", seen, bodies, k)
-            shown[k] += own
+            files[k] += own
             content |= own
         if content:
             self._files.write({key: [data] for key, data in content.items()}, temporary="")
-        return shown
+        return files
+
+    def _shown(self, seen: Seen, bodies: Bodies, over: Image) -> ShownImage:
+        far = np.linalg.norm(bodies.translation, axis=1)
+        return ShownImage(
+            name=seen.name,
+            overlay=shrunk(over),
+            persons=[
+                {"title": f"person {person.number}", "told": [f"{far[k]:.1f} m away"] * bool(np.isfinite(far[k]))}
+                for k, person in enumerate(seen.persons)
+            ],
+            sides=[encode(self._side(seen, bodies, k)) for k in range(len(seen.persons))],
+            meshes=[packed(vertices) for vertices in bodies.vertices],
+        )
+
+    def _side(self, seen: Seen, bodies: Bodies, k: int) -> Image:
+        to_panel = compose(np.asarray(resize(CROP_SIZE, PANEL)), crop_affine(seen.box[k]))
+        return side_view(bodies.vertices[k], self._faces, camera_of(bodies, k).warped(to_panel).matrix[0].numpy())
 
     def _of_person(self, name: str, seen: Seen, bodies: Bodies, k: int) -> dict[str, bytes]:
         content = {}
         if "side" in self._save:
-            to_panel = compose(np.asarray(resize(CROP_SIZE, PANEL)), crop_affine(seen.box[k]))
-            matrix = camera_of(bodies, k).warped(to_panel).matrix[0].numpy()
-            content[f"side/{name}.jpg"] = _jpeg(side_view(bodies.vertices[k], self._faces, matrix))
+            content[f"side/{name}.jpg"] = _jpeg(self._side(seen, bodies, k))
         if "obj" in self._save:
             content[f"mesh/{name}.obj"] = obj(bodies.standing[k], self._faces)
         return content
@@ -79,6 +118,16 @@ class Drawer:
             },
             self._faces,
         )
+
+
+def overlay_of(video: str) -> str:
+    """The annotated video of a video, below the run's folder."""
+    return f"overlay/{_plain(video)}.mp4"
+
+
+def _plain(name: str) -> str:
+    """A name without its ending and without folders."""
+    return name.rpartition(".")[0].replace("/", "__")
 
 
 def drawn_over(seen: Seen, bodies: Bodies, faces: np.ndarray) -> Image:

@@ -46,6 +46,8 @@ class PredictOptions(StrictModel):
         tuple[str, ...],
         Flag(f"Write besides predictions.npz and .json; several: {', '.join(OUTPUTS)}, or none.", metavar="WHAT"),
     ] = ("overlay", "side", "glb")
+    shown: Annotated[int, Field(ge=0), Flag("Persons whose bodies the page shows; 0: no page.", name="--page")] = 60
+    smooth: Annotated[bool, Flag("Make bodies of videos steadier, person by person.", name="--smooth")] = False
     every: Annotated[int, Field(ge=1), Flag("Of videos, take every so-manieth frame.")] = 1
     out: Annotated[UserPath | None, Flag("Folder for all of it.", shown="predictions/CHECKPOINT of the data root")] = (
         None

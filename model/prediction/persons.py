@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from pymaf_data.datasets.detections import Detection, is_openpose, read_detections
 from pymaf_data.datasets.own_video import detections_beside
+from pymaf_data.datasets.video import frame_name
 from pymaf_data.errors import RawDataMissing
 from pymaf_data.geometry.boxes import square
 
@@ -53,8 +54,15 @@ class Plan:
 
     @property
     def images(self) -> int:
-        """Stills and frames."""
+        """Stills and frames on which somebody is."""
         return len(self.stills) + sum(len(frames) for frames in self.videos.values())
+
+    def spread(self, persons: int) -> set[str]:
+        """Names of images, evenly spread, on which about so many persons are together."""
+        names = [*self.stills, *(frame_name(video, frame) for video, frames in self.videos.items() for frame in frames)]
+        everybody = [*self.stills.values(), *(each for frames in self.videos.values() for each in frames.values())]
+        step = -(-sum(map(len, everybody)) // persons) if persons else 0
+        return {*names[::step]} if step else set()
 
 
 def plan(inputs: Inputs, options: PredictOptions) -> Plan:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pymaf_data.config import StrictModel
+from pymaf_data.datasets.video import VideoFrames
 from pymaf_data.errors import RawDataError, UsageError
+from pymaf_data.geometry.affines import Floats
 from pymaf_data.paths import DataRoot
 from pymaf_data.progress import Progress
 
@@ -20,11 +22,14 @@ from ..networks.network import Network
 from ..precision import autocast_dtype, channels_last, choose_device
 from .bodies import Bodies, bodies_of
 from .drawn import Drawer
+from .gathered import Drawing, Gathered
 from .inputs import gather
 from .options import PredictOptions
 from .persons import plan
 from .seen import Cut, Seen, Unseen, look, source
-from .written import JSON, Table
+from .smoothing import Smoother
+from .videos import RATE
+from .written import JSON
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +37,8 @@ logger = logging.getLogger(__name__)
 class PredictReport(StrictModel):
     """What was predicted."""
 
-    folder: Path
+    files: tuple[Path, ...]
+    """Page, table and JSON; the folders beside them hold what was drawn."""
     images: int
     persons: int
     skipped: dict[str, str]
@@ -42,7 +48,7 @@ class PredictReport(StrictModel):
 
     def lines(self) -> list[str]:
         """The report for a reader."""
-        said = [f"{self.persons:,} persons on {self.images:,} images: {self.folder / JSON}"]
+        said = [f"{self.persons:,} persons on {self.images:,} images", *(f"written: {path}" for path in self.files)]
         said += [f"skipped: {name}: {why}" for name, why in self.skipped.items()]
         return said + [f"{count:,} {what}" for what, count in self.told.items() if count]
 
@@ -63,26 +69,25 @@ def predict(options: PredictOptions, progress: Progress | None = None) -> Predic
     model = load_checkpoint(path, root.assets, network=options.network)
     about = about_checkpoint(path, model)
     folder = _folder(options, root, str(about["name"]))
-    table, skipped = Table(), dict[str, str]()
-    network = _ready(model, options)
-    drawer = Drawer(folder, model.body.faces.numpy(), options.save)
-    with source(inputs) as images, ThreadPoolExecutor(options.workers, thread_name_prefix="pymaf-drawn") as pool:
-        looked = _told(look(images, whom, Cut(model.view_size), options.workers), skipped, whom.images, progress)
-        drawn: list[tuple[Seen, Bodies, Future[list[list[str]]]]] = []
-        for batch in _predicted(network, looked, options):
-            before, drawn = drawn, [(one, body, pool.submit(drawer.draw, one, body)) for one, body in batch]
-            _gather(before, table)  # drawn while the network was at work
-        _gather(drawn, table)
-    if not len(table):
-        _refuse(skipped, whom.told)
-    table.write(folder, model, about)
-    done = whom.images - len(skipped)
-    return PredictReport(folder=folder, images=done, persons=len(table), skipped=skipped, told=dict(whom.told))
-
-
-def _gather(drawn: list[tuple[Seen, Bodies, Future[list[list[str]]]]], table: Table) -> None:
-    for one, body, files in drawn:
-        table.add(one, body, files.result())
+    network, skipped = _ready(model, options), dict[str, str]()
+    drawer = Drawer(folder, model.body.faces.numpy(), options.save, whom.spread(options.shown))
+    every = options.every if "overlay" in options.save else 0
+    with (
+        source(inputs) as images,
+        ThreadPoolExecutor(options.workers, thread_name_prefix="pymaf-drawn") as pool,
+        Gathered(folder, images, options.every) as gathered,
+    ):
+        looked = look(images, whom, Cut(model.view_size), options.workers, every)
+        drawing: list[Drawing] = []
+        for batch in _predicted(network, _told(looked, skipped, whom.images, progress), options, images):
+            before, drawing = drawing, [(one, body, pool.submit(drawer.draw, one, body)) for one, body in batch]
+            gathered.add(before)  # drawn while the network was at work
+        gathered.add(drawing)
+        if not len(gathered):
+            _refuse(skipped, whom.told)
+        done = whom.images - len(skipped)
+        files = gathered.write(model, about, done)
+    return PredictReport(files=tuple(files), images=done, persons=len(gathered), skipped=skipped, told=dict(whom.told))
 
 
 def _ready(model: Network, options: PredictOptions) -> Network:
@@ -104,30 +109,50 @@ def _folder(options: PredictOptions, root: DataRoot, name: str) -> Path:
 def _told(
     looked: Iterator[Seen | Unseen], skipped: dict[str, str], images: int, progress: Progress | None
 ) -> Iterator[Seen]:
-    """Those images on which somebody can be seen; of the others, why not."""
-    for done, one in enumerate(looked, 1):
+    """Those images that can be seen; of the others, why not."""
+    done = 0
+    for one in looked:
         if isinstance(one, Unseen):
             skipped[one.name] = one.why
         else:
             yield one
+        done += isinstance(one, Unseen) or bool(one.persons)
         if progress:
             progress(done, images, "")
 
 
-def _predicted(model: Network, looked: Iterator[Seen], options: PredictOptions) -> Iterator[list[tuple[Seen, Bodies]]]:
+def _predicted(
+    model: Network, looked: Iterator[Seen], options: PredictOptions, images: VideoFrames
+) -> Iterator[list[tuple[Seen, Bodies]]]:
     """Images and their bodies, some images at a time: so many that the network sees a whole batch of persons."""
+    smooth = _Smooth(images) if options.smooth else None
     waiting: list[Seen] = []
+
+    def bodies() -> list[tuple[Seen, Bodies]]:
+        found = bodies_of(model, waiting, options.batch_size, options.focal, smooth)
+        return list(zip(waiting, found, strict=True))
+
     for one in looked:
         waiting.append(one)
-        if sum(len(each.persons) for each in waiting) >= options.batch_size:
-            yield _bodies(model, waiting, options)
+        if max(len(waiting), sum(len(each.persons) for each in waiting)) >= options.batch_size:
+            yield bodies()
             waiting = []
     if waiting:
-        yield _bodies(model, waiting, options)
+        yield bodies()
 
 
-def _bodies(model: Network, seen: list[Seen], options: PredictOptions) -> list[tuple[Seen, Bodies]]:
-    return list(zip(seen, bodies_of(model, seen, options.batch_size, options.focal), strict=True))
+class _Smooth:
+    """A smoother for each video; a still stays as it is."""
+
+    def __init__(self, images: VideoFrames) -> None:
+        self._images, self._file, self._smoother = images, "", Smoother(1.0)
+
+    def __call__(self, seen: Seen, rotation: Floats, betas: Floats, pi: Floats) -> tuple[Floats, Floats, Floats]:
+        if seen.frame < 0:
+            return rotation, betas, pi
+        if seen.file != self._file:
+            self._file, self._smoother = seen.file, Smoother(self._images.rate(seen.file) or RATE)
+        return self._smoother(seen, rotation, betas, pi)
 
 
 def _refuse(skipped: dict[str, str], told: Counter[str]) -> None:

@@ -25,6 +25,7 @@ from .inputs import Inputs
 from .persons import Box, Person, Plan
 
 Image = NDArray[np.uint8]
+_ENDLESS = 1 << 40  # frames
 _T, _Made = TypeVar("_T"), TypeVar("_Made")
 
 
@@ -77,18 +78,43 @@ class Cut:
         return views
 
 
-def look(images: VideoFrames, plan: Plan, cut: Cut, workers: int) -> Iterator[Seen | Unseen]:
-    """Every image of a plan in its order, stills first, a few made ahead."""
+def look(images: VideoFrames, plan: Plan, cut: Cut, workers: int, every: int = 0) -> Iterator[Seen | Unseen]:
+    """Every image of a plan in its order, stills first, a few made ahead.
+
+    Args:
+        images: where they are read.
+        plan: whom to look at.
+        cut: makes views.
+        workers: threads for stills; a video is decoded by one.
+        every: of videos take every so-manieth frame to the end, also those that nobody is on; 0: those alone on which
+            somebody is.
+    """
 
     def still(name: str) -> Seen | Unseen:
         cv2.setNumThreads(0)  # the threads that make views are enough
         return _seen(name, -1, name, images.load(name, UNKNOWN_SIZE), plan.stills[name], cut)
 
     yield from in_order(still, plan.stills, workers)
-    for video, frames in plan.videos.items():
-        decoded = images.decode(video, [*frames], UNKNOWN_SIZE)
-        for (frame, persons), image in zip(frames.items(), decoded, strict=True):
-            yield _seen(frame_name(video, frame), frame, video, image, persons, cut)
+    for video, persons in plan.videos.items():
+        yield from _look_at_video(images, video, persons, cut, every)
+
+
+def _look_at_video(
+    images: VideoFrames, video: str, persons: dict[int, list[Person]], cut: Cut, every: int
+) -> Iterator[Seen | Unseen]:
+    frames = range(0, _ENDLESS, every) if every else [*persons]
+    last = max(persons, default=-1)
+    for frame, image in zip(frames, images.decode(video, frames, UNKNOWN_SIZE), strict=False):
+        if isinstance(image, MissingImage) and frame > last:
+            return
+        if frame in persons:
+            yield _seen(frame_name(video, frame), frame, video, image, persons[frame], cut)
+        elif not isinstance(image, MissingImage):
+            yield _of_nobody(frame_name(video, frame), frame, video, image, cut)
+
+
+def _of_nobody(name: str, frame: int, file: str, image: Image, cut: Cut) -> Seen:
+    return Seen(name, frame, file, image, [], np.zeros((0, 3)), cut(image, []))
 
 
 def source(inputs: Inputs) -> VideoFrames:

@@ -25,6 +25,7 @@ from pymaf_data.model.prediction.options import PredictOptions
 from pymaf_data.model.prediction.persons import Person, plan
 from pymaf_data.model.prediction.run import predict
 from pymaf_data.model.prediction.seen import Cut, Seen
+from pymaf_data.model.prediction.videos import AnnotatedVideo
 from pymaf_data.runs import checkpoints
 from pymaf_data.runs.checkpoints import Checkpoint
 from tests.factories.videos import write_video
@@ -200,6 +201,7 @@ def test_images_are_looked_at_and_what_cannot_be_is_named(
     assert (said["frame"], said["body"]) == ("view", "free")
     files = {name for one in said["persons"] for name in one["files"]}
     assert files == {path.relative_to(out).as_posix() for path in out.rglob("*.*") if path.parent != out}
+    assert {path.name for path in out.glob("*.*")} == {f"predictions.{ending}" for ending in ("html", "json", "npz")}
     table = READER.read(out / "predictions.npz")
     for k, one in enumerate(said["persons"]):
         np.testing.assert_allclose(table.camera[k], one["camera"], rtol=1e-5, atol=1e-3)
@@ -219,6 +221,55 @@ def test_frames_of_a_video_are_those_that_the_detections_name(checkpoint: Path, 
     assert (report.images, report.persons, [*report.skipped]) == (2, 2, ["clip.mp4/000040.jpg"])
     persons = json.loads((tmp_path / "out" / "predictions.json").read_text())["persons"]
     assert [(one["frame"], one["track"]) for one in persons] == [(2, 4), (4, 4)]
+
+
+def frames_of(path: Path) -> list[np.ndarray]:
+    video, found = cv2.VideoCapture(str(path)), []
+    while (read := video.read())[0]:
+        found.append(read[1])
+    return found
+
+
+def test_an_annotated_video_has_every_frame_and_bodies_where_somebody_is(checkpoint: Path, tmp_path: Path) -> None:
+    clip, found = write_video(tmp_path / "in" / "clip.mp4", 10, size=(160, 120)), tmp_path / "clip.json"
+    found.write_text(json.dumps([{"image_id": frame, "bbox": [30, 20, 80, 80]} for frame in (2, 3, 4, 5)]))
+    given: dict[str, Any] = {"subject": str(checkpoint), "inputs": (clip,), "persons": found, "batch_size": 3}
+    report = predict(PredictOptions(**given, out=tmp_path / "out", smooth=True, shown=2))
+    assert (report.images, report.persons, report.skipped) == (4, 4, {})
+    plain, drawn = frames_of(clip), frames_of(tmp_path / "out" / "overlay" / "clip.mp4")
+    assert len(drawn) == 10
+    changed = [np.abs(a.astype(int) - b).max() > 60 for a, b in zip(drawn, plain, strict=True)]
+    assert [k for k, one in enumerate(changed) if one] == [2, 3, 4, 5]
+    assert cv2.VideoCapture(str(tmp_path / "out" / "overlay" / "clip.mp4")).get(cv2.CAP_PROP_FPS) == 50
+    said = json.loads((tmp_path / "out" / "predictions.json").read_text())["persons"]
+    assert {name for one in said for name in one["files"]} == {"overlay/clip.mp4"}
+    assert (tmp_path / "out" / "predictions.html").read_text().count('id="i') == 4  # two frames of one person each
+    predict(PredictOptions(**given, out=tmp_path / "two", every=2, save=("overlay",), shown=0))
+    halved = tmp_path / "two" / "overlay" / "clip.mp4"
+    assert len(frames_of(halved)) == 5 and cv2.VideoCapture(str(halved)).get(cv2.CAP_PROP_FPS) == 25
+    assert not (tmp_path / "two" / "predictions.html").exists()
+
+
+def test_nothing_unfinished_is_left_of_a_run_that_fails(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip, found = write_video(tmp_path / "in" / "clip.mp4", 6), tmp_path / "clip.json"
+    found.write_text(json.dumps([{"image_id": frame, "bbox": [3, 2, 80, 80]} for frame in range(6)]))
+    add, seen = AnnotatedVideo.add, list[int]()
+
+    def stop_at_the_fourth(video: AnnotatedVideo, image: np.ndarray) -> None:
+        seen.append(1)
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+        add(video, image)
+
+    monkeypatch.setattr(AnnotatedVideo, "add", stop_at_the_fourth)
+    options = PredictOptions(subject=str(checkpoint), inputs=(clip,), persons=found, out=tmp_path / "out", batch_size=1)
+    with pytest.raises(KeyboardInterrupt):
+        predict(options)
+    assert [*(tmp_path / "out").rglob("*.*")] == []
+    monkeypatch.undo()
+    assert predict(options).persons == 6  # the same command, and nothing is in its way
 
 
 def names_of(

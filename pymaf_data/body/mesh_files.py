@@ -87,8 +87,7 @@ def _normals(points: NDArray[np.float32], faces: NDArray[np.uint32]) -> NDArray[
     """(V, 3) of unit length, weighted by area; up where a vertex has no face."""
     corner = points[faces].astype(np.float64)
     facets = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    normals = np.zeros((len(points), 3))
-    for k in range(3):
-        np.add.at(normals, faces[:, k], facets)
+    summed = [np.bincount(faces.T.ravel(), np.tile(facets[:, axis], 3), len(points)) for axis in range(3)]
+    normals = np.stack(summed, 1)
     length = np.linalg.norm(normals, axis=1, keepdims=True)
     return np.where(length > 1e-12, normals / np.maximum(length, 1e-12), (0.0, 1.0, 0.0)).astype("<f4")

@@ -49,6 +49,7 @@ class DataRoot:
     runs/                             checkpoints, logs, measurements while training
     reports/                          pages to look at, of stores and of runs
     evaluations/                      results on benchmarks, a folder for each that was measured
+    predictions/                      bodies of persons on anyone's images, a folder for each checkpoint
     """
 
     path: Path
@@ -106,3 +107,8 @@ class DataRoot:
     def evaluations(self) -> Path:
         """Results that ``evaluate`` writes."""
         return self.path / "evaluations"
+
+    @property
+    def predictions(self) -> Path:
+        """What ``predict`` writes."""
+        return self.path / "predictions"

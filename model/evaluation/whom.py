@@ -60,7 +60,7 @@ def whom(given: str, options: EvaluateOptions, root: DataRoot) -> Whom:
     model = load_checkpoint(path, root.assets, network=options.network)
     device = choose_device(options.device)
     model.autocast = autocast_dtype(options.precision)
-    return Whom(_about(path, model), channels_last(model.to(device)))
+    return Whom(about_checkpoint(path, model), channels_last(model.to(device)))
 
 
 def _saved(given: str, root: DataRoot) -> tuple[Path, ...]:
@@ -74,7 +74,8 @@ def _saved(given: str, root: DataRoot) -> tuple[Path, ...]:
     return next((found for folder in folders if (found := tuple(sorted(folder.glob("*.json"))))), ())
 
 
-def _about(path: Path, model: Network) -> dict[str, Any]:
+def about_checkpoint(path: Path, model: Network) -> dict[str, Any]:
+    """What is known of a network and of its file, from where it learned to what it may be used for."""
     digest = digest_file(path)
     known: dict[str, Any] = {}
     content = checkpoints.load_tensors(path)

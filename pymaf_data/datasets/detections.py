@@ -1,12 +1,13 @@
-"""Persons that a detector of keypoints found in the frames of a video, as detectors write them.
+"""Persons that a detector found in images or in the frames of a video, as detectors write them.
 
     {"images": [{id, file_name, frame_id}], "annotations": [{image_id, keypoints, bbox}]}      COCO
     [{image_id: 12 | "12.jpg", keypoints, bbox | box}]                                         COCO's results, AlphaPose
+    [{file_name: "12.jpg", bbox}]                                                              boxes alone
     [{frame_id, instances: [{keypoints, keypoint_scores, bbox}]}] | {"instance_info": […]}     mmpose
     NAME_000000000012_keypoints.json: {"people": [{"pose_keypoints_2d": […]}]}                 OpenPose, a folder
 
-``keypoints`` are x, y, confidence of each joint, flat or in threes, or pairs with ``keypoint_scores``. The frame is
-``frame_id`` (mmpose counts from 0), else the number that the image's name ends with.
+``keypoints`` are x, y, confidence of each joint, flat or in threes, or pairs with ``keypoint_scores``; none where there
+is a box. The frame is ``frame_id`` (mmpose counts from 0), else the number that the image's name ends with.
 """
 
 from __future__ import annotations
@@ -32,10 +33,11 @@ class Detection(NamedTuple):
     """A person in a frame; what cannot be read of it is its ``fault``.
 
     Attributes:
-        frame: as the file counts.
-        joints: (J, 3) x, y in pixel indices and confidence, 0 where there is none.
+        frame: as the file counts; −1 of an image whose name has no number.
+        joints: (J, 3) x, y in pixel indices and confidence, 0 where there is none; of a box alone (0, 3).
         box: x, y, width, height in px; None where the file has none.
         track: number of the person throughout the video; −1 where the file does not tell.
+        image: name of the image's file; empty where the file numbers its images.
     """
 
     frame: int
@@ -43,6 +45,7 @@ class Detection(NamedTuple):
     box: tuple[float, float, float, float] | None = None
     track: int = -1
     fault: str = ""
+    image: str = ""
 
 
 def is_openpose(path: Path) -> bool:
@@ -56,34 +59,38 @@ def read_detections(path: Path) -> Iterator[Detection]:
     Raises:
         RawDataCorrupt: it is not JSON, or of no known form.
     """
-    for frame, entry, box_of in _entries(path):
+    for frame, image, entry, box_of in _entries(path):
         try:
-            yield _detection(_number(frame), entry, box_of(entry))
+            name = image if isinstance(image, str) else ""
+            yield _detection(_number(frame, bool(name)), name, entry, box_of(entry))
         except (ValueError, TypeError, KeyError, OverflowError) as error:
             yield Detection(-1, np.zeros((0, 3)), fault=f"{type(error).__name__}: {str(error)[:80]}")
 
 
-def _entries(path: Path) -> Iterator[tuple[Any, Any, Callable[[dict[str, Any]], Any]]]:
-    """Frame, person, and what gives the person's box."""
+def _entries(path: Path) -> Iterator[tuple[Any, Any, Any, Callable[[dict[str, Any]], Any]]]:
+    """Frame, name of the image, person, and what gives the person's box."""
     if path.is_dir():
         for file in sorted(path.glob(_OPENPOSE)):
-            frame, people = file.name.removesuffix(_OPENPOSE[1:]), _list(read_json(file), "people", file)
-            yield from ((frame, {"keypoints": person.get("pose_keypoints_2d")}, _own_box) for person in people)
+            name, people = file.name.removesuffix(_OPENPOSE[1:]), _list(read_json(file), "people", file)
+            yield from ((name, name, {"keypoints": person.get("pose_keypoints_2d")}, _own_box) for person in people)
         return
     content = read_json(path)
     if isinstance(content, dict) and "annotations" in content:
         images = {entry["id"]: entry for entry in _list(content, "images", path) if isinstance(entry.get("id"), int)}
         for entry in _list(content, "annotations", path):
             image = images.get(entry.get("image_id"), {})
-            yield image.get("frame_id", image.get("file_name")), entry, _own_box
+            name = image.get("file_name")
+            yield image.get("frame_id", name), name, entry, _own_box
         return
     if isinstance(content, dict):
         content = content.get("instance_info")
     for entry in _list({"": content}, "", path):
         if "instances" in entry:
-            yield from ((entry.get("frame_id"), one, _corners) for one in _list(entry, "instances", path))
+            frame = entry.get("frame_id")
+            yield from ((frame, None, one, _corners) for one in _list(entry, "instances", path))
         else:
-            yield entry.get("image_id"), entry, _own_box
+            name = entry.get("file_name", entry.get("image_id"))
+            yield entry.get("image_id", name), name, entry, _own_box
 
 
 def _list(content: Any, key: str, path: Path) -> list[dict[str, Any]]:
@@ -110,19 +117,22 @@ def _corners(entry: dict[str, Any]) -> Any:
     return [x0, y0, x1 - x0, y1 - y0]
 
 
-def _number(frame: Any) -> int:
-    """Of a frame, from a number or from the end of a name."""
+def _number(frame: Any, named: bool = False) -> int:
+    """Of a frame, from a number or from the end of a name; of an image that is known by its name, it may have none."""
     found = re.search(r"(\d{1,12})(?:\.\w+)?$", frame) if isinstance(frame, str) else None
     number = int(found[1]) if found else frame
     if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < _LONGEST:
+        if named:
+            return -1
         raise ValueError(f"frame {str(frame)[:40]!r} has no number")
     return number
 
 
-def _detection(frame: int, entry: dict[str, Any], box: Any) -> Detection:
-    values = np.asarray(entry["keypoints"], np.float64)
+def _detection(frame: int, image: str, entry: dict[str, Any], box: Any) -> Detection:
+    given = entry.get("keypoints") if box else entry["keypoints"]
+    values = np.asarray(given if given is not None else (), np.float64)
     scores = entry.get("keypoint_scores")
-    if scores is not None:
+    if scores is not None and given is not None:
         values = np.column_stack([values.reshape(-1, 2), np.asarray(scores, np.float64).ravel()])
     joints = values.reshape(-1, 3)
     if not (np.isfinite(joints).all() and (np.abs(joints) < FAR).all()):
@@ -132,4 +142,4 @@ def _detection(frame: int, entry: dict[str, Any], box: Any) -> Detection:
         at = None
     track = entry.get("track_id", entry.get("idx", -1))
     known = isinstance(track, int) and not isinstance(track, bool) and 0 <= track < 2**31
-    return Detection(frame, joints, at, track if known else -1)
+    return Detection(frame, joints, at, track if known else -1, image=image)

@@ -63,14 +63,14 @@ def of_videos(videos: Sequence[Path], detections: Path | None, split: str) -> tu
         if not file.is_file():
             raise RawDataMissing(f"there is no video {file}", action="check the path.")
         whole = detections is not None and len(files) == 1 and (detections.is_file() or is_openpose(detections))
-        place = detections if whole and detections else _beside(detections or file.parent, file)
+        place = detections if whole and detections else detections_beside(detections or file.parent, file)
         roles[file.relative_to(root).as_posix()] = str(place.absolute())
     rules = load_manifest(VIDEO).split("train")
     own = rules.model_copy(update={"files": {**roles, IMAGES: ""}, "held_out": split.startswith(("val", "test"))})
     return root, load_manifest(VIDEO).model_copy(update={"splits": {split: own}}).below(root)
 
 
-def _beside(folder: Path, video: Path) -> Path:
+def detections_beside(folder: Path, video: Path) -> Path:
     """The detections of a video among those of a folder."""
     for place in (folder / f"{video.stem}.json", folder / video.stem):
         if place.is_file() or is_openpose(place):
@@ -138,6 +138,8 @@ def _person(raw: Raw, found: Detection, video: str, frame: int, number: int, lea
     listed = _joints(raw, len(found.joints))
     if found.fault or listed is None:
         return Dropped("malformed", who, found.fault or f"{len(found.joints)} joints, and no detector's are so many")
+    if found.frame < 0:
+        return Dropped("malformed", who, f"the name {found.image[:40]!r} has no number")
     if frame < 0 or number >= _PERSONS:
         return Dropped("malformed", who, f"frames begin at {found.frame - frame}, persons of a frame end at {_PERSONS}")
     shift, named = raw.manifest.keypoints.offset, zip(listed.joints, found.joints.tolist(), strict=False)

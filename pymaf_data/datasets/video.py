@@ -36,6 +36,7 @@ _NAME = re.compile(rf"(.+\.(?:{'|'.join(ENDINGS)}))/(\d{{6,9}})\.jpg", re.IGNORE
 _IDLE = 4  # decoders kept between shards, of the files read last
 _MOST_THREADS = 8  # of a decoder, which holds a frame for each
 _PARTS, _PART = 8, 1 << 14  # of a file, and bytes of each, that tell whether it is another
+_FASTEST = 10_000.0  # frames per second that are believed
 _PATCHED = 3  # frames at the end of a file that is cut off; the one that was cut is shown among the last
 #: Containers by what they begin with. A playlist would have the decoder open whatever other files it names.
 _BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"uuid", b"udta", b"moof", b"mfra", b"sidx")
@@ -99,6 +100,11 @@ class VideoFrames(Images):
         """How many frames a video has, by decoding it; 0 where it cannot be."""
         with self._cursor(file, 0) as cursor:
             return 0 if isinstance(cursor, MissingImage) else cursor.run_out()
+
+    def rate(self, file: str) -> float:
+        """Frames per second, as the container says; 0 where it does not, or cannot be opened."""
+        with self._cursor(file, 0) as cursor:
+            return 0.0 if isinstance(cursor, MissingImage) else cursor.rate
 
     @contextmanager
     def _cursor(self, file: str, frame: int) -> Iterator[_Cursor | MissingImage]:
@@ -211,6 +217,14 @@ class _Cursor:
             told = f"{found[0]} × {found[1]} px, annotated {size[0]} × {size[1]}"
             return MissingImage("mis_sized_picture", f"{self._file}: {told}")
         return np.asarray(image[..., ::-1])
+
+    @property
+    def rate(self) -> float:
+        """Frames per second, as the container says; 0 where it does not."""
+        import cv2
+
+        rate = float(self._video.get(cv2.CAP_PROP_FPS))
+        return rate if 0 < rate < _FASTEST else 0.0
 
     def run_out(self) -> int:
         """Decode what is left; returns how many frames there are in all."""

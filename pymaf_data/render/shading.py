@@ -112,16 +112,39 @@ def overlay(
     Returns:
         The composed image (H, W, 3) uint8.
     """
-    height, width = as_size(image.shape[:2])
-    fine = camera.warped(np.array([[supersample, 0.0, 0.0], [0.0, supersample, 0.0]]))
     points = as_numpy(vertices)
+    left, top, width, height = _window(points, camera, as_size(image.shape[:2]))
+    composed = image.copy()
+    if not width or not height:
+        return composed
+    fine = camera.warped(supersample * np.array([[1.0, 0.0, -left], [0.0, 1.0, -top]]))
     raster = rasterize(points[None], faces, fine, (height * supersample, width * supersample))[0]
     drawn, mask = shade(raster, points, faces, colours)
     # The drawn colours are already multiplied by coverage (black outside), hence no further factor on them.
     size = (width, height)
     cover = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)[..., None]
     colour = cv2.resize(drawn.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    return np.clip(image * (1 - alpha * cover) + alpha * colour + 0.5, 0, 255).astype(np.uint8)
+    under = composed[top : top + height, left : left + width]
+    under[:] = np.clip(under * (1 - alpha * cover) + alpha * colour + 0.5, 0, 255)
+    return composed
+
+
+def _window(points: np.ndarray, camera: Camera, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Left, top, width and height of the pixels that a mesh (V, 3) may touch in an image of height and width ``size``.
+
+    All of them where a vertex is not before the camera: then its outline says nothing.
+    """
+    import torch
+
+    height, width = size
+    place = torch.from_numpy(np.asarray(points, np.float64)[None])
+    exact = camera.to("cpu", torch.float64)
+    seen = exact.project(place)[0].numpy()
+    if not np.isfinite(seen).all() or not (camera.orthographic or bool((exact.depth(place) > 0).all())):
+        return 0, 0, width, height
+    low, high = np.floor(seen.min(0)) - 1, np.ceil(seen.max(0)) + 1
+    (left, top), (right, bottom) = np.clip(low, 0, (width, height)), np.clip(high, 0, (width, height))
+    return int(left), int(top), int(right - left), int(bottom - top)
 
 
 def part_image(part: np.ndarray, uv: np.ndarray | None = None) -> np.ndarray:
@@ -164,7 +187,6 @@ def _facet_normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 
 def _vertex_normals(facets: np.ndarray, triangles: np.ndarray, count: int) -> np.ndarray:
     """(V, 3) area-weighted normals, not normalised."""
-    normals = np.zeros((count, 3))
-    for k in range(3):
-        np.add.at(normals, triangles[:, k], facets)
-    return normals
+    corners = triangles.T.ravel()
+    summed = [np.bincount(corners, np.tile(facets[:, axis], 3), count) for axis in range(3)]
+    return np.stack(summed, 1)

@@ -23,7 +23,8 @@ from pymaf_data.digest import digest_json
 STYLE = "page.css"
 SCRIPTS = (
     *("core.js", "plots.js", "lines.js", "people.js", "filters.js", "gallery.js"),
-    *("ridges.js", "sources.js", "verdicts.js", "worst.js", "store.js", "run.js", "evaluation.js", "main.js"),
+    *("ridges.js", "sources.js", "verdicts.js", "worst.js", "store.js", "run.js", "evaluation.js", "mesh.js"),
+    *("prediction.js", "main.js"),
 )
 _RESOURCE = "pymaf_data.report.page"
 _SHOWS = re.compile(rb'<meta name="shows" content="([0-9a-f]{64})">')

@@ -157,6 +157,18 @@ _STAGES = (
         direct=True,
     ),
     Stage(
+        "predict",
+        "Look at persons on images and videos with a network: bodies, cameras, overlays, meshes.\n\n"
+        "Who is where is told by --persons, the file of a detector of persons or keypoints. Broken images are named, "
+        "and the rest is looked at. What is written can be attached to a store: --fits table:predictions.npz.\n\n"
+        "Example: pymaf-data predict data/runs/pymaf/checkpoint.pt photos --persons detections.json",
+        options="pymaf_data.model.prediction.options:PredictOptions",
+        run="pymaf_data.model.prediction.run:predict",
+        lines="pymaf_data.model.prediction.run:PredictReport.lines",
+        title="predict with {subject}",
+        direct=True,
+    ),
+    Stage(
         "contact-sheet",
         "Draw some persons of a store, from image to prediction, as one image.",
         options="pymaf_data.report.options:SheetOptions",

@@ -72,6 +72,19 @@ def test_overlays_of_images_that_are_not_square(bodies: np.ndarray, body) -> Non
     assert drawn.any()
 
 
+@pytest.mark.parametrize("shift", [(0.3, -0.7), (-60.0, 60.0), (400.0, 0.0)])
+def test_an_overlay_is_the_same_when_more_than_the_body_is_drawn(
+    bodies: np.ndarray, body, monkeypatch: pytest.MonkeyPatch, shift: tuple[float, float]
+) -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (200, 260, 3), dtype=np.uint8)
+    camera = VIEW.warped([[0.7, 0.0, shift[0]], [0.0, 0.7, shift[1]]])
+    drawn = overlay(picture, bodies[0], body.faces, camera)
+    monkeypatch.setattr("pymaf_data.render.shading._window", lambda *_: (0, 0, 260, 200))
+    whole = overlay(picture, bodies[0], body.faces, camera)
+    assert (np.abs(drawn.astype(int) - whole).max(2) > 1).mean() < 1e-4
+    assert (drawn != picture).any() == (shift[0] < 300)
+
+
 def test_part_images() -> None:
     part = np.array([[0, 3], [4, 24]])
     assert np.array_equal(part_image(part), PART_COLOURS[part])

@@ -16,4 +16,4 @@ function pageKeys(list, actions) {
 }
 
 $('#version').textContent = META.version;
-({ store: storePage, run: runPage, evaluation: evaluationPage })[META.kind]();
+({ store: storePage, run: runPage, evaluation: evaluationPage, prediction: predictionPage })[META.kind]();

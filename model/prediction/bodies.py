@@ -1,0 +1,170 @@
+"""A network's bodies of the persons on an image, and the cameras that show them in the whole image.
+
+The network's own camera π, at f = 5000 px of the 224 px view, is exact: moved into the image's plane it shows the body
+just where the view shows it, in either frame. Beside it stands the body under the image's camera K, as other programs
+want it: a root seen by that camera, and the translation that brings its joints closest to where the network sees them.
+Only for a crop on the optical axis is that the same projection; the residual says by how much it is not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from pymaf_data.geometry.affines import Floats, invert, view_affine
+from pymaf_data.geometry.cameras import Camera, full_frame, weak_to_camera
+from pymaf_data.geometry.frames import box_ray, turn_about, turn_of_ray
+from pymaf_data.geometry.placement import place
+from pymaf_data.geometry.rotations import matrix_to_axis_angle
+
+from ..images import normalise
+from ..networks.network import Network
+from .seen import Image, Seen
+
+
+class Bodies(NamedTuple):
+    """K persons of an image. Metres; camera space without translation.
+
+    Attributes:
+        rotation: (K, 24, 3, 3) joint rotations, the root seen from the network's frame.
+        betas: (K, 10).
+        pi: (K, 3) s, tx, ty of the 224 px view of the box.
+        vertices: (K, V, 3).
+        joints: (K, 49, 3).
+        camera: (K, 3, 4) of the whole image's continuous pixels.
+        keypoints: (K, 49, 2) joints by that camera, px.
+        standing: (K, V, 3) as the image's camera K sees them, before any translation.
+        root: (K, 3, 3) root rotation seen from there.
+        intrinsics: (3, 3) K, as given or assumed.
+        translation: (K, 3) metres before K, in which the body stands; NaN where it cannot be.
+        residual: (K,) px of the 224 px view, root mean square over joints, between both projections.
+    """
+
+    rotation: Floats
+    betas: Floats
+    pi: Floats
+    vertices: Floats
+    joints: Floats
+    camera: Floats
+    keypoints: Floats
+    standing: Floats
+    root: Floats
+    intrinsics: Floats
+    translation: Floats
+    residual: Floats
+
+
+class Parameters(NamedTuple):
+    """What a network says of K persons, as arrays: see :class:`Bodies`."""
+
+    rotation: Floats
+    betas: Floats
+    pi: Floats
+
+
+Smooth = Callable[[Seen, Floats, Floats, Floats], tuple[Floats, Floats, Floats]]
+
+
+def bodies_of(
+    model: Network, seen: Sequence[Seen], batch: int, focal: float | None, smooth: Smooth | None = None
+) -> list[Bodies]:
+    """Of every image, in batches of persons whatever their images.
+
+    Args:
+        model: in evaluation mode.
+        seen: images.
+        batch: persons at a time.
+        focal: of every image's camera, px; None assumes the diagonal.
+        smooth: what makes parameters of an image steadier, image after image.
+    """
+    views = np.concatenate([each.views for each in seen])
+    found = [_predict(model, views[first : first + batch]) for first in range(0, len(views), batch)]
+    whole = [np.concatenate(parts) for parts in zip(*found, strict=True)] if found else []
+    result, first = [], 0
+    for one in seen:
+        mine = slice(first, first + len(one.persons))
+        first = mine.stop
+        if not one.persons:
+            result.append(_nobody(model, one, focal))
+            continue
+        parameters = Parameters(*(each[mine] for each in whole))
+        if smooth:
+            parameters = Parameters(*smooth(one, *parameters))
+        result.append(_placed(one, parameters, model, focal))
+    return result
+
+
+def _predict(model: Network, views: Image) -> Parameters:
+    images = torch.from_numpy(views).permute(0, 3, 1, 2).to(next(model.parameters()).device)
+    with torch.inference_mode():
+        last = model(normalise(images), auxiliary=False).predictions[-1]
+        tensors = (last.rotation, last.parameters.betas, last.parameters.camera)
+        return Parameters(*(each.double().cpu().numpy() for each in tensors))
+
+
+def _nobody(model: Network, seen: Seen, focal: float | None) -> Bodies:
+    """Of an image without persons."""
+    shapes = ((24, 3, 3), (10,), (3,), (0, 3), (49, 3), (3, 4), (49, 2), (0, 3), (3, 3))
+    empty = [np.zeros((0, *shape)) for shape in shapes]
+    return Bodies(*empty, intrinsics_of(seen.image, focal), np.zeros((0, 3)), np.zeros(0))
+
+
+def _placed(seen: Seen, one: Parameters, model: Network, focal: float | None) -> Bodies:
+    """Bodies in the image's plane by the network's own camera, and before the image's camera K."""
+    device, dtype = model.body.v_template.device, model.body.v_template.dtype
+    with torch.inference_mode():
+        rotation, betas = (torch.from_numpy(each).to(device, dtype) for each in (one.rotation, one.betas))
+        posed = model.body(rotation, betas)
+        vertices, points, pivot = (
+            each.double().cpu().numpy() for each in (posed.vertices, posed.joints, posed.skeleton[:, 0])
+        )
+    plane, K = view_affine(seen.box), intrinsics_of(seen.image, focal)
+    image = weak_to_camera(torch.from_numpy(one.pi)).warped(invert(plane))
+    keypoints = image.project(torch.from_numpy(points)).numpy()
+    turn = np.broadcast_to(np.eye(3), (len(one.pi), 3, 3))
+    if model.frame == "view":
+        turn = turn_of_ray(box_ray(K, seen.box)).swapaxes(1, 2)
+    joints = turn_about(turn, points, pivot)
+    each_K = np.broadcast_to(K, turn.shape)
+    aimed = np.concatenate([keypoints, np.ones((*keypoints.shape[:2], 1))], 2)
+    camera, good = place(joints, each_K, aimed)
+    translation = np.where(good[:, None], camera[..., 3] @ np.linalg.inv(K).T, np.nan)
+    by_K = full_frame(torch.from_numpy(each_K.copy()), torch.from_numpy(translation)).project(torch.from_numpy(joints))
+    apart = (by_K.numpy() - keypoints) * plane[:, None, None, 0, 0]
+    return Bodies(
+        rotation=one.rotation,
+        betas=one.betas,
+        pi=one.pi,
+        vertices=vertices,
+        joints=points,
+        camera=image.matrix.numpy(),
+        keypoints=keypoints,
+        standing=turn_about(turn, vertices, pivot),
+        root=turn @ one.rotation[:, 0],
+        intrinsics=K,
+        translation=translation,
+        residual=np.sqrt(np.square(apart).sum(-1).mean(1)),
+    )
+
+
+def intrinsics_of(image: Image, focal: float | None) -> Floats:
+    """K (3, 3) about the image's centre; without a focal length that of a camera whose focal length is the diagonal,
+    which most photographs have within a third (as CLIFF assumes)."""
+    height, width = image.shape[:2]
+    f = focal or math.hypot(width, height)
+    return np.array([[f, 0, width / 2], [0, f, height / 2], [0, 0, 1]])
+
+
+def axis_angles(rotation: Floats) -> Floats:
+    """(..., 3) radians of rotations (..., 3, 3)."""
+    turned: Floats = matrix_to_axis_angle(torch.from_numpy(rotation)).numpy()
+    return turned
+
+
+def camera_of(bodies: Bodies, k: int) -> Camera:
+    """Of one person, in the image's pixels."""
+    return Camera(torch.from_numpy(bodies.camera[k : k + 1]))

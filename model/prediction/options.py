@@ -1,0 +1,69 @@
+"""What ``predict`` can be told. No torch, no NumPy: the command line reads it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from pymaf_data.config import Flag, StrictModel
+from pymaf_data.paths import UserPath
+
+OUTPUTS = ("overlay", "side", "obj", "glb")
+
+
+class PredictOptions(StrictModel):
+    """Which network looks at what, and what is written."""
+
+    subject: Annotated[
+        str, Flag("A checkpoint, or a run's name or folder.", argument=True, metavar="CHECKPOINT", default=...)
+    ]
+    inputs: Annotated[
+        tuple[UserPath, ...],
+        Field(min_length=1),
+        Flag("Images, folders of images, videos.", argument=True, metavar="IMAGE|FOLDER|VIDEO...", default=...),
+    ]
+    persons: Annotated[
+        UserPath | None,
+        Flag(
+            "Who is where: COCO's annotations, or the JSON of a detector, with boxes or keypoints; of several videos a "
+            "folder of such files, named as they are.",
+            shown="none",
+        ),
+    ] = None
+    whole: Annotated[bool, Flag("Each image is cut about one person: the box is the whole image.", name="--whole")] = (
+        False
+    )
+    least: Annotated[
+        float, Field(ge=0, le=1), Flag("Joints of less confidence do not count for a box.", name="--confidence")
+    ] = 0.2
+    focal: Annotated[
+        float | None,
+        Field(gt=0, allow_inf_nan=False),
+        Flag("Of the camera, px; the principal point is the centre.", shown="the image's diagonal, assumed"),
+    ] = None
+    save: Annotated[
+        tuple[str, ...],
+        Flag(f"Write besides predictions.npz and .json; several: {', '.join(OUTPUTS)}, or none.", metavar="WHAT"),
+    ] = ("overlay", "side", "glb")
+    shown: Annotated[int, Field(ge=0), Flag("Persons whose bodies the page shows; 0: no page.", name="--page")] = 60
+    smooth: Annotated[bool, Flag("Make bodies of videos steadier, person by person.", name="--smooth")] = False
+    every: Annotated[int, Field(ge=1), Flag("Of videos, take every so-manieth frame.")] = 1
+    out: Annotated[UserPath | None, Flag("Folder for all of it.", shown="predictions/CHECKPOINT of the data root")] = (
+        None
+    )
+    overwrite: Annotated[bool, Flag("Replace what was predicted before.")] = False
+    batch_size: Annotated[int, Field(ge=1), Flag("Persons that the network sees at once.")] = 16
+    workers: Annotated[int, Field(ge=1), Flag("Threads that decode, cut and draw.")] = 2
+    device: Annotated[str, Flag("auto, cpu, cuda or cuda:N.", shown="auto: a GPU when there is one")] = "auto"
+    precision: Annotated[Literal["fp32", "bf16"], Flag("Of the image-plane part.")] = "fp32"
+    network: Annotated[str | None, Flag("What a file of others is of: pymaf, hmr.", shown="pymaf")] = None
+
+    @field_validator("save")
+    @classmethod
+    def _is_known(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        if given == ("none",):
+            return ()
+        if odd := [name for name in given if name not in OUTPUTS]:
+            raise ValueError(f"{odd[0]!r:.40} is none of {', '.join(OUTPUTS)}")
+        return given

@@ -1,0 +1,181 @@
+"""Whom to look at: the persons that a detector found, image by image.
+
+An image is known by the name that the file of detections gives it, folders included as far as the file says them; where
+images are only numbered, by the number that a name ends with. What fits no image, or several, is counted and told.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from pymaf_data.datasets.detections import Detection, is_openpose, read_detections
+from pymaf_data.datasets.own_video import detections_beside
+from pymaf_data.datasets.video import frame_name
+from pymaf_data.errors import RawDataMissing
+from pymaf_data.geometry.boxes import square
+
+from .inputs import Inputs
+from .options import PredictOptions
+
+Box = tuple[float, float, float]
+
+
+class Person(NamedTuple):
+    """Somebody on an image.
+
+    Attributes:
+        number: of the persons of the image, as listed.
+        box: (cx, cy, b) continuous px; None where the whole image is theirs.
+        track: number throughout a video; −1 where it is not known.
+    """
+
+    number: int
+    box: Box | None
+    track: int = -1
+
+
+@dataclass
+class Plan:
+    """Whom to look at.
+
+    Attributes:
+        stills: name → persons, in the order of the inputs; somebody on each.
+        videos: name → frame → persons.
+        told: what was found besides, in words → how often.
+    """
+
+    stills: dict[str, list[Person]] = field(default_factory=dict)
+    videos: dict[str, dict[int, list[Person]]] = field(default_factory=dict)
+    told: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def images(self) -> int:
+        """Stills and frames on which somebody is."""
+        return len(self.stills) + sum(len(frames) for frames in self.videos.values())
+
+    def spread(self, persons: int) -> set[str]:
+        """Names of images, evenly spread, on which about so many persons are together."""
+        names = [*self.stills, *(frame_name(video, frame) for video, frames in self.videos.items() for frame in frames)]
+        everybody = [*self.stills.values(), *(each for frames in self.videos.values() for each in frames.values())]
+        step = -(-sum(map(len, everybody)) // persons) if persons else 0
+        return {*names[::step]} if step else set()
+
+
+def plan(inputs: Inputs, options: PredictOptions) -> Plan:
+    """The persons of every still and every video.
+
+    Raises:
+        RawDataMissing: nobody says who is where, or a video's detections are not there.
+        RawDataCorrupt: detections of no known form.
+    """
+    found = Plan()
+    if options.whole:
+        found.stills = {name: [Person(0, None)] for name in inputs.stills}
+        if inputs.videos:
+            found.told["videos left out: --whole is of stills"] = len(inputs.videos)
+        return found
+    if options.persons is None:
+        raise RawDataMissing(
+            "nobody says who is where in the images",
+            expected="--persons JSON, as detectors and COCO write it, or --whole for images cut about one person",
+            action="run a detector of persons or keypoints, and name its file.",
+        )
+    if inputs.stills:
+        found.stills = _of_stills(inputs, options.persons, options.least, found.told)
+    for video in inputs.videos:
+        frames = _of_video(_detections_of(video, inputs, options.persons), options.least, found.told)
+        found.videos[video] = {frame: frames[frame] for frame in sorted(frames) if frame % options.every == 0}
+    return found
+
+
+def _of_stills(inputs: Inputs, path: Path, least: float, told: Counter[str]) -> dict[str, list[Person]]:
+    which, persons = _Names(inputs.stills), defaultdict[str, list[Person]](list)
+    for found in _read(path, told):
+        names = which.meant(found)
+        if len(names) != 1:
+            told["persons of several images of one name" if names else "persons of images that are not here"] += 1
+            continue
+        _add(persons[names[0]], found, least, told)
+    told["images without a person"] += sum(not persons[name] for name in inputs.stills)
+    return {name: persons[name] for name in inputs.stills if persons[name]}
+
+
+def _of_video(path: Path, least: float, told: Counter[str]) -> dict[int, list[Person]]:
+    persons = defaultdict[int, list[Person]](list)
+    for found in _read(path, told):
+        if found.frame < 0:
+            told["persons of frames without a number"] += 1
+        else:
+            _add(persons[found.frame], found, least, told)
+    return {frame: each for frame, each in persons.items() if each}
+
+
+def _read(path: Path, told: Counter[str]) -> Iterator[Detection]:
+    """Persons that can be read; the others are counted by their fault."""
+    if not path.is_file() and not is_openpose(path):
+        raise RawDataMissing(
+            f"no detections at {path}",
+            expected="a JSON, or a folder as OpenPose writes it",
+            action="name the file that your detector wrote.",
+        )
+    for found in read_detections(path):
+        if found.fault:
+            told[f"persons that cannot be read ({found.fault})"] += 1
+        else:
+            yield found
+
+
+def _detections_of(video: str, inputs: Inputs, given: Path) -> Path:
+    one = len(inputs.videos) == 1 and not inputs.stills
+    return given if one and (given.is_file() or is_openpose(given)) else detections_beside(given, inputs.root / video)
+
+
+def _add(persons: list[Person], found: Detection, least: float, told: Counter[str]) -> None:
+    box = _box(found, least)
+    if box is None:
+        told["persons without a box and without two joints"] += 1
+    else:
+        persons.append(Person(len(persons), box, found.track))
+
+
+def _box(found: Detection, least: float) -> Box | None:
+    """The box of a detector, else that of its joints; None where neither has a side."""
+    if found.box:
+        x, y, width, height = found.box
+    else:
+        seen = found.joints[(found.joints[:, 2] >= least) & (found.joints[:, 2] > 0), :2] + 0.5  # of pixel indices
+        if not len(seen):
+            return None
+        (x, y), (width, height) = seen.min(0).tolist(), (seen.max(0) - seen.min(0)).tolist()
+    cx, cy, side = square(x, y, width, height)
+    return (cx, cy, side) if side > 0 else None
+
+
+class _Names:
+    """Stills by what files of detections may call them."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._by_end, self._by_number = defaultdict[str, list[str]](list), defaultdict[int, list[str]](list)
+        for name in names:
+            parts = name.split("/")
+            for k in range(len(parts)):
+                end = "/".join(parts[k:])
+                self._by_end[end].append(name)
+                self._by_end[end.rpartition(".")[0]].append(name)
+            stem = Path(name).stem
+            digits = stem[len(stem.rstrip("0123456789")) :]
+            if digits:
+                self._by_number[int(digits[-12:])].append(name)
+
+    def meant(self, found: Detection) -> list[str]:
+        """Those that somebody may be on: by as much of the path as the file says and we know, else by number."""
+        parts = found.image.replace("\\", "/").strip("/").split("/") if found.image else []
+        for k in range(len(parts)):
+            names = self._by_end.get("/".join(parts[k:]))
+            if names:
+                return names
+        return [] if found.image else self._by_number.get(found.frame, [])

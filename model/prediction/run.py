@@ -1,0 +1,169 @@
+"""``predict``: a checkpoint, images, and whom to look at in them → predictions and drawings."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from pymaf_data.config import StrictModel
+from pymaf_data.datasets.video import VideoFrames
+from pymaf_data.errors import RawDataError, UsageError
+from pymaf_data.geometry.affines import Floats
+from pymaf_data.paths import DataRoot
+from pymaf_data.progress import Progress
+
+from ..checkpoint import load_checkpoint
+from ..evaluation.whom import about_checkpoint, checkpoint_path
+from ..inference import for_inference
+from ..networks.network import Network
+from ..precision import autocast_dtype, channels_last, choose_device
+from .bodies import Bodies, bodies_of
+from .drawn import Drawer
+from .gathered import Drawing, Gathered
+from .inputs import gather
+from .options import PredictOptions
+from .persons import plan
+from .seen import Cut, Seen, Unseen, look, source
+from .smoothing import Smoother
+from .videos import RATE
+from .written import JSON
+
+logger = logging.getLogger(__name__)
+
+
+class PredictReport(StrictModel):
+    """What was predicted."""
+
+    files: tuple[Path, ...]
+    """Page, table and JSON; the folders beside them hold what was drawn."""
+    images: int
+    persons: int
+    skipped: dict[str, str]
+    """Image → why nobody of it was looked at."""
+    told: dict[str, int]
+    """What was found besides → how often."""
+
+    def lines(self) -> list[str]:
+        """The report for a reader."""
+        said = [f"{self.persons:,} persons on {self.images:,} images", *(f"written: {path}" for path in self.files)]
+        said += [f"skipped: {name}: {why}" for name, why in self.skipped.items()]
+        return said + [f"{count:,} {what}" for what, count in self.told.items() if count]
+
+
+def predict(options: PredictOptions, progress: Progress | None = None) -> PredictReport:
+    """Look at everybody, write what the network makes of them.
+
+    Raises:
+        RawDataError: there is nothing to look at, or nobody says who is where.
+        CheckpointError: no checkpoint, or one of another network or body.
+        UsageError: there are predictions already.
+        DiskFull, NotWritable: it cannot be written.
+    """
+    root = DataRoot.default()
+    inputs = gather(options.inputs)
+    whom = plan(inputs, options)
+    path = checkpoint_path(options.subject, root)
+    model = load_checkpoint(path, root.assets, network=options.network)
+    about = about_checkpoint(path, model)
+    folder = _folder(options, root, str(about["name"]))
+    network, skipped = _ready(model, options), dict[str, str]()
+    drawer = Drawer(folder, model.body.faces.numpy(), options.save, whom.spread(options.shown))
+    every = options.every if "overlay" in options.save else 0
+    with (
+        source(inputs) as images,
+        ThreadPoolExecutor(options.workers, thread_name_prefix="pymaf-drawn") as pool,
+        Gathered(folder, images, options.every) as gathered,
+    ):
+        looked = look(images, whom, Cut(model.view_size), options.workers, every)
+        drawing: list[Drawing] = []
+        for batch in _predicted(network, _told(looked, skipped, whom.images, progress), options, images):
+            before, drawing = drawing, [(one, body, pool.submit(drawer.draw, one, body)) for one, body in batch]
+            gathered.add(before)  # drawn while the network was at work
+        gathered.add(drawing)
+        if not len(gathered):
+            _refuse(skipped, whom.told)
+        done = whom.images - len(skipped)
+        files = gathered.write(model, about, done)
+    return PredictReport(files=tuple(files), images=done, persons=len(gathered), skipped=skipped, told=dict(whom.told))
+
+
+def _ready(model: Network, options: PredictOptions) -> Network:
+    dtype = autocast_dtype(options.precision)
+    return channels_last(for_inference(model.to(choose_device(options.device)), dtype))
+
+
+def _folder(options: PredictOptions, root: DataRoot, name: str) -> Path:
+    folder = options.out or root.predictions / name
+    if (folder / JSON).exists() and not options.overwrite:
+        raise UsageError(
+            f"{folder} holds predictions already",
+            expected="a folder of its own for each call",
+            action="name another with --out, or replace them with --overwrite.",
+        )
+    return folder
+
+
+def _told(
+    looked: Iterator[Seen | Unseen], skipped: dict[str, str], images: int, progress: Progress | None
+) -> Iterator[Seen]:
+    """Those images that can be seen; of the others, why not."""
+    done = 0
+    for one in looked:
+        if isinstance(one, Unseen):
+            skipped[one.name] = one.why
+        else:
+            yield one
+        done += isinstance(one, Unseen) or bool(one.persons)
+        if progress:
+            progress(done, images, "")
+
+
+def _predicted(
+    model: Network, looked: Iterator[Seen], options: PredictOptions, images: VideoFrames
+) -> Iterator[list[tuple[Seen, Bodies]]]:
+    """Images and their bodies, some images at a time: so many that the network sees a whole batch of persons."""
+    smooth = _Smooth(images) if options.smooth else None
+    waiting: list[Seen] = []
+
+    def bodies() -> list[tuple[Seen, Bodies]]:
+        found = bodies_of(model, waiting, options.batch_size, options.focal, smooth)
+        return list(zip(waiting, found, strict=True))
+
+    for one in looked:
+        waiting.append(one)
+        if max(len(waiting), sum(len(each.persons) for each in waiting)) >= options.batch_size:
+            yield bodies()
+            waiting = []
+    if waiting:
+        yield bodies()
+
+
+class _Smooth:
+    """A smoother for each video; a still stays as it is."""
+
+    def __init__(self, images: VideoFrames) -> None:
+        self._images, self._file, self._smoother = images, "", Smoother(1.0)
+
+    def __call__(self, seen: Seen, rotation: Floats, betas: Floats, pi: Floats) -> tuple[Floats, Floats, Floats]:
+        if seen.frame < 0:
+            return rotation, betas, pi
+        if seen.file != self._file:
+            self._file, self._smoother = seen.file, Smoother(self._images.rate(seen.file) or RATE)
+        return self._smoother(seen, rotation, betas, pi)
+
+
+def _refuse(skipped: dict[str, str], told: Counter[str]) -> None:
+    """Raise where nobody was predicted, with the first reasons.
+
+    Raises:
+        RawDataError: always.
+    """
+    found = [f"{name}: {why}" for name, why in skipped.items()] + [f"{n:,} {what}" for what, n in told.items() if n]
+    raise RawDataError(
+        f"nobody to look at: {'; '.join(found[:3]) or 'the detections hold nobody'}",
+        expected="an image that opens, with a person's box on it",
+        action="see docs/prediction.md for the forms of detections.",
+    )

@@ -1,0 +1,107 @@
+"""What was predicted, on disk.
+
+    predictions.npz    a table of fits (docs/fits-table.md): `attach-fits --fits table:predictions.npz` reads it
+    predictions.json   all of it, a person a line: parameters, cameras of both kinds, keypoints, the files drawn
+
+The JSON is written last: where it is, all of it is.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pymaf_data.geometry.joints import J49
+from pymaf_data.storage.files import LocalFiles
+
+from ..networks.network import Network
+from .bodies import Bodies, axis_angles
+from .seen import Seen
+
+NPZ, JSON = "predictions.npz", "predictions.json"
+_LICENCE = "that of the checkpoint; see its card"
+_DIGITS = 6
+
+
+class Table:
+    """Gathers what was predicted, image by image."""
+
+    def __init__(self) -> None:
+        self._rows: list[dict[str, Any]] = []
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, seen: Seen, bodies: Bodies, files: Sequence[Sequence[str]]) -> None:
+        """The persons of an image, with the files that show each."""
+        pose, root = axis_angles(bodies.rotation).reshape(-1, 72), axis_angles(bodies.root)
+        for k, person in enumerate(seen.persons):
+            self._rows.append(
+                {
+                    "image": seen.name,
+                    "person": person.number,
+                    **({"frame": seen.frame} if seen.frame >= 0 else {}),
+                    **({"track": person.track} if person.track >= 0 else {}),
+                    "box": seen.box[k],
+                    "pose": pose[k],
+                    "betas": bodies.betas[k],
+                    "pi": bodies.pi[k],
+                    "camera": bodies.camera[k],
+                    "keypoints": bodies.keypoints[k],
+                    "before_K": _before(bodies, root, k),
+                    "files": list(files[k]),
+                }
+            )
+
+    def write(self, folder: Path, model: Network, about: dict[str, Any]) -> tuple[Path, Path]:
+        """Write both files.
+
+        Args:
+            folder: where to.
+            model: whose bodies they are.
+            about: of the network and the run, for the JSON's head.
+        """
+        head = {**about, "frame": model.frame, "body": model.body.name, "joints": list(J49.joints)}
+        files = LocalFiles(folder)
+        files.write({NPZ: [self._npz(model)]}, temporary="")
+        files.write({JSON: self._lines(head)}, temporary="")
+        return folder / NPZ, folder / JSON
+
+    def _npz(self, model: Network) -> bytes:
+        shapes = {"box": (3,), "pose": (72,), "betas": (10,), "pi": (3,)}
+        columns = {
+            name: np.array([row[name] for row in self._rows], np.float64).reshape(-1, *shape)
+            for name, shape in shapes.items()
+        }
+        names = np.array([row["image"] for row in self._rows], str)
+        texts = {"frame": model.frame, "body": model.body.name, "licence": _LICENCE, "pixels": "continuous"}
+        content = io.BytesIO()
+        np.savez_compressed(content, image=names, **columns, **{key: np.array(text) for key, text in texts.items()})
+        return content.getvalue()
+
+    def _lines(self, head: dict[str, Any]) -> Iterator[bytes]:
+        yield f'{json.dumps(head, indent=1)[:-2]},\n "persons": ['.encode()
+        for k, row in enumerate(self._rows):
+            yield f"{',' if k else ''}\n  {json.dumps({name: _plain(value) for name, value in row.items()})}".encode()
+        yield b"\n ]\n}\n"
+
+
+def _before(bodies: Bodies, root: np.ndarray, k: int) -> dict[str, Any] | None:
+    """The body before the image's camera K; None where it cannot stand there."""
+    if not np.isfinite(bodies.translation[k]).all():
+        return None
+    return {
+        "K": _plain(bodies.intrinsics),
+        "root": _plain(root[k]),
+        "translation": _plain(bodies.translation[k]),
+        "residual": _plain(bodies.residual[k]),
+    }
+
+
+def _plain(value: Any) -> Any:
+    return np.round(value, _DIGITS).tolist() if isinstance(value, np.ndarray | np.floating) else value

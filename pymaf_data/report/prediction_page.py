@@ -1,0 +1,103 @@
+"""The page of predictions: images with their bodies over them, and each body to be turned by hand.
+
+Bodies go into the page as vertices of 16 bits each, a fifteenth of a millimetre of a body two metres high: 41 kB a
+person. The faces, which all share, go in once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pymaf_data import __version__
+from pymaf_data.digest import digest_json
+from pymaf_data.report.html import Page, design
+from pymaf_data.report.panels import Image
+from pymaf_data.report.thumbnails import encode
+
+_LARGEST = 960  # px, the longer side of an image in the page
+_LEVELS = 65535
+
+
+@dataclass(frozen=True)
+class ShownImage:
+    """An image of the page.
+
+    Attributes:
+        name: below the inputs' folder.
+        overlay: WebP.
+        persons: what is known of each, in words.
+        sides: WebP of each from the side.
+        meshes: of each :func:`packed` vertices.
+    """
+
+    name: str
+    overlay: bytes
+    persons: Sequence[Mapping[str, Any]]
+    sides: Sequence[bytes]
+    meshes: Sequence[tuple[bytes, list[float], float]]
+
+
+def shrunk(image: Image) -> bytes:
+    """An image as the page holds it."""
+    scale = _LARGEST / max(image.shape[:2])
+    if scale < 1:
+        size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return encode(image)
+
+
+def packed(vertices: NDArray[np.floating]) -> tuple[bytes, list[float], float]:
+    """Vertices (V, 3) as uint16, with what they are to be scaled by: lowest corner, and metres per level."""
+    low = vertices.min(0)
+    step = float((vertices.max(0) - low).max()) / _LEVELS or 1.0
+    levels = np.round((vertices - low) / step).astype("<u2")
+    return levels.tobytes(), low.tolist(), step
+
+
+def prediction_page(
+    title: str,
+    about: Mapping[str, Any],
+    images: Sequence[ShownImage],
+    faces: NDArray[np.integer],
+    counts: Sequence[int],
+) -> Page:
+    """A page of some images.
+
+    Args:
+        title: its heading.
+        about: what is known of the network, by name.
+        images: those that are shown.
+        faces: (F, 3) of every mesh.
+        counts: images and persons in all.
+    """
+    meta = {
+        "kind": "prediction",
+        "version": __version__,
+        "about": dict(about),
+        "counts": list(counts),
+        "images": [
+            {
+                "name": image.name,
+                "persons": [
+                    {**person, "low": low, "step": step}
+                    for person, (_, low, step) in zip(image.persons, image.meshes, strict=True)
+                ],
+            }
+            for image in images
+        ],
+    }
+    shows = digest_json([design(), __version__, meta])
+    return Page(title, shows, meta, {"faces": np.asarray(faces).astype("<u2").tobytes()}, _panels(images))
+
+
+def _panels(images: Sequence[ShownImage]) -> Iterator[tuple[str, Mapping[str, bytes]]]:
+    for k, image in enumerate(images):
+        yield f"i{k}", {"overlay": image.overlay}
+        for n, (side, mesh) in enumerate(zip(image.sides, image.meshes, strict=True)):
+            yield f"i{k}p{n}", {"side": side, "mesh": mesh[0]}

@@ -1,0 +1,340 @@
+"""``predict``: whom it looks at, where the bodies stand in the image, what is written, what is skipped by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from pymaf_data.body import BodyModel
+from pymaf_data.cli.app import app
+from pymaf_data.errors import RawDataError, RawDataMissing, UsageError
+from pymaf_data.fits.readers.table import READER
+from pymaf_data.model.networks.network import Network, make_network
+from pymaf_data.model.options import ModelOptions
+from pymaf_data.model.prediction.bodies import bodies_of
+from pymaf_data.model.prediction.drawn import drawn_over
+from pymaf_data.model.prediction.inputs import gather
+from pymaf_data.model.prediction.options import PredictOptions
+from pymaf_data.model.prediction.persons import Person, plan
+from pymaf_data.model.prediction.run import predict
+from pymaf_data.model.prediction.seen import Cut, Seen
+from pymaf_data.model.prediction.videos import AnnotatedVideo
+from pymaf_data.runs import checkpoints
+from pymaf_data.runs.checkpoints import Checkpoint
+from tests.factories.videos import write_video
+
+WIDTH, HEIGHT, FOCAL = 640, 480, 900.0
+K = np.array([[FOCAL, 0, WIDTH / 2], [0, FOCAL, HEIGHT / 2], [0, 0, 1]])
+BOX = np.array([[520.0, 150.0, 200.0], [130.0, 330.0, 170.0]])
+
+
+class Oracle(torch.nn.Module):
+    """Knows whom it will be shown: root rotations and weak cameras, in order."""
+
+    def __init__(self, body: BodyModel, frame: str, rotation: np.ndarray, pi: np.ndarray) -> None:
+        super().__init__()
+        self.body, self.frame, self.weight = body, frame, torch.nn.Parameter(torch.zeros(1))
+        self._rotation, self._pi, self._next = torch.from_numpy(rotation).float(), torch.from_numpy(pi).float(), 0
+
+    def forward(self, image: torch.Tensor, *, auxiliary: bool) -> Any:
+        from pymaf_data.model.networks.network import Output, Parameters, Prediction
+
+        mine = slice(self._next, self._next + len(image))
+        self._next += len(image)
+        rotation, betas = self._rotation[mine], torch.zeros(len(image), 10)
+        posed = self.body.reduced(rotation, betas)
+        parameters = Parameters(torch.zeros(len(image), 144), betas, self._pi[mine])
+        nothing = torch.zeros(len(image), 49, 2)
+        last = Prediction(parameters, rotation, posed.skeleton, posed.joints, nothing, posed.sampled, self.body)
+        return Output([last], slice(-1, None), None)
+
+
+def posed(heading: float) -> np.ndarray:
+    """(24, 3, 3) of a person whose arms hang, turned about the vertical."""
+    rotation = np.tile(np.eye(3), (24, 1, 1))
+    c, s = np.cos(heading), np.sin(heading)
+    rotation[0] = np.diag([1.0, -1, -1]) @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
+    return rotation
+
+
+def seen_of(boxes: np.ndarray) -> Seen:
+    image = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+    persons = [Person(k, tuple(box)) for k, box in enumerate(boxes.tolist())]
+    return Seen("a.jpg", -1, "a.jpg", image, persons, boxes, np.zeros((len(boxes), 224, 224, 3), np.uint8))
+
+
+@pytest.mark.parametrize("frame", ["view", "camera"])
+def test_the_camera_of_the_whole_image_shows_a_body_where_the_view_does(free_body: Any, frame: str) -> None:
+    rotation, pi = np.stack([posed(0.4), posed(-1.0)]), np.array([[0.9, 0.05, 0.1], [0.7, -0.2, 0.2]])
+    (found,) = bodies_of(Oracle(free_body, frame, rotation, pi), [seen_of(BOX)], 1, None)  # type: ignore[arg-type]
+    for k, (cx, cy, b) in enumerate(BOX):
+        for points, pixels in ((found.joints[k], found.keypoints[k]), (found.vertices[k], None)):
+            depth = points[:, 2] + 10_000 / (224 * pi[k, 0])
+            view = 5000 * (points[:, :2] + pi[k, 1:]) / depth[:, None] + 112
+            seen = np.c_[points, np.ones(len(points))] @ found.camera[k].T
+            image = seen[:, :2] / seen[:, 2:]
+            np.testing.assert_allclose((image - [cx, cy]) * 224 / b + 112, view, atol=0.01)
+            if pixels is not None:
+                np.testing.assert_allclose(pixels, image, atol=1e-3)
+
+
+def test_a_body_stands_before_the_images_camera_where_it_stood(free_body: Any) -> None:
+    """A person off the axis, seen from the view's frame as that is defined, comes back as it was before K."""
+    real, place = posed(0.6), np.array([2.1, -0.9, 9.0])
+    vertices = free_body(torch.from_numpy(real)[None].float(), torch.zeros(1, 10))
+    joints = vertices.joints[0].double().numpy()
+    pixels = (joints + place) @ K.T
+    pixels = pixels[:, :2] / pixels[:, 2:]
+    low, high = pixels.min(0), pixels.max(0)
+    box = np.array([[*(low + high) / 2, 1.2 * (high - low).max()]])
+    ray = np.linalg.solve(K, [*box[0, :2], 1.0])
+    ray /= np.linalg.norm(ray)
+    axis = np.cross(ray, [0, 0, 1.0])
+    angle = np.arcsin(np.linalg.norm(axis))
+    turn = cv2.Rodrigues(axis / np.linalg.norm(axis) * angle)[0]  # the least one that brings the ray to the axis
+    shown = real.copy()
+    shown[0] = turn @ real[0]
+    scale = 2 * FOCAL / (box[0, 2] * place[2])  # a metre there, in halves of the box
+    network = Oracle(free_body, "view", shown[None], np.array([[scale, 0.0, 0.0]]))
+    root = free_body.reduced(torch.from_numpy(shown)[None].float(), torch.zeros(1, 10)).joints[0].double().numpy()
+    network._pi[0, 1:] = -torch.from_numpy((root[:, :2].min(0) + root[:, :2].max(0)) / 2)
+    (found,) = bodies_of(network, [seen_of(box)], 4, FOCAL)  # type: ignore[arg-type]
+    np.testing.assert_allclose(found.root[0], real[0], atol=1e-4)
+    assert np.linalg.norm(found.translation[0] - place) < 0.15
+    assert found.residual[0] < 2.0
+    stands = (vertices.vertices[0].double().numpy() + place) - (found.standing[0] + found.translation[0])
+    assert np.linalg.norm(stands, axis=1).max() < 0.2
+    (other,) = bodies_of(Oracle(free_body, "camera", real[None], network._pi.numpy()), [seen_of(box)], 4, FOCAL)  # type: ignore[arg-type]
+    np.testing.assert_allclose(other.root[0], real[0], atol=1e-6)
+
+
+def test_overlays_cover_just_the_bodies_and_the_nearer_one_lies_in_front(free_body: Any) -> None:
+    boxes = np.array([[300.0, 240.0, 300.0], [300.0, 240.0, 150.0]])
+    pi = np.array([[0.9, 0.0, 0.2]] * 2)
+    seen = seen_of(boxes)
+    (found,) = bodies_of(Oracle(free_body, "view", np.stack([posed(0.0)] * 2), pi), [seen], 2, None)  # type: ignore[arg-type]
+    image = drawn_over(seen, found, free_body.faces.numpy())
+    changed = np.abs(image.astype(int) - 90).max(2) > 8
+    low, high = found.vertices[0].min(0), found.vertices[0].max(0)
+    corners = np.array([[low[0], low[1], 0, 1], [high[0], high[1], 0, 1]]) @ found.camera[0].T
+    corners = corners[:, :2] / corners[:, 2:]
+    ys, xs = np.nonzero(changed)
+    np.testing.assert_allclose([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1], corners.ravel(), atol=3)
+    chest = found.keypoints[1, 1].round().astype(int)
+    front = image[chest[1], chest[0]].astype(float)
+    alone = drawn_over(
+        seen._replace(persons=seen.persons[:1], box=boxes[:1]), found._replace(pi=pi[:1]), free_body.faces.numpy()
+    )
+    np.testing.assert_allclose(front, alone[chest[1], chest[0]], atol=30)  # the far one shines through by a tenth
+
+
+def test_a_view_shows_the_box_at_sub_pixel_accuracy() -> None:
+    noise = cv2.resize(
+        np.random.default_rng(3).integers(0, 256, (24, 32, 3), np.uint8), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC
+    )
+    (view,) = Cut(224)(noise, [(300.0, 200.0, 180.0)])
+    across = (np.arange(224) + 0.5 - 112) * 180 / 224
+    x, y = np.meshgrid(300 + across - 0.5, 200 + across - 0.5)
+    exact = cv2.remap(noise, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR)
+    assert np.abs(view.astype(int) - exact).max() <= 3
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    images = tmp_path / "photos"
+    images.mkdir()
+    rng = np.random.default_rng(0)
+    for name, size in (("a_01.jpg", (40, 60)), ("b_02.png", (40, 60)), ("c.jpg", (1, 1)), ("d.jpg", (40, 60))):
+        cv2.imwrite(str(images / name), rng.integers(0, 256, (*size, 3), np.uint8))
+    (images / "broken.jpg").write_bytes((images / "a_01.jpg").read_bytes()[:300])
+    (images / "notes.txt").write_text("nothing")
+    return images
+
+
+def coco(path: Path, boxes: dict[str, list[Any]]) -> Path:
+    images = [{"id": k, "file_name": name, "width": 60, "height": 40} for k, name in enumerate(boxes)]
+    persons = [{"image_id": k, "bbox": box} for k, each in enumerate(boxes.values()) for box in each]
+    path.write_text(json.dumps({"images": images, "annotations": persons}))
+    return path
+
+
+@pytest.fixture
+def checkpoint(small: None, tmp_path: Path, free_body: BodyModel) -> Path:
+    torch.manual_seed(0)
+    options = ModelOptions(view_size=64)
+    network: Network = make_network(options, free_body, "view")
+    body = {"name": "free", "digest": free_body.digest, "fingerprint": free_body.fingerprint}
+    content = Checkpoint(
+        model=network.state_dict(), optimizer={}, rng={}, step=1, precision="fp32", body=body, stores=[],
+        options={"frame": "view", "model": options.model_dump(mode="json"), "stores": []}, licences={}, versions={},
+    )  # fmt: skip
+    return checkpoints.save(content, tmp_path / "run")
+
+
+def test_images_are_looked_at_and_what_cannot_be_is_named(
+    checkpoint: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    boxes: dict[str, list[Any]] = {
+        "a_01.jpg": [[10, 5, 20, 30], [30, 5, 10, 20]], "b_02.png": [[500, 500, 9, 9]], "c.jpg": [[0, 0, 1, 1]],
+        "broken.jpg": [[1, 1, 9, 9]], "elsewhere.jpg": [[1, 1, 9, 9]], "d.jpg": [["x", 1, 1, 1], [5, 5, 0, 0]],
+    }  # fmt: skip
+    found, out = coco(tmp_path / "found.json", boxes), tmp_path / "out"
+    arguments = ["predict", str(checkpoint), str(folder), "--persons", str(found), "--out", str(out)]
+    assert app([*arguments, "--save", "glb", "--save", "overlay", "--save", "obj"], standalone_mode=False) in (None, 0)
+    told = capsys.readouterr().out
+    assert "3 persons on 2 images" in told
+    assert "skipped: broken.jpg: the image is" in told and "skipped: b_02.png: nobody's box" in told
+    assert "1 persons of images that are not here" in told and "1 images without a person" in told
+    said = json.loads((out / "predictions.json").read_text())
+    assert [(one["image"], one["person"]) for one in said["persons"]] == [
+        ("a_01.jpg", 0),
+        ("a_01.jpg", 1),
+        ("c.jpg", 0),
+    ]
+    assert (said["frame"], said["body"]) == ("view", "free")
+    files = {name for one in said["persons"] for name in one["files"]}
+    assert files == {path.relative_to(out).as_posix() for path in out.rglob("*.*") if path.parent != out}
+    assert {path.name for path in out.glob("*.*")} == {f"predictions.{ending}" for ending in ("html", "json", "npz")}
+    table = READER.read(out / "predictions.npz")
+    for k, one in enumerate(said["persons"]):
+        np.testing.assert_allclose(table.camera[k], one["camera"], rtol=1e-5, atol=1e-3)
+        np.testing.assert_allclose(table.pose[k], one["pose"], atol=1e-5)
+    with pytest.raises(UsageError, match="holds predictions already"):
+        app(arguments, standalone_mode=False)
+
+
+def test_frames_of_a_video_are_those_that_the_detections_name(checkpoint: Path, tmp_path: Path) -> None:
+    clip, found = write_video(tmp_path / "clip.mp4", 12), tmp_path / "clip.json"
+    entries = [{"image_id": frame, "bbox": [10, 10, 40, 60], "track_id": 4} for frame in (9, 2, 4, 40)]
+    found.write_text(json.dumps(entries))
+    options = PredictOptions(
+        subject=str(checkpoint), inputs=(clip,), persons=found, out=tmp_path / "out", save=(), every=2, batch_size=1
+    )
+    report = predict(options)
+    assert (report.images, report.persons, [*report.skipped]) == (2, 2, ["clip.mp4/000040.jpg"])
+    persons = json.loads((tmp_path / "out" / "predictions.json").read_text())["persons"]
+    assert [(one["frame"], one["track"]) for one in persons] == [(2, 4), (4, 4)]
+
+
+def frames_of(path: Path) -> list[np.ndarray]:
+    video, found = cv2.VideoCapture(str(path)), []
+    while (read := video.read())[0]:
+        found.append(read[1])
+    return found
+
+
+def test_an_annotated_video_has_every_frame_and_bodies_where_somebody_is(checkpoint: Path, tmp_path: Path) -> None:
+    clip, found = write_video(tmp_path / "in" / "clip.mp4", 10, size=(160, 120)), tmp_path / "clip.json"
+    found.write_text(json.dumps([{"image_id": frame, "bbox": [30, 20, 80, 80]} for frame in (2, 3, 4, 5)]))
+    given: dict[str, Any] = {"subject": str(checkpoint), "inputs": (clip,), "persons": found, "batch_size": 3}
+    report = predict(PredictOptions(**given, out=tmp_path / "out", smooth=True, shown=2))
+    assert (report.images, report.persons, report.skipped) == (4, 4, {})
+    plain, drawn = frames_of(clip), frames_of(tmp_path / "out" / "overlay" / "clip.mp4")
+    assert len(drawn) == 10
+    changed = [np.abs(a.astype(int) - b).max() > 60 for a, b in zip(drawn, plain, strict=True)]
+    assert [k for k, one in enumerate(changed) if one] == [2, 3, 4, 5]
+    assert cv2.VideoCapture(str(tmp_path / "out" / "overlay" / "clip.mp4")).get(cv2.CAP_PROP_FPS) == 50
+    said = json.loads((tmp_path / "out" / "predictions.json").read_text())["persons"]
+    assert {name for one in said for name in one["files"]} == {"overlay/clip.mp4"}
+    assert (tmp_path / "out" / "predictions.html").read_text().count('id="i') == 4  # two frames of one person each
+    predict(PredictOptions(**given, out=tmp_path / "two", every=2, save=("overlay",), shown=0))
+    halved = tmp_path / "two" / "overlay" / "clip.mp4"
+    assert len(frames_of(halved)) == 5 and cv2.VideoCapture(str(halved)).get(cv2.CAP_PROP_FPS) == 25
+    assert not (tmp_path / "two" / "predictions.html").exists()
+
+
+def test_nothing_unfinished_is_left_of_a_run_that_fails(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip, found = write_video(tmp_path / "in" / "clip.mp4", 6), tmp_path / "clip.json"
+    found.write_text(json.dumps([{"image_id": frame, "bbox": [3, 2, 80, 80]} for frame in range(6)]))
+    add, seen = AnnotatedVideo.add, list[int]()
+
+    def stop_at_the_fourth(video: AnnotatedVideo, image: np.ndarray) -> None:
+        seen.append(1)
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+        add(video, image)
+
+    monkeypatch.setattr(AnnotatedVideo, "add", stop_at_the_fourth)
+    options = PredictOptions(subject=str(checkpoint), inputs=(clip,), persons=found, out=tmp_path / "out", batch_size=1)
+    with pytest.raises(KeyboardInterrupt):
+        predict(options)
+    assert [*(tmp_path / "out").rglob("*.*")] == []
+    monkeypatch.undo()
+    assert predict(options).persons == 6  # the same command, and nothing is in its way
+
+
+def names_of(
+    folder: Path, entries: list[dict[str, Any]], least: float = 0.2
+) -> tuple[dict[str, list[Person]], dict[str, int]]:
+    path = folder.parent / "found.json"
+    path.write_text(json.dumps(entries))
+    found = plan(gather([folder]), PredictOptions(subject="x", inputs=(folder,), persons=path, least=least))
+    return found.stills, {what: n for what, n in found.told.items() if n}
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [("a_01.jpg", "a_01.jpg"), ("photos/a_01.jpg", "a_01.jpg"), ("/x/y/a_01.jpg", "a_01.jpg"), ("a_01", "a_01.jpg"),
+     (1, "a_01.jpg"), (2, "b_02.png"), ("x_01.jpg", None), (7, None), ("c:\\photos\\d.jpg", "d.jpg")],
+)  # fmt: skip
+def test_an_image_is_known_by_its_name_or_by_its_number(folder: Path, said: Any, meant: str | None) -> None:
+    stills, told = names_of(folder, [{"image_id": said, "bbox": [1, 1, 10, 10]}])
+    assert [*stills] == ([meant] if meant else [])
+    assert told.get("persons of images that are not here", 0) == (meant is None)
+
+
+def test_two_images_of_one_name_are_told_apart_by_their_folders_or_not_at_all(tmp_path: Path, folder: Path) -> None:
+    other = tmp_path / "others"
+    other.mkdir()
+    (other / "d.jpg").write_bytes((folder / "d.jpg").read_bytes())
+    path = tmp_path / "found.json"
+    path.write_text(json.dumps([{"image_id": name, "bbox": [1, 1, 9, 9]} for name in ("d.jpg", "others/d.jpg")]))
+    found = plan(gather([folder, other]), PredictOptions(subject="x", inputs=(folder, other), persons=path))
+    assert [*found.stills] == ["others/d.jpg"] and found.told["persons of several images of one name"] == 1
+
+
+def test_boxes_come_from_the_detector_else_from_joints_it_is_sure_of(folder: Path) -> None:
+    joints = [10.0, 10, 0.9, 30, 20, 0.5, 200, 200, 0.1]
+    entries = [
+        {"image_id": "d.jpg", "keypoints": joints},
+        {"image_id": "d.jpg", "bbox": [4, 6, 10, 20], "keypoints": joints},
+    ]
+    (persons,) = names_of(folder, entries)[0].values()
+    assert persons[0].box == pytest.approx((20.5, 15.5, 24.0)) and persons[1].box == pytest.approx((9.0, 16.0, 24.0))
+    (persons,) = names_of(folder, entries[:1], least=0.05)[0].values()
+    assert persons[0].box == pytest.approx((105.5, 105.5, 228.0))
+
+
+def test_nobody_to_look_at_is_said(folder: Path, tmp_path: Path, checkpoint: Path) -> None:
+    with pytest.raises(RawDataMissing, match="nobody says who is where"):
+        predict(PredictOptions(subject="x", inputs=(folder,)))
+    with pytest.raises(RawDataMissing, match="no image and no video"):
+        gather([tmp_path / "run"])
+    found = coco(tmp_path / "found.json", {"broken.jpg": [[1, 1, 9, 9]]})
+    with pytest.raises(RawDataError, match=r"nobody to look at: broken\.jpg: the image is"):
+        predict(PredictOptions(subject=str(checkpoint), inputs=(folder,), persons=found, out=tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_hundred_persons_of_one_image_and_whole_images(checkpoint: Path, folder: Path, tmp_path: Path) -> None:
+    found = coco(tmp_path / "found.json", {"a_01.jpg": [[k % 30, k % 20, 20, 20] for k in range(200)]})
+    given: dict[str, Any] = {"subject": str(checkpoint), "inputs": (folder / "a_01.jpg",), "save": (), "batch_size": 64}
+    assert predict(PredictOptions(**given, persons=found, out=tmp_path / "many")).persons == 200
+    assert predict(PredictOptions(**given, whole=True, out=tmp_path / "whole")).persons == 1
+    with np.load(tmp_path / "whole" / "predictions.npz") as table:
+        np.testing.assert_array_equal(table["box"], [[30, 20, 60]])
+
+
+@pytest.fixture(autouse=True)
+def few_threads() -> Iterator[None]:
+    yield
+    cv2.setNumThreads(-1)

@@ -15,8 +15,8 @@ from pymaf_data.geometry.affines import Floats
 from pymaf_data.paths import DataRoot
 from pymaf_data.progress import Progress
 
-from ..checkpoint import load_checkpoint
-from ..evaluation.whom import about_checkpoint, checkpoint_path
+from ..checkpoint import checkpoint_path, load_checkpoint
+from ..evaluation.whom import about_checkpoint
 from ..inference import for_inference
 from ..networks.network import Network
 from ..precision import autocast_dtype, channels_last, choose_device

@@ -30,7 +30,7 @@ from pymaf_data.stages.options import MapSize, available_cores
 from pymaf_data.stages.registry import STAGES, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _RESOURCE = "pymaf_data.manifests.recipes"
 _DEEPEST = 8  # recipes that extend or follow one another
@@ -270,8 +270,10 @@ def _data_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
             values = _said(fits, "sources") | {"store": store, "fits": sources}
             yield _step("attach-fits", f"fit {store.name}", values, recipe)
     if recipe.render is not None:
-        seen = tuple(root.store(*part.named) for part in recipe.ingest if not part.benchmark)
-        values = _said(recipe.render) | {"stores": seen, "shard": "all"}
+        seen = [part for part in recipe.ingest if not part.benchmark]
+        # Of a mixture some data sets may have no fits; where none has, fits may be attached already.
+        fitted = [part for part in seen if part.fits or recipe.fits] or seen
+        values = _said(recipe.render) | {"stores": _stores(fitted, root), "shard": "all"}
         yield _step("render-iuv", "render IUV maps", values, recipe)
 
 
@@ -357,19 +359,23 @@ def _checkpoint(recipe: Recipe, root: DataRoot) -> Path:
 
 def stores_of(recipe: Recipe, root: DataRoot) -> tuple[Path, ...]:
     """The stores that a recipe makes."""
-    return tuple(root.store(*part.named) for part in recipe.ingest)
+    return _stores(recipe.ingest, root)
+
+
+def _stores(parts: Iterable[IngestSection], root: DataRoot) -> tuple[Path, ...]:
+    return tuple(root.store(*part.named) for part in parts)
 
 
 def train_values(recipe: Recipe, root: DataRoot) -> dict[str, Any]:
     """The options of training that a recipe sets, its own stores and held-out stores among them."""
     seen = [part for part in recipe.ingest if not part.benchmark]
-    learned = [root.store(*part.named) for part in seen if not part.held_out]
-    held_out = [root.store(*part.named) for part in seen if part.held_out]
-    values = {"name": recipe.name, **(recipe.train or {}), "stores": tuple(learned)}
+    learned = _stores((part for part in seen if not part.held_out), root)
+    held_out = _stores((part for part in seen if part.held_out), root)
+    values = {"name": recipe.name, **(recipe.train or {}), "stores": learned}
     if recipe.after is not None:
         before = train_values(_with_those_before(recipe)[-2], root)
         values.setdefault("start_from", str(root.runs / before["name"]))
     validation = values.get("validation", {})
     if held_out and isinstance(validation, dict):  # else it is refused with the options
-        values["validation"] = validation | {"stores": tuple(held_out)}
+        values["validation"] = validation | {"stores": held_out}
     return values

@@ -202,6 +202,10 @@ def test_a_part_has_fits_of_its_own_and_a_benchmarks_part_is_kept_from_training(
     train, render = (next(step.options for step in steps if step.stage == stage) for stage in ("train", "render-iuv"))
     assert (train.stores, train.validation.stores, render.stores) == (learned, (), learned)
     assert len([step for step in steps if step.stage == "ingest"]) == 3
+    steps = pipeline(Recipe.parse(MINIMAL | said | {"fits": None}, "test"), root)
+    assert [step.options.store for step in steps if step.stage == "attach-fits"] == [root.store("coco", "train")]
+    render = next(step.options for step in steps if step.stage == "render-iuv")
+    assert render.stores == (root.store("coco", "train"),), "who has no fits has no maps"
 
 
 def test_a_stage_takes_the_steps_of_the_one_before_and_starts_from_its_network(tmp_path: Path) -> None:

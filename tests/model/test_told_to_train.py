@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 
+from pymaf_data.geometry.rotations import rotation_6d_to_matrix
 from pymaf_data.loader import AugmentationOptions
 from pymaf_data.model import ModelOptions, TrainOptions, train, training
 from pymaf_data.paths import VARIABLE
@@ -91,6 +92,24 @@ def test_joints_of_fits_teach_only_where_asked(made: Callable[..., SimpleNamespa
         assert batch.has_fit.all()
         assert (batch.joints3d[..., 3] == flag).all()
     assert not made().feed.batch(ROWS).joints3d.any()
+
+
+def test_the_loop_starts_at_the_means_of_the_data_where_asked(
+    made: Callable[..., SimpleNamespace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[Any] = []
+    monkeypatch.setattr(training, "start_at", lambda model, mean: begun.append(mean))
+    made()
+    assert not begun
+    for frame in ("view", "camera"):
+        batch = made(mean="data", frame=frame).feed.plain().batch(range(12))
+        mean = begun.pop()
+        assert batch.has_fit.all() and batch.has_camera.all()
+        torch.testing.assert_close(mean.camera[0], batch.camera.double().mean(dim=0), rtol=0, atol=1e-4)
+        torch.testing.assert_close(mean.betas[0], batch.betas.double().mean(dim=0), rtol=0, atol=1e-6)
+        rotation = rotation_6d_to_matrix(mean.pose6d.reshape(24, 6))
+        pull = rotation.mT @ batch.pose.double().sum(dim=0)  # symmetric where the sum of distances is least
+        torch.testing.assert_close(pull, pull.mT, rtol=0, atol=1e-5)
 
 
 def test_sizes_and_workers_are_the_runs(made: Callable[..., SimpleNamespace]) -> None:

@@ -22,7 +22,7 @@ from pymaf_data.runs.snapshots import SnapshotFolder, SnapshotPersons
 from .networks.network import Dense, IUVLogits
 from .targets import render_targets
 
-_MOST = 8
+_MOST = 4
 TARGET, RESULT, SIDE, TRUE_MAP, MAP = "target", "network", "network, from the side", "IUV target", "IUV of the network"
 
 
@@ -34,7 +34,7 @@ class Drawn(NamedTuple):
 
 
 class PersonSheet:
-    """Draws up to eight of the persons of a run's snapshots.
+    """Draws up to four of the persons of a run's snapshots.
 
     Args:
         batch: who they are, on the CPU.
@@ -64,7 +64,9 @@ class PersonSheet:
     def _targets(self) -> list[tuple[int, dict[str, Image]]]:
         """Row and panels of each person that no step changes."""
         body, batch = self._drawer.body, self._batch
-        found = [(int(row), {TARGET: self._drawer.target(k)["truth"]}) for k, row in enumerate(batch.row[:_MOST])]
+        found = [
+            (int(row), {TARGET: self._drawer.target(k, side=False)["truth"]}) for k, row in enumerate(batch.row[:_MOST])
+        ]
         if self._atlas is not None and body is not None:
             true = render_targets(batch, body, self._atlas)
             for (_, panels), image in zip(found, _map_images(true.part, true.uv), strict=True):

@@ -1,4 +1,5 @@
-"""What ends a run from within: numbers that are not finite, and memory that is not there. Both say what to do.
+"""What ends a run from within: numbers that are not finite, memory that is not there, a process that is no longer
+there. Each says what to do.
 
 A step whose loss or gradient is not finite is kept, ``failed-step-N.pt`` in the run's folder: tensors and plain values,
 which ``torch.load(path, weights_only=True)`` opens as well.
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 
 from pymaf_data.errors import CheckpointError, StoreError, TrainingError
 from pymaf_data.loader.batch import Batch
@@ -113,6 +114,26 @@ def out_of_memory(options: TrainOptions, folder: Path) -> Iterator[None]:
             f"the memory of {where} does not suffice" + (f": {found}" if found else ""),
             expected="room for a step of the run's batches",
             action=_what_to_lower(options, where) + kept(folder),
+        ) from None
+
+
+@contextmanager
+def lost_process(ranks: Ranks, folder: Path) -> Iterator[None]:
+    """Say that another process of the run has ended, where that ends this one inside: it cannot go on alone.
+
+    Raises:
+        TrainingError: it has.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        # gloo has no error of its own
+        if ranks.count == 1 or not (isinstance(error, distributed.DistError) or "gloo" in str(error)):
+            raise
+        raise TrainingError(
+            f"another process of this run has ended: {str(error).strip().partition(chr(10))[0][:200]}",
+            expected=f"{ranks.count} processes until the last step",
+            action=f"see what that one said, and start the same command again; {kept(folder)}",
         ) from None
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from .average import Average
 from .checkpoint import check_body, load_state
 from .compiled import compile_image_plane, compiler
 from .course import Course, TrainReport, figures_of
-from .failure import FailedStep, as_kept, kept, not_finite, out_of_memory
+from .failure import FailedStep, as_kept, kept, lost_process, not_finite, out_of_memory
 from .generators import generators, set_generators
 from .images import normalise
 from .interrupt import StopRequest
@@ -119,7 +119,7 @@ class Trainer:
         start = self.step
         course = Course(self.folder, start, self.total, writes=self.ranks.first)
         if start < self.total:
-            with course, out_of_memory(self.options, self.folder), compiler(self.options.compile, self.folder):
+            with course, out_of_memory(self.options, self.folder), self._explained():
                 self.ranks.share(list(self.model.state_dict().values()))
                 self._prepare()
                 self._begin_watch(course)
@@ -144,6 +144,11 @@ class Trainer:
             errors=course.errors,
             held_out=course.measured,
         )
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        with lost_process(self.ranks, self.folder), compiler(self.options.compile, self.folder):
+            yield
 
     def save(self) -> Path:
         """Write the checkpoint of the present step."""

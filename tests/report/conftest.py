@@ -69,6 +69,7 @@ def invented_run(folder: Path, body: BodyModel, steps: int = 40, persons: int = 
         for store, found, known in (("held", errors, 7), ("wild", wild, 5)):
             history.append(HistoryLine(step=step, kind="held_out", store=store, errors=found, persons=known))
         scalars = {"loss": 50.0 / (1 + step), "pose": 3.0, "learning_rate": 1e-4, "gradient_norm": 9.0}
+        scalars |= {"images_per_second": 40.0, "waiting": 0.125}
         history.append(HistoryLine(step=step + 1, kind="train", scalars=scalars, errors=errors, persons=8))
     rotation = np.tile(np.eye(3, dtype=np.float32), (persons, 24, 1, 1))
     rotation[:, 0] = np.diag([1.0, -1.0, -1.0])

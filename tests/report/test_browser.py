@@ -213,6 +213,8 @@ def test_a_run_opens_and_its_steps_can_be_read(tab: Any, run_folder: Path, tmp_p
     assert "270 mm" in tab.evaluate("document.querySelector('.final, .tiles').textContent") or "180 mm" in tab.evaluate(
         "document.querySelector('.tiles').textContent"
     )
+    seen = tab.evaluate("document.querySelector('main').textContent")
+    assert all(text in seen for text in ("wild: 5 persons held out", "PVE, held out: wild", "at the end: 12.5%"))
     tab.evaluate("document.querySelector('.plot.line svg').focus()")
     tab.press("ArrowRight")
     assert tab.evaluate("document.querySelector('.plot.line .readout').textContent").startswith("step 0")

@@ -48,7 +48,10 @@ function errors(train, heldOut) {
   const held = (data) => Object.keys(MEASURES).map((key) => chart(data, key, heldOutName(data), 'Persons that are never trained on, in evaluation mode.')).filter(Boolean);
   const trained = Object.keys(MEASURES).map((key) => chart(train, key, 'training batches', 'One batch each, augmented, in training mode.')).filter(Boolean);
   section('errors', 'Errors of every iteration', 'Mean distance of 24 joints to those of the fit, about the middle of the hips; PA after the best similarity transform; PVE that of the vertices, of held-out persons with fits. M0 is where every person starts, the mean body, and so the baseline; M1 to M3 are the feedback loop’s iterations.',
-    heldOut.length ? heldOut.map((data) => block(`${data.store || 'Held out'}: ${plural(lastOf(data.persons), 'person')}${data.store ? ' held out' : ''}, in evaluation mode`, el('div', { class: 'plots wide' }, held(data)))) : el('p', { class: 'note' }, 'No held-out persons were measured: `pymaf-data train --validate STORE` does.'),
+    heldOut.length ? heldOut.map((data, k) => {
+      const which = data.store ? `${data.store}: ${plural(lastOf(data.persons), 'person')} held out` : `Held out: ${plural(lastOf(data.persons), 'person')}`;
+      return block(`${which}, in evaluation mode${k === 0 && heldOut.length > 1 ? '; this store decides about the best network' : ''}`, el('div', { class: 'plots wide' }, held(data)));
+    }) : el('p', { class: 'note' }, 'No held-out persons were measured: `pymaf-data train --validate STORE` does.'),
     block('Training batches, in training mode', el('div', { class: 'plots wide' }, trained)),
     heldOut.length ? heldOut.map((data) => finalTable(data, heldOutName(data))) : finalTable(train, 'training batch'));
 }

@@ -54,8 +54,8 @@ class TrainReport(StrictModel):
         if self.errors:
             lines.append("  (on the last training batch, in training mode; M0 is the mean body)")
         for store, found in self.held_out.items():
-            last = max(found)
-            told = "   ".join(f"{TITLES[name]} {value:6.1f} mm" for name, value in found[last].items())
+            last = max(found, default="")
+            told = "   ".join(f"{TITLES[name]} {value:6.1f} mm" for name, value in found.get(last, {}).items())
             lines.append(f"  {last}  {told}   held out: {store}")
         return [*lines, f"checkpoint: {self.checkpoint}"]
 
@@ -108,17 +108,19 @@ class Course:
         self._history.append(HistoryLine(step=step, kind="train", scalars=values, errors=errors, persons=persons))
         for name, value in values.items():
             self._logs.add_scalar(f"train/{name}", value, step)
-        self._log_errors(errors, "{}_mm/{}", step)
+        self._log_errors(errors, "", "", step)
 
-    def held_out(self, line: HistoryLine) -> None:
-        """Tell of a measurement."""
+    def seen(self, seen: HistoryLine | Drawn | None, step: int) -> None:
+        """Tell of what a watcher saw: a measurement, or an image."""
+        if isinstance(seen, HistoryLine):
+            self._held_out(seen)
+        elif seen is not None:
+            self._logs.add_image(seen.name, seen.image, step)
+
+    def _held_out(self, line: HistoryLine) -> None:
         self._history.append(line)
         self.measured[line.store] = line.errors
-        self._log_errors(line.errors, f"held_out_{{}}_mm/{line.store}/{{}}", line.step)
-
-    def drawn(self, drawn: Drawn, step: int) -> None:
-        """Show an image."""
-        self._logs.add_image(drawn.name, drawn.image, step)
+        self._log_errors(line.errors, "held_out_", f"{line.store}/", line.step)
 
     def remark(self, progress: Progress | None, step: int) -> None:
         """Show where the run is."""
@@ -134,10 +136,10 @@ class Course:
         """Since this call began."""
         return time.monotonic() - self._begun
 
-    def _log_errors(self, errors: Errors, place: str, step: int) -> None:
+    def _log_errors(self, errors: Errors, kind: str, store: str, step: int) -> None:
         for iteration, measures in errors.items():
             for name, value in measures.items():
-                self._logs.add_scalar(place.format(name, iteration), value, step)
+                self._logs.add_scalar(f"{kind}{name}_mm/{store}{iteration}", value, step)
 
 
 def figures_of(line: HistoryLine, others: Sequence[HistoryLine]) -> dict[str, Any]:

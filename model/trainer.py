@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ from .options import TrainOptions
 from .pace import Feed, Pace
 from .precision import autocast_dtype, channels_last
 from .ranks import Ranks
-from .watchers import Drawn, Watcher
+from .watchers import Watcher
 
 
 class Trainer:
@@ -119,7 +119,12 @@ class Trainer:
         start = self.step
         course = Course(self.folder, start, self.total, writes=self.ranks.first)
         if start < self.total:
-            with course, out_of_memory(self.options, self.folder), self._explained():
+            with (
+                course,
+                out_of_memory(self.options, self.folder),
+                lost_process(self.ranks, self.folder),
+                compiler(self.options.compile, self.folder),
+            ):
                 self.ranks.share(list(self.model.state_dict().values()))
                 self._prepare()
                 self._begin_watch(course)
@@ -144,11 +149,6 @@ class Trainer:
             errors=course.errors,
             held_out=course.measured,
         )
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        with lost_process(self.ranks, self.folder), compiler(self.options.compile, self.folder):
-            yield
 
     def save(self) -> Path:
         """Write the checkpoint of the present step."""
@@ -268,11 +268,9 @@ class Trainer:
         self.model.eval()
         with self.average.shown() if self.average else nullcontext():
             seen = [watcher.look(self.step, self.model) for watcher in due]
-            for drawn in (each for each in seen if isinstance(each, Drawn)):
-                course.drawn(drawn, self.step)
             lines = [each for each in seen if isinstance(each, HistoryLine)]
-            for line in lines:
-                course.held_out(line)
+            for each in seen:
+                course.seen(each, self.step)
             wanted = self.options.validation.deciding
             deciding = next((line for line in lines if line.store == wanted), None)
             if deciding is not None:

@@ -75,7 +75,7 @@ class Logs:
         shown = Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=data.tobytes())
         with writing_to(self._folder):
             summary = Summary(value=[Summary.Value(tag=name, image=shown)])
-            self._writer.file_writer.add_summary(summary, step)  # its own ``add_image`` wants Pillow
+            self._writer._get_file_writer().add_summary(summary, step)  # its own ``add_image`` wants Pillow
 
     def _thread_failed(self, failed: threading.ExceptHookArgs) -> None:
         # A refused write is raised again where the writer is next used; its stack in between says nothing more.

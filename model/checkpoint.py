@@ -110,14 +110,13 @@ def _options_of(checkpoint: Checkpoint, origin: str) -> ModelOptions:
     return ModelOptions.parse(checkpoint.options.get("model", {}), origin)
 
 
-def load_state(model: Network, state: Mapping[str, Tensor], origin: str) -> None:
+def load_state(model: Network, state: Mapping[str, Tensor], origin: str, action: str = "") -> None:
     """Copy a state dict into the model, in the model's precision.
 
     Raises:
         CheckpointError: names or shapes differ, or a weight is not finite.
     """
-    widths = ", ".join(f"{name} {getattr(model.options, name)}" for name in _WIDTHS)
-    action = f"use a checkpoint of this network, with these options ({widths}); a run's checkpoint carries its own."
+    action = action or "use a checkpoint of this network, with these options."
     model.load_state_dict(fitted(state, model.state_dict(), origin, type(model).__name__, action))
 
 
@@ -165,7 +164,8 @@ def _load_released(
     auxiliary = any(name.startswith("dp_head.") for name in state)
     options = ModelOptions(network=network, auxiliary="iuv" if auxiliary else "none")
     model = make_network(options, body, frame="camera")
-    load_state(model, state, str(path))
+    widths = ", ".join(f"{name} {getattr(options, name)}" for name in _WIDTHS)
+    load_state(model, state, str(path), f"give a file of the published widths ({widths}), or a run's checkpoint.")
     return model.eval()
 
 

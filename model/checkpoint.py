@@ -57,7 +57,9 @@ def load_checkpoint(
         options, state = released(content, path, network or "pymaf")
         body = body or load_body(RELEASED_BODY, assets)
         model = make_network(options, body, RELEASED_FRAME)
-        load_state(model, released_state(state, body), str(path))
+        widths = ", ".join(f"{name} {getattr(options, name)}" for name in _WIDTHS)
+        action = f"give a file of the published widths ({widths}), or a run's checkpoint."
+        load_state(model, released_state(state, body), str(path), action)
         return model.eval()
     checkpoint = checkpoints.parse(content, path)
     if network is not None:
@@ -152,14 +154,13 @@ def options_of(checkpoint: Checkpoint, origin: str) -> ModelOptions:
     return ModelOptions.parse(checkpoint.options.get("model", {}), origin)
 
 
-def load_state(model: Network, state: Mapping[str, Tensor], origin: str) -> None:
+def load_state(model: Network, state: Mapping[str, Tensor], origin: str, action: str = "") -> None:
     """Copy a state dict into the model, in the model's precision.
 
     Raises:
         CheckpointError: names or shapes differ, or a weight is not finite.
     """
-    widths = ", ".join(f"{name} {getattr(model.options, name)}" for name in _WIDTHS)
-    action = f"use a checkpoint of this network, with these options ({widths}); a run's checkpoint carries its own."
+    action = action or "use a checkpoint of this network, with these options."
     model.load_state_dict(fitted(state, model.state_dict(), origin, type(model).__name__, action))
 
 

@@ -156,7 +156,7 @@ class Network(nn.Module):
 
     def __init__(self, body: BodyModel, options: ModelOptions, frame: str) -> None:
         super().__init__()
-        self.body, self.options, self.view_size, self.frame = body, options, options.view_size, frame
+        self.body, self.view_size, self.frame = body, options.view_size, frame
         self.feature_extractor = ResNet(options.backbone)
         self.autocast: torch.dtype | None = None
 

@@ -47,6 +47,7 @@ class PyMAF(Network):
     def __init__(self, body: BodyModel, options: ModelOptions | None = None, frame: str = "view") -> None:
         options = options or ModelOptions()
         super().__init__(body, options, frame)
+        self.options = options
         self.supervise(options, released="all")
         head = HEADS.get(options.auxiliary)
         # Without a reader the finer maps would be made for nothing.

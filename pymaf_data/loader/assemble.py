@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pymaf_data.body import BodyModel
 from pymaf_data.geometry import affines
 from pymaf_data.geometry.affines import VIEW_SIZE, Floats
 from pymaf_data.geometry.cameras import Camera
@@ -29,6 +30,7 @@ from pymaf_data.loader.frame import AXIS
 from pymaf_data.loader.images import gain_rows, reductions, scale_channels, shown_rows, warp_view
 from pymaf_data.loader.labels import Labels
 from pymaf_data.loader.options import LoaderOptions
+from pymaf_data.loader.persons import Persons, persons
 from pymaf_data.render.atlas import Atlas
 from pymaf_data.render.stored import StoredMaps
 from pymaf_data.render.warp import warp_maps
@@ -70,8 +72,10 @@ class Source:
 class Assembler:
     """Makes batches of the rows of several stores, counted through."""
 
-    def __init__(self, sources: Sequence[Source], labels: Labels, atlas: Atlas, options: LoaderOptions) -> None:
-        self.labels, self.options = labels, options
+    def __init__(
+        self, sources: Sequence[Source], labels: Labels, body: BodyModel, atlas: Atlas, options: LoaderOptions
+    ) -> None:
+        self.labels, self.options, self._body = labels, options, body
         self._sources, self._atlas = tuple(sources), atlas
         self._first = np.cumsum([0, *(len(source.store) for source in sources)])
 
@@ -91,6 +95,7 @@ class Assembler:
         cv2.setNumThreads(0)
         drawn = draw(self.options.augmentation, self.options.seed, epoch, keys, stream)
         keypoints = self._view_keypoints(rows, drawn.view)
+        who = persons(self.labels, rows, self._body, self.options)
         part, uv = self._targets(rows, drawn.view)
         return Batch(
             image=self._images(rows, drawn),
@@ -98,10 +103,10 @@ class Assembler:
             uv=uv,
             has_iuv=torch.from_numpy(self.labels.has_iuv[rows]),
             row=torch.from_numpy(rows),
-            **self._annotations(rows, drawn.view, keypoints),
-            **self._fits(rows, drawn.view, keypoints),
+            **self._annotations(who, drawn.view, keypoints),
+            **self._fits(who, rows, drawn.view, keypoints),
             **self._turn(rows),
-            **self._drawn(rows, drawn.view),
+            **self._drawn(who, rows, drawn.view),
         )
 
     def _images(self, rows: Rows, drawn: Draw) -> Tensor:
@@ -141,28 +146,26 @@ class Assembler:
                 part[block], uv[block] = targets.part, targets.uv
         return torch.from_numpy(part), torch.from_numpy(uv)
 
-    def _annotations(self, rows: Rows, view: Augmentation, keypoints: Floats) -> dict[str, Tensor]:
+    def _annotations(self, who: Persons, view: Augmentation, keypoints: Floats) -> dict[str, Tensor]:
         normalised = keypoints * [2 / VIEW_SIZE, 2 / VIEW_SIZE, 1] - [1, 1, 0]
         normalised = np.where(keypoints[..., 2:] > 0, normalised, 0)
-        joints3d = torch.from_numpy(self.labels.joints3d[rows])
         return {
             "keypoints": torch.from_numpy(normalised.astype(np.float32)),
-            "joints3d": augment_joints3d(joints3d, view, J24),
+            "joints3d": augment_joints3d(torch.from_numpy(who.joints3d), view, J24),
         }
 
-    def _fits(self, rows: Rows, view: Augmentation, keypoints: Floats) -> dict[str, Tensor]:
+    def _fits(self, who: Persons, rows: Rows, view: Augmentation, keypoints: Floats) -> dict[str, Tensor]:
         """The fit as the view shows it, and the camera that projects it onto the keypoints best."""
-        labels = self.labels
-        has_fit = torch.from_numpy(labels.has_fit[rows])
-        pose = augment_pose(torch.from_numpy(labels.pose[rows]), view)
+        has_fit = torch.from_numpy(self.labels.has_fit[rows])
+        pose = augment_pose(who.pose, view)
         # The body turns about its root and is mirrored there, so its joints do.
-        root = torch.from_numpy(labels.fit_root[rows])[:, None]
-        joints = augment_joints3d(torch.from_numpy(labels.fit_joints[rows]) - root, view, J49) + root
+        root = torch.from_numpy(who.fit_root)[:, None]
+        joints = augment_joints3d(torch.from_numpy(who.fit_joints) - root, view, J49) + root
         seen = torch.from_numpy(keypoints.astype(np.float32))
         camera = fit_weak_camera(joints, seen[..., :2], seen[..., 2] * has_fit[:, None])
         return {
             "pose": torch.where(has_fit[:, None, None, None], pose, torch.eye(3)),
-            "betas": torch.from_numpy(labels.betas[rows]),
+            "betas": who.betas,
             "has_fit": has_fit,
             "camera": camera.pi,
             "has_camera": camera.valid,
@@ -174,14 +177,12 @@ class Assembler:
         turn = torch.from_numpy(turn_of_ray(rays).astype(np.float32))
         return {"turn": turn, "has_turn": torch.from_numpy(np.isfinite(rays).all(1))}
 
-    def _drawn(self, rows: Rows, view: Augmentation) -> dict[str, Tensor]:
+    def _drawn(self, who: Persons, rows: Rows, view: Augmentation) -> dict[str, Tensor]:
         """What an exact map of the view is rendered from."""
         to_map = affines.compose(affines.resize(VIEW_SIZE, self.options.map_size), view.affine())
         seen = Camera(torch.from_numpy(self.labels.fit_camera[rows])).warped(to_map)
-        drawn = self.labels.pose[rows]
-        drawn[:, 0] = self.labels.drawn_root[rows]
         return {
-            "drawn_pose": torch.from_numpy(drawn),
+            "drawn_pose": who.drawn_pose,
             "drawn_camera": seen.matrix,
             "drawn_orthographic": torch.from_numpy(self.labels.fit_orthographic[rows]),
             "flip": torch.from_numpy(np.broadcast_to(view.flip, len(rows)).copy()),

@@ -30,11 +30,12 @@ from pymaf_data.body import BodyModel
 from pymaf_data.errors import StoreIncomplete, TooManyFiles, UsageError
 from pymaf_data.loader.assemble import Assembler, Rows, Source
 from pymaf_data.loader.batch import Batch
-from pymaf_data.loader.frame import in_view_frame, unturned
+from pymaf_data.loader.frame import unturned
 from pymaf_data.loader.kept import kept_labels
 from pymaf_data.loader.labels import Labels, read_labels
 from pymaf_data.loader.mixture import Everybody, Mixture, mixture
 from pymaf_data.loader.options import AugmentationOptions, LoaderOptions
+from pymaf_data.loader.persons import Persons, persons
 from pymaf_data.render.atlas import Atlas
 from pymaf_data.storage import Store
 
@@ -67,7 +68,7 @@ class Loader:
     def __init__(self, stores: Sequence[Store], body: BodyModel, atlas: Atlas, options: LoaderOptions) -> None:
         if not stores:
             raise UsageError("a loader without a store", action="name at least one store.")
-        self.stores, self.options, self._atlas = tuple(stores), options, atlas
+        self.stores, self.options, self._atlas, self._body = tuple(stores), options, atlas, body.of_joints()
         self.labels = Labels.join([self._read(store, body) for store in stores])
         if options.frame == "view":
             self._tell_unturned()
@@ -78,7 +79,7 @@ class Loader:
                 action="look at the reasons with `pymaf-data inspect`.",
             )
         self._order = self._ordered()
-        self._assemble = Assembler([Source(store, options.maps) for store in stores], self.labels, atlas, options)
+        self._assemble = self._assembler()
 
     def _ordered(self) -> Everybody | Mixture:
         options = self.options
@@ -94,13 +95,10 @@ class Loader:
         options, atlas = self.options, self._atlas
 
         def make() -> Labels:
-            labels = read_labels(store, body, atlas, options.maps, options.allow_partial)
-            if options.joints3d == "fitted":
-                labels = labels.with_fitted_joints()
-            return in_view_frame(labels) if options.frame == "view" else labels
+            return read_labels(store, body, atlas, options.maps, options.allow_partial)
 
-        what = [options.maps, options.joints3d, options.frame, body.digest, atlas.digest if options.maps else ""]
-        return kept_labels(store, what, make)
+        # Fits and maps of another body or atlas are refused when they are read.
+        return kept_labels(store, [options.maps, body.digest, atlas.digest if options.maps else ""], make)
 
     def _tell_unturned(self) -> None:
         lost = int(unturned(self.labels).sum())
@@ -114,9 +112,12 @@ class Loader:
         changes: dict[str, Any] = {"augmentation": AugmentationOptions.none(), "shuffle": False, "workers": 0}
         other.options = self.options.model_copy(update=changes | {"mixture": {}, "rank": 0, "ranks": 1})
         other._order = other._ordered()
-        sources = [Source(store, other.options.maps) for store in self.stores]
-        other._assemble = Assembler(sources, self.labels, self._atlas, other.options)
+        other._assemble = other._assembler()
         return other
+
+    def _assembler(self) -> Assembler:
+        sources = [Source(store, self.options.maps) for store in self.stores]
+        return Assembler(sources, self.labels, self._body, self._atlas, self.options)
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -135,6 +136,10 @@ class Loader:
         if len(missing):
             raise UsageError(f"rows {missing[:5].tolist()} have no image", expected="rows among `loader.rows`")
         return self._assemble(epoch, wanted, wanted, len(self.labels))
+
+    def persons(self, rows: Rows) -> Persons:
+        """What follows from the labels of any rows, before augmentation."""
+        return persons(self.labels, rows, self._body, self.options)
 
     def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:
         """The batches of an epoch in order, made ahead by the workers.

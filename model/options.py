@@ -206,6 +206,12 @@ class TrainOptions(StrictModel):
     """By torch's compiler, which wants a C++ compiler, on a GPU Triton. It sums in another order: only a run that is
     compiled throughout, or never, has the same bits again."""
     workers: Annotated[int, Field(ge=0), Flag("Loader threads.")] = 2
+    views: Annotated[
+        Literal["workers", "device", "auto"],
+        Flag("Who makes views: the loader's threads, or the device, in batches; auto: the device if it decodes JPEG."),
+    ] = "workers"
+    """On a GPU crops go over compressed and are decoded, warped and coloured there, by nvImageCodec or torchvision where
+    one is installed; what it decodes may differ by some levels where colours change. Held-out views are the workers'."""
     backbone: Annotated[UserPath | None, Flag("torchvision's resnet50 state dict to start from.", shown="none")] = None
     """None starts from He initialisation, with a warning unless it was given (``backbone: null`` in a recipe)."""
     validation: ValidationOptions = ValidationOptions()

@@ -53,6 +53,6 @@ def unturned(labels: Labels) -> NDArray[np.bool_]:
     return labels.present & (fit | joints)
 
 
-def off_axis(rays: Rays) -> NDArray[np.bool_]:
+def off_axis(rays: NDArray[np.floating]) -> NDArray[np.bool_]:
     """(N,) known rays that turn anything; of the others every bit stays."""
     return rays[:, 2] < 1

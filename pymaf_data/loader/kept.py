@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import google_crc32c
 import numpy as np
@@ -125,10 +126,11 @@ def _unpack(data: np.ndarray, digest: bytes, N: int) -> Labels | None:
         at += -(-size // _ALIGNED) * _ALIGNED
         return values
 
-    tables = {}
+    columns: dict[str, Any] = {}
     for name, (shape, dtype) in _TABLES.items():
         K = int(np.prod(shape))
         width, shared = take((K,), "u1"), take((K,), dtype)
         held = tuple(take((N, int((width == size).sum())), f"<f{size}") for size in widths(width))
-        tables[name] = Table(shape, [Columns(width, shared, held)], [N])
-    return Labels(**tables, **{name: take((N,), "?") for name in _FLAGS})
+        columns[name] = Table(shape, [Columns(width, shared, held)], [N])
+    columns |= {name: take((N,), "?") for name in _FLAGS}
+    return Labels(**columns)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,8 +73,10 @@ class Labels:
     @classmethod
     def join(cls, parts: Sequence[Labels]) -> Labels:
         """The rows of several stores, one after the other."""
-        columns = [[getattr(part, field.name) for part in parts] for field in fields(cls)]
-        return cls(*(Table.join(c) if isinstance(c[0], Table) else np.concatenate(c) for c in columns))
+        columns: dict[str, Any] = {f.name: [getattr(part, f.name) for part in parts] for f in fields(cls)}
+        for name, given in columns.items():
+            columns[name] = Table.join(given) if isinstance(given[0], Table) else np.concatenate(given)
+        return cls(**columns)
 
     @property
     def nbytes(self) -> int:
@@ -113,7 +115,7 @@ def read_labels(store: Store, body: BodyModel, atlas: Atlas, maps: bool, allow_p
         fit_ray=Table.of(fits.ray),
         fit_camera=Table.of(fits.camera),
         present=present,
-        measured=(joints3d[..., 3] > 0).any(1),
+        measured=np.any(joints3d[..., 3] > 0, axis=1),
         fit_orthographic=fits.orthographic,
         has_fit=fits.usable,
         has_iuv=_has_map(store, atlas, allow_partial) & fits.usable if maps else np.zeros(len(store), bool),

@@ -210,8 +210,9 @@ class TrainOptions(StrictModel):
         Literal["workers", "device", "auto"],
         Flag("Who makes views: the loader's threads, or the device, in batches; auto: the device if it decodes JPEG."),
     ] = "workers"
-    """On a GPU crops go over compressed and are decoded, warped and coloured there, by nvImageCodec or torchvision where
-    one is installed; what it decodes may differ by some levels where colours change. Held-out views are the workers'."""
+    """On a GPU crops go over compressed and are decoded there (by nvImageCodec or torchvision, where one is installed),
+    warped and coloured; what is decoded there may differ by some levels where colours change. Held-out views are the
+    workers'."""
     backbone: Annotated[UserPath | None, Flag("torchvision's resnet50 state dict to start from.", shown="none")] = None
     """None starts from He initialisation, with a warning unless it was given (``backbone: null`` in a recipe)."""
     validation: ValidationOptions = ValidationOptions()

@@ -23,7 +23,7 @@ from pymaf_data.geometry.cameras import Camera
 from pymaf_data.geometry.frames import turn_of_ray
 from pymaf_data.geometry.joints import J24, J49
 from pymaf_data.geometry.views import Augmentation, augment_joints3d, augment_pose, move_keypoints
-from pymaf_data.geometry.weak_fit import fit_weak_camera
+from pymaf_data.geometry.weak_fit import weak_camera
 from pymaf_data.loader.augment import Draw, draw
 from pymaf_data.loader.batch import Batch
 from pymaf_data.loader.frame import AXIS
@@ -114,8 +114,8 @@ class Assembler:
 
     def _images(self, rows: Rows, drawn: Draw) -> Tensor:
         """(B, 3, W, W) uint8, channels last in memory: no transposition, and the layout that GPUs like."""
-        size, device = self.options.view_size, self._views.device
-        images = torch.empty((len(rows), size, size, 3), dtype=torch.uint8, device=device)
+        size = self.options.view_size
+        images = self._views.canvas(len(rows), size, size, 3)
         affine = affines.compose(affines.resize(VIEW_SIZE, size), drawn.view.affine())
         for source, places, local in self._by_source(rows):
             to_view = affines.compose(affine[places], affines.crop_to_view(source.image.shape[1]))
@@ -143,8 +143,7 @@ class Assembler:
                     for array, planes in zip(source.maps, (stored.part, stored.uv), strict=True):
                         _read_row(array, row, planes[number])
                 seen = stored[: len(block)]
-                there = torch.from_numpy(block).to(device)
-                part[there], uv[there] = self._views.warp(seen, moved[block], view.flip[block], self._atlas, size)
+                self._views.warp(seen, moved[block], view.flip[block], self._atlas, part, uv, block)
         return part, uv
 
     def _annotations(self, who: Persons, view: Augmentation, keypoints: Floats) -> dict[str, Tensor]:
@@ -163,13 +162,13 @@ class Assembler:
         root = torch.from_numpy(who.fit_root)[:, None]
         joints = augment_joints3d(torch.from_numpy(who.fit_joints) - root, view, J49) + root
         seen = torch.from_numpy(keypoints.astype(np.float32))
-        camera = fit_weak_camera(joints, seen[..., :2], seen[..., 2] * has_fit[:, None])
+        camera, valid = weak_camera(joints, seen[..., :2], seen[..., 2] * has_fit[:, None])
         return {
             "pose": torch.where(has_fit[:, None, None, None], pose, torch.eye(3)),
             "betas": who.betas,
             "has_fit": has_fit,
-            "camera": camera.pi,
-            "has_camera": camera.valid,
+            "camera": camera,
+            "has_camera": valid,
         }
 
     def _turn(self, rows: Rows) -> dict[str, Tensor]:

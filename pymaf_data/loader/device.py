@@ -65,6 +65,10 @@ class DeviceViews:
         there = packed.to(self.device, non_blocking=True)
         return {name: _part(there, starts[name], tensor) for name, tensor in tensors.items()}
 
+    def canvas(self, *shape: int) -> Tensor:
+        """See :class:`~pymaf_data.loader.views.Views`."""
+        return torch.empty(shape, dtype=torch.uint8, device=self.device)
+
     def show(
         self, crops: Array, rows: Rows, matrix: Floats, reduction: Floats, gain: Floats, out: Tensor, places: Rows
     ) -> None:
@@ -76,12 +80,19 @@ class DeviceViews:
         out[self._there(places)] = warp_views(decoded, matrix, reduction, factors, size)
 
     def warp(
-        self, stored: StoredMaps, affine: Floats, flip: NDArray[np.bool_], atlas: Atlas, size: int
-    ) -> tuple[Tensor, Tensor]:
+        self,
+        stored: StoredMaps,
+        affine: Floats,
+        flip: NDArray[np.bool_],
+        atlas: Atlas,
+        part: Tensor,
+        uv: Tensor,
+        places: Rows,
+    ) -> None:
         """See :class:`~pymaf_data.loader.views.Views`."""
         there = StoredMaps(self._there(stored.part), self._there(stored.uv))
-        maps = warp_maps(there, affine, flip, atlas, size)
-        return torch.as_tensor(maps.part), torch.as_tensor(maps.uv)
+        maps, at = warp_maps(there, affine, flip, atlas, part.shape[-1]), self._there(places)
+        part[at], uv[at] = torch.as_tensor(maps.part), torch.as_tensor(maps.uv)
 
     def _there(self, values: np.ndarray) -> Tensor:
         tensor = torch.from_numpy(values)

@@ -60,23 +60,28 @@ def persons(labels: Labels, rows: Rows, body: BodyModel, options: LoaderOptions)
     drawn, has_fit = axis_angle_to_matrix(axis_angle), labels.has_fit[rows]
     fit_joints, root = _posed(body, drawn, betas, has_fit)
     joints3d = labels.joints3d[rows]
-    fitted = has_fit & ~labels.measured[rows] if options.joints3d == "fitted" else np.zeros(len(rows), bool)
-    joints3d[fitted, :, :3], joints3d[fitted, :, 3] = fit_joints[fitted, -len(J24) :], 1
-    pose = drawn.clone()
+    measured = labels.measured[rows]
+    fitted = has_fit & ~measured if options.joints3d == "fitted" else np.zeros(len(rows), bool)
+    if fitted.any():
+        joints3d[fitted, :, :3], joints3d[fitted, :, 3] = fit_joints[fitted, -len(J24) :], 1
+    pose = drawn
     if options.frame == "view":
         fit_ray = labels.fit_ray[rows]
-        turned = np.flatnonzero(off_axis(fit_ray) & has_fit)
-        turn = turn_of_ray(fit_ray[turned])
-        pose[turned, 0] = torch.from_numpy(turn @ axis_angle_to_matrix(axis_angle[turned, 0].double()).numpy()).float()
-        fit_joints[turned] = turn_about(turn, fit_joints[turned], root[turned])
         rays = np.where(fitted[:, None], fit_ray, labels.image_ray[rows])
-        turned = np.flatnonzero(off_axis(rays))
-        moved = turn_about(turn_of_ray(rays[turned]), joints3d[turned, :, :3], root[turned])
-        joints3d[turned, :, :3] = np.where(joints3d[turned, :, 3:] > 0, moved, 0)
+        turned = np.flatnonzero(off_axis(rays) & (measured | fitted))
+        if len(turned):
+            moved = turn_about(turn_of_ray(rays[turned]), joints3d[turned, :, :3], root[turned])
+            joints3d[turned, :, :3] = np.where(joints3d[turned, :, 3:] > 0, moved, 0)
+        turned = np.flatnonzero(off_axis(fit_ray) & has_fit)
+        if len(turned):
+            turn, pose = turn_of_ray(fit_ray[turned]), drawn.clone()
+            upright = axis_angle_to_matrix(axis_angle[turned, 0].double()).numpy()
+            pose[turned, 0] = torch.from_numpy(turn @ upright).float()
+            fit_joints[turned] = turn_about(turn, fit_joints[turned], root[turned])
     return Persons(joints3d, pose, drawn, betas, fit_joints, root)
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def _posed(body: BodyModel, pose: Tensor, betas: Tensor, valid: NDArray[np.bool_]) -> tuple[Singles, Singles]:
     """J49 (B, 49, 3) and root joint (B, 3), zeros where there is no valid fit."""
     like = body.mean_betas

@@ -40,6 +40,9 @@ class Views(Protocol):
     def labels(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Tensors of the host, on the device."""
 
+    def canvas(self, *shape: int) -> Tensor:
+        """Memory for uint8 on the device."""
+
     def show(
         self, crops: Array, rows: Rows, matrix: Floats, reduction: Floats, gain: Floats, out: Tensor, places: Rows
     ) -> None:
@@ -59,9 +62,26 @@ class Views(Protocol):
         """
 
     def warp(
-        self, stored: StoredMaps, affine: Floats, flip: NDArray[np.bool_], atlas: Atlas, size: int
-    ) -> tuple[Tensor, Tensor]:
-        """Part (K, Z, Z) and U, V (K, 2, Z, Z) of K stored maps, arrays, see :func:`~pymaf_data.render.warp_maps`."""
+        self,
+        stored: StoredMaps,
+        affine: Floats,
+        flip: NDArray[np.bool_],
+        atlas: Atlas,
+        part: Tensor,
+        uv: Tensor,
+        places: Rows,
+    ) -> None:
+        """Write the targets of K stored maps, which are arrays, see :func:`~pymaf_data.render.warp_maps`.
+
+        Args:
+            stored: K maps.
+            affine: (K, 2, 3) stored pixels → target pixels.
+            flip: (K,) whether it mirrors.
+            atlas: whose charts they show.
+            part: (B, Z, Z) on the device, and
+            uv: (B, 2, Z, Z), written to at
+            places: (K,).
+        """
 
 
 class HostViews:
@@ -79,6 +99,10 @@ class HostViews:
         """They are there."""
         return dict(tensors)
 
+    def canvas(self, *shape: int) -> Tensor:
+        """NumPy's memory: it comes in huge pages, torch's in thousands of small ones."""
+        return torch.from_numpy(np.empty(shape, np.uint8))
+
     def show(
         self, crops: Array, rows: Rows, matrix: Floats, reduction: Floats, gain: Floats, out: Tensor, places: Rows
     ) -> None:
@@ -93,8 +117,15 @@ class HostViews:
             scale_channels(images[place], factors[k])
 
     def warp(
-        self, stored: StoredMaps, affine: Floats, flip: NDArray[np.bool_], atlas: Atlas, size: int
-    ) -> tuple[Tensor, Tensor]:
+        self,
+        stored: StoredMaps,
+        affine: Floats,
+        flip: NDArray[np.bool_],
+        atlas: Atlas,
+        part: Tensor,
+        uv: Tensor,
+        places: Rows,
+    ) -> None:
         """See :class:`Views`."""
-        maps = warp_maps(stored, affine, flip, atlas, size)
-        return torch.as_tensor(maps.part), torch.as_tensor(maps.uv)
+        maps = warp_maps(stored, affine, flip, atlas, part.shape[-1])
+        part.numpy()[places], uv.numpy()[places] = maps.part, maps.uv

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Callable
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+import simplejpeg
 import torch
 
 from pymaf_data.errors import ConfigError, StoreDamaged
@@ -112,6 +117,31 @@ def test_a_damaged_crop_stops_the_epoch_and_is_named(make_store, body, atlas, de
     )
     with pytest.raises(StoreDamaged, match="image"):
         list(loader.epoch(0))
+
+
+def test_a_gpu_s_decoder_is_taken_where_there_is_one_that_works(store: Store, monkeypatch, caplog) -> None:
+    """torchvision stood in for: it decodes into planes, channels first."""
+    gpu, crops = torch.device("cuda"), store.array("image")
+    with caplog.at_level(logging.INFO):
+        assert decoder_of(gpu).name == "the CPU"
+    assert "not decoded by nvImageCodec" in caplog.text and "not decoded by torchvision" in caplog.text
+
+    def decode_jpeg(streams: list[torch.Tensor], mode: str, device: torch.device) -> list[torch.Tensor]:
+        assert mode == "rgb" and device == gpu
+        images = [simplejpeg.decode_jpeg(stream.numpy().tobytes(), fastdct=False) for stream in streams]
+        return [torch.from_numpy(image).permute(2, 0, 1) for image in images]
+
+    fake: Any = ModuleType("torchvision.io")
+    fake.decode_jpeg, fake.ImageReadMode = decode_jpeg, SimpleNamespace(RGB="rgb")
+    monkeypatch.setitem(sys.modules, "torchvision", ModuleType("torchvision"))
+    monkeypatch.setitem(sys.modules, "torchvision.io", fake)
+    found = decoder_of(gpu)
+    assert found.name == "torchvision's nvJPEG" and found.on_device
+    whole = [slice(None)] * 2
+    assert torch.equal(found(crops, [7, 2], whole), decoder_of(torch.device("cpu"))(crops, [7, 2], [slice(0, 400)] * 2))
+    monkeypatch.setattr(fake, "decode_jpeg", lambda *_, **__: [torch.zeros((3, 8, 8), dtype=torch.uint8)] * 2)
+    with pytest.raises(StoreDamaged, match="row 7 of"):
+        found(crops, [7, 2], whole)
 
 
 def test_evaluation_is_made_as_ever_and_processes_are_refused(store: Store, body, atlas) -> None:

@@ -169,8 +169,25 @@ def test_a_run_keeps_the_frame_that_it_was_begun_in(root: Path, refusals: list[P
     longer = options.model_copy(update={"steps": 2})
     with pytest.raises(TrainingError, match="frame: camera then, view now"):
         train(longer)
-    assert train(longer.model_copy(update={"frame": "camera"})).resumed_from == 1
-    assert json.loads((folder / PROVENANCE).read_text())["frame"]["name"] == "camera"
+    assert train(longer.model_copy(update={"frame": "camera", "views": "device"})).resumed_from == 1
+    known = json.loads((folder / PROVENANCE).read_text())
+    assert known["frame"]["name"] == "camera" and known["views"] == "cpu, crops decoded by the CPU"
+
+
+def test_views_are_made_on_the_device_where_it_is_asked_for_or_decodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    from types import SimpleNamespace
+
+    from pymaf_data.model import training
+    from pymaf_data.model.ranks import Ranks
+
+    decodes = {"cuda:1": True, "cuda:0": False, "cpu": True}
+    monkeypatch.setattr(training, "decoder_of", lambda device: SimpleNamespace(on_device=decodes[str(device)]))
+    for views, there in (("workers", ()), ("device", decodes), ("auto", ("cuda:1",))):
+        options = TrainOptions.parse({"views": views}, "test")
+        for device in decodes:
+            found = training._loader_options(options, Ranks(torch.device(device))).device
+            assert found == (device if device in there else None), (views, device)
+    assert TrainOptions().views == "workers"
 
 
 def test_the_frame_reaches_training_and_validation_alike(root: Path, refusals: list[PymafDataError]) -> None:

@@ -69,7 +69,7 @@ def _sampled(crops: Tensor, positions: np.ndarray, size: int) -> Tensor:
     bits = _STEPS.bit_length() - 1
     column, row, fx, fy = x >> bits, y >> bits, x & (_STEPS - 1), y & (_STEPS - 1)
     flat = crops.reshape(B * S * S, 3)
-    first = (torch.arange(B, device=device, dtype=torch.int32) * (S * S))[:, None, None]
+    first = (torch.arange(B, device=device) * (S * S))[:, None, None]
     found = torch.full((B, size, size, 3), _ONE // 2, dtype=torch.int32, device=device)
     for down, weight_y in ((0, _STEPS - fy), (1, fy)):
         for right, weight_x in ((0, _STEPS - fx), (1, fx)):
@@ -77,7 +77,7 @@ def _sampled(crops: Tensor, positions: np.ndarray, size: int) -> Tensor:
             inside = (i >= 0) & (i < S) & (j >= 0) & (j < S)
             index = first + i.clamp(0, S - 1) * S + j.clamp(0, S - 1)
             weight = weight_x * weight_y * (_ONE // _STEPS**2) * inside
-            found += flat[index.reshape(-1).long()].reshape(B, size, size, 3) * weight[..., None]
+            found += flat[index.reshape(-1)].reshape(B, size, size, 3) * weight[..., None]
     return found >> (_ONE.bit_length() - 1)
 
 

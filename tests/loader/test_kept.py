@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pymaf_data.errors import NotWritable
+from pymaf_data.errors import AssetMismatch, NotWritable
 from pymaf_data.loader import Loader, LoaderOptions, kept
 from pymaf_data.loader.labels import read_labels
 from pymaf_data.storage import Store, open_store
@@ -38,7 +38,7 @@ def mine(store: Store, tmp_path: Path) -> Path:
     return Path(shutil.copytree(store.path, tmp_path / "mine.zarr"))
 
 
-def test_they_are_found_again(mine: Path, body, atlas, readings: list[str]) -> None:
+def test_they_are_found_again(mine: Path, body, atlas, readings: list[str], monkeypatch) -> None:
     def load(**options) -> Loader:
         return Loader([open_store(mine)], body, atlas, LoaderOptions(workers=0, batch_size=20, **options))
 
@@ -57,6 +57,12 @@ def test_they_are_found_again(mine: Path, body, atlas, readings: list[str]) -> N
     assert len(readings) == 1, "what follows from labels is not kept"
     load(maps=False), load(maps=False), load()
     assert len(readings) == 2, "those with maps and those without have their own"
+    other = replace(atlas, uv=1 - atlas.uv)
+    with pytest.raises(AssetMismatch, match="another atlas"):
+        Loader([open_store(mine)], body, other, LoaderOptions(workers=0))
+    monkeypatch.setattr(body, "digest", "0" * 64)
+    with pytest.raises(AssetMismatch, match="the body free"):
+        load()
 
 
 def test_what_changed_or_is_damaged_is_made_anew(

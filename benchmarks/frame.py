@@ -30,6 +30,7 @@ from pymaf_data.geometry.rotations import rotation_6d_to_matrix
 from pymaf_data.geometry.weak_fit import fit_weak_camera
 from pymaf_data.loader import Loader, LoaderOptions
 from pymaf_data.loader.labels import Labels
+from pymaf_data.loader.persons import Persons
 from pymaf_data.model.measures import heading_errors
 from pymaf_data.render import load_atlas
 from pymaf_data.storage import open_store
@@ -50,27 +51,31 @@ class Lesson(NamedTuple):
     angle: Tensor
 
 
-def labels_of(store: Path, body: BodyModel, frame: str) -> Labels:
-    """Labels of the persons of a store who have a fit."""
+def labels_of(store: Path, body: BodyModel, frame: str) -> tuple[Labels, Persons]:
+    """The labels of a store, and what follows from them in a frame."""
     options = LoaderOptions(maps=False, joints3d="fitted", frame=frame)
-    return Loader([open_store(store)], body, load_atlas(body.name), options).labels
+    loader = Loader([open_store(store)], body, load_atlas(body.name), options)
+    return loader.labels, loader.persons(np.arange(len(loader.labels)))
 
 
-def native_view(labels: Labels, unturned: Labels) -> Tensor:
+def native_view(labels: Labels, unturned: Persons) -> Tensor:
     """(N, 49, 2) px of the view: every joint as the fit's own camera sees it."""
-    return Camera(torch.from_numpy(labels.fit_camera)).project(torch.from_numpy(unturned.fit_joints).double()).float()
+    return (
+        Camera(torch.from_numpy(labels.fit_camera[:])).project(torch.from_numpy(unturned.fit_joints).double()).float()
+    )
 
 
 def lesson(store: Path, body: BodyModel, frame: str) -> Lesson:
     """What a network is taught in a frame."""
-    labels, unturned = labels_of(store, body, frame), labels_of(store, body, "camera")
+    labels, who = labels_of(store, body, frame)
+    _, unturned = labels_of(store, body, "camera")
     rows = np.flatnonzero(labels.has_fit)
     seen = (native_view(labels, unturned)[rows] / 112 - 1).flatten(1)
-    joints = torch.from_numpy(labels.joints3d[rows, :, :3])
+    joints = torch.from_numpy(who.joints3d[rows, :, :3])
     turn = turn_of_ray(labels.image_ray[rows]) if frame == "view" else np.tile(np.eye(3), (len(rows), 1, 1))
-    angle = np.degrees(np.arccos(labels.image_ray[rows, 2].clip(-1, 1)))
+    angle = np.degrees(np.arccos(labels.image_ray[rows][:, 2].clip(-1, 1)))
     centred = joints - joints[:, HIPS].mean(1, keepdim=True)
-    root = torch.from_numpy(labels.pose[rows, 0])
+    root = who.pose[rows, 0]
     return Lesson(seen, centred, root, torch.from_numpy(turn).float(), torch.from_numpy(angle))
 
 
@@ -138,18 +143,19 @@ def errors(model: Lifter, given: Lesson) -> dict[str, Any]:
 def reprojection(store: Path, body: BodyModel) -> dict[str, Any]:
     """Of some held-out persons: each frame's body under its best π against its native projection; both bodies apart."""
     both = {frame: labels_of(store, body, frame) for frame in FRAMES}
-    rows = np.flatnonzero(both["view"].has_fit)[:PERSONS]
-    native = native_view(both["view"], both["camera"])[rows]
+    labels = both["view"][0]
+    rows = np.flatnonzero(labels.has_fit)[:PERSONS]
+    native = native_view(labels, both["camera"][1])[rows]
     found: dict[str, Any] = {"persons": len(rows)}
     bodies = []
-    for frame, labels in both.items():
-        joints = torch.from_numpy(labels.fit_joints[rows])
+    for frame, (_, who) in both.items():
+        joints = torch.from_numpy(who.fit_joints[rows])
         pi = fit_weak_camera(joints, native, torch.ones(native.shape[:2])).pi
         pixels = (weak_to_camera(pi).project(joints) - native).norm(dim=-1).mean(1)
         found[f"{frame}_px_median"] = round(float(pixels.median()), 2)
         bodies.append(joints[:, 25:] - joints[:, 25:][:, HIPS].mean(1, keepdim=True))
     found["mpjpe_between"] = round(1000 * float((bodies[0] - bodies[1]).norm(dim=-1).mean()), 1)
-    angle = np.degrees(np.arccos(both["view"].image_ray[rows, 2].clip(-1, 1)))
+    angle = np.degrees(np.arccos(labels.image_ray[rows][:, 2].clip(-1, 1)))
     found["angle_degrees"] = {"median": round(float(np.median(angle)), 1), "worst": round(float(angle.max()), 1)}
     return found
 

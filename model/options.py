@@ -263,6 +263,13 @@ class TrainOptions(StrictModel):
     """By torch's compiler, which wants a C++ compiler, on a GPU Triton. It sums in another order: only a run that is
     compiled throughout, or never, has the same bits again."""
     workers: Annotated[int, Field(ge=0), Flag("Loader threads.")] = 2
+    views: Annotated[
+        Literal["workers", "device", "auto"],
+        Flag("Who makes views: the loader's threads, or the device, in batches; auto: the device if it decodes JPEG."),
+    ] = "workers"
+    """On a GPU crops go over compressed and are decoded there (by nvImageCodec or torchvision, where one is installed),
+    warped and coloured; what is decoded there may differ by some levels where colours change. Held-out views are the
+    workers'."""
     backbone: Annotated[UserPath | None, Flag("torchvision's state dict of the trunk to start from.", shown="none")] = (
         None
     )

@@ -16,6 +16,7 @@ import torch
 from pymaf_data.body import BodyModel, load_body
 from pymaf_data.errors import StoreIncomplete, TrainingError, UsageError
 from pymaf_data.loader import Loader, LoaderOptions
+from pymaf_data.loader.decoders import decoder_of
 from pymaf_data.loader.frame import unturned
 from pymaf_data.paths import DataRoot
 from pymaf_data.progress import Progress
@@ -54,7 +55,7 @@ logger = logging.getLogger(__name__)
 
 # These may change from one call to the next without changing what the run learns.
 _FREE_TO_CHANGE = {"stores", "steps", "epochs", "device", "precision", "workers", "log_every", "checkpoint_every"}
-_FREE_TO_CHANGE |= {"overwrite", "validation", "snapshots", "compile"}
+_FREE_TO_CHANGE |= {"overwrite", "validation", "snapshots", "compile", "views"}
 
 
 def train_or_replay(options: TrainOptions, progress: Progress | None = None) -> TrainReport | ReplayReport:
@@ -146,6 +147,7 @@ def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot, ran
     elif ranks.rank:
         torch.manual_seed(options.seed + ranks.rank)  # what one drops out another need not
     machine = {"body": body.name, "body_digest": body.digest, "precision": precision, "device": device.type}
+    machine["views"] = loader.views_by
     known = origin | machine | {"frame": _frame(loader)}
     if ranks.first:
         describe(folder, options.model_dump(mode="json"), known)
@@ -229,8 +231,18 @@ def _loader_options(options: TrainOptions, ranks: Ranks | None = None) -> Loader
         joints3d=options.joints3d,
         frame=options.frame,
         workers=options.workers,
+        device=_views_device(options, own.device),
         allow_partial=options.allow_partial,
     )
+
+
+def _views_device(options: TrainOptions, device: torch.device) -> str | None:
+    """Where views are made, None: by the workers."""
+    if options.views == "auto":
+        there = device.type == "cuda" and decoder_of(device).on_device
+    else:
+        there = options.views == "device"
+    return str(device) if there else None
 
 
 def _previous(folder: Path) -> Checkpoint | None:

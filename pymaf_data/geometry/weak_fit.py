@@ -55,6 +55,17 @@ def fit_weak_camera(points3d: Tensor, points2d_view: Tensor, weights: Tensor) ->
     Raises:
         ShapeError: shapes that do not belong together.
     """
+    return _fit(points3d, points2d_view, weights, True)
+
+
+def weak_camera(points3d: Tensor, points2d_view: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """``pi`` and ``valid`` of :func:`fit_weak_camera` alone, for a quarter less time."""
+    found = _fit(points3d, points2d_view, weights, False)
+    return found.pi, found.valid
+
+
+def _fit(points3d: Tensor, points2d_view: Tensor, weights: Tensor, measure: bool) -> WeakFit:
+    """The cameras; their residuals are infinite unless they are to be measured."""
     B, J = weights.shape if weights.ndim == 2 else (-1, -1)
     if tuple(points3d.shape) != (B, J, 3) or tuple(points2d_view.shape) != (B, J, 2):
         raise ShapeError(
@@ -75,8 +86,10 @@ def fit_weak_camera(points3d: Tensor, points2d_view: Tensor, weights: Tensor) ->
 
     translation = torch.cat([parameters[:, 1:] / scale, FOCAL / scale], -1)
     pi = torch.where(valid[:, None], weak_of_translation(translation), start.new_tensor([1.0, 0.0, 0.0]))
-    distance = (weak_to_camera(pi).project(X) - _CENTRE - x).square().sum(-1)
-    residual = torch.where(valid, (w * distance).sum(-1).sqrt(), torch.inf)
+    residual = torch.full_like(pi[:, 0], torch.inf)
+    if measure:
+        distance = (weak_to_camera(pi).project(X) - _CENTRE - x).square().sum(-1)
+        residual = torch.where(valid, (w * distance).sum(-1).sqrt(), torch.inf)
     return WeakFit(pi.to(dtype), residual.to(dtype), valid)
 
 

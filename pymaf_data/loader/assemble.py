@@ -16,28 +16,28 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pymaf_data.body import BodyModel
 from pymaf_data.geometry import affines
 from pymaf_data.geometry.affines import VIEW_SIZE, Floats
 from pymaf_data.geometry.cameras import Camera
 from pymaf_data.geometry.frames import turn_of_ray
 from pymaf_data.geometry.joints import J24, J49
 from pymaf_data.geometry.views import Augmentation, augment_joints3d, augment_pose, move_keypoints
-from pymaf_data.geometry.weak_fit import fit_weak_camera
+from pymaf_data.geometry.weak_fit import weak_camera
 from pymaf_data.loader.augment import Draw, draw
 from pymaf_data.loader.batch import Batch
 from pymaf_data.loader.frame import AXIS
-from pymaf_data.loader.images import gain_rows, reductions, scale_channels, shown_rows, warp_view
+from pymaf_data.loader.images import reductions
 from pymaf_data.loader.labels import Labels
 from pymaf_data.loader.options import LoaderOptions
+from pymaf_data.loader.persons import Persons, persons
+from pymaf_data.loader.views import Views
 from pymaf_data.render.atlas import Atlas
 from pymaf_data.render.stored import StoredMaps
-from pymaf_data.render.warp import warp_maps
 from pymaf_data.storage import Array, Store
 from pymaf_data.storage.specs import decode_chunk_into
 
 Rows = NDArray[np.int64]
-
-_MAPS = 4  # read before they are warped: they stay in the cache, and the calls are few
 
 
 @dataclass
@@ -70,8 +70,16 @@ class Source:
 class Assembler:
     """Makes batches of the rows of several stores, counted through."""
 
-    def __init__(self, sources: Sequence[Source], labels: Labels, atlas: Atlas, options: LoaderOptions) -> None:
-        self.labels, self.options = labels, options
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        labels: Labels,
+        body: BodyModel,
+        atlas: Atlas,
+        options: LoaderOptions,
+        views: Views,
+    ) -> None:
+        self.labels, self.options, self._body, self._views = labels, options, body, views
         self._sources, self._atlas = tuple(sources), atlas
         self._first = np.cumsum([0, *(len(source.store) for source in sources)])
 
@@ -91,81 +99,76 @@ class Assembler:
         cv2.setNumThreads(0)
         drawn = draw(self.options.augmentation, self.options.seed, epoch, keys, stream)
         keypoints = self._view_keypoints(rows, drawn.view)
-        part, uv = self._targets(rows, drawn.view)
-        return Batch(
-            image=self._images(rows, drawn),
-            part=part,
-            uv=uv,
-            has_iuv=torch.from_numpy(self.labels.has_iuv[rows]),
-            row=torch.from_numpy(rows),
-            **self._annotations(rows, drawn.view, keypoints),
-            **self._fits(rows, drawn.view, keypoints),
+        who = persons(self.labels, rows, self._body, self.options)
+        labels = {
+            "has_iuv": torch.from_numpy(self.labels.has_iuv[rows]),
+            "row": torch.from_numpy(rows),
+            **self._annotations(who, drawn.view, keypoints),
+            **self._fits(who, rows, drawn.view, keypoints),
             **self._turn(rows),
-            **self._drawn(rows, drawn.view),
-        )
+            **self._drawn(who, rows, drawn.view),
+        }
+        with self._views.working():
+            part, uv = self._targets(rows, drawn.view)
+            return Batch(image=self._images(rows, drawn), part=part, uv=uv, **self._views.labels(labels))
 
     def _images(self, rows: Rows, drawn: Draw) -> Tensor:
         """(B, 3, W, W) uint8, channels last in memory: no transposition, and the layout that GPUs like."""
         size = self.options.view_size
-        images = np.empty((len(rows), size, size, 3), np.uint8)
+        images = self._views.canvas(len(rows), size, size, 3)
         affine = affines.compose(affines.resize(VIEW_SIZE, size), drawn.view.affine())
-        gain = gain_rows(drawn.gain, size)
         for source, places, local in self._by_source(rows):
-            to_view = affines.compose(affine, affines.crop_to_view(source.image.shape[1]))
+            to_view = affines.compose(affine[places], affines.crop_to_view(source.image.shape[1]))
             matrix, reduction = affines.to_cv2(to_view), reductions(to_view)
-            crop, scratch = np.empty((2, *source.image.shape[1:]), np.uint8)
-            shown = [slice(*span) for span in shown_rows(matrix, size, len(crop)).tolist()]
-            for place, row in zip(places.tolist(), local.tolist(), strict=True):
-                source.image.pixels_into(row, shown[place], crop)
-                warp_view(crop, matrix[place], reduction[place], images[place], scratch, shown[place])
-                scale_channels(images[place], gain[place])
-        return torch.from_numpy(images).permute(0, 3, 1, 2)
+            self._views.show(source.image, local, matrix, reduction, drawn.gain[places], images, places)
+        return images.permute(0, 3, 1, 2)
 
     def _targets(self, rows: Rows, view: Augmentation) -> tuple[Tensor, Tensor]:
         """Parts (B, Z, Z) and U, V (B, 2, Z, Z) of the rows that have a map."""
-        B, size = len(rows), self.options.map_size
-        part, uv = np.zeros((B, size, size), np.uint8), np.zeros((B, 2, size, size), np.float32)
+        B, size, device, many = len(rows), self.options.map_size, self._views.device, self._views.maps_at_once
+        part = torch.zeros((B, size, size), dtype=torch.uint8, device=device)
+        uv = torch.zeros((B, 2, size, size), device=device)
         from_view = affines.compose(affines.resize(VIEW_SIZE, size), view.affine())
         for source, places, local in self._by_source(rows):
             mapped = self.labels.has_iuv[rows[places]]
             if source.maps is None or not mapped.any():
                 continue
             moved = affines.compose(from_view, affines.crop_to_view(source.maps[0].shape[-1]))
-            stored = StoredMaps(*(np.empty((_MAPS, *array.shape[1:]), np.uint8) for array in source.maps))
-            for start in range(0, int(mapped.sum()), _MAPS):
-                block = places[mapped][start : start + _MAPS]
-                for number, row in enumerate(local[mapped][start : start + _MAPS].tolist()):
+            count = int(mapped.sum())
+            shapes = [(min(many, count), *array.shape[1:]) for array in source.maps]
+            stored = StoredMaps(*(np.empty(shape, np.uint8) for shape in shapes))
+            for start in range(0, count, many):
+                block = places[mapped][start : start + many]
+                for number, row in enumerate(local[mapped][start : start + many].tolist()):
                     for array, planes in zip(source.maps, (stored.part, stored.uv), strict=True):
                         _read_row(array, row, planes[number])
-                targets = warp_maps(stored[: len(block)], moved[block], view.flip[block], self._atlas, size)
-                part[block], uv[block] = targets.part, targets.uv
-        return torch.from_numpy(part), torch.from_numpy(uv)
+                seen = stored[: len(block)]
+                self._views.warp(seen, moved[block], view.flip[block], self._atlas, part, uv, block)
+        return part, uv
 
-    def _annotations(self, rows: Rows, view: Augmentation, keypoints: Floats) -> dict[str, Tensor]:
+    def _annotations(self, who: Persons, view: Augmentation, keypoints: Floats) -> dict[str, Tensor]:
         normalised = keypoints * [2 / VIEW_SIZE, 2 / VIEW_SIZE, 1] - [1, 1, 0]
         normalised = np.where(keypoints[..., 2:] > 0, normalised, 0)
-        joints3d = torch.from_numpy(self.labels.joints3d[rows])
         return {
             "keypoints": torch.from_numpy(normalised.astype(np.float32)),
-            "joints3d": augment_joints3d(joints3d, view, J24),
+            "joints3d": augment_joints3d(torch.from_numpy(who.joints3d), view, J24),
         }
 
-    def _fits(self, rows: Rows, view: Augmentation, keypoints: Floats) -> dict[str, Tensor]:
+    def _fits(self, who: Persons, rows: Rows, view: Augmentation, keypoints: Floats) -> dict[str, Tensor]:
         """The fit as the view shows it, and the camera that projects it onto the keypoints best."""
-        labels = self.labels
-        has_fit = torch.from_numpy(labels.has_fit[rows])
-        pose = augment_pose(torch.from_numpy(labels.pose[rows]), view)
+        has_fit = torch.from_numpy(self.labels.has_fit[rows])
+        pose = augment_pose(who.pose, view)
         # The body turns about its root and is mirrored there, so its joints do.
-        root = torch.from_numpy(labels.fit_root[rows])[:, None]
-        joints = augment_joints3d(torch.from_numpy(labels.fit_joints[rows]) - root, view, J49) + root
+        root = torch.from_numpy(who.fit_root)[:, None]
+        joints = augment_joints3d(torch.from_numpy(who.fit_joints) - root, view, J49) + root
         seen = torch.from_numpy(keypoints.astype(np.float32))
-        camera = fit_weak_camera(joints, seen[..., :2], seen[..., 2] * has_fit[:, None])
+        camera, valid = weak_camera(joints, seen[..., :2], seen[..., 2] * has_fit[:, None])
         return {
             "pose": torch.where(has_fit[:, None, None, None], pose, torch.eye(3)),
-            "betas": torch.from_numpy(labels.betas[rows]),
+            "betas": who.betas,
             "has_fit": has_fit,
-            "camera": camera.pi,
-            "has_camera": camera.valid,
+            "camera": camera,
+            "has_camera": valid,
         }
 
     def _turn(self, rows: Rows) -> dict[str, Tensor]:
@@ -174,14 +177,12 @@ class Assembler:
         turn = torch.from_numpy(turn_of_ray(rays).astype(np.float32))
         return {"turn": turn, "has_turn": torch.from_numpy(np.isfinite(rays).all(1))}
 
-    def _drawn(self, rows: Rows, view: Augmentation) -> dict[str, Tensor]:
+    def _drawn(self, who: Persons, rows: Rows, view: Augmentation) -> dict[str, Tensor]:
         """What an exact map of the view is rendered from."""
         to_map = affines.compose(affines.resize(VIEW_SIZE, self.options.map_size), view.affine())
         seen = Camera(torch.from_numpy(self.labels.fit_camera[rows])).warped(to_map)
-        drawn = self.labels.pose[rows]
-        drawn[:, 0] = self.labels.drawn_root[rows]
         return {
-            "drawn_pose": torch.from_numpy(drawn),
+            "drawn_pose": who.drawn_pose,
             "drawn_camera": seen.matrix,
             "drawn_orthographic": torch.from_numpy(self.labels.fit_orthographic[rows]),
             "flip": torch.from_numpy(np.broadcast_to(view.flip, len(rows)).copy()),

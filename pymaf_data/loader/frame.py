@@ -2,23 +2,20 @@
 
     stored, seen by the camera of the whole image  →  R of the ray through the box  →  root rotation, 3D joints
 
-Done once, when a store is opened and after fitted joints have taken the place of missing ones, so that nothing turns
-twice; rotation and flip of the view come after it. What maps are drawn from stays as it is: a map shows the same in
-both frames. See :mod:`pymaf_data.geometry.frames`.
+Rays are found when a store is opened; batches are turned when they are made (:mod:`~pymaf_data.loader.persons`).
+Rotation and flip of the view come after it. What maps are drawn from stays as it is: a map shows the same in both
+frames. See :mod:`pymaf_data.geometry.frames`.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from pymaf_data.fits.table import CAMERA
-from pymaf_data.geometry.frames import box_ray, intrinsics_of, turn_about, turn_of_ray
-from pymaf_data.geometry.rotations import axis_angle_to_matrix
+from pymaf_data.geometry.frames import box_ray, intrinsics_of
 
 if TYPE_CHECKING:
     from pymaf_data.fits.chosen import ChosenFits
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
 Rays = NDArray[np.float64]
 
 AXIS = (0.0, 0.0, 1.0)
-_BLOCK = 4096  # rows turned at a time
 
 
 def rays_of_fits(fits: ChosenFits, kind: str, measured: Rays, box: NDArray[np.float64]) -> tuple[Rays, Rays]:
@@ -50,32 +46,13 @@ def rays_of_fits(fits: ChosenFits, kind: str, measured: Rays, box: NDArray[np.fl
     return of_fit, np.where(np.isnan(measured), native, measured)
 
 
-def in_view_frame(labels: Labels) -> Labels:
-    """The labels turned: root rotation and joints of fits, and 3D joints. Rows of which no ray is known stay."""
-    pose, fit_joints, joints3d = labels.pose.copy(), labels.fit_joints.copy(), labels.joints3d.copy()
-    for rows in _blocks(np.flatnonzero(_off_axis(labels.fit_ray) & labels.has_fit)):
-        turn = turn_of_ray(labels.fit_ray[rows])
-        root = axis_angle_to_matrix(torch.from_numpy(labels.fit_root_axis_angle[rows]).double()).numpy()
-        pose[rows, 0] = turn @ root
-        fit_joints[rows] = turn_about(turn, labels.fit_joints[rows], labels.fit_root[rows])
-    rays = labels.joints_ray
-    for rows in _blocks(np.flatnonzero(_off_axis(rays))):
-        turned = turn_about(turn_of_ray(rays[rows]), joints3d[rows, :, :3], labels.fit_root[rows])
-        joints3d[rows, :, :3] = np.where(joints3d[rows, :, 3:] > 0, turned, 0)
-    return replace(labels, pose=pose, fit_joints=fit_joints, joints3d=joints3d)
-
-
 def unturned(labels: Labels) -> NDArray[np.bool_]:
     """(N,) rows with a fit or 3D joints that stay in their image's camera, because no K of it is known."""
-    fit = np.isnan(labels.fit_ray).any(1) & labels.has_fit
-    joints = np.isnan(labels.joints_ray).any(1) & (labels.joints3d[..., 3] > 0).any(1)
+    fit = np.isnan(labels.fit_ray[:]).any(1) & labels.has_fit
+    joints = np.isnan(labels.image_ray[:]).any(1) & labels.measured
     return labels.present & (fit | joints)
 
 
-def _off_axis(rays: Rays) -> NDArray[np.bool_]:
+def off_axis(rays: NDArray[np.floating]) -> NDArray[np.bool_]:
     """(N,) known rays that turn anything; of the others every bit stays."""
     return rays[:, 2] < 1
-
-
-def _blocks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    return [rows[first : first + _BLOCK] for first in range(0, len(rows), _BLOCK)]

@@ -24,7 +24,7 @@ from pymaf_data.kernels import njit
 Image = NDArray[np.uint8]
 
 #: Up to here bilinear sampling is nearly as good as without reduction (see above); a fifth of the views is filtered.
-_FILTER_FROM = 1.2
+FILTER_FROM = 1.2
 
 _ALL = slice(None)
 
@@ -58,13 +58,18 @@ def warp_view(crop: Image, matrix: Floats, reduction: float, out: Image, scratch
         scratch: (S, S, 3) uint8, overwritten.
         rows: those of the crop that hold pixels, :func:`shown_rows` at least.
     """
-    if reduction > _FILTER_FROM:
-        side = (reduction - 1.0) / (2.0 * reduction)
-        kernel = np.array([side, 1.0 - 2.0 * side, side])
+    if reduction > FILTER_FROM:
+        kernel = filter_kernel(reduction)
         cv2.sepFilter2D(crop[rows], -1, kernel, kernel, dst=scratch[rows], borderType=cv2.BORDER_REPLICATE)
         crop = scratch
     size = (out.shape[1], out.shape[0])
     cv2.warpAffine(crop, matrix, size, dst=out, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+
+
+def filter_kernel(reduction: float | Floats) -> Floats:
+    """The box filter of width q (...), cut at the borders of pixels: (3, ...)."""
+    side = (reduction - 1.0) / (2.0 * reduction)
+    return np.array([side, 1.0 - 2.0 * side, side])
 
 
 def reductions(affine: Floats) -> Floats:
@@ -72,9 +77,14 @@ def reductions(affine: Floats) -> Floats:
     return 1.0 / np.hypot(affine[..., 0, 0], affine[..., 1, 0])
 
 
+def gain_units(gain: Floats) -> NDArray[np.uint32]:
+    """Channel factors in [0, 2) in units of 1/128."""
+    return np.rint(gain * _ONE).astype(np.uint32)
+
+
 def gain_rows(gain: Floats, width: int) -> NDArray[np.uint32]:
     """Channel factors (B, 3) in [0, 2) as :func:`scale_channels` takes them: (B, 3·width) in units of 1/128."""
-    return np.tile(np.rint(gain * _ONE).astype(np.uint32), (1, width))
+    return np.tile(gain_units(gain), (1, width))
 
 
 def scale_channels(image: Image, gain: NDArray[np.uint32]) -> None:

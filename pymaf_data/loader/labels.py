@@ -1,19 +1,19 @@
 """Everything about the persons of a store but their pixels, held in memory.
 
-A person takes 2.7 kB, so the 28,000 of COCO take 76 MB and Human3.6M's 312,000 take 840 MB. Of large stores they are
-made once and kept beside them (:mod:`pymaf_data.loader.kept`). What cannot be used is flagged here, once, so that
-making a batch has no special cases.
+A person takes 0.5 to 1 kB (:mod:`pymaf_data.loader.columns`): what was measured and what the fit says. What follows
+from that, rotation matrices, joints and the view's frame, is made with each batch (:mod:`pymaf_data.loader.persons`).
+Labels of large stores are made once and kept beside them (:mod:`pymaf_data.loader.kept`). What cannot be used is
+flagged here, once, so that making a batch has no special cases.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import NamedTuple
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from pymaf_data.body import BodyModel
@@ -22,57 +22,47 @@ from pymaf_data.errors import AssetMismatch, StoreChanged, StoreIncomplete
 from pymaf_data.fits.chosen import ChosenReader
 from pymaf_data.geometry.affines import view_affine
 from pymaf_data.geometry.frames import box_ray
-from pymaf_data.geometry.joints import J24
-from pymaf_data.geometry.rotations import axis_angle_to_matrix
+from pymaf_data.loader.columns import Table
 from pymaf_data.loader.frame import AXIS, rays_of_fits
 from pymaf_data.render.atlas import Atlas
 from pymaf_data.storage import StageInfo, Store
 
 logger = logging.getLogger(__name__)
 
-_BLOCK = 1024  # fits posed at a time
 Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Labels:
-    """N rows of one store, or of several, one after the other.
+    """N rows of one store, or of several, one after the other; ``labels.pose[rows]`` are those of some.
 
     Attributes:
         box: (N, 3) float64.
         keypoints: (N, 49, 3) float32 in original pixels, and confidence.
-        joints3d: (N, 24, 4) float32 metres and flag.
-        joints_fitted: (N,) bool, whether these joints are the fit's, because none were measured.
+        joints3d: (N, 24, 4) float32 metres and flag, as they were measured.
         image_ray: (N, 3) float64 unit ray through the box, by the K of the image; NaN where none is known.
-        present: (N,) bool, whether the row has an image.
-        pose: (N, 24, 3, 3) float32 rotation matrices of the chosen fit, identity without one.
+        pose: (N, 24, 3) float32 axis-angle radians of the chosen fit as its source says them, 0 without one.
         betas: (N, 10) float32.
-        fit_joints: (N, 49, 3) float32 metres: the fit's J49 without translation.
-        fit_root: (N, 3) float32 metres: its root joint, about which it turns.
-        fit_root_axis_angle: (N, 3) float32 its root rotation as the source says it, and
-        drawn_root: (N, 3, 3) float32 as a matrix: what maps are drawn from, however ``pose`` is turned.
         fit_ray: (N, 3) float64 unit ray along which the network sees the fit: the axis for a fit of the frame ``view``
             and without one, NaN where no K is known.
         fit_camera: (N, 3, 4) float64: the fit's metres → pixels of the 224 px view, by its native camera, else by π.
-        fit_orthographic: (N,) bool, whether that camera is orthographic.
+        present: (N,) bool, whether the row has an image.
+        measured: (N,) bool, whether a 3D joint was measured.
+        fit_orthographic: (N,) bool, whether the fit's camera is orthographic.
         has_fit: (N,) bool.
         has_iuv: (N,) bool, whether a map of the chosen fit is stored.
     """
 
-    box: NDArray[np.float64]
-    keypoints: NDArray[np.float32]
-    joints3d: NDArray[np.float32]
-    joints_fitted: Flags
-    image_ray: NDArray[np.float64]
+    box: Table
+    keypoints: Table
+    joints3d: Table
+    image_ray: Table
+    pose: Table
+    betas: Table
+    fit_ray: Table
+    fit_camera: Table
     present: Flags
-    pose: NDArray[np.float32]
-    betas: NDArray[np.float32]
-    fit_joints: NDArray[np.float32]
-    fit_root: NDArray[np.float32]
-    fit_root_axis_angle: NDArray[np.float32]
-    drawn_root: NDArray[np.float32]
-    fit_ray: NDArray[np.float64]
-    fit_camera: NDArray[np.float64]
+    measured: Flags
     fit_orthographic: Flags
     has_fit: Flags
     has_iuv: Flags
@@ -83,21 +73,15 @@ class Labels:
     @classmethod
     def join(cls, parts: Sequence[Labels]) -> Labels:
         """The rows of several stores, one after the other."""
-        if len(parts) == 1:
-            return parts[0]
-        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
-
-    def with_fitted_joints(self) -> Labels:
-        """The same, with the J24 of the fit for persons who have a fit and no measured 3D joint."""
-        lacking = self.has_fit & ~(self.joints3d[..., 3] > 0).any(axis=1)
-        joints = self.joints3d.copy()
-        joints[lacking, :, :3], joints[lacking, :, 3] = self.fit_joints[lacking, -len(J24) :], 1
-        return replace(self, joints3d=joints, joints_fitted=lacking)
+        columns: dict[str, Any] = {f.name: [getattr(part, f.name) for part in parts] for f in fields(cls)}
+        for name, given in columns.items():
+            columns[name] = Table.join(given) if isinstance(given[0], Table) else np.concatenate(given)
+        return cls(**columns)
 
     @property
-    def joints_ray(self) -> NDArray[np.float64]:
-        """(N, 3) unit ray along which the network sees the 3D joints."""
-        return np.where(self.joints_fitted[:, None], self.fit_ray, self.image_ray)
+    def nbytes(self) -> int:
+        """Bytes that are held, in memory or mapped."""
+        return sum(getattr(self, field.name).nbytes for field in fields(self))
 
 
 def read_labels(store: Store, body: BodyModel, atlas: Atlas, maps: bool, allow_partial: bool) -> Labels:
@@ -120,23 +104,18 @@ def read_labels(store: Store, body: BodyModel, atlas: Atlas, maps: bool, allow_p
         _column(store, name, stored) for name in ("present", "box", "keypoints", "joints3d")
     )
     fits = _read_fits(store, body, box, present, _measured_rays(store, box, stored), allow_partial)
-    pose = axis_angle_to_matrix(torch.from_numpy(fits.axis_angle)).numpy()
-    joints, root = _pose_bodies(body, pose, fits.betas, fits.usable)
+    joints3d = _cleared(joints3d)
     labels = Labels(
-        box=box,
-        keypoints=_cleared(keypoints),
-        joints3d=_cleared(joints3d),
-        joints_fitted=np.zeros(len(store), bool),
-        image_ray=fits.image_ray,
+        box=Table.of(box),
+        keypoints=Table.of(_cleared(keypoints)),
+        joints3d=Table.of(joints3d),
+        image_ray=Table.of(fits.image_ray),
+        pose=Table.of(fits.axis_angle),
+        betas=Table.of(fits.betas),
+        fit_ray=Table.of(fits.ray),
+        fit_camera=Table.of(fits.camera),
         present=present,
-        pose=pose,
-        betas=fits.betas,
-        fit_joints=joints,
-        fit_root=root,
-        fit_root_axis_angle=fits.axis_angle[:, 0],
-        drawn_root=pose[:, 0],
-        fit_ray=fits.ray,
-        fit_camera=fits.camera,
+        measured=np.any(joints3d[..., 3] > 0, axis=1),
         fit_orthographic=fits.orthographic,
         has_fit=fits.usable,
         has_iuv=_has_map(store, atlas, allow_partial) & fits.usable if maps else np.zeros(len(store), bool),
@@ -199,23 +178,6 @@ def _measured_rays(store: Store, box: NDArray[np.float64], stored: Flags) -> NDA
     known = _column(store, "has_intrinsics", stored)
     rays[known] = box_ray(_column(store, "intrinsics", known)[known], box[known])
     return rays
-
-
-def _pose_bodies(
-    body: BodyModel, pose: NDArray[np.float32], betas: NDArray[np.float32], valid: Flags
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """J49 (N, 49, 3) and root joint (N, 3) of the valid fits, from pose (N, 24, 3, 3), without the mesh."""
-    joints, root = np.zeros((len(pose), 49, 3), np.float32), np.zeros((len(pose), 3), np.float32)
-    like = body.v_template
-    rows = np.flatnonzero(valid)
-    with torch.no_grad():
-        for start in range(0, len(rows), _BLOCK):
-            block = rows[start : start + _BLOCK]
-            shape = torch.from_numpy(betas[block]).to(like)
-            _, posed = body.keypoints(torch.from_numpy(pose[block]).to(like), shape)
-            joints[block] = posed.cpu().numpy()
-            root[block] = body.rest_joints(shape)[:, 0].cpu().numpy()
-    return joints, root
 
 
 def _has_map(store: Store, atlas: Atlas, allow_partial: bool) -> Flags:

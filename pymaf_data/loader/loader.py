@@ -24,17 +24,21 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pymaf_data.body import BodyModel
 from pymaf_data.errors import StoreIncomplete, TooManyFiles, UsageError
 from pymaf_data.loader.assemble import Assembler, Rows, Source
 from pymaf_data.loader.batch import Batch
-from pymaf_data.loader.frame import in_view_frame, unturned
+from pymaf_data.loader.device import DeviceViews
+from pymaf_data.loader.frame import unturned
 from pymaf_data.loader.kept import kept_labels
 from pymaf_data.loader.labels import Labels, read_labels
 from pymaf_data.loader.mixture import Everybody, Mixture, mixture
 from pymaf_data.loader.options import AugmentationOptions, LoaderOptions
+from pymaf_data.loader.persons import Persons, persons
+from pymaf_data.loader.views import HostViews
 from pymaf_data.render.atlas import Atlas
 from pymaf_data.storage import Store
 
@@ -50,6 +54,7 @@ class Loader:
     Attributes:
         labels: the labels of all rows.
         rows: the rows that have an image, in order; the others are never drawn.
+        views_by: who makes images and IUV targets, in words.
         stores: what was opened; their attributes carry provenance and licences.
 
     Args:
@@ -67,7 +72,7 @@ class Loader:
     def __init__(self, stores: Sequence[Store], body: BodyModel, atlas: Atlas, options: LoaderOptions) -> None:
         if not stores:
             raise UsageError("a loader without a store", action="name at least one store.")
-        self.stores, self.options, self._atlas = tuple(stores), options, atlas
+        self.stores, self.options, self._atlas, self._body = tuple(stores), options, atlas, body.of_joints()
         self.labels = Labels.join([self._read(store, body) for store in stores])
         if options.frame == "view":
             self._tell_unturned()
@@ -78,7 +83,7 @@ class Loader:
                 action="look at the reasons with `pymaf-data inspect`.",
             )
         self._order = self._ordered()
-        self._assemble = Assembler([Source(store, options.maps) for store in stores], self.labels, atlas, options)
+        self._assemble = self._assembler()
 
     def _ordered(self) -> Everybody | Mixture:
         options = self.options
@@ -97,13 +102,10 @@ class Loader:
         options, atlas = self.options, self._atlas
 
         def make() -> Labels:
-            labels = read_labels(store, body, atlas, options.maps, options.allow_partial)
-            if options.joints3d == "fitted":
-                labels = labels.with_fitted_joints()
-            return in_view_frame(labels) if options.frame == "view" else labels
+            return read_labels(store, body, atlas, options.maps, options.allow_partial)
 
-        what = [options.maps, options.joints3d, options.frame, body.digest, atlas.digest if options.maps else ""]
-        return kept_labels(store, what, make)
+        # Fits and maps of another body or atlas are refused when they are read.
+        return kept_labels(store, [options.maps, body.digest, atlas.digest if options.maps else ""], make)
 
     def _tell_unturned(self) -> None:
         lost = int(unturned(self.labels).sum())
@@ -112,14 +114,20 @@ class Loader:
             logger.warning(found, len(self.labels), lost)
 
     def plain(self) -> Loader:
-        """The same rows as evaluation sees them: in order and not augmented. Labels are shared."""
+        """The same rows as evaluation sees them: in order, not augmented, made by the CPU. Labels are shared."""
         other = copy.copy(self)
         changes: dict[str, Any] = {"augmentation": AugmentationOptions.none(), "shuffle": False, "workers": 0}
-        other.options = self.options.model_copy(update=changes | {"mixture": {}, "rank": 0, "ranks": 1})
+        changes |= {"mixture": {}, "rank": 0, "ranks": 1, "device": None}
+        other.options = self.options.model_copy(update=changes)
         other._order = other._ordered()
-        sources = [Source(store, other.options.maps) for store in self.stores]
-        other._assemble = Assembler(sources, self.labels, self._atlas, other.options)
+        other._assemble = other._assembler()
         return other
+
+    def _assembler(self) -> Assembler:
+        options, sources = self.options, [Source(store, self.options.maps) for store in self.stores]
+        views = HostViews() if options.device is None else DeviceViews(torch.device(options.device))
+        self.views_by = views.name
+        return Assembler(sources, self.labels, self._body, self._atlas, options, views)
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -137,7 +145,11 @@ class Loader:
         missing = np.setdiff1d(wanted, self.rows)
         if len(missing):
             raise UsageError(f"rows {missing[:5].tolist()} have no image", expected="rows among `loader.rows`")
-        return self._assemble(epoch, wanted, wanted, len(self.labels))
+        return self._assemble(epoch, wanted, wanted, len(self.labels)).held_by_current_stream()
+
+    def persons(self, rows: Rows) -> Persons:
+        """What follows from the labels of any rows, before augmentation."""
+        return persons(self.labels, rows, self._body, self.options)
 
     def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:
         """The batches of an epoch in order, made ahead by the workers.
@@ -151,7 +163,7 @@ class Loader:
         firsts = [(k * ranks + self.options.rank) * size for k in range(skip, len(self))]
         tasks = [(number, rows[first : first + size], keys[first : first + size], stream) for first in firsts]
         if self.options.workers == 0:
-            return (self._assemble(*task) for task in tasks)
+            return (self._assemble(*task).held_by_current_stream() for task in tasks)
         return self._workers.run(tasks)
 
     @cached_property
@@ -178,9 +190,9 @@ class _Threads:
             for task in tasks:
                 waiting.append(pool.submit(self._assemble, *task))
                 if len(waiting) >= options.workers * options.prefetch:
-                    yield waiting.popleft().result()
+                    yield waiting.popleft().result().held_by_current_stream()
             while waiting:
-                yield waiting.popleft().result()
+                yield waiting.popleft().result().held_by_current_stream()
         finally:
             # A consumer that stops early must not wait for batches that nobody wants.
             pool.shutdown(wait=True, cancel_futures=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pymaf_data.config import StrictModel
 
@@ -87,8 +87,18 @@ class LoaderOptions(StrictModel):
     worker_kind: Literal["thread", "process"] = "thread"
     """Threads share one copy of the labels; decoding, warping and checksums release the interpreter lock."""
 
+    device: str | None = None
+    """Where images and IUV targets are made, a batch at a time, and batches lie: ``cuda``, ``cuda:1``; only for worker
+    threads. None: the workers make them one by one in host memory. See :mod:`~pymaf_data.loader.device`."""
+
     prefetch: int = Field(default=2, ge=1)
     """Batches that each worker may be ahead."""
 
     allow_partial: bool = False
     """Use a store of which shards are missing: their rows are left out, or flagged as without fit or map."""
+
+    @model_validator(mode="after")
+    def _processes_make_views_themselves(self) -> Self:
+        if self.device is not None and self.worker_kind == "process":
+            raise ValueError("`device` is for worker threads: take `worker_kind: thread`")
+        return self

@@ -88,8 +88,9 @@ class LocalFiles:
 
     def size(self, key: str) -> int:
         """See :class:`Files`."""
-        with _reading(self.root / key):
-            return _regular((self.root / key).stat(), self.root / key).st_size
+        path = self.root / key
+        with _reading(path):
+            return _regular(path.stat(), path).st_size
 
     def view(self, key: str) -> np.ndarray:
         """See :class:`Files`: a memory map, so pages are read when touched."""

@@ -10,6 +10,7 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,6 +23,7 @@ import torch
 from pymaf_data.body import BodyModel, load_body
 from pymaf_data.fits import KeypointFitter, KeypointOptions
 from pymaf_data.geometry.joints import J49
+from pymaf_data.loader import Batch
 from pymaf_data.model import TrainOptions, load_checkpoint, train
 from pymaf_data.model.networks import NETWORKS
 from pymaf_data.paths import VARIABLE
@@ -112,6 +114,17 @@ def test_a_person_of_read_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     joint = int(np.argmax(known[:, 2]))
     expected = (known[joint, :2] - (x, y)) * scale + 48
     assert np.allclose(person["keypoints"][joint, :2], expected, atol=1e-3)
+
+
+def test_train_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    store = factory("stores").invented_store(tmp_path / "s.zarr", load_body("free"), 60, shard=32)
+    monkeypatch.setattr("sys.argv", ["train_loop.py", str(store.path)])
+    runpy.run_path(str(EXAMPLES / "train_loop.py"), run_name="__main__")
+    said = capsys.readouterr().out
+    first, second = (float(value) for value in re.findall(r"loss ([\d.]+) over 59 persons", said))
+    assert second < 0.98 * first, "it learns"
+    assert re.search(r"^pose +\(11, 24, 3, 3\) +torch.float32 on cpu$", said, re.M)
+    assert set(re.findall(r"^(\w+) +\(11", said, re.M)) == {field.name for field in fields(Batch)}
 
 
 def test_render_body(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

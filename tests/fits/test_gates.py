@@ -28,7 +28,9 @@ from pymaf_data.fits.rule import ChooseOptions, Rule
 from pymaf_data.geometry.cameras import Camera
 from pymaf_data.geometry.rle import encode_mask
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
+from pymaf_data.loader import LoaderOptions
 from pymaf_data.loader.labels import read_labels
+from pymaf_data.loader.persons import persons
 from pymaf_data.render.atlas import load_atlas
 from pymaf_data.render.raster import rasterize
 from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
@@ -228,8 +230,9 @@ def test_whom_the_gates_leave_without_a_fit_trains_with_keypoints(
     assert ChosenReader(opened).reasons(np.array([0, 2, 8])) == ["", shape, dropped]
     labels = read_labels(opened, body, load_atlas("free"), maps=False, allow_partial=False)
     assert np.flatnonzero(~labels.has_fit).tolist() == [2, 8]
-    assert np.array_equal(labels.keypoints, whole.keypoints) and labels.present.all()
-    assert not labels.betas[[2, 8]].any() and not (labels.with_fitted_joints().joints3d[[2, 8], :, 3] > 0).any()
+    assert np.array_equal(labels.keypoints[:], whole.keypoints[:]) and labels.present.all()
+    fitted = persons(labels, np.arange(len(store)), body.of_joints(), LoaderOptions(joints3d="fitted")).joints3d
+    assert not labels.betas[[2, 8]].any() and not (fitted[[2, 8], :, 3] > 0).any() and fitted[9, :, 3].all()
     assert attach(store).choice.generation != choice.generation  # and back, as it was
     assert np.array_equal(open_store(store.path).array("choice/source")[:], plain)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -138,13 +136,14 @@ def test_fitted_joints_are_those_of_the_augmented_body(make_store, body, atlas) 
     assert not measured.joints3d.any(), "without being asked, nothing takes the place of what was not measured"
 
 
-def test_measured_joints_stay_beside_fitted_ones(store, body, atlas) -> None:
-    labels = Loader([store], body, atlas, LoaderOptions(workers=0)).labels
-    joints = labels.joints3d.copy()
+def test_measured_joints_stay_beside_fitted_ones(make_store, body, atlas) -> None:
+    joints = np.zeros((20, 24, 4), np.float32)
     joints[4, 7] = (-0.1, -0.2, -0.3, 1)  # one joint of one person was measured: the fit adds none
-    found = replace(labels, joints3d=joints).with_fitted_joints().joints3d
-    assert np.array_equal(found[4], joints[4])
-    assert np.array_equal(found[3, :, :3], labels.fit_joints[3, 25:])
+    made = make_store(ingested={"joints3d": joints})
+    options = LoaderOptions(workers=0, joints3d="fitted")
+    found = Loader([made], body, atlas, options).persons(np.arange(20))
+    assert np.array_equal(found.joints3d[4], joints[4])
+    assert np.array_equal(found.joints3d[3, :, :3], found.fit_joints[3, 25:])
 
 
 def test_missing_is_missing(make_store, body, atlas) -> None:

@@ -181,8 +181,25 @@ def test_a_run_keeps_the_frame_that_it_was_begun_in(root: Path, refusals: list[P
     longer = options.model_copy(update={"steps": 2})
     with pytest.raises(TrainingError, match="frame: camera then, view now"):
         train(longer)
-    assert train(longer.model_copy(update={"frame": "camera"})).resumed_from == 1
-    assert json.loads((folder / PROVENANCE).read_text())["frame"]["name"] == "camera"
+    assert train(longer.model_copy(update={"frame": "camera", "views": "device"})).resumed_from == 1
+    known = json.loads((folder / PROVENANCE).read_text())
+    assert known["frame"]["name"] == "camera" and known["views"] == "cpu, crops decoded by the CPU"
+
+
+def test_views_are_made_on_the_device_where_it_is_asked_for_or_decodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    from types import SimpleNamespace
+
+    from pymaf_data.model import training
+    from pymaf_data.model.ranks import Ranks
+
+    decodes = {"cuda:1": True, "cuda:0": False, "cpu": True}
+    monkeypatch.setattr(training, "decoder_of", lambda device: SimpleNamespace(on_device=decodes[str(device)]))
+    for views, there in (("workers", ()), ("device", decodes), ("auto", ("cuda:1",))):
+        options = TrainOptions.parse({"views": views}, "test")
+        for device in decodes:
+            found = training._loader_options(options, Ranks(torch.device(device))).device
+            assert found == (device if device in there else None), (views, device)
+    assert TrainOptions().views == "workers"
 
 
 def test_a_run_starts_from_anothers_weights_and_carries_on_what_they_are_made_of(
@@ -265,8 +282,9 @@ def test_the_frame_reaches_training_and_validation_alike(root: Path, refusals: l
         options = TrainOptions.parse(QUICK | chosen, "test")
         loader = Loader([open_store(path)], body, atlas, _loader_options(options))
         held_out = _watchers(options, loader, body, atlas, root / "runs" / "none")[0]
-        poses[frame] = (loader.labels.pose, held_out.batches[0].pose.numpy())
-        assert (loader.labels.pose[loader.labels.has_fit][:, 0] == poses[frame][1][0, 0]).all((1, 2)).any()
+        taught = loader.persons(np.flatnonzero(loader.labels.has_fit)).pose.numpy()
+        poses[frame] = (taught, held_out.batches[0].pose.numpy())
+        assert (taught[:, 0] == poses[frame][1][0, 0]).all((1, 2)).any()
     for of_view, of_camera in zip(*poses.values(), strict=True):
         assert np.abs(of_view[:, 0] - of_camera[:, 0]).max() > 0.05
 

@@ -1,0 +1,131 @@
+"""Where the views of a batch are made: by the worker, one by one, or (:mod:`~pymaf_data.loader.device`) on a device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pymaf_data.geometry.affines import Floats
+from pymaf_data.loader.images import gain_rows, scale_channels, shown_rows, warp_view
+from pymaf_data.render.atlas import Atlas
+from pymaf_data.render.stored import StoredMaps
+from pymaf_data.render.warp import warp_maps
+from pymaf_data.storage import Array
+
+Rows = NDArray[np.int64]
+
+
+class Views(Protocol):
+    """Makes the pixels of batches. Threads share one.
+
+    Attributes:
+        name: who makes them, in words.
+        device: where batches lie.
+        maps_at_once: as many stored maps are read before they are warped.
+    """
+
+    name: str
+    device: torch.device
+    maps_at_once: int
+
+    def working(self) -> AbstractContextManager[object]:
+        """Around the making of a batch, which is complete at its end."""
+
+    def labels(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Tensors of the host, on the device."""
+
+    def canvas(self, *shape: int) -> Tensor:
+        """Memory for uint8 on the device."""
+
+    def show(
+        self, crops: Array, rows: Rows, matrix: Floats, reduction: Floats, gain: Floats, out: Tensor, places: Rows
+    ) -> None:
+        """Write the views of K stored crops.
+
+        Args:
+            crops: of a store, (N, S, S, 3).
+            rows: (K,) which.
+            matrix: (K, 2, 3) stored crop → augmented view in pixel indices (``to_cv2``).
+            reduction: (K,) crop pixels per view pixel.
+            gain: (K, 3) factors of the channels.
+            out: (B, W, W, 3) uint8 on the device.
+            places: (K,) therein.
+
+        Raises:
+            StoreDamaged: bytes of a crop differ from what was committed.
+        """
+
+    def warp(
+        self,
+        stored: StoredMaps,
+        affine: Floats,
+        flip: NDArray[np.bool_],
+        atlas: Atlas,
+        part: Tensor,
+        uv: Tensor,
+        places: Rows,
+    ) -> None:
+        """Write the targets of K stored maps, which are arrays, see :func:`~pymaf_data.render.warp_maps`.
+
+        Args:
+            stored: K maps.
+            affine: (K, 2, 3) stored pixels → target pixels.
+            flip: (K,) whether it mirrors.
+            atlas: whose charts they show.
+            part: (B, Z, Z) on the device, and
+            uv: (B, 2, Z, Z), written to at
+            places: (K,).
+        """
+
+
+class HostViews:
+    """By the worker: each image is decoded where it is shown and warped before the next one is looked at."""
+
+    name = "workers"
+    device = torch.device("cpu")
+    maps_at_once = 4  # they stay in the cache, and the calls are few
+
+    def working(self) -> AbstractContextManager[object]:
+        """Nothing is left under way."""
+        return nullcontext()
+
+    def labels(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """They are there."""
+        return dict(tensors)
+
+    def canvas(self, *shape: int) -> Tensor:
+        """NumPy's memory: it comes in huge pages, torch's in thousands of small ones."""
+        return torch.from_numpy(np.empty(shape, np.uint8))
+
+    def show(
+        self, crops: Array, rows: Rows, matrix: Floats, reduction: Floats, gain: Floats, out: Tensor, places: Rows
+    ) -> None:
+        """See :class:`Views`."""
+        images, size = out.numpy(), out.shape[1]
+        factors = gain_rows(gain, size)
+        crop, scratch = np.empty((2, *crops.shape[1:]), np.uint8)
+        shown = [slice(*span) for span in shown_rows(matrix, size, len(crop)).tolist()]
+        for k, (row, place) in enumerate(zip(rows.tolist(), places.tolist(), strict=True)):
+            crops.pixels_into(row, shown[k], crop)
+            warp_view(crop, matrix[k], reduction[k], images[place], scratch, shown[k])
+            scale_channels(images[place], factors[k])
+
+    def warp(
+        self,
+        stored: StoredMaps,
+        affine: Floats,
+        flip: NDArray[np.bool_],
+        atlas: Atlas,
+        part: Tensor,
+        uv: Tensor,
+        places: Rows,
+    ) -> None:
+        """See :class:`Views`."""
+        maps = warp_maps(stored, affine, flip, atlas, part.shape[-1])
+        part.numpy()[places], uv.numpy()[places] = maps.part, maps.uv

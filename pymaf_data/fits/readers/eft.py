@@ -21,7 +21,7 @@ import torch
 
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.fits.proof import Tolerance
-from pymaf_data.fits.readers.reader import ByAnnotation, ByImage, FitReader, FitTable
+from pymaf_data.fits.readers.reader import ByAnnotation, ByImage, FitReader, FitTable, add_rows
 from pymaf_data.fits.table import VIEW
 from pymaf_data.geometry.affines import invert, view_affine
 from pymaf_data.geometry.cameras import orthographic_view
@@ -58,9 +58,7 @@ class _Entries:
     def turn(self) -> None:
         """Add what was turned to the numbers (N, 88), pose 72 and the rest in _SIZES' order; have the others turned."""
         for rows in [future.result() for future in self._turned]:
-            before = len(self.numbers)
-            self.numbers.resize((before + len(rows), 88), refcheck=False)  # where it lies: a second one would be large
-            self.numbers[before:] = rows
+            add_rows(self.numbers, rows)
         self._turned, self._waiting = [self._beside.submit(_axis_angles, self._waiting)], []
 
     def turned(self) -> np.ndarray:

@@ -44,8 +44,8 @@ def end_of(path: Path, parse: Callable[[str, int], Any], merge: Callable[[Any], 
         return
     with open_regular(path) as stream:
         size = stream.seek(0, 2) - cut
-    bounds = {"seconds": _SECONDS + _PER_MB * size / (1 << 20), "memory": _GROUND + PER_BYTE * size}
-    with isolated.beside(parse, str(path.absolute()), cut, **bounds) as answer:
+    seconds, memory = _SECONDS + _PER_MB * size / (1 << 20), _GROUND + PER_BYTE * size
+    with isolated.beside(parse, str(path.absolute()), cut, seconds=seconds, memory=memory) as answer:
         yield Rest(cut, lambda: _taken(answer, merge))
 
 

@@ -215,7 +215,8 @@ def serve() -> None:
         signal.setitimer(signal.ITIMER_PROF, seconds)
         answer = _tried(function, arguments)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        answers.write(len(answer).to_bytes(8, "little") + answer)
+        answers.write(len(answer).to_bytes(8, "little"))
+        answers.write(answer)
         answers.flush()
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from pymaf_data.config import StrictModel, load_yaml, read_yaml
+from pymaf_data.cores import available_cores
 from pymaf_data.errors import ConfigError
 from pymaf_data.fits.fitter.options import KeypointOptions
 from pymaf_data.fits.rule import ChooseOptions
@@ -26,7 +27,7 @@ from pymaf_data.model.networks import NETWORKS
 from pymaf_data.model.options import TrainOptions
 from pymaf_data.paths import DataRoot, UserPath, as_meant
 from pymaf_data.stages.executors import ExecutorOptions
-from pymaf_data.stages.options import MapSize, available_cores
+from pymaf_data.stages.options import MapSize
 from pymaf_data.stages.registry import STAGES, Step
 
 if TYPE_CHECKING:

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pymaf_data.cores import available_cores
 from pymaf_data.datasets.decoding import MAX_PIXELS
 from pymaf_data.datasets.images import UNKNOWN_SIZE, ImageRef, Images, MissingImage
 from pymaf_data.errors import UntrustedData
@@ -176,8 +177,7 @@ def _content(path: Path, size: int) -> int:
 
 
 def _cores() -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, _MOST_THREADS)
+    return min(available_cores(), _MOST_THREADS)
 
 
 class _Cursor:

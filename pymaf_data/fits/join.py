@@ -55,29 +55,41 @@ def join(
 
 def take(table: FitTable, row: np.ndarray, persons: Persons, model: BodyModel | None = None) -> Fits:
     """The fits of N persons whose rows (N,) are known, −1 where there is none; ``model`` as :func:`join`'s."""
-    fits = Fits.empty(len(persons), "no fit in the source", CAMERA)
-    everybody = np.flatnonzero(row != NONE)
+    fits, everybody = none_of(persons), np.flatnonzero(row != NONE)
     for some in np.array_split(everybody, len(everybody) // _TOGETHER + 1):  # a copy of all of them would be large
-        of = row[some]
-        pose, betas, native = table.pose[of], table.betas[of], fits.native[some]
-        if table.camera is not None:
-            native = table.camera[of].astype(np.float64)
-            if table.origin == "centre":
-                native[:, :2] += persons.image_size[some, :, None] / 2 * native[:, 2:]
-        finite = np.isfinite(pose).all(1) & np.isfinite(betas).all(1) & np.isfinite(native).all((1, 2))
-        why = np.where(finite, reason("picture not present"), reason("coordinates not finite"))
-        good = finite & persons.present[some]
-        fits.frame[some], fits.reason[some] = table.frame[of], np.where(good, 0, why)
-        kept = some[good]
-        fits.pose[kept], fits.betas[kept], fits.native[kept] = pose[good], betas[good], native[good]
-    if table.points is None:
-        return fits
+        put(fits, some, table, row[some], persons)
+    if table.points is not None:
+        put_on_points(fits, table.points, row, model)
+    return fits
+
+
+def none_of(persons: Persons) -> Fits:
+    """No fit of any of N persons, before those of a file are put."""
+    return Fits.empty(len(persons), "no fit in the source", CAMERA)
+
+
+def put(fits: Fits, some: np.ndarray, table: FitTable, of: np.ndarray, persons: Persons) -> None:
+    """Into the fits of N persons those of some (K,), which are the rows ``of`` (K,) of a table."""
+    pose, betas, native = table.pose[of], table.betas[of], fits.native[some]
+    if table.camera is not None:
+        native = table.camera[of].astype(np.float64)
+        if table.origin == "centre":
+            native[:, :2] += persons.image_size[some, :, None] / 2 * native[:, 2:]
+    finite = np.isfinite(pose).all(1) & np.isfinite(betas).all(1) & np.isfinite(native).all((1, 2))
+    why = np.where(finite, reason("picture not present"), reason("coordinates not finite"))
+    good = finite & persons.present[some]
+    fits.frame[some], fits.reason[some] = table.frame[of], np.where(good, 0, why)
+    kept = some[good]
+    fits.pose[kept], fits.betas[kept], fits.native[kept] = pose[good], betas[good], native[good]
+
+
+def put_on_points(fits: Fits, points: np.ndarray, row: np.ndarray, model: BodyModel | None) -> None:
+    """Put the fits of N persons where they meet the points of their rows (N,), drop those that nowhere do."""
     lost, standing = fits.valid, np.flatnonzero(fits.valid)
     if model is not None:
         for some in np.array_split(standing, len(standing) // _TOGETHER + 1):
-            lost[some[stand(model, fits, some, table.points[row[some]])]] = False
+            lost[some[stand(model, fits, some, points[row[some]])]] = False
     fits.drop(lost, "camera not solvable")
-    return fits
 
 
 def match(table: FitTable, persons: Persons, origin: str, body: str | None = None) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from pymaf_data.errors import FitError, RawDataCorrupt
 from pymaf_data.fits.conversion.convert import METHOD, WORST, convert
 from pymaf_data.fits.evidence import other_scale
 from pymaf_data.fits.exported import as_exported
-from pymaf_data.fits.join import NONE, join, match, take
+from pymaf_data.fits.join import NONE, join, match, none_of, put, put_on_points, take
 from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.proof import Tolerance
 from pymaf_data.fits.readers import find_reader
@@ -30,7 +31,10 @@ from pymaf_data.geometry.cameras import full_frame
 from pymaf_data.geometry.joints import SMPL24
 from pymaf_data.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 
+logger = logging.getLogger(__name__)
+
 _OF_PI = 8.0  # view pixels that π may leave of fits which, under their own cameras, leave none
+_TOGETHER = 1 << 13  # whole batches of a conversion
 _ASKED = 200
 """Persons that are asked what is wrong with a file."""
 _TURNS = {
@@ -78,11 +82,19 @@ class JoinedSource:
     def _of_others(self, other: OtherBodies, persons: Persons, body: BodyModel | None) -> Fits:
         """Bodies of another model, those of these persons converted."""
         row = match(self.table, persons, self.origin, self.body)
-        table, left = self.table, np.full((len(self.table), 2), np.nan)
-        if body is not None:
-            table, left = convert(table, other, row[row != NONE], body, self._assets)
-        fits = take(_seen(table, body), row, persons, body)
-        left = np.where((row != NONE)[:, None], left[row], np.nan)
+        table, left = self.table, np.full((len(persons), 2), np.nan)
+        fits, everybody = none_of(persons), np.flatnonzero(row != NONE)
+        for first in range(0, len(everybody), _TOGETHER):  # a table of all of them would be large
+            some = everybody[first : first + _TOGETHER]
+            if body is None:
+                part = table.at(row[some])
+            else:
+                part, left[some] = convert(table, other, row[some], body, self._assets)
+                done = first + len(some)
+                logger.info("%d of %d bodies of %s are converted", done, len(everybody), other.model)
+            put(fits, some, _seen(part, body), np.arange(len(some)), persons)
+        if table.points is not None:
+            put_on_points(fits, table.points, row, body)
         fits.drop(np.isnan(left).any(1), "body not converted")
         fits.drop(np.any(left > WORST, axis=1), "conversion residual too large")
         return replace(fits, conversion=left)
@@ -95,6 +107,7 @@ class JoinedSource:
         if table.other is not None:
             near = np.unique((row[row != NONE, None] + np.arange(-2, 3)).clip(0, len(table) - 1))
             table = convert(table, table.other, near, body, self._assets)[0]
+            row = np.where(row == NONE, NONE, np.searchsorted(near, row))
         table = _seen(table, body)
         if table.camera is not None:
             kind = table.orthographic, table.origin == "centre"

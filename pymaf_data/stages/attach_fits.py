@@ -51,14 +51,15 @@ def attach_fits(options: AttachOptions, progress: Progress | None = None) -> Att
     requests = [FitRequest.of(text) for text in options.fits]
     _require_distinct(requests)
     store, judged = open_store(options.store), options.rule.gates.keys() & {*JUDGED}
-    reports = []
+    reports, opened = [], store
     for request in requests:
         for name, source in open_sources(request, options.keypoints, store.head["inputs"].values()).items():
             held = find_body(source, options.assets)
             job = SourceJob(store, name, source, held, judged, options.force)
             done = run_shards(store, job, executor, progress, break_lock=options.break_lock)
-            reports.append(report_source(open_store(options.store), name, len(done.written)))
-    choice = attach_choice(open_store(options.store), options.rule, options.break_lock)
+            opened = open_store(options.store)
+            reports.append(report_source(opened, name, len(done.written)))
+    choice = attach_choice(opened, options.rule, options.break_lock)
     if choice is None and not reports:
         raise UsageError(
             f"{options.store} has no fits to choose from, and none were named",

@@ -14,6 +14,7 @@ import torch
 
 from pymaf_data.body import BodyModel, load_body
 from pymaf_data.config import StrictModel
+from pymaf_data.cores import available_cores
 from pymaf_data.datasets.columns import stored_column
 from pymaf_data.digest import digest_arrays, digest_json
 from pymaf_data.errors import AssetMissing, FitError, StoreIncomplete, UsageError
@@ -28,7 +29,6 @@ from pymaf_data.geometry.frames import FRAMES
 from pymaf_data.geometry.joints import J24
 from pymaf_data.stages.executors import threads
 from pymaf_data.stages.held import Held, assets_folder
-from pymaf_data.stages.options import available_cores
 from pymaf_data.stages.shards import Advance, Made, Mapper
 from pymaf_data.storage import StageInfo, StageWriter, Store
 

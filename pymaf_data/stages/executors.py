@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 _BEHIND = ("workers", "allow_unproved")
 _CLUSTER = "pymaf_data.flows.dask:Cluster"
 _GROUP = "pymaf_data.executors"
-_WRITING = 2  # shards at a time: a small one is made sooner than a disk has it safe, and it takes two at once
+# Shards that are written at a time: they are made sooner than a disk has them safe, and it takes several at once.
+_WRITING, _WRITING_SMALL, _SMALL = 2, 4, 1 << 22
 # Library → how the number of its own threads is asked and set.
 _THREADED = {"cv2": ("getNumThreads", "setNumThreads"), "torch": ("get_num_threads", "set_num_threads")}
 
@@ -94,24 +95,28 @@ def _cluster(address: str) -> Executor:
 
 @dataclass(frozen=True)
 class Threads:
-    """Threads of this process share each shard; two more write the last ones, and wait for the disk, while one is made.
+    """Threads of this process share each shard; others write the last ones, and wait for the disk, while one is made.
 
-    Memory holds the encoded arrays of three shards.
+    Memory holds the encoded arrays of three shards, or of five that have 4 MB at most.
     """
 
     workers: int
 
     def run(self, job: ShardJob, writer: StageWriter, shards: Sequence[int], advance: Advance) -> Committed:
         """See :class:`Executor`."""
-        with threads(self.workers) as each, ThreadPoolExecutor(_WRITING) as disk:
+        with threads(self.workers) as each, ThreadPoolExecutor(_WRITING_SMALL) as disk:
             writing: deque[Future[tuple[int, Any]]] = deque()
             for shard in shards:
                 made = job.task(shard, writer.rows(shard)).make(each, advance)
-                if len(writing) == _WRITING:
+                while len(writing) >= (_WRITING_SMALL if _bytes_of(made) <= _SMALL else _WRITING):
                     yield writing.popleft().result()
                 writing.append(disk.submit(_write, writer, shard, made))
             while writing:
                 yield writing.popleft().result()
+
+
+def _bytes_of(made: Made) -> int:
+    return sum(getattr(part, "nbytes", 0) or sum(map(len, part)) for part in made.data.values())
 
 
 @dataclass(frozen=True)

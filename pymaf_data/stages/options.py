@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from pymaf_data.config import Flag, StrictModel
+from pymaf_data.cores import available_cores
 from pymaf_data.errors import UsageError
 from pymaf_data.fits.fitter.options import KeypointOptions
 from pymaf_data.fits.rule import ChooseOptions
 from pymaf_data.paths import UserPath
 from pymaf_data.stages.executors import ExecutorOptions
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _whole_blocks(size: int) -> int:

@@ -18,7 +18,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import import_module
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -49,13 +50,35 @@ def call(function: Callable[..., Any], *arguments: Any, seconds: float, memory: 
         WorkerError: it was stopped twice, by the clock or from outside. Whether the file is at fault nobody knows then,
             so nothing may be taken in its place.
     """
-    from pymaf_data.untrusted.unpickle import loads_trusted  # SciPy, which the child need not load
-
-    order = json.dumps([function.__module__, function.__qualname__, arguments, seconds, memory]).encode() + b"\n"
+    order = _order(function, arguments, seconds, memory)
     try:
         answer = _asked(order, seconds)
     except _Stopped:
         answer = _asked_again(order, seconds, str(arguments[0] if arguments else function.__name__))
+    return _value(answer)
+
+
+@contextlib.contextmanager
+def beside(function: Callable[..., Any], *arguments: Any, seconds: float, memory: int) -> Iterator[Future[Any]]:
+    """:func:`call` while this process does something else, in a process that is stopped when the context ends.
+
+    It is asked once: the future raises ValueError for whatever went wrong.
+    """
+    order = _order(function, arguments, seconds, memory)
+    with _started() as child, ThreadPoolExecutor(1) as waiting:
+        try:
+            yield waiting.submit(lambda: _value(_answered(child, order, seconds)))
+        finally:
+            child.kill()
+
+
+def _order(function: Callable[..., Any], arguments: Any, seconds: float, memory: int) -> bytes:
+    return json.dumps([function.__module__, function.__qualname__, arguments, seconds, memory]).encode() + b"\n"
+
+
+def _value(answer: bytes) -> Any:
+    from pymaf_data.untrusted.unpickle import loads_trusted  # SciPy, which the child need not load
+
     try:
         sound, value = loads_trusted(answer, "the answer of the process that reads it")
     except (PymafDataError, TypeError) as error:
@@ -109,17 +132,21 @@ def _running() -> subprocess.Popen[bytes]:
     global _child
     if _child is None or _child.poll() is not None:
         _end()
-        command = [sys.executable, "-c", _START, *sys.path]
-        # In a session of its own it hears no Ctrl-C: that one is ours.
-        _child = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            bufsize=0,
-        )
+        _child = _started()
     return _child
+
+
+def _started() -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", _START, *sys.path]
+    # In a session of its own it hears no Ctrl-C: that one is ours.
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        bufsize=0,
+    )
 
 
 def _forget() -> None:
@@ -188,7 +215,8 @@ def serve() -> None:
         signal.setitimer(signal.ITIMER_PROF, seconds)
         answer = _tried(function, arguments)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        answers.write(len(answer).to_bytes(8, "little") + answer)
+        answers.write(len(answer).to_bytes(8, "little"))
+        answers.write(answer)
         answers.flush()
 
 

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from pydantic_core import from_json
 
@@ -19,21 +19,49 @@ _BLOCK = 1 << 20
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
-def read_json(path: Path, pack: Pack | None = None) -> Any:
+class Rest(NamedTuple):
+    """Members of a list, up to its end, that somebody else parses meanwhile.
+
+    Args:
+        cut: byte of the file at which the first of them begins, if a member does begin there.
+        taken: gives them, and the bytes from there to their list's end; ``None``: they are not to be had.
+    """
+
+    cut: int
+    taken: Callable[[], tuple[list[Any], int] | None]
+
+
+def read_json(path: Path, pack: Pack | None = None, rest: Rest | None = None) -> Any:
     """The value of a file; of a list, or of an object's lists, no more than a few members are text at a time.
 
     Args:
         path: the file.
         pack: turns each object into what is kept of it, while parsing: lists of numbers cost ten times their arrays.
+        rest: of a list, which need not be parsed here. What is said of a file that is damaged then is not what is said
+            of it without: read it again.
 
     Raises:
         RawDataCorrupt: it cannot be opened, or is not JSON as :func:`parse_json` takes it.
     """
     with open_regular(path) as stream:
         try:
-            return _Text(stream, pack).value()
+            return _Text(stream, pack, rest).value()
         except (ValueError, RecursionError) as error:
             raise RawDataCorrupt(f"{path} is not JSON: {error}", action="fetch the file again.") from None
+
+
+def read_members(path: Path, first: int, pack: Pack | None = None) -> tuple[list[Any], int]:
+    """The members of a list from a byte of a UTF-8 file on, and the bytes from there to the list's end.
+
+    Raises:
+        ValueError, RecursionError: no such member begins there, or what follows is not JSON.
+        RawDataCorrupt: the file cannot be opened.
+    """
+    with open_regular(path) as stream:
+        if json.detect_encoding(stream.read(4)) != "utf-8":
+            raise ValueError("it is not in UTF-8")
+        stream.seek(first)
+        return _Text(stream, pack, encoding="utf-8").members()
 
 
 def parse_json(text: bytes, pack: Pack | None = None) -> Any:
@@ -59,11 +87,13 @@ def _object(pack: Pack | None) -> Callable[[list[tuple[str, Any]]], Any]:
 class _Text:
     """A window that moves over a file's text, from the beginning of one member to the next."""
 
-    def __init__(self, stream: BinaryIO, pack: Pack | None) -> None:
-        self._stream, self._pack, self._made = stream, pack, _object(pack)
+    def __init__(
+        self, stream: BinaryIO, pack: Pack | None, rest: Rest | None = None, encoding: str | None = None
+    ) -> None:
+        self._stream, self._pack, self._made, self._rest = stream, pack, _object(pack), rest
         self._decoder = json.JSONDecoder(object_pairs_hook=self._made)
         start = stream.read(4)
-        self._bytes = codecs.getincrementaldecoder(json.detect_encoding(start))("surrogatepass")
+        self._bytes = codecs.getincrementaldecoder(encoding or json.detect_encoding(start))("surrogatepass")
         self._text, self._at, self._before = self._bytes.decode(start), 0, 0
 
     def value(self) -> Any:
@@ -71,6 +101,7 @@ class _Text:
         opening, found = self._next(), None
         if opening == "{":
             pairs: list[tuple[str, Any]] = []
+            self._at += 1
             self._members("}", lambda: pairs.append(self._pair()))
             found = self._made(pairs)
         else:
@@ -78,6 +109,18 @@ class _Text:
         if self._next():
             raise self._wrong("more behind its value")
         return found
+
+    def members(self) -> tuple[list[Any], int]:
+        """Of a list that began before this text, and the bytes before its end."""
+        first, found = self._byte(0), self._to_the_end()
+        if not found:
+            raise self._wrong("no member of a list")
+        return found, self._byte(self._at - 1) - first
+
+    def _byte(self, at: int) -> int:
+        """Of the file, at which a character of the window begins, in UTF-8."""
+        ahead = len(self._text[at:].encode("utf-8", "surrogatepass")) + len(self._bytes.getstate()[0])
+        return self._stream.tell() - ahead
 
     def _pair(self) -> tuple[str, Any]:
         key = self._whole() if self._next() == '"' else None
@@ -90,12 +133,28 @@ class _Text:
         """A list member by member, anything else as a whole."""
         if self._next() != "[":
             return self._whole()
+        self._at += 1
+        return self._to_the_end()
+
+    def _to_the_end(self) -> list[Any]:
         found: list[Any] = []
-        self._members("]", lambda: found.append(self._whole()))
+        self._members("]", lambda: self._member(found))
         return found
 
+    def _member(self, found: list[Any]) -> None:
+        """Add the next member to what was found, or all that the rest of the list has."""
+        rest = self._rest
+        if rest and self._stream.tell() == rest.cut and self._behind_spaces() == len(self._text):
+            self._rest, taken = None, rest.taken()
+            if taken:
+                members, size = taken
+                found.extend(members)
+                self._stream.seek(rest.cut + size)
+                self._text, self._at = "", 0
+                return
+        found.append(self._whole())
+
     def _members(self, closing: str, take: Callable[[], None]) -> None:
-        self._at += 1
         if self._next() != closing:
             take()
             while self._next() == ",":
@@ -118,7 +177,8 @@ class _Text:
                     self._at = error.pos
                     raise self._wrong(error.msg) from None
             else:
-                if end + 2 < len(self._text) or not self._more():  # 1e- may go on
+                # 1e- may go on
+                if end + 2 < len(self._text) or self._text[end - 1] in '}]"' or not self._more():
                     self._at = end
                     return value
 
@@ -128,7 +188,7 @@ class _Text:
             return None
         while not (end := self._text.find("}", self._at) + 1) and self._more():
             pass
-        if not end or self._text.count("{", self._at, end) > 1:
+        if not end or self._text.find("{", self._at + 1, end) >= 0:
             return None
         try:
             value: dict[str, Any] = from_json(self._text[self._at : end])
@@ -142,13 +202,19 @@ class _Text:
     def _next(self) -> str:
         """The next character that is no space, where the window then begins; "" at the end."""
         while True:
-            self._at = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]
+            self._at = self._behind_spaces()
             if self._at < len(self._text) or not self._more():
                 return self._text[self._at : self._at + 1]
 
+    def _behind_spaces(self) -> int:
+        return _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]
+
     def _more(self) -> bool:
         """Widen the window, at least twofold: what begins in it is parsed anew."""
-        block = self._stream.read(max(_BLOCK, len(self._text) - self._at))
+        size = max(_BLOCK, len(self._text) - self._at)
+        if self._rest and (before := self._rest.cut - self._stream.tell()) > 0:
+            size = min(size, before)  # to stand there, if a member begins there
+        block = self._stream.read(size)
         if not block:
             self._bytes.decode(b"", final=True)
             return False

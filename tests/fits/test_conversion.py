@@ -17,6 +17,7 @@ from scipy.spatial.transform import Rotation
 from pymaf_data.body import BodyModel
 from pymaf_data.digest import digest_file, digest_json
 from pymaf_data.errors import AssetMismatch, AssetMissing, FitError, RawDataCorrupt
+from pymaf_data.fits import joined
 from pymaf_data.fits import readers as registry
 from pymaf_data.fits.bodies import GenderedSmpl, KidSmpl, MhrBodies, SmplhBodies, SmplxBodies
 from pymaf_data.fits.conversion import meshes
@@ -103,7 +104,9 @@ def test_smplx_bodies_become_the_persons_own_once_their_model_is_there(
     others: ModuleType,
     body: BodyModel,
     caplog: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(joined, "_TOGETHER", 7)
     bodies, nothing = SmplxBodies(of_smplx(known.truth.pose, others), known.truth.betas), tmp_path / "nothing"
     report = attach(bodies, nothing)
     assert report.failed and report.choice is None and not report.sources[0].proved

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import pickle
+import re
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -13,7 +18,7 @@ import pytest
 import torch
 
 from pymaf_data.body import BodyModel
-from pymaf_data.errors import FitError
+from pymaf_data.errors import FitError, RawDataCorrupt
 from pymaf_data.fits.readers import eft as reader
 from pymaf_data.fits.table import REASONS, VIEW
 from pymaf_data.geometry.affines import invert, view_affine
@@ -22,6 +27,8 @@ from pymaf_data.geometry.frames import turn_of_ray
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.stages.attach_fits import AttachOptions, attach_fits
 from pymaf_data.storage import Store, open_store
+from pymaf_data.untrusted import json_halves
+from pymaf_data.untrusted.unpickle import loads_trusted
 
 
 @pytest.fixture(scope="session")
@@ -139,6 +146,33 @@ def test_files_that_are_no_fits(tmp_path: Path, store: Store, text: str) -> None
         attach(store, tmp_path / "eft.json")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"parm_shape": [True, 1, 2**70, None, 0.5, 0, 0, 0, 0, 0], "bbox_scale": 1},
+        {"parm_shape": ["1.5"] * 10, "bbox_center": [[3.0], [4.0]], "bbox_scale": [1.0]},
+        {"parm_shape": [0.5] * 11, "parm_cam": [1.0, 0.0]},
+        {"parm_shape": "0123456789"},
+        {"parm_shape": [10**400] * 10},
+        {"parm_pose": np.eye(3).tolist() * 24},
+        {"parm_pose": [[[1, 0, 0], [0, 1, 0, 0], [0, 1]]] * 24},
+        {"parm_pose": [[[1, 0, 0], [0, 1, 0], "100"]] * 24},
+        {"parm_pose": {str(i): np.eye(3).tolist() for i in range(24)}},
+    ],
+)
+def test_numbers_are_those_that_numpy_reads(entries: list[dict[str, Any]], change: dict[str, Any]) -> None:
+    sizes = {"parm_pose": 216, "parm_shape": 10, "parm_cam": 3, "bbox_center": 2, "bbox_scale": 1}
+    person = entries[0] | change
+    try:
+        parts = [np.asarray(person[name], np.float64).ravel() for name in sizes]
+    except (TypeError, ValueError, OverflowError):
+        parts = []
+    sound = [len(part) for part in parts] == [*sizes.values()]
+    expected = np.concatenate(parts) if sound else np.full(232, np.nan)
+    assert reader._numbers(*map(person.get, sizes)) == expected.tobytes()
+
+
 def test_matrices_may_be_nested_otherwise(tmp_path: Path, eft: ModuleType, entries: list[dict[str, Any]]) -> None:
     flat = {"parm_pose": np.ravel(entries[0]["parm_pose"]).tolist(), "bbox_scale": [entries[0]["bbox_scale"]]}
     one, other = (
@@ -165,3 +199,89 @@ def test_a_list_beside_the_data_leaves_no_trace(
     for name in ("pose", "betas", "camera"):
         assert np.array_equal(getattr(alone, name), getattr(beside, name))
     assert np.array_equal(alone.keys.ids, beside.keys.ids)
+
+
+@pytest.fixture
+def halved(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What another process, which is this one here, gave of the end of each file: None where it gave nothing."""
+    given: list[Any] = []
+
+    @contextmanager
+    def beside(function: Any, *arguments: Any, **bounds: Any) -> Iterator[Future[Any]]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(loads_trusted(pickle.dumps(function(*arguments), 5), "the answer"))
+        except Exception as error:
+            future.set_exception(ValueError(str(error)))
+        yield future
+
+    def taken(found: Any, merge: Any) -> Any:
+        given.append(json_halves_taken(found, merge))
+        return given[-1]
+
+    json_halves_taken = json_halves._taken
+    monkeypatch.setattr(json_halves, "_taken", taken)
+    monkeypatch.setattr(json_halves, "available_cores", lambda: 2)
+    monkeypatch.setattr(json_halves.isolated, "beside", beside)
+    return given
+
+
+def parsed(path: Path) -> Any:
+    """All that a file says, or what is wrong with it."""
+    try:
+        table = reader.READER.read(path, None)
+    except RawDataCorrupt as error:
+        return str(error)
+    arrays = (*vars(table.keys).values(), table.pose, table.betas, table.camera, table.body)
+    return [(array.dtype, array.shape, array.tobytes()) for array in map(np.asarray, arrays)]
+
+
+HALVED = {  # Persons A to F → how often another process gives what is behind a cut, for three of their lists
+    '{"data": [A, B, C, D, E, F]}': (1, 5, 5),
+    '{"data": [A ,\n B, {"a": [{}, {}]}], "more": [C, D, E, F]}': (1, 3, 3),
+    '{"more": [A, B], "data": [C, D, E, F], "v": {"parm_pose": 1}}': (2, 4, 4),
+    '{"data": [A, B, C], "data": [D, E, F]}': (3, 4, 4),
+    '{"data": [A, B, C, D, E, F]} x': (1, 5, 5),
+    '{"data": [A, B, C, D, E, F': (0, 0, 0),
+    '{"data": [A, B, C, D, E, F]}\udcff': (0, 0, 0),
+    '\ufeff{"data": [A, B, C, D, E, F]}': (0, 0, 0),
+    '{"data": [A]}': (0, 0, 0),
+    '{"data": []}': (0, 0, 0),
+}
+
+
+@pytest.mark.parametrize("text", HALVED)
+def test_a_file_says_the_same_however_it_is_halved(
+    tmp_path: Path, entries: list[dict[str, Any]], halved: list[Any], monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    hostile = {"imageName": '\\"}, {"parm_pose": [', "annotId": 2**63, "bbox_scale": "1.5"}
+    lists = [*entries[:4], entries[4] | hostile, entries[5]], entries[:6], [{**one} for one in entries[:6]]
+    for one in lists[2]:
+        del one["annotId"]
+    given = []
+    for persons in lists:
+        said = {letter: json.dumps(person) for letter, person in zip("ABCDEF", persons, strict=True)}
+        path = tmp_path / "eft.json"
+        path.write_text(re.sub(r"\b[A-F]\b", lambda found, said=said: said[found[0]], text), "utf-8", "surrogateescape")
+        monkeypatch.setattr(json_halves, "_cut", lambda _: 0)
+        whole = parsed(path)
+        halved.clear()
+        for found in re.finditer(rb"\}[ \n]*,[ \n]*(?=\{)", path.read_bytes()):
+            monkeypatch.setattr(json_halves, "_cut", lambda _, found=found: found.end())
+            assert parsed(path) == whole, found
+        given.append(sum(one is not None for one in halved))
+    assert tuple(given) == HALVED[text]
+
+
+def test_the_end_of_a_large_file_is_parsed_by_another_process(
+    tmp_path: Path, eft: ModuleType, entries: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = eft.write_eft(tmp_path / "eft.json", entries)
+    whole, merged = parsed(path), []
+    add = reader._Entries.add
+    monkeypatch.setattr(json_halves, "_AHEAD", 0)
+    monkeypatch.setattr(reader._Entries, "add", lambda self, found: merged.extend(add(self, found)) or merged)
+    for cores in (1, 2):
+        monkeypatch.setattr(json_halves, "available_cores", lambda cores=cores: cores)
+        assert parsed(path) == whole
+    assert len(entries) / 3 < len(merged) < len(entries) / 2

@@ -89,3 +89,55 @@ def test_members_of_a_list_are_not_text_together(tmp_path: Path) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < path.stat().st_size / 2
+
+
+# Text → bytes of it in UTF-8 from which on a list's members can be parsed alone.
+HALVED = {
+    '{"data": [{"a": 1}, {"b": "}, {"}, {"c": "\\"}, {\\"", "d": [2]} ,\n{"é": {"f": [{}, {}]}}], "w": [{}]}': 6,
+    '[{"a": "\ud800"}, {"b": "[{}, {"}, [{"c": 1}, {"d": 2}], {}, {"k": 1, "l": 2}]': 8,
+    '[{}, {"a": 1}, {"a": 1, "a": 2}]': 0,
+    '[{"a": 1}, {"b": 2}, {"c": 3}] {}': 4,
+    '[{"a": 1}, {"b": 2}, {"c": 3}, ]': 0,
+    '{"x": [{}, {}], "x": [{}, {}]}': 4,
+    '[{}, {"a": [{}, {}': 0,
+    '[{}, {"a": 1}}, {"b": 1}]': 0,
+    '[{"a": 1}]': 0,
+    "[]": 0,
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("text", HALVED)
+def test_the_end_of_a_list_may_be_parsed_by_another_wherever_it_may_seem_to_begin(
+    text: str, encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(text.encode(encoding, "surrogatepass"))
+    whole, taken = result(path), []
+    for block in (5, 1 << 20):
+        monkeypatch.setattr(json_text, "_BLOCK", block)
+        for cut in range(path.stat().st_size):
+            found = result(path, json_text.Rest(cut, lambda cut=cut: end(path, cut, taken)))
+            # Of the faults of a file another may be named; one that is sound is the same.
+            assert found == whole or {type(found), type(whole)} == {RawDataCorrupt}, cut
+    assert len({*taken}) == (HALVED[text] if encoding == "utf-8" else 0)
+
+
+def pack(entry: dict[str, Any]) -> Any:
+    return ("packed", *entry.items())
+
+
+def result(path: Path, rest: json_text.Rest | None = None) -> Any:
+    try:
+        return read_json(path, pack, rest)
+    except RawDataCorrupt as error:
+        return error
+
+
+def end(path: Path, cut: int, taken: list[int]) -> Any:
+    try:
+        found = json_text.read_members(path, cut, pack)
+    except (ValueError, RecursionError):
+        return None
+    taken.append(cut)
+    return found

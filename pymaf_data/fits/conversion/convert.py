@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -14,8 +13,6 @@ from pymaf_data.body import BodyModel
 from pymaf_data.fits.conversion.vertex_fit import VertexFit
 from pymaf_data.fits.readers.reader import FitTable, OtherBodies
 from pymaf_data.geometry.rotations import matrix_to_axis_angle
-
-logger = logging.getLogger(__name__)
 
 METHOD = 1
 """Raised when the same bodies become others."""
@@ -31,36 +28,34 @@ _BATCH = 256
 def convert(
     table: FitTable, other: OtherBodies, rows: np.ndarray, body: BodyModel, assets: Path | None
 ) -> tuple[FitTable, np.ndarray]:
-    """A table whose rows (K,) hold bodies of ``body``, and what is left of each row's conversion.
+    """Rows (K,) of a table as bodies of ``body``, and what is left of each row's conversion.
 
     Args:
         table: whose bodies are of another model.
         other: those bodies.
-        rows: to convert; the others have no fits afterwards.
+        rows: to convert.
         body: float64.
         assets: folder of licensed files.
 
     Returns:
-        The table with poses and betas of ``rows``, NaN where numbers pose nothing, zeros where a surface is no body's;
-        its extrinsics, or else its cameras, take up the translation. And (M, 2) millimetres and degrees, see
+        A table of K rows, whose poses and betas are NaN where numbers pose nothing, zeros where a surface is no body's;
+        its extrinsics, or else its cameras, take up the translation. And (K, 2) millimetres and degrees, see
         :class:`~pymaf_data.fits.conversion.vertex_fit.Fitted`: infinite where a surface is no body's, NaN where nothing
         was converted.
 
     Raises:
         AssetMissing: files that it takes are not there.
     """
-    M, fit = len(table), _fit(body)
-    pose, betas, residual = np.full((M, 72), np.nan), np.full((M, 10), np.nan), np.full((M, 2), np.nan)
-    shift = np.zeros((M, 3, 1))
+    K, fit, table = len(rows), _fit(body), table.at(rows)
+    pose, betas, residual = np.full((K, 72), np.nan), np.full((K, 10), np.nan), np.full((K, 2), np.nan)
+    shift = np.zeros((K, 3, 1))
     for first in range(0, len(rows), _BATCH):
-        of = rows[first : first + _BATCH]
-        vertices = torch.from_numpy(other.vertices(of, assets)).double()
+        vertices = torch.from_numpy(other.vertices(rows[first : first + _BATCH], assets)).double()
         posed = vertices.isfinite().all(2).all(1)
-        fitted, of = fit(vertices[posed]), of[posed.numpy()]
+        fitted, of = fit(vertices[posed]), first + np.flatnonzero(posed.numpy())
         pose[of] = matrix_to_axis_angle(fitted.pose).flatten(1).nan_to_num(0.0).numpy()
         betas[of], residual[of] = fitted.betas.nan_to_num(0.0).numpy(), fitted.residual.numpy()
         shift[of] = fitted.translation.nan_to_num(0.0)[..., None].numpy()
-        logger.info("%d of %d bodies of %s are converted", min(first + _BATCH, len(rows)), len(rows), other.model)
     # A body stands where the other one did: camera · (x + t) = (camera · [I | t]) x.
     name = "camera" if table.extrinsics is None else "extrinsics"
     place = getattr(table, name)

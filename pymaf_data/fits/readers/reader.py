@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -184,10 +184,25 @@ class FitTable:
     def __len__(self) -> int:
         return len(self.keys)
 
+    def at(self, rows: np.ndarray) -> FitTable:
+        """Some of its rows (K,), bodies of another model left out; their numbers in the file stay known."""
+        keys = type(self.keys)(*(part[rows] for part in vars(self.keys).values()))
+        names = ("pose", "betas", "camera", "frame", "body", "extrinsics", "points")
+        parts = {name: part[rows] for name in names if (part := getattr(self, name)) is not None}
+        numbers = rows if self.rows is None else self.rows[rows]
+        return replace(self, keys=keys, rows=numbers, other=None, **parts)
+
     @property
     def kind(self) -> str:
         """Of the cameras, as sources call it."""
         return "none" if self.camera is None else "orthographic" if self.orthographic else "perspective"
+
+
+def add_rows(array: np.ndarray, rows: np.ndarray) -> None:
+    """Make an array longer by rows (K, …), where it lies: a second one would be large."""
+    before = len(array)
+    array.resize((before + len(rows), *array.shape[1:]), refcheck=False)
+    array[before:] = rows
 
 
 @dataclass(frozen=True)

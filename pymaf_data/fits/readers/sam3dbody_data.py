@@ -18,7 +18,7 @@ import torch
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.fits.mhr_rig import PosedMhr
 from pymaf_data.fits.proof import Tolerance
-from pymaf_data.fits.readers.reader import ByImage, FitReader, FitTable
+from pymaf_data.fits.readers.reader import ByImage, FitReader, FitTable, add_rows
 from pymaf_data.fits.table import CAMERA
 from pymaf_data.geometry.cameras import full_frame
 from pymaf_data.untrusted.parquet import read_parquet
@@ -36,11 +36,17 @@ def _files(path: Path) -> list[Path]:
 
 
 def _read(path: Path, companion: Path | None = None) -> FitTable:
-    found = [_valid(file) for file in _files(path)]
-    if not any(len(part["image"]) for part in found):
+    found = list[dict[str, np.ndarray]]()
+    parameters, shape = np.empty((0, 204), np.float32), np.empty((0, 45), np.float32)  # as they were written
+    for file in _files(path):
+        found.append(_valid(file))
+        with np.errstate(over="ignore"):
+            add_rows(parameters, found[-1].pop("model_params"))
+            add_rows(shape, found[-1].pop("shape_params"))
+    if not len(parameters):
         raise RawDataCorrupt(f"{path} holds no person whose mhr_valid is set")
-    columns = {name: np.concatenate([part.pop(name) for part in found]) for name in _COLUMNS}
-    bbox, trans = columns["bbox"], columns["model_params"][:, :3].astype(np.float64) * _DM
+    columns = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+    bbox, trans = columns["bbox"], parameters[:, :3].astype(np.float64) * _DM
     far = np.where((columns["bbox_format"] == "xywh")[:, None], bbox[:, :2] + bbox[:, 2:], bbox[:, 2:])
     K = columns["cam_int"].reshape(-1, 3, 3)
     K = np.where(((K[:, 0, 0] > 0) & (trans[:, 2] > 0))[:, None, None], K, np.nan)  # else it sees nothing
@@ -53,20 +59,16 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
         body=np.full(len(K), "smpl-neutral"),
         licences={"SAM 3D Body dataset": "SAM License"},
         tolerance=Tolerance(view=15.0, image=1.5, share=0.05),  # as EFT's
-        other=PosedMhr(columns["model_params"], columns["shape_params"]),
+        other=PosedMhr(parameters, shape),
     )
 
 
 def _valid(file: Path) -> dict[str, np.ndarray]:
-    """The rows of a file that are fits; parameters in float32, as they were written, for there are many."""
+    """The rows of a file that are fits."""
     columns = read_parquet(file, _COLUMNS)
     kept = columns["mhr_valid"][:, 0] > 0
     logger.info("%s: %d of %d persons have a valid fit", file, kept.sum(), len(kept))
-    narrow = ("model_params", "shape_params")
-    with np.errstate(over="ignore"):
-        return {
-            name: array[kept].astype(np.float32 if name in narrow else array.dtype) for name, array in columns.items()
-        }
+    return {name: array[kept] for name, array in columns.items()}
 
 
 READER = FitReader(

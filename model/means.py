@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pymaf_data.body import BodyModel
 from pymaf_data.errors import TrainingError, UsageError
 from pymaf_data.geometry.affines import view_affine
 from pymaf_data.geometry.joints import J49
@@ -23,6 +24,8 @@ from pymaf_data.geometry.rotations import matrix_to_rotation_6d
 from pymaf_data.geometry.views import move_keypoints
 from pymaf_data.geometry.weak_fit import fit_weak_camera
 from pymaf_data.loader.labels import Labels
+from pymaf_data.loader.options import LoaderOptions
+from pymaf_data.loader.persons import persons
 
 from .networks.network import Network, Parameters
 from .networks.regressor import Regressor
@@ -30,8 +33,13 @@ from .networks.regressor import Regressor
 _BLOCK = 4096  # persons at a time
 
 
-def mean_parameters(labels: Labels) -> Parameters:
-    """The means (1, 144), (1, 10), (1, 3), float64; a function of the labels alone.
+def mean_parameters(labels: Labels, body: BodyModel, options: LoaderOptions) -> Parameters:
+    """The means (1, 144), (1, 10), (1, 3), float64; a function of labels and frame alone.
+
+    Args:
+        labels: of everybody.
+        body: poses the joints of the fits, on the CPU.
+        options: whose ``frame`` it is.
 
     Raises:
         TrainingError: nobody has a fit, or no fit has a camera.
@@ -40,9 +48,10 @@ def mean_parameters(labels: Labels) -> Parameters:
     rotation, betas, camera, cameras = np.zeros((24, 3, 3)), np.zeros(10), np.zeros(3), 0
     for first in range(0, len(rows), _BLOCK):
         block = rows[first : first + _BLOCK]
-        pi, valid = _cameras(labels, block)
-        rotation += labels.pose[block].sum(axis=0, dtype=np.float64)
-        betas += labels.betas[block].sum(axis=0, dtype=np.float64)
+        who = persons(labels, block, body, options)
+        pi, valid = _cameras(labels, block, who.fit_joints)
+        rotation += who.pose.numpy().sum(axis=0, dtype=np.float64)
+        betas += who.betas.numpy().sum(axis=0, dtype=np.float64)
         camera, cameras = camera + pi[valid].sum(axis=0, dtype=np.float64), cameras + int(valid.sum())
     if not cameras:
         raise TrainingError(
@@ -76,10 +85,12 @@ def start_at(model: Network, mean: Parameters) -> None:
             own.copy_(value)
 
 
-def _cameras(labels: Labels, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _cameras(
+    labels: Labels, rows: NDArray[np.int64], joints: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """π (B, 3) of the fits in the 224 px view, and whether there is one."""
     upright = np.zeros(len(rows), bool)
     keypoints = move_keypoints(labels.keypoints[rows], view_affine(labels.box[rows]), upright, J49)
     seen: Tensor = torch.from_numpy(keypoints.astype(np.float32))
-    found = fit_weak_camera(torch.from_numpy(labels.fit_joints[rows]), seen[..., :2], seen[..., 2])
+    found = fit_weak_camera(torch.from_numpy(joints), seen[..., :2], seen[..., 2])
     return found.pi.numpy(), found.valid.numpy()

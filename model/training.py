@@ -129,7 +129,7 @@ def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot, ran
     elif saved is None:
         _start_trunk(model, options)
         if options.mean == "data":
-            start_at(model, mean_parameters(loader.labels))
+            start_at(model, mean_parameters(loader.labels, body, loader.options))
     origin = provenance(stores, start.about() if start else saved.start if saved else {})
     trainer = Trainer(
         model.to(device),

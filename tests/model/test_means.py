@@ -35,7 +35,7 @@ def matrices(q: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture
-def people() -> tuple[Any, np.ndarray, np.ndarray]:
+def people(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, np.ndarray, np.ndarray]:
     """Labels of seven persons, two of them without a fit and one without keypoints; rotations and cameras."""
     random = np.random.default_rng(0)
     q = quaternions(1, (N, 24), 0.3)
@@ -50,7 +50,14 @@ def people() -> tuple[Any, np.ndarray, np.ndarray]:
     keypoints[3] = 0
     pose = np.where(FITTED[:, None, None, None], matrices(q), np.nan)
     labels = {"box": box, "keypoints": keypoints, "has_fit": FITTED, "betas": random.normal(size=(N, 10))}
-    labels |= {"pose": pose.astype(np.float32), "fit_joints": joints.astype(np.float32)}
+    fits = {"pose": pose.astype(np.float32), "betas": labels["betas"], "fit_joints": joints.astype(np.float32)}
+
+    def persons(_: Any, rows: np.ndarray, body: Any, options: Any) -> Any:
+        assert (body, options) == ("body", "options")
+        found = {name: array[rows] for name, array in fits.items()}
+        return SimpleNamespace(**found | {name: torch.from_numpy(found[name]) for name in ("pose", "betas")})
+
+    monkeypatch.setattr("pymaf_data.model.means.persons", persons)
 
     class Labels(SimpleNamespace):
         def __len__(self) -> int:
@@ -65,14 +72,14 @@ def test_means_are_those_of_quaternions_and_of_the_cameras_that_are_known(
     """The chordal mean of rotations is the first eigenvector of their quaternions' Σ q·qᵀ (Markley et al., 2007)."""
     labels, q, camera = people
     monkeypatch.setattr("pymaf_data.model.means._BLOCK", 3)
-    found = mean_parameters(labels)
+    found = mean_parameters(labels, "body", "options")  # type: ignore[arg-type]
     wanted = matrices(np.linalg.eigh(np.einsum("nja,njb->jab", q[FITTED], q[FITTED]))[1][..., -1])
     assert np.abs(found.pose6d.numpy().reshape(24, 3, 2) - wanted[:, :, :2]).max() < 1e-6
     np.testing.assert_allclose(found.betas.numpy()[0], labels.betas[FITTED].mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(found.camera.numpy()[0], camera[[0, 2, 4, 6]].mean(axis=0), atol=1e-4)
     labels.has_fit = np.array([False, False, False, True, False, False, False])
     with pytest.raises(TrainingError, match="1 have a fit, and 0"):
-        mean_parameters(labels)
+        mean_parameters(labels, "body", "options")  # type: ignore[arg-type]
 
 
 def test_the_nearest_rotation_is_none_that_mirrors() -> None:

@@ -1,7 +1,7 @@
 """Views of whole batches as operations on tensors, on any device: what :mod:`pymaf_data.loader.images` does one by one.
 
 The steps are OpenCV's: sampling positions in 1/32 px, weights in 1/32768, in whole numbers. So of equal crops a view is
-the same on every device, and the one that a worker makes: to the bit, or where the filter is used within a level.
+the same on every device, and the one that a worker makes: to the bit, but for ties that the filter rounds otherwise.
 
 Shapes: B crops of S × S pixels, views of W × W.
 """

@@ -38,6 +38,7 @@ from .learned_from import (
     wants_maps,
     with_held_out,
 )
+from .memory import keep_freed_memory
 from .networks.network import REDUCTION, Network, make_network
 from .options import TrainOptions
 from .precision import choose_precision
@@ -106,6 +107,8 @@ def _clean(folder: Path, options: TrainOptions) -> None:
 def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot, ranks: Ranks) -> Trainer:
     """A trainer at the step where the run stands."""
     folder, device = root.runs / options.name, ranks.device
+    if device.type == "cpu":
+        keep_freed_memory()
     saved = _previous(folder, options, stores)
     wanted = saved.precision if saved and options.precision == "auto" else options.precision
     precision = ranks.of_first(choose_precision(wanted, device))

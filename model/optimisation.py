@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from .options import OptimizerOptions
 
 _COSINE_FLOOR = 0.01
 _BETA1 = 0.9
+_IMAGE_AXES = 4  # of a convolution's weights
 
 
 def learning_rate(step: int, total: int, options: OptimizerOptions) -> float:
@@ -23,6 +25,27 @@ def learning_rate(step: int, total: int, options: OptimizerOptions) -> float:
     return rate * min(1.0, (step + 1) / max(options.warmup_steps, 1))
 
 
+class _Adam(torch.optim.Adam):
+    """Adam whose kernel gets every tensor in the order in which the parameter lies in memory.
+
+    On a CPU the fused kernel pairs numbers by their places in memory. Of a gradient that is not contiguous it makes a
+    copy first, which of convolutions in channels-last costs a fifth of its time; of one that lies otherwise than the
+    parameter it would pair the wrong ones.
+    """
+
+    def _init_group(
+        self, group: dict[str, Any], parameters: list[Tensor], gradients: list[Tensor], *moments: list[Tensor]
+    ) -> bool:
+        found = super()._init_group(group, parameters, gradients, *moments)
+        means, squares = moments[:2]
+        for place, parameter in enumerate(parameters):
+            if parameter.is_contiguous(memory_format=torch.channels_last) and parameter.ndim == _IMAGE_AXES:
+                for values in (parameters, gradients, means, squares):
+                    values[place] = values[place].permute(0, 2, 3, 1)
+            gradients[place] = gradients[place].contiguous()
+        return bool(found)
+
+
 def make_optimizer(model: Network, options: OptimizerOptions) -> torch.optim.Adam:
     """Adam without decay; fused, which on a CPU halves what 45 million parameters cost a step.
 
@@ -30,7 +53,7 @@ def make_optimizer(model: Network, options: OptimizerOptions) -> torch.optim.Ada
     """
     found = model.parameter_groups()
     groups = [{"params": found["loop"], "factor": 1.0}, {"params": found["trunk"], "factor": options.trunk_factor}]
-    return torch.optim.Adam(groups, lr=options.learning_rate, betas=(_BETA1, options.beta2), fused=True)
+    return _Adam(groups, lr=options.learning_rate, betas=(_BETA1, options.beta2), fused=True)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
@@ -40,14 +63,18 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def require_moments(optimizer: torch.optim.Optimizer) -> None:
-    """Refuse moments of other shapes than their parameters', which torch would notice at the next step only.
+    """Lay moments out in memory as their parameters, which :class:`_Adam` counts on; refuse those of other shapes,
+    which torch would notice at the next step only.
 
     Raises:
         ValueError: there are such.
     """
     for parameter, moments in optimizer.state.items():
-        if any(moments[name].shape != parameter.shape for name in ("exp_avg", "exp_avg_sq")):
-            raise ValueError("moments of another shape")
+        for name in ("exp_avg", "exp_avg_sq"):
+            if moments[name].shape != parameter.shape:
+                raise ValueError("moments of another shape")
+            if moments[name].stride() != parameter.stride():
+                moments[name] = torch.empty_like(parameter).copy_(moments[name])
 
 
 def batch_norms(model: nn.Module) -> list[nn.BatchNorm2d]:

@@ -41,6 +41,7 @@ from .learned_from import (
     with_held_out,
 )
 from .means import mean_parameters, start_at
+from .memory import keep_freed_memory
 from .networks.network import REDUCTION, Network, make_network
 from .options import TrainOptions
 from .precision import choose_precision
@@ -112,6 +113,8 @@ def _clean(folder: Path, options: TrainOptions) -> None:
 def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot, ranks: Ranks) -> Trainer:
     """A trainer at the step where the run stands."""
     folder, device = root.runs / options.name, ranks.device
+    if device.type == "cpu":
+        keep_freed_memory()
     saved = _previous(folder)
     start = Start(options.starts_from, root) if options.starts_from and saved is None else None
     options = _framed(options, saved, start)

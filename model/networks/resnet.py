@@ -85,7 +85,7 @@ class Bottleneck(nn.Module):
         y = self.relu(self.bn1(self.conv1(x)))
         y = self.relu(self.bn2(self.conv2(y)))
         y = self.bn3(self.conv3(y))
-        return self.relu(y + self.downsample(x))
+        return self.relu(y.add_(self.downsample(x)))  # a new map at 56² costs more than the sum
 
 
 class Layout(NamedTuple):

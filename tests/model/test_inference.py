@@ -47,6 +47,31 @@ def test_folded_bodies_are_the_same_within_a_twentieth_of_a_millimetre(
     assert folded.body is model.body and not any(value.requires_grad for value in folded.parameters())
 
 
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16])
+def test_weights_laid_out_once_give_the_same_bodies(
+    dtype: torch.dtype | None, shallow: None, free_body: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = trained(free_body)
+    image = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    laid_out = for_inference(model, dtype)
+    monkeypatch.setattr("pymaf_data.model.inference._can_lay_out", lambda model: False)
+    plain = for_inference(model, dtype)
+    with torch.no_grad():
+        found, wanted = (one(image, auxiliary=True) for one in (laid_out, plain))
+    moved = found.predictions[-1].vertices - wanted.predictions[-1].vertices
+    assert moved.norm(dim=-1).max() < (5e-5 if dtype is None else 2e-3)
+    assert found.dense is not None and wanted.dense is not None
+    torch.testing.assert_close(found.dense.part, wanted.dense.part, rtol=0, atol=1e-4 if dtype is None else 0.05)
+    left = [sum(type(module) is nn.Conv2d for module in one.modules()) for one in (laid_out, plain)]
+    assert left[0] == 4 < left[1], "the head's alone are left, which are computed as one"
+
+
+def test_weights_that_autocast_casts_at_each_call_are_not_laid_out(shallow: None, free_body: Any) -> None:
+    model = trained(free_body, auxiliary="none")
+    model.autocast = torch.bfloat16
+    assert any(type(module) is nn.Conv2d for module in for_inference(model).modules())
+
+
 def test_weights_are_cast_once(shallow: None, free_body: Any) -> None:
     model = trained(free_body, auxiliary="none")
     image = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))

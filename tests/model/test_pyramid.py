@@ -1,0 +1,58 @@
+"""The first deconvolution as a matrix product is torch's."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from pymaf_data.model.networks.pyramid import Deconvolution, deconvolutions
+from pymaf_data.model.precision import channels_last
+
+
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_values_and_gradients_are_torchs(layout: torch.memory_format) -> None:
+    torch.manual_seed(0)
+    ours = Deconvolution(12, 5).double().to(memory_format=layout)  # type: ignore[call-overload]
+    theirs = nn.ConvTranspose2d(12, 5, 4, stride=2, padding=1, bias=False).double()
+    theirs.load_state_dict(ours.state_dict())
+    image = torch.randn(2, 12, 3, 4, dtype=torch.float64)
+    found, wanted = (image.clone().requires_grad_() for _ in range(2))
+    out, same = ours(found), theirs(wanted)
+    torch.testing.assert_close(out, same)
+    assert out.is_contiguous(memory_format=layout)
+    upstream = torch.randn_like(same)
+    out.backward(upstream)
+    same.backward(upstream)
+    torch.testing.assert_close(found.grad, wanted.grad)
+    torch.testing.assert_close(ours.weight.grad, theirs.weight.grad)
+
+
+def test_in_bfloat16_only_the_taps_are_rounded() -> None:
+    torch.manual_seed(0)
+    exact = channels_last(Deconvolution(512, 8))
+    image = torch.randn(2, 512, 7, 7)
+    half = copy.deepcopy(exact).bfloat16()
+    with torch.no_grad():
+        wanted, found = exact(image), half(image.bfloat16())
+    assert found.dtype == torch.bfloat16
+    assert (found - wanted).abs().mean() < 0.006 * wanted.abs().mean()
+
+
+def test_a_batch_norm_can_be_folded_into_it() -> None:
+    torch.manual_seed(0)
+    layer, norm = channels_last(Deconvolution(6, 4)), nn.BatchNorm2d(4)
+    nn.init.normal_(norm.running_mean)
+    nn.init.normal_(norm.bias)
+    layer, norm, image = layer.eval(), norm.eval(), torch.randn(2, 6, 3, 3)
+    with torch.no_grad():
+        torch.testing.assert_close(fuse_conv_bn_eval(layer, norm, transpose=True)(image), norm(layer(image)))
+
+
+def test_the_widest_alone_is_one() -> None:
+    kinds = [type(module) for module in deconvolutions(2048, 256) if isinstance(module, nn.ConvTranspose2d)]
+    assert kinds == [Deconvolution, nn.ConvTranspose2d, nn.ConvTranspose2d]
+    assert next(iter(deconvolutions(2048, 256, 1).state_dict())) == "0.weight"

@@ -52,7 +52,7 @@ class _LaidOut(nn.Module):
         self.shape = (list(layer.padding), list(layer.stride), list(layer.dilation), layer.groups)
         self.dtype, self.bias = layer.weight.dtype, layer.bias
         padding, stride, dilation, groups = self.shape
-        self.laid_out = torch._C._nn.mkldnn_reorder_conv2d_weight(
+        self.laid_out = torch._C._nn.mkldnn_reorder_conv2d_weight(  # type: ignore[call-arg]  # its stub lacks the size
             layer.weight.detach().to_mkldnn(), padding, stride, dilation, groups, list(size)
         )
 

@@ -108,9 +108,25 @@ def _predict(model: Network, views: Image) -> Parameters:
 
 def _nobody(model: Network, seen: Seen, focal: float | None) -> Bodies:
     """Of an image without persons."""
-    shapes = ((24, 3, 3), (10,), (3,), (0, 3), (49, 3), (3, 4), (49, 2), (0, 3), (3, 3))
-    empty = [np.zeros((0, *shape)) for shape in shapes]
-    return Bodies(*empty, intrinsics_of(seen.image, focal), np.zeros((0, 3)), np.zeros(0))
+    V = len(model.body.v_template)
+
+    def none(*shape: int) -> Floats:
+        return np.zeros((0, *shape))
+
+    return Bodies(
+        rotation=none(24, 3, 3),
+        betas=none(10),
+        pi=none(3),
+        vertices=none(V, 3),
+        joints=none(49, 3),
+        camera=none(3, 4),
+        keypoints=none(49, 2),
+        standing=none(V, 3),
+        root=none(3, 3),
+        intrinsics=intrinsics_of(seen.image, focal),
+        translation=none(3),
+        residual=none(),
+    )
 
 
 def _placed(seen: Seen, one: Parameters, model: Network, focal: float | None) -> Bodies:

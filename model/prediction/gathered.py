@@ -70,7 +70,9 @@ class Gathered:
         self._end_video()
         written = []
         if self._shown:
-            told = {key: about[key] for key in ("name", "network", "frame", "body", "sha256") if key in about}
+            told: dict[str, Any] = {
+                key: about[key] for key in ("name", "network", "frame", "body", "sha256") if key in about
+            }
             told["licences"] = ", ".join(map(str, about.get("licences", ()))) or "not known: see the checkpoint's card"
             faces = np.asarray(model.body.faces.cpu())
             page = prediction_page(f"Predictions of {about['name']}", told, self._shown, faces, (images, len(self)))

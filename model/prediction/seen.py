@@ -26,7 +26,8 @@ from .persons import Box, Person, Plan
 
 Image = NDArray[np.uint8]
 _ENDLESS = 1 << 40  # frames
-_T, _Made = TypeVar("_T"), TypeVar("_Made")
+_T = TypeVar("_T")
+_Made = TypeVar("_Made")
 
 
 class Seen(NamedTuple):

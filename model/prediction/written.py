@@ -80,8 +80,9 @@ class Table:
         }
         names = np.array([row["image"] for row in self._rows], str)
         texts = {"frame": model.frame, "body": model.body.name, "licence": _LICENCE, "pixels": "continuous"}
+        arrays: dict[str, Any] = {"image": names, **columns, **{key: np.array(text) for key, text in texts.items()}}
         content = io.BytesIO()
-        np.savez_compressed(content, image=names, **columns, **{key: np.array(text) for key, text in texts.items()})
+        np.savez_compressed(content, **arrays)
         return content.getvalue()
 
     def _lines(self, head: dict[str, Any]) -> Iterator[bytes]:

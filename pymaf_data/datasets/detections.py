@@ -71,8 +71,8 @@ def _entries(path: Path) -> Iterator[tuple[Any, Any, Any, Callable[[dict[str, An
     """Frame, name of the image, person, and what gives the person's box."""
     if path.is_dir():
         for file in sorted(path.glob(_OPENPOSE)):
-            image, people = file.name.removesuffix(_OPENPOSE[1:]), _list(read_json(file), "people", file)
-            yield from ((image, image, {"keypoints": person.get("pose_keypoints_2d")}, _own_box) for person in people)
+            named, people = file.name.removesuffix(_OPENPOSE[1:]), _list(read_json(file), "people", file)
+            yield from ((named, named, {"keypoints": person.get("pose_keypoints_2d")}, _own_box) for person in people)
         return
     content = read_json(path)
     if isinstance(content, dict) and "annotations" in content:

@@ -27,6 +27,9 @@ from .bodies import Bodies, camera_of
 from .seen import Image, Seen
 
 _QUALITY = 92
+_USUAL = ("jpg", "mp4")
+#: Below a run's folder.
+FOLDERS = ("overlay", "side", "mesh")
 #: Of the bodies on an image in turn: told apart also by who sees few colours.
 COLOURS = ((214, 198, 184), (120, 170, 220), (235, 160, 90), (130, 190, 140), (200, 140, 190), (225, 210, 110))
 
@@ -126,8 +129,9 @@ def overlay_of(video: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """A name without its ending and without folders."""
-    return name.rpartition(".")[0].replace("/", "__")
+    """A name without folders, and without its ending where that is usual: a.jpg and a.png are told apart."""
+    stem, _, ending = name.rpartition(".")
+    return (stem if ending.casefold() in _USUAL else name).replace("/", "__")
 
 
 def drawn_over(seen: Seen, bodies: Bodies, faces: np.ndarray) -> Image:

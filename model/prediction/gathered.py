@@ -18,7 +18,7 @@ from .bodies import Bodies
 from .drawn import Drawn, overlay_of
 from .seen import Seen
 from .videos import AnnotatedVideo
-from .written import Table
+from .written import Table, licences_of
 
 PAGE = "predictions.html"
 Drawing = tuple[Seen, Bodies, "Future[Drawn]"]
@@ -73,7 +73,7 @@ class Gathered:
             told: dict[str, Any] = {
                 key: about[key] for key in ("name", "network", "frame", "body", "sha256") if key in about
             }
-            told["licences"] = ", ".join(map(str, about.get("licences", ()))) or "not known: see the checkpoint's card"
+            told["licences"] = licences_of(about)
             faces = np.asarray(model.body.faces.cpu())
             page = prediction_page(f"Predictions of {about['name']}", told, self._shown, faces, (images, len(self)))
             LocalFiles(self._folder).write({PAGE: render(page)}, temporary="")

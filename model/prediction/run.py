@@ -14,6 +14,7 @@ from pymaf_data.errors import RawDataError, UsageError
 from pymaf_data.geometry.affines import Floats
 from pymaf_data.paths import DataRoot
 from pymaf_data.progress import Progress
+from pymaf_data.storage.files import LocalFiles
 
 from ..checkpoint import checkpoint_path, load_checkpoint
 from ..evaluation.whom import about_checkpoint
@@ -21,17 +22,19 @@ from ..inference import for_inference
 from ..networks.network import Network
 from ..precision import autocast_dtype, channels_last, choose_device
 from .bodies import Bodies, bodies_of
-from .drawn import Drawer
-from .gathered import Drawing, Gathered
+from .drawn import FOLDERS, Drawer
+from .gathered import PAGE, Drawing, Gathered
 from .inputs import gather
 from .options import PredictOptions
 from .persons import plan
 from .seen import Cut, Seen, Unseen, look, source
 from .smoothing import Smoother
 from .videos import RATE
-from .written import JSON
+from .written import JSON, NPZ
 
 logger = logging.getLogger(__name__)
+
+_MOST_BYTES = 1 << 27  # of images that wait for a whole batch of persons
 
 
 class PredictReport(StrictModel):
@@ -68,7 +71,8 @@ def predict(options: PredictOptions, progress: Progress | None = None) -> Predic
     path = checkpoint_path(options.subject, root)
     model = load_checkpoint(path, root.assets, network=options.network)
     about = about_checkpoint(path, model)
-    folder = _folder(options, root, str(about["name"]))
+    folder = options.out or root.predictions / str(about["name"])
+    _clear(folder, options.overwrite)
     network, skipped = _ready(model, options), dict[str, str]()
     drawer = Drawer(folder, model.body.faces.numpy(), options.save, whom.spread(options.shown))
     every = options.every if "overlay" in options.save else 0
@@ -95,15 +99,22 @@ def _ready(model: Network, options: PredictOptions) -> Network:
     return channels_last(for_inference(model.to(choose_device(options.device)), dtype))
 
 
-def _folder(options: PredictOptions, root: DataRoot, name: str) -> Path:
-    folder = options.out or root.predictions / name
-    if (folder / JSON).exists() and not options.overwrite:
+def _clear(folder: Path, overwrite: bool) -> None:
+    """Remove what was predicted before, so that nothing of it stands beside what is new.
+
+    Raises:
+        UsageError: there is something, and it was not said that it may go.
+    """
+    if not (folder / JSON).exists():
+        return
+    if not overwrite:
         raise UsageError(
             f"{folder} holds predictions already",
             expected="a folder of its own for each call",
             action="name another with --out, or replace them with --overwrite.",
         )
-    return folder
+    for name in (JSON, NPZ, PAGE, *FOLDERS):
+        LocalFiles(folder).remove(name)
 
 
 def _told(
@@ -134,7 +145,8 @@ def _predicted(
 
     for one in looked:
         waiting.append(one)
-        if max(len(waiting), sum(len(each.persons) for each in waiting)) >= options.batch_size:
+        persons, held = sum(len(each.persons) for each in waiting), sum(each.image.nbytes for each in waiting)
+        if max(len(waiting), persons) >= options.batch_size or held > _MOST_BYTES:
             yield bodies()
             waiting = []
     if waiting:

@@ -130,7 +130,7 @@ def in_order(work: Callable[[_T], _Made], items: Iterable[_T], workers: int) -> 
     try:
         for item in items:
             waiting.append(pool.submit(work, item))
-            if len(waiting) > 2 * workers:
+            if len(waiting) > workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

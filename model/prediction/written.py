@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,8 @@ from .bodies import Bodies, axis_angles
 from .seen import Seen
 
 NPZ, JSON = "predictions.npz", "predictions.json"
-_LICENCE = "that of the checkpoint; see its card"
 _DIGITS = 6
+_UNKNOWN = "not known: the checkpoint does not say"
 
 
 class Table:
@@ -68,18 +68,18 @@ class Table:
         """
         head = {**about, "frame": model.frame, "body": model.body.name, "joints": list(J49.joints)}
         files = LocalFiles(folder)
-        files.write({NPZ: [self._npz(model)]}, temporary="")
+        files.write({NPZ: [self._npz(model, licences_of(about))]}, temporary="")
         files.write({JSON: self._lines(head)}, temporary="")
         return folder / NPZ, folder / JSON
 
-    def _npz(self, model: Network) -> bytes:
+    def _npz(self, model: Network, licences: str) -> bytes:
         shapes = {"box": (3,), "pose": (72,), "betas": (10,), "pi": (3,)}
         columns = {
             name: np.array([row[name] for row in self._rows], np.float64).reshape(-1, *shape)
             for name, shape in shapes.items()
         }
         names = np.array([row["image"] for row in self._rows], str)
-        texts = {"frame": model.frame, "body": model.body.name, "licence": _LICENCE, "pixels": "continuous"}
+        texts = {"frame": model.frame, "body": model.body.name, "licence": licences, "pixels": "continuous"}
         arrays: dict[str, Any] = {"image": names, **columns, **{key: np.array(text) for key, text in texts.items()}}
         content = io.BytesIO()
         np.savez_compressed(content, **arrays)
@@ -106,3 +106,9 @@ def _before(bodies: Bodies, root: np.ndarray, k: int) -> dict[str, Any] | None:
 
 def _plain(value: Any) -> Any:
     return np.round(value, _DIGITS).tolist() if isinstance(value, np.ndarray | np.floating) else value
+
+
+def licences_of(about: Mapping[str, Any]) -> str:
+    """Under what a network's predictions stand: everything that it learned from, in words."""
+    known = about.get("licences") or {}
+    return "; ".join(f"{what}: {licence}" for what, licence in known.items()) or _UNKNOWN

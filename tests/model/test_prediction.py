@@ -173,7 +173,8 @@ def checkpoint(small: None, tmp_path: Path, free_body: BodyModel) -> Path:
     body = {"name": "free", "digest": free_body.digest, "fingerprint": free_body.fingerprint}
     content = Checkpoint(
         model=network.state_dict(), optimizer={}, rng={}, step=1, precision="fp32", body=body, stores=[],
-        options={"frame": "view", "model": options.model_dump(mode="json"), "stores": []}, licences={}, versions={},
+        options={"frame": "view", "model": options.model_dump(mode="json"), "stores": []}, versions={},
+        licences={"photographs of mine": "CC0"},
     )  # fmt: skip
     return checkpoints.save(content, tmp_path / "run")
 
@@ -206,8 +207,48 @@ def test_images_are_looked_at_and_what_cannot_be_is_named(
     for k, one in enumerate(said["persons"]):
         np.testing.assert_allclose(table.camera[k], one["camera"], rtol=1e-5, atol=1e-3)
         np.testing.assert_allclose(table.pose[k], one["pose"], atol=1e-5)
+    with np.load(out / "predictions.npz") as arrays:
+        assert arrays["licence"].item() == "photographs of mine: CC0"
     with pytest.raises(UsageError, match="holds predictions already"):
         app(arguments, standalone_mode=False)
+    (out / "mine.txt").write_text("kept")
+    app([*arguments, "--overwrite", "--save", "none", "--page", "0"], standalone_mode=False)
+    assert {path.name for path in out.rglob("*.*")} == {"mine.txt", "predictions.json", "predictions.npz"}
+
+
+def test_images_that_differ_in_their_ending_or_folder_alone_do_not_share_a_drawing(
+    checkpoint: Path, folder: Path, tmp_path: Path
+) -> None:
+    (folder / "d.png").write_bytes((folder / "b_02.png").read_bytes())
+    other = tmp_path / "others"
+    other.mkdir()
+    (other / "d.jpg").write_bytes((folder / "d.jpg").read_bytes())
+    out = tmp_path / "out"
+    given = (folder / "d.jpg", folder / "d.png", other / "d.jpg")
+    options = PredictOptions(
+        subject=str(checkpoint), inputs=given, whole=True, out=out, save=("overlay", "side"), shown=0
+    )
+    assert predict(options).persons == 3
+    names = {"others__d", "photos__d", "photos__d.png"}
+    assert {path.name for path in (out / "overlay").iterdir()} == {f"{name}.jpg" for name in names}
+    assert {path.name for path in (out / "side").iterdir()} == {f"{name}-0.jpg" for name in names}
+
+
+def test_large_images_do_not_wait_for_a_whole_batch(
+    checkpoint: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = list[int]()
+
+    def counted(model: Any, seen: list[Seen], *rest: Any) -> Any:
+        batches.append(len(seen))
+        return bodies_of(model, seen, *rest)
+
+    monkeypatch.setattr("pymaf_data.model.prediction.run.bodies_of", counted)
+    given: dict[str, Any] = {"subject": str(checkpoint), "inputs": (folder,), "whole": True, "save": (), "shown": 0}
+    predict(PredictOptions(**given, out=tmp_path / "one"))
+    monkeypatch.setattr("pymaf_data.model.prediction.run._MOST_BYTES", 3 * 40 * 60 + 1)
+    predict(PredictOptions(**given, out=tmp_path / "two"))
+    assert batches == [4, 2, 2]
 
 
 def test_frames_of_a_video_are_those_that_the_detections_name(checkpoint: Path, tmp_path: Path) -> None:

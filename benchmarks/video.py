@@ -1,6 +1,6 @@
 """Persons out of videos against bare decoding: 1000 × 1000 px at 50 fps, one person in every fifth frame.
 
-    .venv/bin/python benchmarks/video.py [--frames 2600] [--rounds 5]
+    .venv/bin/python benchmarks/video.py [--frames 2600] [--rounds 5] [--only two_processes]
 
 Bare decoding goes through the same file with OpenCV, every frame decoded and every fifth turned into an image; ours is
 `ingest video` from detections to a finished store. With one worker both have the decoder threads that they take by
@@ -23,12 +23,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-from _measure import machine, ratio, rounds_of, summary, write
+from _measure import RESULTS, machine, ratio, rounds_of, summary, write
 
 from pymaf_data.stages.ingest import ingest
 from pymaf_data.stages.options import IngestOptions
 
 SIDE, FPS, STEP = 1000, 50, 5
+PAIRS = {"one_worker": "bare", "part": "part_of_bare", "two_processes": "bare_two"}
 
 
 def frame(number: int, ground: np.ndarray) -> np.ndarray:
@@ -109,6 +110,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--frames", type=int, default=2600)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", nargs="+", choices=PAIRS, default=[*PAIRS], help="renew a part of the figures")
     options = parser.parse_args()
     before, folder = machine(), Path(tempfile.mkdtemp(prefix="bench-video-"))
     try:
@@ -120,29 +122,31 @@ def main() -> None:
             detect(video.with_suffix(".json"), 0, options.frames)
         late = detect(folder / "late.json", 2 * options.frames // 3, options.frames)
         names = [str(video) for video in videos]
-        rates = rounds_of(
-            {
-                "bare": lambda: bare(names[0]),
-                "one_worker": ingesting(folder, videos[:1], None, workers=1),
-                "part_of_bare": lambda: bare(names[0]) // 3,
-                "part": ingesting(folder, videos[:1], late, workers=1),
-                "bare_two": lambda: bare_in_two(names),
-                "two_processes": ingesting(folder, videos, None, processes=2),
-            },
-            options.rounds,
-        )
+        what = {
+            "bare": lambda: bare(names[0]),
+            "one_worker": ingesting(folder, videos[:1], None, workers=1),
+            "part_of_bare": lambda: bare(names[0]) // 3,
+            "part": ingesting(folder, videos[:1], late, workers=1),
+            "bare_two": lambda: bare_in_two(names),
+            "two_processes": ingesting(folder, videos, None, processes=2),
+        }
+        wanted = {name for each in options.only for name in (each, PAIRS[each])}
+        rates = rounds_of({name: run for name, run in what.items() if name in wanted}, options.rounds)
     finally:
         shutil.rmtree(folder)
-    pairs = {"one_worker": "bare", "part": "part_of_bare", "two_processes": "bare_two"}
+    kept = RESULTS / "video.json"
+    known = json.loads(kept.read_text()) if kept.exists() and len(options.only) < len(PAIRS) else {}
+    of_bare = {name: ratio(rates, name, PAIRS[name]) for name in options.only}
+    per_second = {name: summary(values) for name, values in rates.items()}
     write(
         "video",
         {
             "what": f"images per second out of {codec}, {SIDE} × {SIDE} px, every {STEP}th frame",
             "goal": {"of_bare": 0.75},
             "frames": options.frames,
-            "rounds": options.rounds,
-            "images_per_second": {name: summary(values) for name, values in rates.items()},
-            "of_bare": {name: ratio(rates, name, reference) for name, reference in pairs.items()},
+            "rounds": known.get("rounds", {}) | dict.fromkeys(options.only, options.rounds),
+            "images_per_second": known.get("images_per_second", {}) | per_second,
+            "of_bare": known.get("of_bare", {}) | of_bare,
             "machine": before,
         },
     )

@@ -19,6 +19,7 @@ import torch
 
 from pymaf_data.body import BodyModel
 from pymaf_data.errors import FitError, RawDataCorrupt
+from pymaf_data.fits import eft_entries as packing
 from pymaf_data.fits.readers import eft as reader
 from pymaf_data.fits.table import REASONS, VIEW
 from pymaf_data.geometry.affines import invert, view_affine
@@ -170,7 +171,7 @@ def test_numbers_are_those_that_numpy_reads(entries: list[dict[str, Any]], chang
         parts = []
     sound = [len(part) for part in parts] == [*sizes.values()]
     expected = np.concatenate(parts) if sound else np.full(232, np.nan)
-    assert reader._numbers(*map(person.get, sizes)) == expected.tobytes()
+    assert packing._numbers(*map(person.get, sizes)) == expected.tobytes()
 
 
 def test_matrices_may_be_nested_otherwise(tmp_path: Path, eft: ModuleType, entries: list[dict[str, Any]]) -> None:
@@ -191,7 +192,7 @@ def test_fits_of_smpl_belong_to_the_neutral_body(tmp_path: Path, eft: ModuleType
 def test_a_list_beside_the_data_leaves_no_trace(
     tmp_path: Path, eft: ModuleType, entries: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "_BLOCK", 4)
+    monkeypatch.setattr(packing, "_BLOCK", 4)
     alone = reader.READER.read(eft.write_eft(tmp_path / "a.json", entries[5:16]), None)
     content = {"rejected": entries[:5], "data": entries[5:16], "more": entries[16:]}
     (tmp_path / "b.json").write_text(json.dumps(content))
@@ -278,9 +279,9 @@ def test_the_end_of_a_large_file_is_parsed_by_another_process(
 ) -> None:
     path = eft.write_eft(tmp_path / "eft.json", entries)
     whole, merged = parsed(path), []
-    add = reader._Entries.add
+    add = packing._Entries.add
     monkeypatch.setattr(json_halves, "_AHEAD", 0)
-    monkeypatch.setattr(reader._Entries, "add", lambda self, found: merged.extend(add(self, found)) or merged)
+    monkeypatch.setattr(packing._Entries, "add", lambda self, found: merged.extend(add(self, found)) or merged)
     for cores in (1, 2):
         monkeypatch.setattr(json_halves, "available_cores", lambda cores=cores: cores)
         assert parsed(path) == whole

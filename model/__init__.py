@@ -3,10 +3,11 @@
     model = load_checkpoint("data/runs/pymaf/checkpoint.pt")
     result = model(normalise(images)).predictions[-1]         # vertices, joints, keypoints of each image
 
-Rooms: ``options`` (what may be chosen); ``networks``, ``inference``; ``losses``, ``measures``, ``watchers``;
-``optimisation``, ``precision``, ``average``, ``generators``, ``ranks``; ``state_dicts`` and ``checkpoint`` (from files
-to weights); ``learning`` (a step), ``interrupt``, ``failure``, ``course``, ``trainer`` (the loop); ``learned_from`` and
-``training`` (from stores to a run folder), ``replay``; ``benchmarks`` and ``evaluation``.
+Rooms: ``options`` (what may be chosen); ``networks``, ``inference``; ``losses``, ``measures``, ``watchers``,
+``drawing``; ``optimisation``, ``precision``, ``compiled``, ``memory``, ``average``, ``generators``, ``ranks``;
+``state_dicts`` and ``checkpoint`` (from files to weights), ``start`` and ``means`` (where a run begins); ``learning``
+(a step), ``interrupt``, ``failure``, ``course``, ``pace``, ``trainer`` (the loop); ``learned_from`` and ``training``
+(from stores to a run folder), ``replay``; ``benchmarks``, ``evaluation``; ``prediction`` (on anyone's images).
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from pymaf_data.config import Flag, StrictModel
 from pymaf_data.paths import UserPath
@@ -67,3 +67,9 @@ class PredictOptions(StrictModel):
         if odd := [name for name in given if name not in OUTPUTS]:
             raise ValueError(f"{odd[0]!r:.40} is none of {', '.join(OUTPUTS)}")
         return given
+
+    @model_validator(mode="after")
+    def _whom_is_said_once(self) -> Self:
+        if self.whole and self.persons is not None:
+            raise ValueError("--whole takes the whole image as somebody's box, --persons says others: leave one out")
+        return self

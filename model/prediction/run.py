@@ -20,11 +20,11 @@ from ..checkpoint import checkpoint_path, load_checkpoint
 from ..evaluation.whom import about_checkpoint
 from ..inference import for_inference
 from ..networks.network import Network
-from ..precision import autocast_dtype, channels_last, choose_device
+from ..precision import autocast_dtype, choose_device
 from .bodies import Bodies, bodies_of
 from .drawn import FOLDERS, Drawer
 from .gathered import PAGE, Drawing, Gathered
-from .inputs import gather
+from .inputs import Inputs, gather
 from .options import PredictOptions
 from .persons import plan
 from .seen import Cut, Seen, Unseen, look, source
@@ -67,6 +67,7 @@ def predict(options: PredictOptions, progress: Progress | None = None) -> Predic
     """
     root = DataRoot.default()
     inputs = gather(options.inputs)
+    _require_videos(inputs, options)
     whom = plan(inputs, options)
     path = checkpoint_path(options.subject, root)
     model = load_checkpoint(path, root.assets, network=options.network)
@@ -94,9 +95,24 @@ def predict(options: PredictOptions, progress: Progress | None = None) -> Predic
     return PredictReport(files=tuple(files), images=done, persons=len(gathered), skipped=skipped, told=dict(whom.told))
 
 
+def _require_videos(inputs: Inputs, options: PredictOptions) -> None:
+    """Refuse what is without effect where there is no video.
+
+    Raises:
+        UsageError: something is.
+    """
+    asked = ["--smooth"] * options.smooth + ["--every"] * (options.every > 1)
+    if asked and (options.whole or not inputs.videos):
+        raise UsageError(
+            f"{' and '.join(asked)} of images, and there is no video to look at",
+            expected="a video, with --persons",
+            action="leave that out, or name a video.",
+        )
+
+
 def _ready(model: Network, options: PredictOptions) -> Network:
     dtype = autocast_dtype(options.precision)
-    return channels_last(for_inference(model.to(choose_device(options.device)), dtype))
+    return for_inference(model.to(choose_device(options.device)), dtype)
 
 
 def _clear(folder: Path, overwrite: bool) -> None:

@@ -355,6 +355,34 @@ def test_boxes_come_from_the_detector_else_from_joints_it_is_sure_of(folder: Pat
     assert persons[0].box == pytest.approx((105.5, 105.5, 228.0))
 
 
+def test_an_image_is_seen_as_it_is_shown(checkpoint: Path, folder: Path, tmp_path: Path) -> None:
+    """Turned as its EXIF orientation says, and through the user's own links."""
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    plain, exif = (
+        (folder / "a_01.jpg").read_bytes(),
+        b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\3\0\0\0\1\0\6\0\0\0\0\0\0",
+    )
+    segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+    (other / "turned.jpg").write_bytes(plain[:2] + segment + plain[2:])
+    (folder / "e.jpg").symlink_to(other / "turned.jpg")
+    given: dict[str, Any] = {"subject": str(checkpoint), "inputs": (folder,), "whole": True, "save": (), "shown": 0}
+    assert "e.jpg" not in predict(PredictOptions(**given, out=tmp_path / "out")).skipped
+    said = json.loads((tmp_path / "out" / "predictions.json").read_text())["persons"]
+    boxes = {one["image"]: one["box"] for one in said}
+    assert boxes["a_01.jpg"] == [30, 20, 60] and boxes["e.jpg"] == [20, 30, 60]
+
+
+def test_options_without_effect_are_refused(folder: Path, tmp_path: Path) -> None:
+    given: dict[str, Any] = {"subject": "x", "inputs": (folder,)}
+    with pytest.raises(UsageError, match="--smooth and --every of images"):
+        predict(PredictOptions(**given, persons=tmp_path / "p.json", smooth=True, every=2))
+    with pytest.raises(ValueError, match="leave one out"):
+        PredictOptions(**given, persons=tmp_path / "p.json", whole=True)
+    with pytest.raises(ValueError, match="'objj' is none of overlay"):
+        PredictOptions(**given, save=("objj",))
+
+
 def test_nobody_to_look_at_is_said(folder: Path, tmp_path: Path, checkpoint: Path) -> None:
     with pytest.raises(RawDataMissing, match="nobody says who is where"):
         predict(PredictOptions(subject="x", inputs=(folder,)))

@@ -290,11 +290,8 @@ def test_deployments_run(raw: Path, server: str, tmp_path: Path, environment: En
         ids = {name: ask(server, f"/deployments/name/{name}/test", None)["id"] for name in ("ingest", "pipeline")}
         recipe = {"name": "tiny", "ingest": [{"dataset": "coco"}]}
         wanted = {"ingest": {"options": {"dataset": "coco", "overwrite": True}}, "pipeline": {"recipe": recipe}}
-        runs = {
-            name: ask(server, f"/deployments/{ids[name]}/create_flow_run", {"parameters": parameters})["id"]
-            for name, parameters in wanted.items()
-        }
-        for name, run in runs.items():
+        for name, parameters in wanted.items():  # one after the other: both write the same store
+            run = ask(server, f"/deployments/{ids[name]}/create_flow_run", {"parameters": parameters})["id"]
             found = final(server, run)
             assert found["state_type"] == "COMPLETED", (name, found["state"], (tmp_path / "log").read_text())
             query = {"logs": {"flow_run_id": {"any_": [run]}}}

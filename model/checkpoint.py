@@ -24,6 +24,7 @@ from pymaf_data.runs.folder import BEST, CHECKPOINT
 from .networks.network import Network, make_network
 from .networks.resnet import ResNet
 from .options import ModelOptions
+from .shipped import SHIPPED, shipped
 from .state_dicts import RELEASED, RESNET, TORCHVISION, find_state, fitted, network_of
 
 logger = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ def load_checkpoint(
 
 
 def checkpoint_path(given: str, root: DataRoot, otherwise: str = "") -> Path:
-    """A checkpoint by its file, its run's folder or its run's name.
+    """A checkpoint by its file, its run's folder or its run's name, or by the name of a network that ships.
 
     Raises:
         CheckpointError: there is none; ``otherwise`` it says what else to do.
@@ -93,13 +94,16 @@ def checkpoint_path(given: str, root: DataRoot, otherwise: str = "") -> Path:
 def checkpoint_places(given: str, root: DataRoot) -> list[Path]:
     """Where the checkpoint that is meant may lie, the first that is there."""
     path = as_meant(Path(given))
-    return list(dict.fromkeys([path, path / CHECKPOINT, root.runs / given, root.runs / given / CHECKPOINT]))
+    places = [path, path / CHECKPOINT, root.runs / given, root.runs / given / CHECKPOINT]
+    return list(dict.fromkeys([*places, *([shipped(given)] if given in SHIPPED else [])]))
 
 
 def name_of(path: Path, digest: str) -> str:
     """Of a checkpoint: its run's, else its file's and the beginning of its digest."""
     if path.name in (CHECKPOINT, BEST):
         return path.resolve().parent.name + ("-best" if path.name == BEST else "")
+    if path in map(shipped, SHIPPED):
+        return path.stem
     return f"{path.stem[:100]}-{digest[:8]}"
 
 

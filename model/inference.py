@@ -81,7 +81,7 @@ def _lay_out(model: Network) -> None:
     seen = [
         module.register_forward_pre_hook(lambda layer, given: sizes.update({layer: given[0].shape}))
         for module in model.modules()
-        if type(module) is nn.Conv2d
+        if isinstance(module, nn.Conv2d)
     ]
     W = model.view_size
     model(torch.zeros(1, 3, W, W))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from pymaf_data.body import BodyModel
 from pymaf_data.digest import digest_file
 from pymaf_data.errors import CheckpointError
 from pymaf_data.paths import DataRoot
@@ -25,7 +26,7 @@ from .checkpoint import (
     released_state,
 )
 from .networks.network import Network
-from .options import ModelOptions
+from .options import ModelOptions, TrainOptions
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +55,14 @@ class Start:
         ours = self._content.get("format") == checkpoints.FORMAT
         self._saved = checkpoints.parse(self._content, self.path) if ours else None
         self.frame: str = self._saved.options["frame"] if self._saved else RELEASED_FRAME
+
+    def fits(self, options: TrainOptions, body: BodyModel) -> bool:
+        """Whether it is of the network, the frame and the body that a run is to have."""
+        if self._saved is None:
+            return False
+        network = options_of(self._saved, str(self.path))
+        same_body = self._saved.body["digest"] == body.digest
+        return same_body and options.frame == self.frame and not options.model.other_weights(network)
 
     def into(self, model: Network, options: ModelOptions) -> None:
         """Give a new network its weights: the average where it keeps one.

@@ -47,6 +47,7 @@ from .options import TrainOptions
 from .precision import choose_precision
 from .ranks import Ranks, processes
 from .replay import ReplayReport, replay
+from .shipped import START
 from .start import Start
 from .targets import render_targets
 from .trainer import Trainer
@@ -116,14 +117,14 @@ def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot, ran
     if device.type == "cpu":
         keep_freed_memory()
     saved = _previous(folder)
-    start = Start(options.starts_from, root) if options.starts_from and saved is None else None
+    body = load_body(options.body or body_of(stores), root.assets)
+    start = _start_of(options, root, body) if saved is None else None
     options = _framed(options, saved, start)
     if saved is not None:
         _refuse_changes(saved, folder, options, stores)
     wanted = saved.precision if saved and options.precision == "auto" else options.precision
     precision = ranks.of_first(choose_precision(wanted, device))
     torch.manual_seed(options.seed)
-    body = load_body(options.body or body_of(stores), root.assets)
     atlas = atlas_of_body(body.name, root.assets)
     loader = Loader(stores, body, atlas, _loader_options(options, ranks))
     model = make_network(options.model, body, options.frame)
@@ -156,6 +157,21 @@ def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot, ran
         describe(folder, options.model_dump(mode="json"), known)
     logger.info("run %s: from step %d to %d on %s in %s", folder, trainer.step, trainer.total, device, precision)
     return trainer
+
+
+def _start_of(options: TrainOptions, root: DataRoot, body: BodyModel) -> Start | None:
+    """What a new run starts from: the checkpoint that is named; where nothing is, the network that ships, if it fits."""
+    if options.starts_from:
+        return Start(options.starts_from, root)
+    if options.start_from or "backbone" in options.model_fields_set or options.mean != "published":
+        return None
+    start = Start(START, root)
+    if not start.fits(options, body):
+        return None
+    logger.warning(
+        "the run starts from the network that ships (`pymaf-data card %s`); --from none starts from nothing", START
+    )
+    return start
 
 
 def _start_trunk(model: Network, options: TrainOptions) -> None:

@@ -16,6 +16,7 @@ digest, compared before anything is read; files of before have none (:mod:`pymaf
     average                    of the weights over the steps, where the run keeps one; it is what is measured and used
     best                       the best of those measurements: step, store, measure, value in millimetres
     start                      whose weights it started from, where it did: name, sha256, step, stores, licences, start
+    scales                     where weights are kept at a byte each (:mod:`pymaf_data.runs.quantised`): of their rows
 
 What the weights mean is the network's business.
 """
@@ -24,7 +25,7 @@ from __future__ import annotations
 
 import io
 import logging
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
@@ -34,6 +35,7 @@ from torch import Tensor
 from pymaf_data.errors import CheckpointError
 from pymaf_data.plain import clean
 from pymaf_data.runs.folder import CHECKPOINT
+from pymaf_data.runs.quantised import quantised, restored
 from pymaf_data.runs.torch_file import LeftOut, read_torch_file
 from pymaf_data.storage.archives import seal
 from pymaf_data.storage.files import UNFINISHED, LocalFiles
@@ -41,8 +43,8 @@ from pymaf_data.storage.files import UNFINISHED, LocalFiles
 logger = logging.getLogger(__name__)
 
 FORMAT = "pymaf-data checkpoint"
-MAJOR, MINOR = 1, 4  # 1.1: a digest at the end; 1.2: figures; 1.3: average, best, scaler; 1.4: start
-_CAME_LATER = ("figures", "average", "best", "scaler", "start")
+MAJOR, MINOR = 1, 5  # 1.1: a digest at the end; 1.2: figures; 1.3: average, best, scaler; 1.4: start; 1.5: scales
+_CAME_LATER = ("figures", "average", "best", "scaler", "start", "scales")
 _BODY = ("name", "digest", "fingerprint")
 
 
@@ -65,6 +67,7 @@ class Checkpoint:
     best: dict[str, Any] = field(default_factory=dict)
     scaler: dict[str, Any] = field(default_factory=dict)
     start: dict[str, Any] = field(default_factory=dict)
+    scales: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -81,6 +84,12 @@ def save(checkpoint: Checkpoint, folder: Path, name: str = CHECKPOINT) -> Path:
     content: dict[str, Any] = {"format": FORMAT, "format_version": f"{MAJOR}.{MINOR}"}
     content |= {item.name: getattr(checkpoint, item.name) for item in fields(Checkpoint)}
     return write_tensors(content, folder, name)
+
+
+def shrunk(checkpoint: Checkpoint) -> Checkpoint:
+    """A checkpoint to ship: the weights that are used, at a byte each, and nothing to go on from."""
+    model, scales = quantised(checkpoint.weights)
+    return replace(checkpoint, model=model, scales=scales, average={}, optimizer={}, scaler={}, rng={})
 
 
 def write_tensors(content: dict[str, Any], folder: Path, name: str) -> Path:
@@ -127,7 +136,7 @@ def parse(content: dict[str, Any], path: Path) -> Checkpoint:
     kinds = {name: get_origin(hint) or hint for name, hint in get_type_hints(Checkpoint).items()}
     wrong = [name for name, kind in kinds.items() if not isinstance(content.get(name), kind)]
     wrong += [f"body.{name}" for name in _BODY if not wrong and not isinstance(content["body"].get(name), str)]
-    states = ("model", "average")
+    states = ("model", "average", "scales")
     wrong = wrong or [n for n in states if not all(isinstance(value, Tensor) for value in content[n].values())]
     if wrong:
         raise CheckpointError(
@@ -137,6 +146,7 @@ def parse(content: dict[str, Any], path: Path) -> Checkpoint:
         )
     # Runs of before had no frame to choose: they learned what their sources said, in the camera of the whole image.
     content["options"] = {"frame": "camera"} | content["options"]
+    content |= {"model": restored(content["model"], content["scales"], str(path)), "scales": {}}
     return Checkpoint(**{item.name: content[item.name] for item in fields(Checkpoint)})
 
 

@@ -1,4 +1,4 @@
-"""The first deconvolution as a matrix product is torch's."""
+"""Convolutions as matrix products are torch's."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from pymaf_data.model.networks.pyramid import Deconvolution, deconvolutions
+from pymaf_data.model.networks.resnet import Convolution3
 from pymaf_data.model.precision import channels_last
 
 
@@ -31,13 +32,50 @@ def test_values_and_gradients_are_torchs(layout: torch.memory_format) -> None:
     torch.testing.assert_close(ours.weight.grad, theirs.weight.grad)
 
 
+@pytest.mark.parametrize("size", [(4, 4), (3, 2), (1, 1), (8, 7)])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("bias", [False, True])
+def test_small_maps_are_convolved_as_torch_does(size: tuple[int, int], stride: int, bias: bool) -> None:
+    torch.manual_seed(0)
+    ours = channels_last(Convolution3(6, 5, stride).double())
+    theirs = nn.Conv2d(6, 5, 3, stride=stride, padding=1, bias=bias).double()
+    ours.weight = nn.Parameter(theirs.weight.detach().clone())
+    ours.bias = nn.Parameter(theirs.bias.detach().clone()) if bias else None
+    image = torch.randn(2, 6, *size, dtype=torch.float64)
+    found, wanted = (image.clone().requires_grad_() for _ in range(2))
+    out, same = ours(found), theirs(wanted)
+    torch.testing.assert_close(out, same)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(image), same)
+    upstream = torch.randn_like(same)
+    out.backward(upstream)
+    same.backward(upstream)
+    torch.testing.assert_close(found.grad, wanted.grad)
+    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, other.grad)
+
+
+@pytest.mark.parametrize("layer", [Convolution3(512, 8), Deconvolution(512, 8)])
+def test_products_are_taken_where_they_are_faster(layer: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At few places, and only where something is learned."""
+    calls: list[int] = []
+    parent = type(layer).__mro__[1]
+    forward = parent.forward
+    monkeypatch.setattr(parent, "forward", lambda self, x, *rest: calls.append(x.shape[-1]) or forward(self, x, *rest))
+    layer = channels_last(layer)
+    for size in (3, 4, 5, 7):
+        layer(torch.zeros(1, 512, size, size))
+    with torch.no_grad():
+        layer(torch.zeros(1, 512, 3, 3))
+    assert calls == [5, 7, 3]
+
+
 def test_in_bfloat16_only_the_taps_are_rounded() -> None:
     torch.manual_seed(0)
     exact = channels_last(Deconvolution(512, 8))
-    image = torch.randn(2, 512, 7, 7)
+    image = torch.randn(2, 512, 3, 3)
     half = copy.deepcopy(exact).bfloat16()
-    with torch.no_grad():
-        wanted, found = exact(image), half(image.bfloat16())
+    wanted, found = exact(image), half(image.bfloat16())
     assert found.dtype == torch.bfloat16
     assert (found - wanted).abs().mean() < 0.006 * wanted.abs().mean()
 
@@ -48,11 +86,10 @@ def test_a_batch_norm_can_be_folded_into_it() -> None:
     nn.init.normal_(norm.running_mean)
     nn.init.normal_(norm.bias)
     layer, norm, image = layer.eval(), norm.eval(), torch.randn(2, 6, 3, 3)
-    with torch.no_grad():
-        torch.testing.assert_close(fuse_conv_bn_eval(layer, norm, transpose=True)(image), norm(layer(image)))
+    torch.testing.assert_close(fuse_conv_bn_eval(layer, norm, transpose=True)(image), norm(layer(image)))
 
 
-def test_the_widest_alone_is_one() -> None:
+def test_the_first_alone_is_one() -> None:
     kinds = [type(module) for module in deconvolutions(2048, 256) if isinstance(module, nn.ConvTranspose2d)]
     assert kinds == [Deconvolution, nn.ConvTranspose2d, nn.ConvTranspose2d]
     assert next(iter(deconvolutions(2048, 256, 1).state_dict())) == "0.weight"

@@ -17,7 +17,7 @@ import numpy as np
 
 from pymaf_data.body.mesh_files import glb, obj
 from pymaf_data.geometry.affines import CROP_SIZE, compose, crop_affine, resize
-from pymaf_data.render import overlay
+from pymaf_data.render import draw_over
 from pymaf_data.report.panels import PANEL, side_view
 from pymaf_data.report.prediction_page import ShownImage, packed, shrunk
 from pymaf_data.report.thumbnails import encode
@@ -136,11 +136,11 @@ def _plain(name: str) -> str:
 
 def drawn_over(seen: Seen, bodies: Bodies, faces: np.ndarray) -> Image:
     """The image with its bodies, the farthest first, so that nearer ones cover them."""
-    image = seen.image
+    image = seen.image.copy()
     metre = bodies.pi[:, 0] * seen.box[:, 2]  # in the image; the larger, the nearer
     for k in np.argsort(metre).tolist():
         colour = COLOURS[seen.persons[k].number % len(COLOURS)]
-        image = overlay(image, bodies.vertices[k], faces, camera_of(bodies, k), colour, alpha=0.9)
+        draw_over(image, bodies.vertices[k], faces, camera_of(bodies, k), colour, alpha=0.9)
     return image
 
 

@@ -30,6 +30,8 @@ SKIN = (214, 198, 184)
 _LIGHT = np.array([-0.42, -0.55, -0.72])
 _AMBIENT = 0.32
 
+_MOST_SAMPLES = 1 << 22  # of a band: a raster and what is lit of it have a hundred bytes a sample
+
 
 def _part_colours() -> np.ndarray:
     """Hue by limb, brightness by side: right limbs are vivid, left limbs pale; front and back differ in hue."""
@@ -112,21 +114,36 @@ def overlay(
     Returns:
         The composed image (H, W, 3) uint8.
     """
+    composed = image.copy()
+    draw_over(composed, vertices, faces, camera, colours, alpha, supersample)
+    return composed
+
+
+def draw_over(
+    image: np.ndarray,
+    vertices: torch.Tensor | np.ndarray,
+    faces: torch.Tensor | np.ndarray,
+    camera: Camera,
+    colours: np.ndarray | tuple[int, int, int] = SKIN,
+    alpha: float = 1.0,
+    supersample: int = 2,
+) -> None:
+    """As :func:`overlay`, into the image itself; band by band, so that a large image takes no more than it is."""
     points = as_numpy(vertices)
     left, top, width, height = _window(points, camera, as_size(image.shape[:2]))
-    composed = image.copy()
     if not width or not height:
-        return composed
-    fine = camera.warped(supersample * np.array([[1.0, 0.0, -left], [0.0, 1.0, -top]]))
-    raster = rasterize(points[None], faces, fine, (height * supersample, width * supersample))[0]
-    drawn, mask = shade(raster, points, faces, colours)
-    # The drawn colours are already multiplied by coverage (black outside), hence no further factor on them.
-    size = (width, height)
-    cover = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)[..., None]
-    colour = cv2.resize(drawn.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    under = composed[top : top + height, left : left + width]
-    under[:] = np.clip(under * (1 - alpha * cover) + alpha * colour + 0.5, 0, 255)
-    return composed
+        return
+    rows = max(1, _MOST_SAMPLES // (width * supersample**2))
+    for first in range(top, top + height, rows):
+        band = image[first : min(first + rows, top + height), left : left + width]
+        fine = camera.warped(supersample * np.array([[1.0, 0.0, -left], [0.0, 1.0, -first]]))
+        size = (band.shape[1], band.shape[0])
+        raster = rasterize(points[None], faces, fine, (size[1] * supersample, size[0] * supersample))[0]
+        drawn, mask = shade(raster, points, faces, colours)
+        # The drawn colours are already multiplied by coverage (black outside), hence no further factor on them.
+        cover = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)[..., None]
+        colour = cv2.resize(drawn.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        band[:] = np.clip(band * (1 - alpha * cover) + alpha * colour + 0.5, 0, 255)
 
 
 def _window(points: np.ndarray, camera: Camera, size: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -131,7 +131,7 @@ def test_the_worst_are_those_of_the_largest_errors(store: Store, free_body: Body
     assert list(other.values["PA-MPJPE"]) == sorted(other.values["PA-MPJPE"], reverse=True)
     assert max(other.values["PA-MPJPE"]) < max(other.values["MPJPE"])
     sheet = cv2.imread(str(report.path))
-    assert (sheet[68 + PANEL - 60 : 68 + PANEL, PANEL + 12 : 2 * PANEL] > 235).all(2).sum() > 100, "it says its errors"
+    assert (sheet[68 + PANEL - 60 : 68 + PANEL, PANEL + 12 : 2 * PANEL] > 200).all(2).sum() > 100, "it says its errors"
 
 
 def test_alignment_shows_whom_a_lower_pa_mpjpe_does_not_lie_better(store: Store) -> None:

@@ -30,7 +30,7 @@ def words(free_body: BodyModel, tmp_path_factory: pytest.TempPathFactory) -> lis
     """The command's: a checkpoint, a short video and one that takes minutes."""
     folder = tmp_path_factory.mktemp("stopped")
     torch.manual_seed(0)
-    options = ModelOptions(view_size=32, backbone="resnet18", pyramid_channels=16, regressor_width=32)
+    options = ModelOptions(view_size=64, backbone="resnet18", pyramid_channels=16, regressor_width=32)
     body = {"name": "free", "digest": free_body.digest, "fingerprint": free_body.fingerprint}
     content = Checkpoint(
         model=make_network(options, free_body, "view").state_dict(), optimizer={}, rng={}, step=1, precision="fp32",
@@ -46,12 +46,9 @@ def words(free_body: BodyModel, tmp_path_factory: pytest.TempPathFactory) -> lis
     return ["predict", str(path), str(videos), "--persons", str(found), "--save", "overlay", "--page", "0"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
-    ("number", "code", "said"),
-    [
-        (signal.SIGINT, 130, "interrupted"),
-        pytest.param(signal.SIGTERM, 143, "terminated", marks=pytest.mark.long),
-    ],
+    ("number", "code", "said"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
 )
 def test_a_command_that_is_stopped_leaves_what_is_whole(
     words: list[str], tmp_path: Path, number: int, code: int, said: str

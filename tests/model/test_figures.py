@@ -11,19 +11,25 @@ import numpy as np
 import pytest
 import torch
 
-from pymaf_data.body import BodyModel
+from pymaf_data.body import BodyModel, load_body
 from pymaf_data.cli.app import app
 from pymaf_data.errors import EvaluationError, UsageError
 from pymaf_data.geometry.rotations import axis_angle_to_matrix
 from pymaf_data.model.benchmarks.joints import J14_OF_H36M
+from pymaf_data.model.checkpoint import load_checkpoint
+from pymaf_data.model.evaluation.measure import measure
+from pymaf_data.model.evaluation.subjects import FitsSubject
 from pymaf_data.model.evaluation.views import StoredViews
 from pymaf_data.model.figures.features import channel_sums
+from pymaf_data.model.figures.measured import WithAlignment, benchmark_of
 from pymaf_data.model.figures.options import FigureOptions
+from pymaf_data.model.figures.rows import shown_rows
 from pymaf_data.model.figures.run import FigureReport, figure
 from pymaf_data.model.networks.network import Network, make_network
 from pymaf_data.model.options import ModelOptions
-from pymaf_data.paths import VARIABLE
-from pymaf_data.report.panels import PANEL
+from pymaf_data.paths import VARIABLE, DataRoot
+from pymaf_data.render import part_image
+from pymaf_data.report.panels import PANEL, resize_panel
 from pymaf_data.runs import checkpoints
 from pymaf_data.runs.checkpoints import Checkpoint
 from pymaf_data.storage import Store, open_store
@@ -148,6 +154,48 @@ def test_alignment_shows_whom_a_lower_pa_mpjpe_does_not_lie_better(store: Store)
         drawn("alignment", "fits:bent", store, against=("fits:beside",), by="silhouette")
 
 
+class Masks:
+    """Masks of persons who stand just where the truth does, drawn as polygons of their faces."""
+
+    has_masks = True
+
+    def __init__(self, store: Store) -> None:
+        info = store.current("fits/truth").record
+        self._fits = {key: store.array(info.key.below(key))[:] for key in ("pose", "betas", "native")}
+
+    def sizes(self, rows: np.ndarray) -> list[tuple[int, int]]:
+        return [stores.SIZE] * len(rows)
+
+    def masks(self, rows: np.ndarray) -> list[np.ndarray]:
+        return [self._mask(row) for row in rows.tolist()]
+
+    def _mask(self, row: int) -> np.ndarray:
+        rows = np.array([row])
+        body = load_body("free")
+        pose = axis_angle_to_matrix(torch.from_numpy(self._fits["pose"][rows]).float().view(-1, 24, 3))
+        vertices = body.mesh(pose, torch.from_numpy(self._fits["betas"][rows]).float()).double().numpy()
+        seen = np.c_[vertices[0], np.ones(len(vertices[0]))] @ self._fits["native"][row].T
+        corners = np.round(16 * (seen[:, :2] / seen[:, 2:] - 0.5)).astype(np.int32)[body.faces.numpy()]
+        image = np.zeros(stores.SIZE[::-1], np.uint8)
+        for corner in corners:
+            cv2.fillConvexPoly(image, corner, 1, shift=4)
+        return image > 0
+
+
+def test_alignment_by_silhouettes_is_their_overlap(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pymaf_data.model.figures.measured.StoredMasks", Masks)
+    given: dict[str, Any] = {"against": ("fits:beside",), "by": "silhouette", "among": 6, "persons": 2}
+    report, _ = drawn("alignment", "fits:bent", store, **given)
+    errors = {name: np.array(values) for name, values in report.values.items()}
+    assert (errors["silhouette of fits-bent"] > errors["silhouette of fits-beside"]).all(), (
+        "the more overlap the better"
+    )
+    benchmark = benchmark_of(store, "PA-MPJPE", None, DataRoot.default())
+    subject = FitsSubject(benchmark, "truth")
+    (truth,) = measure(WithAlignment(benchmark, "silhouette"), subject, np.array([2, 5])).values()
+    assert (truth["alignment"] > 90).all() and (truth["alignment"] <= 100).all()
+
+
 def test_sums_of_channels_are_darkest_where_least_is_and_brightest_where_most(rng: np.random.Generator) -> None:
     feature_map = rng.uniform(0, 1, (6, 8, 8))
     feature_map[:, 2, 5], feature_map[:, 7, 0] = 3, 0
@@ -162,7 +210,7 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def test_features_are_those_of_each_network_its_head_s_map_beside_them(run: Any, store: Store) -> None:
+def test_features_are_those_of_each_network_its_head_s_map_beside_them(run: Any, store: Store, root: Path) -> None:
     plain, taught = run("plain", auxiliary="none"), run("taught")
     report, rows = drawn("features", taught, store, against=(plain,), persons=2)
     assert len(rows) == 4 and all(len(row) == 5 for row in rows)
@@ -170,6 +218,15 @@ def test_features_are_those_of_each_network_its_head_s_map_beside_them(run: Any,
         np.testing.assert_array_equal(rows[k][0], rows[k + 1][0])
         assert all(not np.array_equal(rows[k][t], rows[k + 1][t]) for t in (1, 2, 3, 4))
     np.testing.assert_array_equal(rows[1][4], rows[3][4])  # which says that there is no head
+    model = load_checkpoint(root / "runs" / taught / "checkpoint.pt")
+    with torch.no_grad():
+        seen = StoredViews(store, 64)(np.array(report.rows)).float() / 255
+        mean, deviation = (torch.tensor(each).view(3, 1, 1) for each in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+        dense = model((seen - mean) / deviation, auxiliary=True).dense
+    for k in range(2):
+        part = dense.part[k].numpy().argmax(0)
+        uv = np.stack([np.take_along_axis(each[k].numpy(), part[None], 0)[0] for each in (dense.u, dense.v)])
+        np.testing.assert_array_equal(rows[2 * k][4], resize_panel(part_image(part, uv.clip(0, 1))))
     _, own = drawn("features", plain, store, rows=report.rows)
     for one, other in zip(own, rows[1::2], strict=True):
         np.testing.assert_array_equal(one[1:4], other[1:4])
@@ -180,19 +237,22 @@ def test_features_are_those_of_each_network_its_head_s_map_beside_them(run: Any,
 
 
 def test_persons_are_named_or_drawn_by_a_seed_or_spread(store: Store) -> None:
-    given: dict[str, Any] = {"against": ("fits:beside",), "persons": 3}
-    spread = drawn("compare", "fits:truth", store, **given)[0].rows
-    assert spread == (0, 29, 59)
-    seeds = [drawn("compare", "fits:truth", store, **given, seed=seed)[0].rows for seed in (1, 1, 2)]
-    assert seeds[0] == seeds[1] != seeds[2] and len(set(seeds[0])) == 3
-    assert drawn("compare", "fits:truth", store, **given, ids=(1009, 1004))[0].rows == (9, 4)
-    for odd, why in (
-        ({"rows": (49,)}, "has no image"),
-        ({"rows": (N,)}, "is none of its 60"),
-        ({"ids": (7,)}, "no annotation 7"),
-    ):
+    def rows(**options: Any) -> list[int]:
+        return shown_rows(
+            store, FigureOptions(figure="iterations", subject="a", store=store.path, persons=3, **options)
+        )
+
+    assert rows() == [0, 29, 59]
+    assert rows(seed=1) == rows(seed=1) != rows(seed=2) and len(set(rows(seed=1))) == 3
+    assert rows(rows=(7,), ids=(1009, 1004, 1007)) == [7, 9, 4]
+    refused: dict[str, dict[str, Any]] = {
+        "has no image": {"rows": (49,)},
+        "is none of its 60": {"rows": (N,)},
+        "no annotation 7": {"ids": (7,)},
+    }
+    for why, odd in refused.items():
         with pytest.raises(UsageError, match=why):
-            drawn("compare", "fits:truth", store, **given, **odd)
+            rows(**odd)
 
 
 @pytest.mark.parametrize(

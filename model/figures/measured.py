@@ -86,8 +86,8 @@ class WithAlignment:
         """Mean distance of projected joints from the keypoints that are seen, pixels of the 224 px view."""
         persons = Persons.at(self._benchmark.store, self._arrays, rows)
         seen = seen_joints(persons)
-        target = apply(view_affine(persons.box), persons.keypoints[..., :2].astype(np.float64))
-        target = torch.from_numpy(np.where(seen[..., None], target, 0.0))
+        told = apply(view_affine(persons.box), persons.keypoints[..., :2].astype(np.float64))
+        target = torch.from_numpy(np.where(seen[..., None], told, 0.0))
         joints = bodies.body.keypoints(bodies.rotation, bodies.betas)[1].detach().cpu().double()
         found: np.ndarray = keypoint_error(bodies.view.project(joints), target, torch.from_numpy(seen).double()).numpy()
         return found

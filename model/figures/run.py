@@ -99,9 +99,9 @@ def _sheet(
         if len(models) < len(each):
             raise UsageError("fits read no feature maps", expected="checkpoints", action="name them.")
         return features(models, store, rows)
-    every = options.figure == "iterations"
-    subjects = {one.name: _subject(one, _Stored(store), root, every) for one in each}
-    return iterations(*subjects.values(), store, rows) if every else compare(subjects, store, rows)
+    if options.figure == "iterations":
+        return iterations(_subject(each[0], _Stored(store), root, every=True), store, rows)
+    return compare({one.name: _subject(one, _Stored(store), root) for one in each}, store, rows)
 
 
 def _ranked(

@@ -30,7 +30,7 @@ SKIN = (214, 198, 184)
 _LIGHT = np.array([-0.42, -0.55, -0.72])
 _AMBIENT = 0.32
 
-_MOST_SAMPLES = 1 << 22  # of a band: a raster and what is lit of it have fifty bytes a sample
+_MOST_SAMPLES = 1 << 21  # of a band: a raster and what is lit of it have fifty bytes a sample
 
 
 def _part_colours() -> np.ndarray:

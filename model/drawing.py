@@ -52,7 +52,7 @@ class PersonSheet:
         if self._drawer.body is None:
             return None
         rows = [SheetRow(f"row {row}", dict(panels)) for row, panels in self._targets]
-        maps = _map_images(*predicted_map(dense)) if dense is not None else []
+        maps = map_images(*predicted_map(dense), _MOST) if dense is not None else []
         for k, row in enumerate(rows):
             result = self._drawer.result(k, step)
             row.panels |= {RESULT: result[str(step)], SIDE: result[f"{step}-side"]}
@@ -69,7 +69,7 @@ class PersonSheet:
         ]
         if self._atlas is not None and body is not None:
             true = render_targets(batch, body, self._atlas)
-            for (_, panels), image in zip(found, _map_images(true.part, true.uv), strict=True):
+            for (_, panels), image in zip(found, map_images(true.part, true.uv, _MOST), strict=True):
                 panels[TRUE_MAP] = image
         return found
 
@@ -83,8 +83,8 @@ def predicted_map(dense: Dense) -> tuple[Tensor, Tensor | None]:
     return part, torch.stack(own, dim=1).clamp(0, 1)
 
 
-def _map_images(part: Tensor, uv: Tensor | None) -> list[Image]:
-    """Panels of the first maps."""
-    parts = part[:_MOST].cpu().numpy()
-    coordinates = [None] * len(parts) if uv is None else uv[:_MOST].float().cpu().numpy()
+def map_images(part: Tensor, uv: Tensor | None, count: int) -> list[Image]:
+    """Panels of the first maps, as of :func:`predicted_map`."""
+    parts = part[:count].cpu().numpy()
+    coordinates = [None] * len(parts) if uv is None else uv[:count].float().cpu().numpy()
     return [resize_panel(part_image(each, own)) for each, own in zip(parts, coordinates, strict=True)]

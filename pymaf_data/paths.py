@@ -50,6 +50,7 @@ class DataRoot:
     reports/                          pages to look at, of stores and of runs
     evaluations/                      results on benchmarks, a folder for each that was measured
     predictions/                      bodies of persons on anyone's images, a folder for each checkpoint
+    figures/                          images of what networks make of persons of stores, a folder for each checkpoint
     """
 
     path: Path
@@ -112,3 +113,8 @@ class DataRoot:
     def predictions(self) -> Path:
         """What ``predict`` writes."""
         return self.path / "predictions"
+
+    @property
+    def figures(self) -> Path:
+        """What ``figure`` draws."""
+        return self.path / "figures"

@@ -183,9 +183,8 @@ class Benchmark:
     def intrinsics(self, rows: Rows) -> NDArray[np.float64]:
         """(K, 3, 3) of the persons' images, by which bodies of the frame ``view`` are turned back: the data set's, else
         those of the truth; NaN where neither says any."""
-        found = stored_column(self.store, "intrinsics").rows(rows)
-        known = stored_column(self.store, "has_intrinsics").rows(rows).astype(bool)[:, None, None]
-        return np.where(known, found, np.nan if self.truth is None else self.truth.intrinsics(rows))
+        found = stored_intrinsics(self.store, rows)
+        return found if self.truth is None else np.where(np.isfinite(found), found, self.truth.intrinsics(rows))
 
     @property
     def mean_body(self) -> str:
@@ -241,6 +240,13 @@ def class_of(manifest: BenchmarkManifest) -> type[Benchmark]:
             action="mend `benchmark` in its YAML, or install the package that holds it.",
         )
     return found
+
+
+def stored_intrinsics(store: Store, rows: Rows) -> NDArray[np.float64]:
+    """(K, 3, 3) of the persons' images as the data set says them; NaN where it does not."""
+    found = stored_column(store, "intrinsics").rows(rows)
+    known = stored_column(store, "has_intrinsics").rows(rows).astype(bool)[:, None, None]
+    return np.where(known, found, np.nan)
 
 
 def mean(values: NDArray[Any]) -> float:

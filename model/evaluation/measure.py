@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,14 @@ ByIteration = dict[str, Values]
 _AHEAD = 2
 
 
-def measure(benchmark: Benchmark, subject: Subject, rows: Rows, progress: Progress | None = None) -> ByIteration:
+class Measures(Protocol):
+    """Measures bodies as a :class:`~pymaf_data.model.benchmarks.benchmark.Benchmark` does."""
+
+    def measure(self, rows: Rows, bodies: Bodies) -> Values:
+        """Values of K persons, names → (K, …)."""
+
+
+def measure(benchmark: Measures, subject: Subject, rows: Rows, progress: Progress | None = None) -> ByIteration:
     """Values (K, …) of each iteration for K rows, NaN for persons of whom the subject has no body.
 
     What a benchmark does with bodies runs in a thread of its own, beside the network's next batch.
@@ -45,7 +52,7 @@ def measure(benchmark: Benchmark, subject: Subject, rows: Rows, progress: Progre
 
 
 def _measure_part(
-    benchmark: Benchmark, part: Rows, iterations: Mapping[str, Bodies], rows: Rows, values: ByIteration
+    benchmark: Measures, part: Rows, iterations: Mapping[str, Bodies], rows: Rows, values: ByIteration
 ) -> int:
     places = np.searchsorted(rows, part)
     for iteration, bodies in iterations.items():

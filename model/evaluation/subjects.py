@@ -56,12 +56,26 @@ class Subject(Protocol):
         """Its bodies of these persons, part by part, by iteration; of whom it has none is left out."""
 
 
+class Persons(Protocol):
+    """Whose bodies are asked for: a benchmark's persons, or those of any store."""
+
+    @property
+    def store(self) -> Store:
+        """That holds them."""
+
+    def intrinsics(self, rows: Rows) -> NDArray[np.float64]:
+        """(K, 3, 3) of the persons' images; NaN where none are known."""
+
+    def require(self, body: BodyModel) -> None:
+        """Refuse bodies of a mesh that cannot be measured, by an :class:`AssetMismatch`."""
+
+
 class NetworkSubject:
-    """A network, on views of a benchmark's persons.
+    """A network, on views of persons.
 
     Args:
         model: in evaluation mode.
-        benchmark: whose persons.
+        persons: whose bodies they are.
         views: what it sees of them.
         about: what is known of it.
         iterations: all of them, M0 first, or the last alone.
@@ -72,14 +86,14 @@ class NetworkSubject:
     def __init__(
         self,
         model: Network,
-        benchmark: Benchmark,
+        persons: Persons,
         views: Views,
         about: dict[str, Any],
         iterations: bool = False,
         batch: int = 32,
         workers: int = 2,
     ) -> None:
-        self.body, self.about, self._model, self._benchmark, self._views = model.body, about, model, benchmark, views
+        self.body, self.about, self._model, self._persons, self._views = model.body, about, model, persons, views
         self._every, self._batch, self._workers = iterations, batch, workers
         self.notes: list[str] = []
 
@@ -96,7 +110,7 @@ class NetworkSubject:
     def _turns(self, rows: Rows) -> torch.Tensor:
         if self._model.frame == "camera":
             return torch.eye(3).expand(len(rows), 3, 3)
-        return turns_back(self._benchmark.intrinsics(rows), _boxes(self._benchmark.store, rows))
+        return turns_back(self._persons.intrinsics(rows), _boxes(self._persons.store, rows))
 
     def _of(self, one: Prediction, turn: torch.Tensor, plane: Floats) -> Bodies:
         view = weak_to_camera(one.parameters.camera.double().cpu())
@@ -112,10 +126,10 @@ class NetworkSubject:
 
 
 class FitsSubject:
-    """A source of fits of a benchmark's persons, or the chosen ones.
+    """A source of fits of persons, or the chosen ones.
 
     Args:
-        benchmark: whose persons.
+        persons: whose bodies they are.
         name: of the source, of all its bodies where it has several; ``chosen``.
         assets: where licensed bodies lie; ``None``: below the data root.
 
@@ -126,11 +140,11 @@ class FitsSubject:
         EvaluationError: the store has no such source, or none that can be measured.
     """
 
-    def __init__(self, benchmark: Benchmark, name: str, assets: Path | None = None) -> None:
-        self._benchmark, store = benchmark, benchmark.store
+    def __init__(self, persons: Persons, name: str, assets: Path | None = None) -> None:
+        self._persons, store = persons, persons.store
         found, self._source = _sources(store, name)
         sources = [attached(SourceReader(store, info), len(store), assets) for info in found]
-        faults = [_fault(source, info, benchmark) for source, info in zip(sources, found, strict=True)]
+        faults = [_fault(source, info, persons) for source, info in zip(sources, found, strict=True)]
         self._readers = [SourceReader(store, info) for info in found]
         self._bodies = [None if fault else source.body for source, fault in zip(sources, faults, strict=True)]
         told = [f"{info.stage}: {fault}" for info, fault in zip(found, faults, strict=True) if fault]
@@ -168,7 +182,7 @@ class FitsSubject:
 
     def _of(self, reader: SourceReader, body: BodyModel, rows: Rows, fits: ChosenFits) -> Bodies:
         rotation, betas = pose_of(fits), torch.from_numpy(fits.betas)
-        box, K = _boxes(self._benchmark.store, rows), self._benchmark.intrinsics(rows)
+        box, K = _boxes(self._persons.store, rows), self._persons.intrinsics(rows)
         if reader.camera == "perspective":
             own = intrinsics_of(fits.native)
             K = np.where(np.isfinite(own), own, K)
@@ -262,14 +276,14 @@ def _sources(store: Store, name: str) -> tuple[list[StageInfo], Callable[[Rows],
     return mine, None
 
 
-def _fault(source: Source, info: StageInfo, benchmark: Benchmark) -> str:
+def _fault(source: Source, info: StageInfo, persons: Persons) -> str:
     """Why a source cannot be measured; "" where it can."""
     if source.body is None:
         return source.fault
     if not info.attributes["proved"]:
         return "nobody knows whether they are of these persons: they were attached while their body was not here"
     try:
-        benchmark.require(source.body)
+        persons.require(source.body)
     except AssetMismatch as error:
         return error.found
     return ""

@@ -17,7 +17,7 @@ import numpy as np
 
 from pymaf_data.body.mesh_files import glb, obj
 from pymaf_data.geometry.affines import CROP_SIZE, compose, crop_affine, resize
-from pymaf_data.render import overlay
+from pymaf_data.render import draw_over
 from pymaf_data.report.panels import PANEL, side_view
 from pymaf_data.report.prediction_page import ShownImage, packed, shrunk
 from pymaf_data.report.thumbnails import encode
@@ -65,13 +65,15 @@ class Drawer:
         """Draw an image, and write what is a file of its own."""
         video, paged = seen.frame >= 0, seen.name in self._paged
         over = drawn_over(seen, bodies, self._faces) if paged or "overlay" in self._save else None
-        shown = self._shown(seen, bodies, over) if paged and over is not None else None
+        wanted = paged or ("side" in self._save and not video)
+        sides = [self._side(seen, bodies, k) for k in range(len(seen.persons))] if wanted else []
+        shown = self._shown(seen, bodies, over, sides) if paged and over is not None else None
         if video:
             name = [overlay_of(seen.file)] * ("overlay" in self._save)
             return Drawn([name] * len(seen.persons), over if name else None, shown)
-        return Drawn(self._write(seen, bodies, over), None, shown)
+        return Drawn(self._write(seen, bodies, over, sides), None, shown)
 
-    def _write(self, seen: Seen, bodies: Bodies, over: Image | None) -> list[list[str]]:
+    def _write(self, seen: Seen, bodies: Bodies, over: Image | None, sides: list[Image]) -> list[list[str]]:
         name, content = _plain(seen.name), dict[str, bytes]()
         if over is not None and "overlay" in self._save:
             content[f"overlay/{name}.jpg"] = _jpeg(over)
@@ -79,14 +81,18 @@ class Drawer:
             content[f"mesh/{name}.glb"] = self._scene(seen, bodies)
         files = [[*content] for _ in seen.persons]
         for k, person in enumerate(seen.persons):
-            own = self._of_person(f"{name}-{person.number}", seen, bodies, k)
+            own = dict[str, bytes]()
+            if "side" in self._save:
+                own[f"side/{name}-{person.number}.jpg"] = _jpeg(sides[k])
+            if "obj" in self._save:
+                own[f"mesh/{name}-{person.number}.obj"] = obj(bodies.standing[k], self._faces)
             files[k] += own
             content |= own
         if content:
             self._files.write({key: [data] for key, data in content.items()}, temporary="")
         return files
 
-    def _shown(self, seen: Seen, bodies: Bodies, over: Image) -> ShownImage:
+    def _shown(self, seen: Seen, bodies: Bodies, over: Image, sides: list[Image]) -> ShownImage:
         far = np.linalg.norm(bodies.translation, axis=1)
         return ShownImage(
             name=seen.name,
@@ -95,21 +101,13 @@ class Drawer:
                 {"title": f"person {person.number}", "told": [f"{far[k]:.1f} m away"] * bool(np.isfinite(far[k]))}
                 for k, person in enumerate(seen.persons)
             ],
-            sides=[encode(self._side(seen, bodies, k)) for k in range(len(seen.persons))],
+            sides=[encode(side) for side in sides],
             meshes=[packed(vertices) for vertices in bodies.vertices],
         )
 
     def _side(self, seen: Seen, bodies: Bodies, k: int) -> Image:
         to_panel = compose(np.asarray(resize(CROP_SIZE, PANEL)), crop_affine(seen.box[k]))
         return side_view(bodies.vertices[k], self._faces, camera_of(bodies, k).warped(to_panel).matrix[0].numpy())
-
-    def _of_person(self, name: str, seen: Seen, bodies: Bodies, k: int) -> dict[str, bytes]:
-        content = {}
-        if "side" in self._save:
-            content[f"side/{name}.jpg"] = _jpeg(self._side(seen, bodies, k))
-        if "obj" in self._save:
-            content[f"mesh/{name}.obj"] = obj(bodies.standing[k], self._faces)
-        return content
 
     def _scene(self, seen: Seen, bodies: Bodies) -> bytes:
         standing = bodies.standing + bodies.translation[:, None]
@@ -136,11 +134,11 @@ def _plain(name: str) -> str:
 
 def drawn_over(seen: Seen, bodies: Bodies, faces: np.ndarray) -> Image:
     """The image with its bodies, the farthest first, so that nearer ones cover them."""
-    image = seen.image
+    image = seen.image.copy()
     metre = bodies.pi[:, 0] * seen.box[:, 2]  # in the image; the larger, the nearer
     for k in np.argsort(metre).tolist():
         colour = COLOURS[seen.persons[k].number % len(COLOURS)]
-        image = overlay(image, bodies.vertices[k], faces, camera_of(bodies, k), colour, alpha=0.9)
+        draw_over(image, bodies.vertices[k], faces, camera_of(bodies, k), colour, alpha=0.9)
     return image
 
 

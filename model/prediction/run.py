@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from pathlib import Path
 
 from pymaf_data.config import StrictModel
-from pymaf_data.datasets.video import VideoFrames
+from pymaf_data.datasets.video import VideoFrames, frame_of
 from pymaf_data.errors import RawDataError, UsageError
 from pymaf_data.geometry.affines import Floats
 from pymaf_data.paths import DataRoot
@@ -52,7 +53,7 @@ class PredictReport(StrictModel):
     def lines(self) -> list[str]:
         """The report for a reader."""
         said = [f"{self.persons:,} persons on {self.images:,} images", *(f"written: {path}" for path in self.files)]
-        said += [f"skipped: {name}: {why}" for name, why in self.skipped.items()]
+        said += [f"skipped: {name}: {why}" for name, why in _in_spans(self.skipped)]
         return said + [f"{count:,} {what}" for what, count in self.told.items() if count]
 
 
@@ -183,13 +184,20 @@ class _Smooth:
         return self._smoother(seen, rotation, betas, pi)
 
 
+def _in_spans(skipped: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What was skipped and why; frames of a video that one reason keeps out stand together."""
+    for (file, why), each in groupby(skipped.items(), lambda one: (frame_of(one[0]).file, one[1])):
+        names = [name for name, _ in each]
+        yield names[0] if len(names) == 1 else f"{len(names):,} frames of {file}", why
+
+
 def _refuse(skipped: dict[str, str], told: Counter[str]) -> None:
     """Raise where nobody was predicted, with the first reasons.
 
     Raises:
         RawDataError: always.
     """
-    found = [f"{name}: {why}" for name, why in skipped.items()] + [f"{n:,} {what}" for what, n in told.items() if n]
+    found = [f"{name}: {why}" for name, why in _in_spans(skipped)] + [f"{n:,} {what}" for what, n in told.items() if n]
     raise RawDataError(
         f"nobody to look at: {'; '.join(found[:3]) or 'the detections hold nobody'}",
         expected="an image that opens, with a person's box on it",

@@ -11,7 +11,7 @@ import typer
 from pymaf_data.cli.progress import console, progress
 from pymaf_data.cli.signals import Terminated, exit_code
 from pymaf_data.progress import Progress
-from pymaf_data.stages.registry import Step, run_step
+from pymaf_data.stages.registry import STAGES, Step, run_step
 
 DIRECT_HELP = "Call the stage in this process, without Prefect."
 
@@ -56,5 +56,7 @@ def take(steps: Sequence[Step], direct: bool, show: Callable[[Step, Any], None] 
         return take_pipeline(steps, around)
     except KeyboardInterrupt as stop:
         what = "terminated" if isinstance(stop, Terminated) else "interrupted"
-        console.print(f"{what}; the same command goes on where this one stopped.", style="yellow")
+        anew = all(STAGES[step.stage].anew for step in steps)
+        again = "begins anew" if anew else "goes on where this one stopped"
+        console.print(f"{what}; the same command {again}.", style="yellow")
         raise typer.Exit(exit_code(stop)) from None

@@ -51,6 +51,12 @@ def frame_name(video: str, frame: int) -> str:
     return f"{video}/{frame:06d}.jpg"
 
 
+def frame_of(name: str) -> ImageRef:
+    """The video and the frame that a name of :func:`frame_name` means; another name is that of a still."""
+    found = _NAME.fullmatch(name)
+    return ImageRef(found[1], int(found[2])) if found else ImageRef(name)
+
+
 class VideoFrames(Images):
     """Frames of videos below the root, and stills, which are read as ever."""
 
@@ -71,8 +77,7 @@ class VideoFrames(Images):
 
     def place(self, name: str) -> ImageRef:
         """The video and the frame that a name means; another name is that of a still."""
-        found = _NAME.fullmatch(name)
-        return ImageRef(found[1], int(found[2])) if found else ImageRef(name)
+        return frame_of(name)
 
     def stamp(self, file: str) -> int:
         """Of a video its size and parts of its content, read once: another one may have the same size.

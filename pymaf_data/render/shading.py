@@ -12,10 +12,10 @@ from __future__ import annotations
 import colorsys
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from pymaf_data.errors import ShapeError
+from pymaf_data.render.lit import OF_FACES, OF_VERTICES, ONE, blend_samples, light_samples
 from pymaf_data.render.raster import Raster, as_faces, as_numpy, as_size, rasterize
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ SKIN = (214, 198, 184)
 # Towards the light in camera space (x right, y down, z forward): from above, left of the viewer's shoulder.
 _LIGHT = np.array([-0.42, -0.55, -0.72])
 _AMBIENT = 0.32
+
+_MOST_SAMPLES = 1 << 21  # of a band: a raster and what is lit of it have fifty bytes a sample
 
 
 def _part_colours() -> np.ndarray:
@@ -73,20 +75,15 @@ def shade(
         ShapeError: the colours fit neither the vertices nor the faces.
     """
     points, triangles = as_numpy(vertices).astype(np.float64), as_faces(faces)
-    mask = raster.face >= 0
-    face, bary = raster.face[mask], raster.bary[mask].astype(np.float64)
-    albedo = _albedo(np.asarray(colours, np.float64), len(points), triangles, face, bary)
     facets = _facet_normals(points, triangles)
-    if smooth:
-        normal = np.einsum("pk,pkc->pc", bary, _vertex_normals(facets, triangles, len(points))[triangles[face]])
-    else:
-        normal = facets[face]
-    normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-12)
-    lambert = 0.5 + 0.5 * normal @ (_LIGHT / np.linalg.norm(_LIGHT))
-    intensity = _AMBIENT + (1 - _AMBIENT) * lambert**1.5
-    image = np.zeros((*mask.shape, 3), np.uint8)
-    image[mask] = np.clip(albedo * intensity[:, None] + 0.5, 0, 255)
-    return image, mask
+    normals = _vertex_normals(facets, triangles, len(points)) if smooth else facets
+    albedo = np.ascontiguousarray(np.atleast_2d(colours), np.float64)
+    image = np.empty((*raster.face.shape, 3), np.uint8)
+    light_samples(
+        raster.face, raster.bary, triangles, normals, OF_VERTICES if smooth else OF_FACES, albedo,
+        _whose(albedo, len(points), len(triangles)), _LIGHT / np.linalg.norm(_LIGHT), _AMBIENT, image,
+    )  # fmt: skip
+    return image, raster.face >= 0
 
 
 def overlay(
@@ -112,21 +109,33 @@ def overlay(
     Returns:
         The composed image (H, W, 3) uint8.
     """
+    composed = image.copy()
+    draw_over(composed, vertices, faces, camera, colours, alpha, supersample)
+    return composed
+
+
+def draw_over(
+    image: np.ndarray,
+    vertices: torch.Tensor | np.ndarray,
+    faces: torch.Tensor | np.ndarray,
+    camera: Camera,
+    colours: np.ndarray | tuple[int, int, int] = SKIN,
+    alpha: float = 1.0,
+    supersample: int = 2,
+) -> None:
+    """As :func:`overlay`, into the image itself; band by band, so that a large image takes no more than it is."""
     points = as_numpy(vertices)
     left, top, width, height = _window(points, camera, as_size(image.shape[:2]))
-    composed = image.copy()
     if not width or not height:
-        return composed
-    fine = camera.warped(supersample * np.array([[1.0, 0.0, -left], [0.0, 1.0, -top]]))
-    raster = rasterize(points[None], faces, fine, (height * supersample, width * supersample))[0]
-    drawn, mask = shade(raster, points, faces, colours)
-    # The drawn colours are already multiplied by coverage (black outside), hence no further factor on them.
-    size = (width, height)
-    cover = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)[..., None]
-    colour = cv2.resize(drawn.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    under = composed[top : top + height, left : left + width]
-    under[:] = np.clip(under * (1 - alpha * cover) + alpha * colour + 0.5, 0, 255)
-    return composed
+        return
+    rows = max(1, _MOST_SAMPLES // (width * supersample**2))
+    for first in range(top, top + height, rows):
+        band = image[first : min(first + rows, top + height), left : left + width]
+        fine = camera.warped(supersample * np.array([[1.0, 0.0, -left], [0.0, 1.0, -first]]))
+        size = (band.shape[0] * supersample, band.shape[1] * supersample)
+        raster = rasterize(points[None], faces, fine, size)[0]
+        drawn, _ = shade(raster, points, faces, colours)
+        blend_samples(raster.face, drawn, alpha, supersample, band)
 
 
 def _window(points: np.ndarray, camera: Camera, size: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -163,18 +172,15 @@ def part_image(part: np.ndarray, uv: np.ndarray | None = None) -> np.ndarray:
     return np.round(colours).astype(np.uint8)
 
 
-def _albedo(colours: np.ndarray, count: int, triangles: np.ndarray, face: np.ndarray, bary: np.ndarray) -> np.ndarray:
-    """(P, 3) unlit colours of P visible pixels."""
-    if colours.shape == (3,):
-        return np.broadcast_to(colours, (len(face), 3))
-    if colours.shape == (count, 3):
-        return np.einsum("pk,pkc->pc", bary, colours[triangles[face]])
-    if colours.shape == (len(triangles), 3):
-        return colours[face]
-    raise ShapeError(
-        f"colours of shape {colours.shape}",
-        expected=f"(3,), one per vertex ({count}, 3) or per face ({len(triangles)}, 3)",
-    )
+def _whose(colours: np.ndarray, count: int, faces: int) -> int:
+    """Whether colours (N, 3) are one, of the vertices or of the faces."""
+    kinds = {1: ONE, faces: OF_FACES, count: OF_VERTICES}
+    if colours.ndim != 2 or colours.shape[1] != 3 or len(colours) not in kinds:
+        raise ShapeError(
+            f"colours of shape {colours.shape}",
+            expected=f"(3,), one per vertex ({count}, 3) or per face ({faces}, 3)",
+        )
+    return kinds[len(colours)]
 
 
 def _facet_normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:

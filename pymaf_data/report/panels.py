@@ -104,6 +104,16 @@ def message_panel(text: str) -> Image:
     return panel
 
 
+def labelled(panel: Image, text: str) -> Image:
+    """The panel with lines of ASCII at its foot, legible over whatever it shows."""
+    drawn = panel.copy()
+    for row, line in enumerate(reversed(text.split("\n"))):
+        for colour, weight in (((25, 25, 25), 4), ((255, 255, 255), 1)):
+            place = (8, PANEL - 10 - 20 * row)
+            cv2.putText(drawn, line, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, weight, cv2.LINE_AA)
+    return drawn
+
+
 def _pixel(point: NDArray[np.float64]) -> tuple[int, int]:
     # OpenCV draws at pixel indices; the centre of index i is i + ½.
     return round(point[0] - 0.5), round(point[1] - 0.5)

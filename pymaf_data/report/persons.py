@@ -76,7 +76,7 @@ def person_rows(
     crops = store.array("image").rows(indices)
     to_panel = np.asarray(resize(crops.shape[1], PANEL))
     planes = np.stack([compose(to_panel, affine) for affine in store.array("crop_affine").rows(indices)])
-    result = [SheetRow(_caption(store, row)) for row in rows]
+    result = [SheetRow(caption(store, row)) for row in rows]
     if images is not None:
         _add_images(result, store, indices, images)
     _add_crops(result, store, indices, [resize_panel(crop) for crop in crops], planes)
@@ -95,7 +95,8 @@ def present(store: Store, row: int) -> bool:
     return bool(store.array("present")[row])
 
 
-def _caption(store: Store, row: int) -> str:
+def caption(store: Store, row: int) -> str:
+    """Who a row is."""
     name, annotation = store.rows[row]
     return f"row {row}: {name}, annotation {annotation}"
 

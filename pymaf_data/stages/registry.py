@@ -33,6 +33,7 @@ class Stage:
         recipe: ``recipe(recipe, data root)`` → options that its command may begin with.
         direct: its command never needs Prefect.
         command: whether it has a command; some stages only end a recipe.
+        anew: stopped halfway, its command does all of it again.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Stage:
     recipe: str = ""
     direct: bool = False
     command: bool = True
+    anew: bool = False
 
     @property
     def summary(self) -> str:
@@ -166,6 +168,20 @@ _STAGES = (
         run="pymaf_data.model.prediction.run:predict",
         lines="pymaf_data.model.prediction.run:PredictReport.lines",
         title="predict with {subject}",
+        anew=True,
+        direct=True,
+    ),
+    Stage(
+        "figure",
+        "Draw a figure of the paper of any checkpoint and store: features, iterations, comparisons, worst cases.\n\n"
+        "Layouts are fixed: the same command gives the same pixels.\n\n"
+        "Example: pymaf-data figure iterations data/runs/pymaf data/stores/sample-val.zarr --persons 6\n\n"
+        "Example: pymaf-data figure compare pymaf data/stores/3dpw-test.zarr --against baseline --row 120 --row 911",
+        options="pymaf_data.model.figures.options:FigureOptions",
+        run="pymaf_data.model.figures.run:figure",
+        lines="pymaf_data.model.figures.run:FigureReport.lines",
+        title="figure {figure}",
+        anew=True,
         direct=True,
     ),
     Stage(
@@ -189,6 +205,7 @@ _STAGES = (
         run="pymaf_data.report.make:report",
         lines="pymaf_data.report.make:ReportReport.lines",
         title="report on {path.name}",
+        anew=True,
         check="pymaf_data.report.options:require_one_page",
         direct=True,
     ),

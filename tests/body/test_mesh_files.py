@@ -10,6 +10,7 @@ import pytest
 
 from pymaf_data.body import load_body
 from pymaf_data.body.mesh_files import glb, obj
+from tests.factories.gltf import read_glb
 
 trimesh = pytest.importorskip("trimesh", reason="trimesh opens what we write")
 
@@ -53,3 +54,13 @@ def test_a_vertex_without_a_face_has_a_normal_all_the_same() -> None:
     vertices = np.array([[0.0, 0, 1], [1, 0, 1], [0, 1, 1], [5, 5, 5]])
     (mesh,) = opened(glb({"one": vertices}, [[0, 1, 2]]), "glb").geometry.values()
     np.testing.assert_allclose(np.linalg.norm(mesh.vertex_normals, axis=1), 1)
+
+
+def test_a_scene_is_what_the_specification_demands(body: Any) -> None:
+    vertices, faces = body
+    odd = np.array([[0.1, 0.2, 3], [0.4, 0.2, 3], [0.1, 0.7, 3], [5, 5, 5]])
+    found = read_glb(glb({"near": vertices, 'far "é"': vertices + 1}, faces))
+    assert list(found) == ["near", 'far "é"']
+    np.testing.assert_array_equal(found["near"]["faces"], faces)
+    np.testing.assert_allclose(found["near"]["POSITION"], vertices * [1, -1, -1], atol=1e-6)
+    assert len(read_glb(glb({"one": odd}, [[0, 1, 2]]))["one"]["faces"]) == 1

@@ -291,6 +291,33 @@ def test_an_annotated_video_has_every_frame_and_bodies_where_somebody_is(checkpo
     assert not (tmp_path / "two" / "predictions.html").exists()
 
 
+def test_of_videos_that_are_cut_off_or_none_the_rest_is_looked_at(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clips, found = tmp_path / "in", tmp_path / "found"
+    whole = write_video(clips / "a.avi", 30, "MJPG").read_bytes()
+    (clips / "a.avi").write_bytes(whole[: int(0.6 * len(whole))])
+    write_video(clips / "b.mp4", 3)
+    (clips / "c.mp4").write_bytes(b"no video")
+    found.mkdir()
+    boxes = json.dumps([{"image_id": frame, "bbox": [10, 10, 40, 60]} for frame in range(30)])
+    for name in "abc":
+        (found / f"{name}.json").write_text(boxes)
+    out = tmp_path / "out"
+    words = ["predict", str(checkpoint), str(clips), "--persons", str(found), "--out", str(out), "--save", "none"]
+    assert app([*words, "--page", "0"], standalone_mode=False) in (None, 0)
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("skipped")]
+    frames = [one["image"].split("/") for one in json.loads((out / "predictions.json").read_text())["persons"]]
+    usable = sum(name == "a.avi" for name, _ in frames)
+    assert 5 < usable < 18 and sum(name == "b.mp4" for name, _ in frames) == 3 and len(frames) == usable + 3
+    assert len(told) == 3, "a line a video"
+    assert (
+        f"{30 - usable} frames of a.avi: the video ends before the image (a.avi is cut off, and ends after" in told[0]
+    )
+    assert "27 frames of b.mp4: the video ends" in told[1]
+    assert "30 frames of c.mp4: the video cannot be decoded" in told[2]
+
+
 def test_nothing_unfinished_is_left_of_a_run_that_fails(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,6 +85,22 @@ def test_an_overlay_is_the_same_when_more_than_the_body_is_drawn(
     assert (drawn != picture).any() == (shift[0] < 300)
 
 
+def test_an_overlay_drawn_in_bands_is_the_same(bodies: np.ndarray, body, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large image is drawn so."""
+    picture = np.random.default_rng(0).integers(0, 255, (200, 260, 3), dtype=np.uint8)
+    whole, sizes = overlay(picture, bodies[0], body.faces, VIEW), list[tuple[int, int]]()
+
+    def told(vertices, faces, camera, size):
+        sizes.append(size)
+        return rasterize(vertices, faces, camera, size)
+
+    monkeypatch.setattr("pymaf_data.render.shading.rasterize", told)
+    monkeypatch.setattr("pymaf_data.render.shading._MOST_SAMPLES", 10_000)
+    banded = overlay(picture, bodies[0], body.faces, VIEW)
+    assert len(sizes) > 5 and all(height * width <= 10_000 for height, width in sizes)
+    assert (np.abs(banded.astype(int) - whole).max(2) > 1).mean() < 1e-4
+
+
 def test_part_images() -> None:
     part = np.array([[0, 3], [4, 24]])
     assert np.array_equal(part_image(part), PART_COLOURS[part])

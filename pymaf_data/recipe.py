@@ -1,6 +1,6 @@
 """Recipes: the whole pipeline in one YAML file.
 
-    sample → ingest → attach-fits → render-iuv → train → evaluate → contact sheet → report
+    sample → ingest → attach-fits → render-iuv → train → evaluate → contact sheet → figures → report
 
 A recipe holds the options of each stage, without the paths that follow from the data root: raw data lies in
 ``raw/<dataset>``, stores in ``stores/<dataset>-<split>.zarr``, the run in ``runs/<name>``. Files of persons (``npz``)
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -156,6 +156,11 @@ class Recipe(StrictModel):
     train: dict[str, Any] | None = None
     evaluate: EvaluateSection | None = None
     sheet: SheetSection | None = None
+    figures: dict[str, Annotated[int, Field(ge=1, le=64)]] = Field(
+        default_factory=dict,
+        description="of the trained network, as `pymaf-data figure` draws them: name → persons; of the held-out store, "
+        "else of the first",
+    )
     report: ReportSection | None = None
 
 
@@ -344,6 +349,11 @@ def _looking_steps(recipe: Recipe, root: DataRoot) -> Iterator[Step]:
             "persons": recipe.sheet.persons,
         }
         yield _step("contact-sheet", "draw the contact sheet", values, recipe)
+    if recipe.train is not None:
+        shown = next((part for part in recipe.ingest if part.held_out), recipe.ingest[0])
+        for figure, persons in recipe.figures.items():
+            values = {"figure": figure, "subject": str(_checkpoint(recipe, root)), "persons": persons}
+            yield _step("figure", f"draw {figure}", values | {"store": root.store(*shown.named)}, recipe)
     if recipe.report is not None:
         for store in stores_of(recipe, root):
             values = _said(recipe.report) | {"path": store}

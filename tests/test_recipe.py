@@ -67,7 +67,8 @@ def test_sections_hold_the_options_of_their_stages(section: type[StrictModel]) -
 
 
 def test_every_stage_has_a_section() -> None:
-    outside = {"train", "export-fits", "predict"}  # a recipe ends in a run; what it exports or predicts is for others
+    # Figures are named; what a recipe's run exports or predicts is for others.
+    outside = {"train", "figure", "export-fits", "predict"}
     assert {stage for stage, _, _ in SECTIONS.values()} | outside == set(STAGES)
     assert {field.annotation for field in Recipe.model_fields.values()} >= {
         section | None for section in SECTIONS if section is not IngestSection
@@ -132,16 +133,20 @@ def test_shipped_recipes_lead_somewhere(name: str, tmp_path: Path) -> None:
 
 def test_the_demo_takes_every_step_in_order(tmp_path: Path) -> None:
     stages = [step.stage for step in pipeline(load_recipe("demo"), DataRoot(tmp_path))]
-    assert stages == ["sample", "ingest", "attach-fits", "render-iuv", "train", "contact-sheet", "report", "report"]
+    of_two = ["sample", "sample", "ingest", "attach-fits", "ingest", "attach-fits"]
+    assert stages == [*of_two, "render-iuv", "train", "contact-sheet", "figure", "report", "report", "report"]
 
 
 def test_every_path_lies_below_the_data_root(tmp_path: Path) -> None:
     root = DataRoot(tmp_path)
-    by_stage = {step.stage: step.options for step in pipeline(load_recipe("demo"), root)}
-    store = root.store("sample", "train")
+    of_training = [step for step in pipeline(load_recipe("demo"), root) if "val" not in step.title]
+    by_stage = {step.stage: step.options for step in of_training}
+    store, held_out = root.store("sample", "train"), root.store("sample", "val")
     assert by_stage["sample"].out == root.raw("sample") == by_stage["ingest"].root
     assert by_stage["ingest"].out == store == by_stage["attach-fits"].store == by_stage["contact-sheet"].store
-    assert by_stage["render-iuv"].stores == (store,) == by_stage["train"].stores
+    assert by_stage["render-iuv"].stores == (store, held_out)
+    assert by_stage["train"].stores == (store,) and by_stage["train"].validation.stores == (held_out,)
+    assert by_stage["figure"].store == held_out and Path(by_stage["figure"].subject).parent == root.runs / "demo"
     assert by_stage["attach-fits"].fits == ("keypoints", f"truth:{root.raw('sample')}/truth/train.npz")
     assert (by_stage["contact-sheet"].raw, by_stage["contact-sheet"].dataset) == (root.raw("sample"), "sample")
     assert by_stage["contact-sheet"].checkpoint.parent == root.runs / "demo" == by_stage["contact-sheet"].out.parent
@@ -252,7 +257,7 @@ def test_splits_of_the_sample_have_their_own_size_and_truth(tmp_path: Path) -> N
 def test_reports_are_of_every_store_and_of_the_run(tmp_path: Path) -> None:
     root = DataRoot(tmp_path)
     paths = [step.options.path for step in pipeline(load_recipe("demo"), root) if step.stage == "report"]
-    assert paths == [root.store("sample", "train"), root.runs / "demo"]
+    assert paths == [root.store("sample", "train"), root.store("sample", "val"), root.runs / "demo"]
 
 
 def test_files_of_persons_and_data_of_ones_own_are_ingested_too(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_a_run_of_its_options_starts_from_it_and_says_so(begun: Any, caplog: pyt
         {"mean": "data"},
         {"frame": "camera"},
         {"model": SMALL | {"regressor_width": 256}},
-        {"model": SMALL | {"auxiliary": "none"}},
+        {"model": SMALL | {"auxiliary": "none"}, "targets": "stored"},
     ],
 )
 def test_who_says_something_else_does_not(said: dict[str, Any], begun: Any, caplog: pytest.LogCaptureFixture) -> None:

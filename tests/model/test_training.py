@@ -385,8 +385,7 @@ def test_a_trunk_from_nothing_is_said_once_unless_it_is_meant(
     meant = SimpleNamespace(feature_extractor=None)
     training._start_trunk(meant, TrainOptions.parse({"start_from": "none"}, "test"))  # type: ignore[arg-type]
     assert caplog.text.count("the trunk starts from nothing") == 1
-    for recipe in ("world", "demo"):
-        assert train_values(load_recipe(recipe), DataRoot.default())["backbone"] is None
+    assert train_values(load_recipe("world"), DataRoot.default())["backbone"] is None
 
 
 def test_what_stands_in_the_place_of_the_lock_is_named(root: Path) -> None:

@@ -17,7 +17,7 @@ INSIDE = 0.7
 
 
 def singles(joints: Floats, masks: NDArray[np.bool_], sure: Floats, least: float) -> list[int]:
-    """Of persons seen, each once: those first on whom most looks agree.
+    """Of persons seen, each once, by the surest look: those first on whom most looks agree.
 
     Args:
         joints: (N, J, 2) px.
@@ -29,7 +29,7 @@ def singles(joints: Floats, masks: NDArray[np.bool_], sure: Floats, least: float
     extent, area = np.ptp(joints, axis=1).max(1), masks.sum((1, 2))
     same = apart <= NEAR * np.maximum(extent[:, None], extent[None])
     votes, kept = same @ sure, list[int]()
-    for one in np.argsort(-votes, kind="stable").tolist():
+    for one in np.lexsort((-sure, -votes)).tolist():
         part = (masks[kept] & masks[one]).sum((1, 2)) > INSIDE * np.minimum(area[kept], area[one])
         if votes[one] >= least and not (same[kept, one] | part).any():
             kept.append(one)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -23,8 +23,8 @@ from pymaf_data.geometry.rle import encode_patch
 #: Of what the same image leads to; another one where that changes.
 VERSION = 1
 _LEVELS = 3  # of tiles: the image, halves of it, quarters
-_CANDIDATE = 0.3  # of the detector: whoever is less sure is not looked at
-_PERHAPS = 0.1  # of the landmarks at first sight, which is of a region that the detector guessed
+_CANDIDATE = 0.2  # of the detector: whoever is less sure is not looked at
+_PERHAPS = 0.3  # of the landmarks at first sight, which is of a region that the detector guessed
 _PERSON = 0.9  # of the landmarks: whoever is less sure is nobody
 _AGREED = 0.4  # of what all looks at a person add up to
 _SMALLEST, _LARGEST = 12.0, 4.0  # px of a region; times that region
@@ -63,10 +63,8 @@ class Finder:
         if not seen:
             return []
         size = image.shape[1], image.shape[0]
-        joints, masks = (
-            np.stack([one.joints[:, :2] for one, _ in seen]),
-            np.stack([_coarse(one, size) for one, _ in seen]),
-        )
+        joints = np.stack([one.joints[:, :2] for one, _ in seen])
+        masks = np.stack([_coarse(one, size) for one, _ in seen])
         sure = np.array([one.score * score for one, score in seen])
         single = singles(joints, masks, sure, _AGREED)
         return [found for found in (_found(seen[k][0], size) for k in single) if found is not None]
@@ -82,14 +80,21 @@ class Finder:
         return second if second.score >= _PERSON else None
 
 
-def open_finder(path: Path | None = None, otherwise: str = "bring detections") -> Finder:
+def open_finder(
+    path: Path | None = None, otherwise: str = "bring detections", landmarks: Literal["lite", "full", "heavy"] = "full"
+) -> Finder:
     """A finder by the file of :mod:`pymaf_data.finder.package`; None: that of the assets folder.
+
+    Args:
+        path: the file.
+        otherwise: see :func:`~pymaf_data.finder.package.require_finder`.
+        landmarks: which network sees joints; the heavy one takes four times as long.
 
     Raises:
         AssetMissing, AssetMismatch: as of :func:`~pymaf_data.finder.package.require_finder`.
     """
-    detector, landmarks = networks(require_finder(path, otherwise), "heavy")
-    return Finder(Network(detector, "the detector"), Network(landmarks, "the landmarks"))
+    detector, network = networks(require_finder(path, otherwise), landmarks)
+    return Finder(Network(detector, "the detector"), Network(network, "the landmarks"))
 
 
 def _coarse(seen: Landmarks, size: tuple[int, int]) -> NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Any
 
@@ -11,6 +12,27 @@ from numpy.typing import NDArray
 from pymaf_data.errors import AssetMismatch
 
 Array = NDArray[np.float32]
+
+
+class _Silent:
+    """The library below says on the terminal what it makes; while it does, standard error leads nowhere."""
+
+    def __init__(self) -> None:
+        self._lock, self._kept = threading.Lock(), -1
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self._kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+
+    def __exit__(self, *_: object) -> None:
+        os.dup2(self._kept, 2)
+        os.close(self._kept)
+        self._lock.release()
+
+
+_SILENT = _Silent()
 
 
 class Network:
@@ -46,6 +68,7 @@ class Network:
         if not hasattr(self._own, "interpreter"):
             from ai_edge_litert.interpreter import Interpreter
 
-            self._own.interpreter = Interpreter(model_content=self._content, num_threads=1)
-            self._own.interpreter.allocate_tensors()
+            with _SILENT:
+                self._own.interpreter = Interpreter(model_content=self._content, num_threads=1)
+                self._own.interpreter.allocate_tensors()
         return self._own.interpreter

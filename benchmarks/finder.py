@@ -15,6 +15,8 @@ import argparse
 import json
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +24,8 @@ import numpy as np
 from _measure import machine, write
 
 from pymaf_data.cores import available_cores
-from pymaf_data.datasets.ahead import in_order
 from pymaf_data.datasets.images import UNKNOWN_SIZE, Images, MissingImage
-from pymaf_data.finder import Found, open_finder
+from pymaf_data.finder import Found, open_finder, require_finder
 from pymaf_data.world.options import SampleOptions
 from pymaf_data.world.sample import write_sample
 
@@ -122,49 +123,65 @@ def summary(rows: list[dict[str, Any]], found: int, strangers: int, seconds: flo
     }
 
 
-def measure(root: Path, finder: Any, first: int) -> dict[str, Any]:
-    """Look for persons on the images of a set in COCO's layout, from the ``first`` on."""
-    content = json.loads(next((root / "annotations").glob("*.json")).read_text(encoding="utf-8"))
-    folder = next(path for path in root.iterdir() if path.is_dir() and path.name.endswith("2014"))
-    images, entries = Images(folder, ""), content["images"][first:]
+def content_of(root: Path) -> dict[str, Any]:
+    """The annotation file of a set in COCO's layout."""
+    content: dict[str, Any] = json.loads(next((root / "annotations").glob("*.json")).read_text(encoding="utf-8"))
+    return content
 
-    def look(entry: dict[str, Any]) -> tuple[int, list[Found]]:
+
+def look(job: tuple[Path, Path, str, list[dict[str, Any]]]) -> tuple[list[tuple[int, list[Found]]], float]:
+    """Height and persons found of some images, and processor seconds."""
+    package, root, landmarks, entries = job
+    finder, start = open_finder(package, landmarks=landmarks), time.process_time()
+    images = Images(next(path for path in root.iterdir() if path.is_dir() and path.name.endswith("2014")), "")
+    seen = []
+    for entry in entries:
         image = images.load(entry["file_name"], UNKNOWN_SIZE)
         assert not isinstance(image, MissingImage)
-        return image.shape[0], finder(image)
+        seen.append((image.shape[0], finder(image)))
+    return seen, time.process_time() - start
 
-    rows, found, strangers, start = list[dict[str, Any]](), 0, 0, time.process_time()
-    for entry, (height, everybody) in zip(entries, in_order(look, entries, available_cores()), strict=True):
-        people = [one for one in content["annotations"] if one["image_id"] == entry["id"] and not one.get("iscrowd")]
-        labelled = [one for one in people if one["num_keypoints"]]
-        rows += rows_of(everybody, labelled, height)
-        found += len(everybody)
-        known = paired(np.array([[overlap(one.box, person["bbox"]) for person in people] for one in everybody]))
-        strangers += len(everybody) - len(known)
-    return summary(rows, found, strangers, time.process_time() - start, len(entries))
+
+def measure(package: Path, root: Path, landmarks: str, processes: int) -> dict[str, Any]:
+    """Look for persons on the images of a set, each process at every so-manieth of them."""
+    content = content_of(root)
+    entries, rows, found, strangers = content["images"], list[dict[str, Any]](), 0, 0
+    shares = [entries[k::processes] for k in range(processes)]
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        done = [*pool.map(look, [(package, root, landmarks, each) for each in shares])]
+    for share_, (seen, _) in zip(shares, done, strict=True):
+        for entry, (height, everybody) in zip(share_, seen, strict=True):
+            people = [
+                one for one in content["annotations"] if one["image_id"] == entry["id"] and not one.get("iscrowd")
+            ]
+            rows += rows_of(everybody, [one for one in people if one["num_keypoints"]], height)
+            known = paired(np.array([[overlap(one.box, person["bbox"]) for person in people] for one in everybody]))
+            found, strangers = found + len(everybody), strangers + len(everybody) - len(known)
+    return summary(rows, found, strangers, sum(seconds for _, seconds in done), len(entries))
 
 
 def main() -> None:
     """Measure and keep."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--package", type=Path)
+    parser.add_argument("--processes", type=int, default=available_cores())
     parser.add_argument("--coco", type=Path, default=Path(__file__).resolve().parents[2] / "shared/data/coco2014-mini")
     parser.add_argument("--sample", type=Path, help="one that `pymaf-data sample --split val --seed 18` wrote")
     parser.add_argument("--persons", type=int, default=500)
-    parser.add_argument("--first", type=int, default=0, help="image of the sample to begin with")
     parser.add_argument("--landmarks", choices=("lite", "full", "heavy"), default="full")
     arguments = parser.parse_args()
-    finder = open_finder(arguments.package, landmarks=arguments.landmarks)
+    package = require_finder(arguments.package, "name it with --package")
+    how = arguments.landmarks, arguments.processes
     content: dict[str, Any] = {"machine": machine(), "landmarks": arguments.landmarks}
     if arguments.coco.is_dir():
-        content["coco2014-mini"] = measure(arguments.coco, finder, 0)
+        content["coco2014-mini"] = measure(package, arguments.coco, *how)
     with tempfile.TemporaryDirectory() as folder:
         sample = arguments.sample
         if sample is None and arguments.persons:
             sample = Path(folder) / "sample"
             write_sample(SampleOptions(out=sample, persons=arguments.persons, seed=18, split="val"))
         if sample is not None:
-            content["sample"] = measure(sample, finder, arguments.first)
+            content["sample"] = measure(package, sample, *how)
     write("finder" if arguments.landmarks == "full" else f"finder-{arguments.landmarks}", content)
 
 

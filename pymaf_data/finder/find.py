@@ -58,16 +58,25 @@ class Finder:
     def __call__(self, image: Image) -> list[Found]:
         """Everybody on an image (H, W, 3) uint8 RGB; those first on whom most looks agree."""
         candidates = detect(self._detector, image, _LEVELS, _CANDIDATE)
-        looks = [self._twice(image, region_of(points)) for points in candidates.points]
-        seen = [(one, score) for one, score in zip(looks, candidates.score.tolist(), strict=True) if one is not None]
+        seen, sure = list[Landmarks](), list[float]()
+        for k in np.argsort(-candidates.score, kind="stable").tolist():
+            region = region_of(candidates.points[k])
+            known = next((number for number, one in enumerate(seen) if one.region.is_close(region)), None)
+            if known is None:
+                one = self._twice(image, region)
+                if one is None:
+                    continue
+                known = len(seen)
+                seen.append(one)
+                sure.append(0.0)
+            sure[known] += float(candidates.score[k]) * seen[known].score
         if not seen:
             return []
         size = image.shape[1], image.shape[0]
-        joints = np.stack([one.joints[:, :2] for one, _ in seen])
-        masks = np.stack([_coarse(one, size) for one, _ in seen])
-        sure = np.array([one.score * score for one, score in seen])
-        single = singles(joints, masks, sure, _AGREED)
-        return [found for found in (_found(seen[k][0], size) for k in single) if found is not None]
+        joints = np.stack([one.joints[:, :2] for one in seen])
+        masks = np.stack([_coarse(one, size) for one in seen])
+        single = singles(joints, masks, np.array(sure), _AGREED)
+        return [found for found in (_found(seen[k], size) for k in single) if found is not None]
 
     def _twice(self, image: Image, region: Region) -> Landmarks | None:
         """What is seen in the region that a first look there leads to; None where nobody was there, or is too small."""

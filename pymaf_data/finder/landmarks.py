@@ -11,7 +11,7 @@ inside the image. Source: MediaPipe's graphs of ``modules/pose_landmark`` (Apach
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +89,7 @@ def refined(places: Floats, heatmap: NDArray[np.float32]) -> Floats:
     return moved
 
 
-def sigmoid(logits: Floats) -> Floats:
+def sigmoid(logits: NDArray[Any]) -> Floats:
     """Probabilities."""
     found: Floats = 1 / (1 + np.exp(-np.clip(logits, -100, 100)))
     return found

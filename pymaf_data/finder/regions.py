@@ -20,6 +20,7 @@ from pymaf_data.geometry.affines import Floats, compose, crop_affine, invert, to
 from pymaf_data.geometry.boxes import CROP_RATIO
 
 _DIAGONAL = math.sqrt(2.0)
+_CLOSE, _TURNED, _LARGER = 0.1, 0.3, 1.2  # shares of a side, radians, times: less is much the same
 
 
 class Region(NamedTuple):
@@ -47,6 +48,12 @@ class Region(NamedTuple):
         c, s = math.cos(self.angle), math.sin(self.angle)
         linear = size / self.side * np.array([[c, s], [-s, c]])
         return np.concatenate([linear, (size / 2 - linear @ [self.x, self.y])[:, None]], 1)
+
+    def is_close(self, other: Region) -> bool:
+        """Whether another region would show much the same."""
+        far = math.hypot(self.x - other.x, self.y - other.y) > _CLOSE * self.side
+        turned = abs(_normal(self.angle - other.angle)) > _TURNED
+        return not (far or turned) and max(self.side, other.side) <= _LARGER * min(self.side, other.side)
 
     def cut(self, image: Image, size: int) -> Image:
         """(size, size, 3) uint8; black past the image. Reduced with an area filter, as :func:`make_crop` does."""

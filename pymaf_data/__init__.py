@@ -5,8 +5,8 @@
     body = pymaf_data.body.load_body("free")
 
 Rooms, from the ground up: ``errors``, ``config``, ``digest``, ``paths``, ``geometry``, ``body``, ``crop``, ``storage``,
-``render``, ``datasets``, ``fits``, ``stages``, ``loader``, ``metrics``, ``runs``, ``report``, ``model``, ``recipe``,
-``flows``, ``cli`` and ``world``. A room imports only what stands before it.
+``finder``, ``render``, ``datasets``, ``fits``, ``stages``, ``loader``, ``metrics``, ``runs``, ``report``, ``model``,
+``recipe``, ``flows``, ``cli`` and ``world``. A room imports only what stands before it.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from pymaf_data.config import StrictModel, read_yaml
+from pymaf_data.digest import digest_file
 from pymaf_data.errors import AssetMissing, RawDataCorrupt
 from pymaf_data.paths import DataRoot
 from pymaf_data.untrusted.kinds import kind_of_file
@@ -18,7 +19,7 @@ from pymaf_data.untrusted.mat import count_variables
 from pymaf_data.untrusted.npz import npz_members, read_npy
 
 _LIST = "manifests/assets.yaml"
-_KINDS = {".pkl": "pickle", ".npy": ".npy", ".npz": ".npz", ".mat": "Matlab"}
+_KINDS = {".pkl": "pickle", ".npy": ".npy", ".npz": ".npz", ".mat": "Matlab", ".tgz": "gzip"}
 
 
 class NotWhole(ValueError):
@@ -34,6 +35,8 @@ class Asset(StrictModel):
     get: str
     shape: tuple[int, ...] | None = None
     """Of the array in a .npy."""
+    sha256: str = ""
+    """Of a file that is one and the same everywhere."""
     also: tuple[str, ...] = ()
     """Other places and names that the file is known by."""
     without: str = "use the free body (--body free), which needs no file"
@@ -52,6 +55,11 @@ def known_assets() -> tuple[Asset, ...]:
     return tuple(Asset.parse({"purpose": row.pop("for"), **row}, _LIST) for row in rows)
 
 
+def known_asset(relative: str) -> Asset:
+    """One of ``manifests/assets.yaml``, by its path."""
+    return next(asset for asset in known_assets() if asset.path == relative)
+
+
 def find_asset(relative: str, assets: Path | None = None) -> Path:
     """Path of an asset.
 
@@ -62,7 +70,7 @@ def find_asset(relative: str, assets: Path | None = None) -> Path:
     Raises:
         AssetMissing: it is not there; the message says where it was looked for, where to get it, where to put it.
     """
-    known = next(asset for asset in known_assets() if asset.path == relative)
+    known = known_asset(relative)
     path = known.find(DataRoot.default().assets if assets is None else Path(assets))
     if path.is_file():
         return path
@@ -73,12 +81,13 @@ def find_asset(relative: str, assets: Path | None = None) -> Path:
     )
 
 
-def describe(path: Path, shape: tuple[int, ...] | None = None) -> str:
+def describe(path: Path, shape: tuple[int, ...] | None = None, sha256: str = "") -> str:
     """What a file is, in a few words; nothing in it is run.
 
     Args:
         path: a file that is there.
         shape: of the array that a .npy must hold, where known.
+        sha256: that the file must have, where known.
 
     Raises:
         NotWhole: it is something else, cut off or damaged.
@@ -96,7 +105,9 @@ def describe(path: Path, shape: tuple[int, ...] | None = None) -> str:
             return f"{found}, variables: {count_variables(path)}"
     except RawDataCorrupt as error:
         raise NotWhole(error.found) from None
-    return _pickle(path) if path.suffix == ".pkl" else found
+    if sha256 and digest_file(path) != sha256:
+        raise NotWhole("it is another file than the one that is known, or half of it")
+    return "the known file" if sha256 else _pickle(path) if path.suffix == ".pkl" else found
 
 
 def _pickle(path: Path) -> str:

@@ -25,6 +25,7 @@ _OPTIONAL = {
     "pycocotools": "COCO's average precision",
     "cdflib": "the poses of Human3.6M",
     "pyarrow": "SAM 3D Body's data set",
+    "ai-edge-litert": "finding persons in images",
 }
 
 
@@ -104,7 +105,7 @@ def _asset(asset: Asset, path: Path) -> Check:
         if path.is_symlink() and not path.exists():
             detail = f"a link to {path.readlink()}, which is not there"
         elif path.is_file():
-            detail = f"{path.stat().st_size} bytes, {describe(path, asset.shape)}"
+            detail = f"{path.stat().st_size} bytes, {describe(path, asset.shape, asset.sha256)}"
             present = True
         elif path.exists():
             detail = "not a file"

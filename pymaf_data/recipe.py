@@ -71,10 +71,13 @@ class IngestSection(ExecutorOptions):
     images: UserPath | None = Field(
         default=None, description="of npz or an annotation file: the folder that the names of its images begin in"
     )
-    files: tuple[UserPath, ...] = Field(default=(), description="of the data set video: the videos")
-    detections: UserPath | None = Field(
-        default=None, description="of videos: the persons found in them, a file or a folder; none: beside them"
+    files: tuple[UserPath, ...] = Field(
+        default=(), description="of the data set video: the videos; of images: the folder"
     )
+    detections: UserPath | None = Field(
+        default=None, description="of videos and images: the persons found in them, a file or a folder"
+    )
+    finder: UserPath | None = Field(default=None, description="of images: the file of the networks that find persons")
     split: str = "train"
     held_out: bool = Field(default=False, description="measured on while training, and never trained on")
     benchmark: bool = Field(default=False, description="for `evaluate` alone: no maps, not seen while training")

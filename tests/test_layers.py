@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("kernels",),
     ("geometry",),
     ("body", "crop", "storage"),
-    ("render",),
+    ("finder", "render"),
     ("datasets",),
     ("fits",),
     ("stages",),

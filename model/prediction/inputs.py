@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pymaf_data.datasets.decoding import STILLS
 from pymaf_data.datasets.video import ENDINGS
 from pymaf_data.errors import RawDataMissing
-
-STILLS = ("jpg", "jpeg", "png", "webp")
 
 
 class Inputs(NamedTuple):

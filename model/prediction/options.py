@@ -28,7 +28,14 @@ class PredictOptions(StrictModel):
         Flag(
             "Who is where: COCO's annotations, or the JSON of a detector, with boxes or keypoints; of several videos a "
             "folder of such files, named as they are.",
-            shown="none",
+            shown="found here",
+        ),
+    ] = None
+    finder: Annotated[
+        UserPath | None,
+        Flag(
+            "Without --persons and --whole: the file of the networks that find persons, mediapipe-pose-*.tgz.",
+            shown="finder/ of the assets",
         ),
     ] = None
     whole: Annotated[bool, Flag("Each image is cut about one person: the box is the whole image.", name="--whole")] = (
@@ -70,6 +77,15 @@ class PredictOptions(StrictModel):
 
     @model_validator(mode="after")
     def _whom_is_said_once(self) -> Self:
-        if self.whole and self.persons is not None:
-            raise ValueError("--whole takes the whole image as somebody's box, --persons says others: leave one out")
+        said = {"--persons": self.persons is not None, "--whole": self.whole, "--finder": self.finder is not None}
+        if sum(said.values()) > 1:
+            raise ValueError(
+                "--persons says who is where, --whole takes the whole image as somebody's box, --finder looks for "
+                f"persons: leave out all but one of {', '.join(flag for flag, given in said.items() if given)}"
+            )
         return self
+
+    @property
+    def finds(self) -> bool:
+        """Whether nobody says who is where, so that persons are to be found."""
+        return self.persons is None and not self.whole

@@ -7,12 +7,13 @@ images are only numbered, by the number that a name ends with. What fits no imag
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from pymaf_data.datasets.detections import Detection, is_openpose, read_detections
+from pymaf_data.datasets.named import Names
 from pymaf_data.datasets.own_video import detections_beside
 from pymaf_data.datasets.video import frame_name
 from pymaf_data.errors import RawDataMissing
@@ -66,24 +67,18 @@ class Plan:
 
 
 def plan(inputs: Inputs, options: PredictOptions) -> Plan:
-    """The persons of every still and every video.
+    """The persons of every still and every video, where somebody says who is where.
 
     Raises:
-        RawDataMissing: nobody says who is where, or a video's detections are not there.
+        RawDataMissing: a video's detections are not there.
         RawDataCorrupt: detections of no known form.
     """
     found = Plan()
-    if options.whole:
+    if options.persons is None:
         found.stills = {name: [Person(0, None)] for name in inputs.stills}
         if inputs.videos:
             found.told["videos left out: --whole is of stills"] = len(inputs.videos)
         return found
-    if options.persons is None:
-        raise RawDataMissing(
-            "nobody says who is where in the images",
-            expected="--persons JSON, as detectors and COCO write it, or --whole for images cut about one person",
-            action="run a detector of persons or keypoints, and name its file.",
-        )
     if inputs.stills:
         found.stills = _of_stills(inputs, options.persons, options.least, found.told)
     for video in inputs.videos:
@@ -93,7 +88,7 @@ def plan(inputs: Inputs, options: PredictOptions) -> Plan:
 
 
 def _of_stills(inputs: Inputs, path: Path, least: float, told: Counter[str]) -> dict[str, list[Person]]:
-    which, persons = _Names(inputs.stills), defaultdict[str, list[Person]](list)
+    which, persons = Names(inputs.stills), defaultdict[str, list[Person]](list)
     for found in _read(path, told):
         names = which.meant(found)
         if len(names) != 1:
@@ -153,29 +148,3 @@ def _box(found: Detection, least: float) -> Box | None:
         (x, y), (width, height) = seen.min(0).tolist(), (seen.max(0) - seen.min(0)).tolist()
     cx, cy, side = square(x, y, width, height)
     return (cx, cy, side) if side > 0 else None
-
-
-class _Names:
-    """Stills by what files of detections may call them."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self._by_end, self._by_number = defaultdict[str, list[str]](list), defaultdict[int, list[str]](list)
-        for name in names:
-            parts = name.split("/")
-            for k in range(len(parts)):
-                end = "/".join(parts[k:])
-                self._by_end[end].append(name)
-                self._by_end[end.rpartition(".")[0]].append(name)
-            stem = Path(name).stem
-            digits = stem[len(stem.rstrip("0123456789")) :]
-            if digits:
-                self._by_number[int(digits[-12:])].append(name)
-
-    def meant(self, found: Detection) -> list[str]:
-        """Those that somebody may be on: by as much of the path as the file says and we know, else by number."""
-        parts = found.image.replace("\\", "/").strip("/").split("/") if found.image else []
-        for k in range(len(parts)):
-            names = self._by_end.get("/".join(parts[k:]))
-            if names:
-                return names
-        return [] if found.image else self._by_number.get(found.frame, [])

@@ -12,6 +12,7 @@ from pathlib import Path
 from pymaf_data.config import StrictModel
 from pymaf_data.datasets.video import VideoFrames, frame_of
 from pymaf_data.errors import RawDataError, UsageError
+from pymaf_data.finder import open_finder
 from pymaf_data.geometry.affines import Floats
 from pymaf_data.paths import DataRoot
 from pymaf_data.progress import Progress
@@ -24,10 +25,11 @@ from ..networks.network import Network
 from ..precision import autocast_dtype, choose_device
 from .bodies import Bodies, bodies_of
 from .drawn import FOLDERS, Drawer
+from .found import found_persons
 from .gathered import PAGE, Drawing, Gathered
 from .inputs import Inputs, gather
 from .options import PredictOptions
-from .persons import plan
+from .persons import Plan, plan
 from .seen import Cut, Seen, Unseen, look, source
 from .smoothing import Smoother
 from .videos import RATE
@@ -61,7 +63,8 @@ def predict(options: PredictOptions, progress: Progress | None = None) -> Predic
     """Look at everybody, write what the network makes of them.
 
     Raises:
-        RawDataError: there is nothing to look at, or nobody says who is where.
+        RawDataError: there is nothing to look at.
+        AssetError: nobody says who is where, and there is no finder.
         CheckpointError: no checkpoint, or one of another network or body.
         UsageError: there are predictions already.
         DiskFull, NotWritable: it cannot be written.
@@ -69,20 +72,25 @@ def predict(options: PredictOptions, progress: Progress | None = None) -> Predic
     root = DataRoot.default()
     inputs = gather(options.inputs)
     _require_videos(inputs, options)
-    whom = plan(inputs, options)
+    finder = (
+        open_finder(options.finder, "name detections with --persons, take --whole images") if options.finds else None
+    )
+    whom = plan(inputs, options) if finder is None else Plan()
     path = checkpoint_path(options.subject, root)
     model = load_checkpoint(path, root.assets, network=options.network)
     about = about_checkpoint(path, model)
     folder = options.out or root.predictions / str(about["name"])
     _clear(folder, options.overwrite)
     network, skipped = _ready(model, options), dict[str, str]()
-    drawer = Drawer(folder, model.body.faces.numpy(), options.save, whom.spread(options.shown))
     every = options.every if "overlay" in options.save else 0
     with (
         source(inputs) as images,
         ThreadPoolExecutor(options.workers, thread_name_prefix="pymaf-drawn") as pool,
         Gathered(folder, images, options.every) as gathered,
     ):
+        if finder is not None:
+            whom = found_persons(inputs, images, finder, options.every, options.workers, progress)
+        drawer = Drawer(folder, model.body.faces.numpy(), options.save, whom.spread(options.shown))
         looked = look(images, whom, Cut(model.view_size), options.workers, every)
         drawing: list[Drawing] = []
         for batch in _predicted(network, _told(looked, skipped, whom.images, progress), options, images):
@@ -106,7 +114,7 @@ def _require_videos(inputs: Inputs, options: PredictOptions) -> None:
     if asked and (options.whole or not inputs.videos):
         raise UsageError(
             f"{' and '.join(asked)} of images, and there is no video to look at",
-            expected="a video, with --persons",
+            expected="a video, without --whole",
             action="leave that out, or name a video.",
         )
 

@@ -6,16 +6,15 @@ the JPEG between them is left out. Stills are decoded side by side, a video forw
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pymaf_data.crop import make_crop
+from pymaf_data.datasets.ahead import in_order
 from pymaf_data.datasets.images import UNKNOWN_SIZE, MissingImage
 from pymaf_data.datasets.video import VideoFrames, frame_name
 from pymaf_data.geometry.affines import CROP_SIZE, Floats, crop_to_view, to_cv2
@@ -25,9 +24,8 @@ from .inputs import Inputs
 from .persons import Box, Person, Plan
 
 Image = NDArray[np.uint8]
-_ENDLESS = 1 << 40  # frames
-_T = TypeVar("_T")
-_Made = TypeVar("_Made")
+#: Frames of a video whose end is not known.
+ENDLESS = 1 << 40
 
 
 class Seen(NamedTuple):
@@ -103,7 +101,7 @@ def look(images: VideoFrames, plan: Plan, cut: Cut, workers: int, every: int = 0
 def _look_at_video(
     images: VideoFrames, video: str, persons: dict[int, list[Person]], cut: Cut, every: int
 ) -> Iterator[Seen | Unseen]:
-    frames = range(0, _ENDLESS, every) if every else [*persons]
+    frames = range(0, ENDLESS, every) if every else [*persons]
     last = max(persons, default=-1)
     for frame, image in zip(frames, images.decode(video, frames, UNKNOWN_SIZE), strict=False):
         if isinstance(image, MissingImage) and frame > last:
@@ -121,21 +119,6 @@ def _of_nobody(name: str, frame: int, file: str, image: Image, cut: Cut) -> Seen
 def source(inputs: Inputs) -> VideoFrames:
     """Where the images are read. The user named them, so links among them are the user's own."""
     return VideoFrames(inputs.root, "", follow_links=True, orientation="apply")
-
-
-def in_order(work: Callable[[_T], _Made], items: Iterable[_T], workers: int) -> Iterator[_Made]:
-    """What ``work`` makes of each item, in their order, by threads that are some items ahead at most."""
-    waiting: deque[Future[_Made]] = deque()
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="pymaf-seen")
-    try:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _seen(

@@ -27,7 +27,7 @@ from pymaf_data.datasets.images import ImageRef, Images, MissingImage
 from pymaf_data.datasets.manifest import Manifest, known_manifests
 from pymaf_data.datasets.nearby import elsewhere
 from pymaf_data.datasets.rules import OFFSETS
-from pymaf_data.datasets.splits import IMAGES, OPENPOSE, SelectionRule, found
+from pymaf_data.datasets.splits import FINDER, IMAGES, OPENPOSE, SelectionRule, found
 from pymaf_data.datasets.thin import Thin
 from pymaf_data.datasets.video import VideoFrames
 from pymaf_data.errors import ConfigError, RawDataMissing, UsageError
@@ -51,6 +51,7 @@ READERS: dict[str, str] = {
     "mpi-inf-3dhp": "pymaf_data.datasets.mpi_inf_3dhp:MpiInf3dhp",
     "npz": "pymaf_data.datasets.npz:Npz",
     "video": "pymaf_data.datasets.own_video:Video",
+    "images": "pymaf_data.datasets.own_images:OwnImages",
 }
 GROUP = "pymaf_data.datasets"
 
@@ -216,7 +217,7 @@ class Raw:
     @property
     def origin(self) -> Path:
         """What messages call the annotations: their file, or the folder where they are several."""
-        roles = [role for role in self.manifest.split(self.split).files if role not in (IMAGES, OPENPOSE)]
+        roles = [role for role in self.manifest.split(self.split).files if role not in (IMAGES, OPENPOSE, FINDER)]
         files = {path for role in roles for path in self.files(role)}
         return files.pop() if len(files) == 1 else self.root
 

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from pymaf_data.untrusted.kinds import kind_of
 
+#: Endings of files that may be images.
+STILLS = ("jpg", "jpeg", "png", "webp")
 #: Larger images are not photographs of people; the bound keeps one entry from taking all memory.
 MAX_PIXELS = 1 << 28
 

@@ -1,4 +1,4 @@
-"""Numbers that take long to read out of raw data, kept beside the store from one run to the next."""
+"""What takes long to read out of raw data, kept beside the store from one run to the next."""
 
 from __future__ import annotations
 
@@ -21,10 +21,25 @@ def kept(
 ) -> NDArray[np.float64]:
     """What ``read`` makes of a file, of this shape; of a file that is the same as in an earlier run, what it made then.
 
+    Arguments as of :func:`kept_bytes`.
+    """
+    if folder is None:
+        return read()
+    numbers = kept_bytes(folder, file, what, lambda: read().astype("<f8").tobytes(), 8 * shape[0] * shape[1])
+    return np.frombuffer(numbers, "<f8").reshape(shape).astype(np.float64)
+
+
+def kept_bytes(
+    folder: Path | None, file: Path, what: list[object], read: Callable[[], bytes], size: int | None = None
+) -> bytes:
+    """The same of bytes.
+
     Args:
         folder: where it is kept; None: nowhere. It may be removed at any time.
         file: a file whose path, size or time is another is read anew.
-        what: what else the numbers depend on.
+        what: what else the bytes depend on.
+        read: makes them.
+        size: how many they are, where that is known.
     """
     if folder is None:
         return read()
@@ -34,8 +49,8 @@ def kept(
         data = files.read(key)
     except FileNotFoundError:
         data = b""
-    digest, numbers = data[:_DIGEST], data[_DIGEST:]
-    if len(numbers) != 8 * shape[0] * shape[1] or sha256(numbers).digest() != digest:  # of a disk that failed, too
-        numbers = read().astype("<f8").tobytes()
-        files.write({key: [sha256(numbers).digest(), numbers]}, _TEMPORARY)
-    return np.frombuffer(numbers, "<f8").reshape(shape).astype(np.float64)
+    digest, content = data[:_DIGEST], data[_DIGEST:]
+    if size not in (None, len(content)) or sha256(content).digest() != digest:  # of a disk that failed, too
+        content = read()
+        files.write({key: [sha256(content).digest(), content]}, _TEMPORARY)
+    return content

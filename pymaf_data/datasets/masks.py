@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pymaf_data.cores import available_cores
+from pymaf_data.datasets.ahead import in_order
 from pymaf_data.datasets.images import UNKNOWN_SIZE, Images, MissingImage
 from pymaf_data.datasets.records import MASK_BYTES, PARTS
 from pymaf_data.geometry.rle import encode_mask
@@ -37,14 +37,7 @@ def read_masks(masks: Images, names: Iterable[str]) -> Iterator[Mask]:
 
     Threads read a few ahead, for a large mask takes as long as a photograph.
     """
-    workers, waiting = os.cpu_count() or 1, deque[Future[Mask]]()
-    with ThreadPoolExecutor(workers) as pool:
-        for name in names:
-            waiting.append(pool.submit(_read, masks, name))
-            if len(waiting) > _AHEAD * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    return in_order(partial(_read, masks), names, available_cores(), _AHEAD)
 
 
 def mask_of(masks: Images, name: str, size: tuple[int, int]) -> bytes:

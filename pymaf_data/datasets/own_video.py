@@ -16,32 +16,25 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field
 
-from pymaf_data.config import StrictModel
-from pymaf_data.datasets.conventions import JointList, find
 from pymaf_data.datasets.dataset import Raw, ReaderOfStills
+from pymaf_data.datasets.detected import PERSONS, DetectedOptions, person_of
 from pymaf_data.datasets.detections import Detection, is_openpose, read_detections
 from pymaf_data.datasets.images import image_name
 from pymaf_data.datasets.manifest import Manifest, load_manifest
 from pymaf_data.datasets.records import PersonRecord
-from pymaf_data.datasets.rules import OFFSETS
-from pymaf_data.datasets.select import Dropped, Told, damage
+from pymaf_data.datasets.select import Dropped, Told
 from pymaf_data.datasets.splits import ANNOTATIONS, IMAGES, OPENPOSE
 from pymaf_data.datasets.video import ENDINGS, frame_name
 from pymaf_data.errors import RawDataMissing, UsageError
-from pymaf_data.geometry.boxes import square
 
 #: The data set whose files are given one by one.
 VIDEO = "video"
-#: Joints → whose they are, where the manifest's convention has another number.
-_DETECTORS = {17: "COCO17", 18: "OpenPose18", 25: "OpenPose25", 26: "Halpe", 133: "COCO-WholeBody", 136: "Halpe"}
-_PERSONS = 1000  # of a frame: what an annotation id has place for
 
 
-class VideoOptions(StrictModel):
+class VideoOptions(DetectedOptions):
     """What a manifest or the user chooses."""
 
     first: int = Field(0, ge=0, description="number that the detections give the first frame")
-    confidence: float = Field(0.2, ge=0, le=1, description="joints below it are taken as not labelled")
 
 
 def of_videos(videos: Sequence[Path], detections: Path | None, split: str) -> tuple[Path, Manifest]:
@@ -135,49 +128,18 @@ def _paired(raw: Raw) -> list[tuple[str, Path]]:
 
 def _person(raw: Raw, found: Detection, video: str, frame: int, number: int, least: float) -> PersonRecord | Dropped:
     who = f"person {number} in frame {found.frame} of {video}"
-    listed = _joints(raw, len(found.joints))
-    if found.fault or listed is None:
-        return Dropped("malformed", who, found.fault or f"{len(found.joints)} joints, and no detector's are so many")
-    if found.frame < 0:
+    if not found.fault and found.frame < 0:
         return Dropped("malformed", who, f"the name {found.image[:40]!r} has no number")
-    if frame < 0 or number >= _PERSONS:
-        return Dropped("malformed", who, f"frames begin at {found.frame - frame}, persons of a frame end at {_PERSONS}")
-    shift, named = raw.manifest.keypoints.offset, zip(listed.joints, found.joints.tolist(), strict=False)
-    seen = {joint: (x + shift, y + shift, c) for joint, (x, y, c) in named if joint and c > 0 and c >= least}
-    reason = raw.refusal(seen)
-    box = (0.0, 0.0, 0.0) if reason else _box(raw, found, seen)
-    if reason or box[2] <= 0:
-        return Dropped(reason or "bad_box", who)
-    try:
-        return PersonRecord(
-            image_name=frame_name(video, frame),
-            annotation_id=frame * _PERSONS + number,
-            box=box,
-            keypoints={joint: (x, y, 2) for joint, (x, y, _) in seen.items()},
-            confidence={joint: min(c, 1.0) for joint, (_, _, c) in seen.items()},
-            subject=found.track,
-            sequence=zlib.crc32(video.encode()) & 0x7FFFFFFF,
-            frame=frame,
-            box_source="detector" if found.box else "keypoints",
-        )
-    except ValueError as error:
-        return damage(who, error)
-
-
-def _joints(raw: Raw, count: int) -> JointList | None:
-    """The manifest's convention, or that of the detectors that find so many joints."""
-    own = raw.manifest.keypoints.listed
-    return own if count in own.counts else find(_DETECTORS.get(count, ""))
-
-
-def _box(raw: Raw, found: Detection, seen: dict[str, tuple[float, float, float]]) -> tuple[float, float, float]:
-    rule = raw.manifest.box
-    shift = OFFSETS[rule.origin]
-    if found.box:
-        left, top, width, height = found.box
-        corner = left + shift, top + shift
-    else:
-        xs, ys = [x for x, _, _ in seen.values()], [y for _, y, _ in seen.values()]
-        corner, width, height = (min(xs), min(ys)), max(xs) - min(xs), max(ys) - min(ys)
-    square_box: tuple[float, float, float] = square(*corner, width, height, rule.factor)
-    return square_box
+    if not found.fault and (frame < 0 or number >= PERSONS):
+        return Dropped("malformed", who, f"frames begin at {found.frame - frame}, persons of a frame end at {PERSONS}")
+    return person_of(
+        raw,
+        found,
+        who,
+        least,
+        image_name=frame_name(video, frame),
+        annotation_id=frame * PERSONS + number,
+        subject=found.track,
+        sequence=zlib.crc32(video.encode()) & 0x7FFFFFFF,
+        frame=frame,
+    )

@@ -24,6 +24,7 @@ from pymaf_data.datasets.records import Licence, PersonRecord
 from pymaf_data.datasets.splits import ANNOTATIONS, OPENPOSE
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.plain import clean
+from pymaf_data.progress import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ UNWANTED = {
     "not_valid": "on a frame that is marked as not to be measured on",
     "thinned": "on a frame between those that are taken of its sequence",
     "known_bad": "of a sequence that is known to be bad",
+    "no_image": "on an image that is not in the folder, or of whose name there are several",
 }
 DAMAGED = {
     "malformed": "malformed: a value of the wrong type, length or range",
@@ -63,6 +65,8 @@ ADJUSTED = {
     "openpose_absent": "persons on images without a file of OpenPose's: taken without its joints",
     "openpose_apart": "persons near whom OpenPose detected nobody: taken without its joints",
     "openpose_damaged": "detections of OpenPose's that are damaged or not BODY_25's: not taken",
+    "nobody": "images on which nobody was found: nobody is taken of them",
+    "not_looked_at": "images that cannot be read: nobody was looked for on them",
 }
 _NAMED = 3  # in a warning; the report names all that is damaged
 
@@ -160,6 +164,7 @@ class Told:
         unwanted: persons of whom nothing was made, too many to be dropped one by one, by a reason of :data:`UNWANTED`.
         licences: of the photographs, by key: name and address, None where neither is stated; None: nothing is known.
         licence_of: image name → key.
+        progress: of a reader that takes long, what it tells how far it is.
     """
 
     listed: tuple[int, int] = (0, 0)
@@ -167,6 +172,7 @@ class Told:
     unwanted: Counter[str] = field(default_factory=Counter)
     licences: dict[Key, tuple[str, str] | None] | None = None
     licence_of: dict[str, Key] = field(default_factory=dict)
+    progress: Progress | None = None
 
     def photographs(self, images: Sequence[str]) -> tuple[Licence, ...]:
         """Each licence under which a kept person's photograph stands, with its counts; ``images`` has each person's."""
@@ -186,19 +192,20 @@ class Told:
         )
 
 
-def select(raw: Raw, stop: bool = False) -> Selection:
+def select(raw: Raw, stop: bool = False, progress: Progress | None = None) -> Selection:
     """Read a split: the persons that its selection wants, in row order, and an account of all others.
 
     Args:
         raw: the split.
         stop: raise at the first damaged annotation instead of counting it.
+        progress: called by readers that take long.
 
     Raises:
         ConfigError, RawDataMissing: as :meth:`Raw.require`.
         RawDataCorrupt: a file cannot be used, or an annotation is damaged and ``stop`` is set.
     """
     raw.require()
-    told, origin = Told(), raw.origin.name
+    told, origin = Told(progress=progress), raw.origin.name
     with _uncollected():
         records, sorted_out, damaged = sort_out(find_reader(raw.manifest.reader).read(raw, told), origin, stop)
     counts = Counter(sorted_out) + told.unwanted

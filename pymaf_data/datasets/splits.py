@@ -21,6 +21,8 @@ IMAGES = "images"
 ANNOTATIONS = "annotations"
 #: The role of the folder of OpenPose's detections, which any split may have.
 OPENPOSE = "openpose"
+#: The role of the networks that find persons on images of which nothing says who is there.
+FINDER = "finder"
 _ROLES_BEFORE = {"annotations": ANNOTATIONS, "pictures": IMAGES}
 
 Standing: TypeAlias = Literal["proved", "inferred", "unsure"]

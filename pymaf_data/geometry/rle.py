@@ -16,9 +16,26 @@ _GROUPS = 7  # of 5 bits; no run of an image needs more
 
 def encode_mask(mask: NDArray[np.bool_]) -> bytes:
     """The run lengths of a mask (H, W)."""
-    flat = np.concatenate([[False], np.asarray(mask, bool).T.ravel()])
-    edges = np.flatnonzero(flat[1:] != flat[:-1])
-    runs = np.diff(edges, prepend=0, append=mask.size)
+    return encode_patch(mask, (0, 0), (mask.shape[1], mask.shape[0]))
+
+
+def encode_patch(patch: NDArray[np.bool_], corner: tuple[int, int], size: tuple[int, int]) -> bytes:
+    """The run lengths of a mask that is nothing but a patch (h, w) of it; the rest is not drawn.
+
+    Args:
+        patch: within the mask.
+        corner: left and top of it there, px.
+        size: width and height of the mask.
+    """
+    (left, top), total = corner, size[0] * size[1]
+    bordered = np.zeros((patch.shape[1], patch.shape[0] + 2), bool)
+    bordered[:, 1:-1] = np.asarray(patch, bool).T
+    column, row = np.nonzero(bordered[:, 1:] != bordered[:, :-1])
+    edges = (left + column) * size[1] + top + row
+    # Where a run goes on from one column into the next, it neither ends nor begins.
+    again = np.flatnonzero(edges[1:] == edges[:-1])
+    edges = np.delete(edges, np.concatenate([again, again + 1]))
+    runs = np.diff(edges[edges < total], prepend=0, append=total)
     runs[3:] -= runs[1:-2].copy()
     # A number takes the fewest groups whose highest bit is its sign.
     fits = [(runs >= -(1 << 5 * k + 4)) & (runs < 1 << 5 * k + 4) for k in range(_GROUPS)]

@@ -25,6 +25,7 @@ from pymaf_data.config import StrictModel
 from pymaf_data.datasets import ImageSource, Manifest, Raw, Selection, find_reader, load_manifest, one_image, select
 from pymaf_data.datasets.images import MISSING, REASONS, WITHOUT_FILE, MissingImage
 from pymaf_data.datasets.own import SUFFIX, own_data
+from pymaf_data.datasets.own_images import OWN_IMAGES, of_images
 from pymaf_data.datasets.own_video import VIDEO, of_videos
 from pymaf_data.datasets.thin import Thin
 from pymaf_data.digest import digest_path
@@ -115,7 +116,7 @@ def ingest(options: IngestOptions, progress: Progress | None = None) -> IngestRe
     raw = replace(raw, kept=path.parent / f".{path.name}.kept")
     manifest, name = raw.manifest, raw.selection
     expected = manifest.split(raw.split).expected.get(name)
-    selection = select(raw, stop=options.on_error == "stop")
+    selection = select(raw, options.on_error == "stop", progress)
     _require_persons(selection, raw)
     against = compare(options.against, selection.records, raw) if options.against else None
     with find_reader(manifest.reader).images(raw) as pictures:
@@ -179,11 +180,14 @@ def _root_and_manifest(options: IngestOptions) -> tuple[Path, Manifest, str]:
         return *own_data(file, options.images, options.root, options.split), options.split
     if options.dataset == VIDEO and options.files:
         return *of_videos(options.files, options.detections, options.split), options.split
-    if options.files or options.detections:
+    if options.dataset == OWN_IMAGES and len(options.files) < 2:
+        folder = options.files[0] if options.files else options.root or DataRoot.default().raw(OWN_IMAGES)
+        return *of_images(folder, options.detections, options.finder, options.split), options.split
+    if given := [name for name in ("files", "detections", "finder") if getattr(options, name)]:
         raise UsageError(
-            f"{'videos' if options.files else '--detections'} with the data set {options.dataset}",
-            expected="pymaf-data ingest video FILE… --detections JSON",
-            action="name the data set video, or leave them out.",
+            f"{' and '.join(given)} with the data set {options.dataset}",
+            expected="pymaf-data ingest video FILE… --detections JSON, or ingest images FOLDER",
+            action="name the data set video, or images and one folder, or leave them out.",
         )
     manifest, split = load_manifest(options.dataset), options.split
     if options.npz:

@@ -45,16 +45,23 @@ class IngestOptions(ExecutorOptions):
     ] = "coco"
     files: Annotated[
         tuple[UserPath, ...],
-        Flag("Of the data set video: the videos.", argument=True, metavar="[VIDEO]..."),
+        Flag("Of the data set video: the videos; of images: the folder.", argument=True, metavar="[VIDEO|FOLDER]..."),
     ] = ()
     root: Annotated[UserPath | None, Flag("Folder of the raw data set.", shown="raw/DATASET of the data root")] = None
     npz: Annotated[UserPath | None, Flag("Of the data set npz: the file whose persons to take.", metavar="FILE")] = None
     detections: Annotated[
         UserPath | None,
         Flag(
-            "Of videos: the persons found in them, a JSON or a folder of OpenPose's, or the folder that holds one of "
-            "them for each.",
-            shown="beside the videos, of their names",
+            "Of videos and images: the persons found in them, a JSON or a folder of OpenPose's; of videos also the "
+            "folder that holds one of them for each.",
+            shown="beside the videos, of their names; on images persons are found here",
+        ),
+    ] = None
+    finder: Annotated[
+        UserPath | None,
+        Flag(
+            "Of images without detections: the file of the networks that find persons, mediapipe-pose-*.tgz.",
+            shown="finder/ of the assets",
         ),
     ] = None
     images: Annotated[

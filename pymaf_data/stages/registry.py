@@ -161,9 +161,10 @@ _STAGES = (
     Stage(
         "predict",
         "Look at persons on images and videos with a network: bodies, cameras, overlays, meshes.\n\n"
-        "Who is where is told by --persons, the file of a detector of persons or keypoints. Broken images are named, "
-        "and the rest is looked at. What is written can be attached to a store: --fits table:predictions.npz.\n\n"
-        "Example: pymaf-data predict data/runs/pymaf/checkpoint.pt photos --persons detections.json",
+        "Who is where is told by --persons, the file of a detector of persons or keypoints; else persons are found "
+        "(extra finder). Broken images are named, and the rest is looked at. What is written can be attached to a "
+        "store: --fits table:predictions.npz.\n\n"
+        "Example: pymaf-data predict data/runs/pymaf/checkpoint.pt photos",
         options="pymaf_data.model.prediction.options:PredictOptions",
         run="pymaf_data.model.prediction.run:predict",
         lines="pymaf_data.model.prediction.run:PredictReport.lines",

@@ -21,7 +21,7 @@ from pymaf_data.stages.ingest import IngestOptions, ingest, require_raw_data
 SUITE = ("lsp", "npz", "video")  # with masks, which are read ahead by threads; with frames decoded ahead
 LONG = (
     *("coco", "own", "zip", "mpii", "lspet", "up-3d", "3dpw", "3doh50k", "ssp-3d", "aic", "crowdpose", "ochuman"),
-    *("coco-wholebody", "halpe", "posetrack", "jhmdb", "h36m", "mpi-inf-3dhp"),
+    *("coco-wholebody", "halpe", "posetrack", "jhmdb", "h36m", "mpi-inf-3dhp", "images"),
 )
 
 

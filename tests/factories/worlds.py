@@ -144,6 +144,17 @@ def video(root: Path) -> dict[str, Any]:
     return {"dataset": "video", "files": tuple(files), "root": None}
 
 
+def images(root: Path) -> dict[str, Any]:
+    """With the persons that a detector found, one of them in a sub-folder."""
+    joints = [value for joint in range(17) for value in (30 + joint, 20 + 2 * joint, 0.9)]
+    names = ("0.jpg", "1.jpg", "sub/2.jpg")
+    for number, name in enumerate(names):
+        _photograph(root / name, number)
+    persons = [{"image_id": name, "keypoints": joints, "bbox": [20, 10, 40, 60]} for name in names]
+    (root / "detections.json").write_text(json.dumps(persons))
+    return {"dataset": "images"}
+
+
 def h36m(root: Path) -> dict[str, Any]:
     """Two cameras of one sequence; boxes are those of the joints."""
     made = _load("h36m").start(root)
@@ -180,6 +191,7 @@ WORLDS: dict[str, World] = {
     "ssp-3d": ssp3d,
     "npz": npz,
     "video": video,
+    "images": images,
     "h36m": h36m,
     "mpi-inf-3dhp": tdhp,
     "aic": _keypoint_set("aic"),

@@ -14,7 +14,8 @@ import torch
 
 from pymaf_data.body import BodyModel
 from pymaf_data.cli.app import app
-from pymaf_data.errors import RawDataError, RawDataMissing, UsageError
+from pymaf_data.errors import AssetMissing, RawDataError, RawDataMissing, UsageError
+from pymaf_data.finder import Found
 from pymaf_data.fits.readers.table import READER
 from pymaf_data.model.networks.network import Network, make_network
 from pymaf_data.model.options import ModelOptions
@@ -28,7 +29,7 @@ from pymaf_data.model.prediction.seen import Cut, Seen
 from pymaf_data.model.prediction.videos import AnnotatedVideo
 from pymaf_data.runs import checkpoints
 from pymaf_data.runs.checkpoints import Checkpoint
-from tests.factories.videos import write_video
+from tests.factories.videos import number_of, write_video
 
 WIDTH, HEIGHT, FOCAL = 640, 480, 900.0
 K = np.array([[FOCAL, 0, WIDTH / 2], [0, FOCAL, HEIGHT / 2], [0, 0, 1]])
@@ -404,14 +405,17 @@ def test_options_without_effect_are_refused(folder: Path, tmp_path: Path) -> Non
     given: dict[str, Any] = {"subject": "x", "inputs": (folder,)}
     with pytest.raises(UsageError, match="--smooth and --every of images"):
         predict(PredictOptions(**given, persons=tmp_path / "p.json", smooth=True, every=2))
-    with pytest.raises(ValueError, match="leave one out"):
+    with pytest.raises(ValueError, match="leave out all but one"):
         PredictOptions(**given, persons=tmp_path / "p.json", whole=True)
     with pytest.raises(ValueError, match="'objj' is none of overlay"):
         PredictOptions(**given, save=("objj",))
 
 
-def test_nobody_to_look_at_is_said(folder: Path, tmp_path: Path, checkpoint: Path) -> None:
-    with pytest.raises(RawDataMissing, match="nobody says who is where"):
+def test_nobody_to_look_at_is_said(
+    folder: Path, tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYMAF_DATA_ROOT", str(tmp_path / "data"))
+    with pytest.raises(AssetMissing, match="nobody says who is where: name detections with --persons"):
         predict(PredictOptions(subject="x", inputs=(folder,)))
     with pytest.raises(RawDataMissing, match="no image and no video"):
         gather([tmp_path / "run"])
@@ -419,6 +423,35 @@ def test_nobody_to_look_at_is_said(folder: Path, tmp_path: Path, checkpoint: Pat
     with pytest.raises(RawDataError, match=r"nobody to look at: broken\.jpg: the image is"):
         predict(PredictOptions(subject=str(checkpoint), inputs=(folder,), persons=found, out=tmp_path / "out"))
     assert not (tmp_path / "out").exists()
+
+
+def test_persons_are_found_where_nobody_says_who_is_where(
+    checkpoint: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On stills, and in every second frame of a video: those whose number is burnt in, from frame 4 on."""
+
+    def find(image: np.ndarray) -> list[Found]:
+        if image.shape[0] == 80:  # a frame
+            return [Found(0.9, (10.0, 20.0, 30.0, 40.0), np.zeros((17, 3)), b"")] * (number_of(image) >= 4)
+        return [Found(0.9, (k, 2.0, 20.0, 10.0), np.zeros((17, 3)), b"") for k in range(image.shape[1] // 30)]
+
+    monkeypatch.setattr("pymaf_data.model.prediction.run.open_finder", lambda path, _: find)
+    clip = write_video(tmp_path / "clip.mp4", 9)
+    (tmp_path / "cut.mp4").write_bytes(b"no video")
+    inputs, told = (folder, clip, tmp_path / "cut.mp4"), list[str]()
+    given: dict[str, Any] = {"subject": str(checkpoint), "inputs": inputs, "save": ("overlay",), "every": 2}
+    report = predict(PredictOptions(**given, out=tmp_path / "out"), lambda done, total, remark: told.append(remark))
+    said = json.loads((tmp_path / "out" / "predictions.json").read_text())["persons"]
+    assert [(one["image"], one["person"]) for one in said] == [
+        *((f"photos/{name}", k) for name in ("a_01.jpg", "b_02.png", "d.jpg") for k in (0, 1)),
+        *((f"clip.mp4/{frame:06d}.jpg", 0) for frame in (4, 6, 8)),
+    ]
+    assert said[1]["box"] == [11, 7, 24] and said[-1]["box"] == [25, 40, 48]
+    assert report.skipped.keys() == {"photos/broken.jpg", "cut.mp4/000000.jpg"}
+    assert report.told == {"images without a person": 1, "frames without a person": 2} and report.images == 6
+    assert "persons looked for on 10 images" in told
+    with pytest.raises(ValueError, match="leave out all but one of --whole, --finder"):
+        PredictOptions(**given, whole=True, finder=clip)
 
 
 def test_two_hundred_persons_of_one_image_and_whole_images(checkpoint: Path, folder: Path, tmp_path: Path) -> None:

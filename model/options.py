@@ -16,8 +16,10 @@ from pymaf_data.paths import UserPath
 
 from .networks import NETWORKS
 
-# Of ModelOptions: what fits the same weights whatever it is.
-_ANY_WEIGHTS = frozenset({"supervise", "dropout", "view_size"})
+OF_A_RUN = frozenset({"supervise", "dropout"})
+"""Of ModelOptions: how weights are learned, not what they are of."""
+# What fits the same weights whatever it is.
+_ANY_WEIGHTS = OF_A_RUN | {"view_size"}
 # Of LossOptions: what dense maps are taught by, and what of it is of coordinates.
 _COORDINATES = ("coarse", "uv", "uv_pixels", "uv_reduction")
 _DENSE = ("part", *_COORDINATES)
@@ -278,8 +280,8 @@ class TrainOptions(StrictModel):
         str | None,
         Flag("Checkpoint (file, run's folder or name) whose weights to start from; none: from nothing.", name="--from"),
     ] = None
-    """Ours, or a released one. The whole network's weights, at step 0; the run is in its frame unless it says which.
-    ``none`` says that a start from nothing is meant."""
+    """Ours, or a released one. The whole network's weights, at step 0; the run has its network's options and its frame
+    where it says none. ``none`` says that a start from nothing is meant."""
     validation: ValidationOptions = ValidationOptions()
     targets: Annotated[
         Literal["stored", "rendered"], Flag("Dense targets: stored maps, or rendered for every view.")

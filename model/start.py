@@ -58,11 +58,15 @@ class Start:
 
     def fits(self, options: TrainOptions, body: BodyModel) -> bool:
         """Whether it is of the network, the frame and the body that a run is to have."""
-        if self._saved is None:
-            return False
-        network = options_of(self._saved, str(self.path))
-        same_body = self._saved.body["digest"] == body.digest
-        return same_body and options.frame == self.frame and not options.model.other_weights(network)
+        same_body = self._saved is not None and self._saved.body["digest"] == body.digest
+        same_frame = options.frame == self.frame
+        return same_body and same_frame and not options.model.other_weights(self.network(options.model))
+
+    def network(self, wanted: ModelOptions) -> ModelOptions:
+        """The options of its network. A file of others does not say its name: it is taken for what is wanted."""
+        if self._saved is not None:
+            return options_of(self._saved, str(self.path))
+        return released(self._content, self.path, wanted.network)[0]
 
     def into(self, model: Network, options: ModelOptions) -> None:
         """Give a new network its weights: the average where it keeps one.
@@ -71,11 +75,8 @@ class Start:
             CheckpointError: it is of another network, frame or body.
             AssetMismatch: it samples features at other vertices.
         """
-        found, state = (
-            (options_of(self._saved, str(self.path)), self._saved.weights)
-            if self._saved
-            else released(self._content, self.path, options.network)
-        )
+        found = self.network(options)
+        state = self._saved.weights if self._saved else released(self._content, self.path, options.network)[1]
         others = options.other_weights(found) | ({"frame": self.frame} if self.frame != model.frame else {})
         if others:
             raise CheckpointError(

@@ -28,7 +28,7 @@ from pymaf_data.runs.lock import sole_writer
 from pymaf_data.storage import Store, open_store
 from pymaf_data.storage.files import UNFINISHED, LocalFiles, writing_to
 
-from .checkpoint import check_network, load_backbone
+from .checkpoint import check_network, load_backbone, options_of
 from .course import TrainReport
 from .learned_from import (
     body_of,
@@ -43,7 +43,7 @@ from .learned_from import (
 from .means import mean_parameters, start_at
 from .memory import keep_freed_memory
 from .networks.network import REDUCTION, Network, make_network
-from .options import TrainOptions
+from .options import OF_A_RUN, TrainOptions
 from .precision import choose_precision
 from .ranks import Ranks, processes
 from .replay import ReplayReport, replay
@@ -119,7 +119,7 @@ def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot, ran
     saved = _previous(folder)
     body = load_body(options.body or body_of(stores), root.assets)
     start = _start_of(options, root, body) if saved is None else None
-    options = _framed(options, saved, start)
+    options = _as_started(options, saved, start)
     if saved is not None:
         _refuse_changes(saved, folder, options, stores)
     wanted = saved.precision if saved and options.precision == "auto" else options.precision
@@ -270,12 +270,22 @@ def _previous(folder: Path) -> Checkpoint | None:
     return checkpoints.read(path) if path.exists() else None
 
 
-def _framed(options: TrainOptions, saved: Checkpoint | None, start: Start | None) -> TrainOptions:
-    """A run that starts from another's weights sees bodies as that one did, unless it says how."""
-    if not options.starts_from or "frame" in options.model_fields_set:
+def _as_started(options: TrainOptions, saved: Checkpoint | None, start: Start | None) -> TrainOptions:
+    """A run that starts from another's weights has that one's network and frame, unless it says which."""
+    if not options.starts_from:
         return options
-    frame = start.frame if start else saved.options["frame"] if saved else options.frame
-    return options.model_copy(update={"frame": frame})
+    if start is not None:
+        network, frame = start.network(options.model), start.frame
+    elif saved is not None:
+        network, frame = options_of(saved, "the run's checkpoint"), saved.options["frame"]
+    else:
+        return options
+    said = options.model.model_dump(exclude_unset=True)
+    if said.get("network", network.network) != network.network:
+        return options  # which is refused, by name
+    theirs = {name: value for name, value in network.model_dump().items() if name not in {*said, *OF_A_RUN}}
+    values = options.model_dump(exclude_unset=True)
+    return TrainOptions.parse({"frame": frame} | values | {"model": theirs | said}, "what the run starts from")
 
 
 def _refuse_changes(saved: Checkpoint, folder: Path, options: TrainOptions, stores: Sequence[Store]) -> None:

@@ -226,6 +226,13 @@ def test_a_run_starts_from_anothers_weights_and_carries_on_what_they_are_made_of
     assert {begun.licences[f"photographs ({name})"] for name in ("sample train", "first")} == {own, *older.values()}
     assert begun.licences.items() >= {k: v for k, v in saved.licences.items() if k != "photographs"}.items()
     assert "first: step 1, sample train, 3 persons" in CliRunner().invoke(app, ["card", "second"]).stdout
+    unsaid = QUICK | still | {"name": "unsaid", "snapshots": {"persons": 0}}
+    for steps in (1, 2):  # it goes on so, too
+        found = checkpoints.read(train(TrainOptions.parse(unsaid | {"steps": steps}, "test")).checkpoint)
+        assert (found.options["model"]["auxiliary"], found.options["frame"]) == ("none", "camera")
+    for model, told in (({"auxiliary": "iuv"}, "auxiliary none"), ({"network": "hmr"}, "network pymaf")):
+        with pytest.raises(CheckpointError, match=told):
+            train(TrainOptions.parse(unsaid | {"name": "odd", "model": {"view_size": 64} | model}, "test"))
     (root / "runs" / "first").rename(root / "runs" / "gone")
     again = train(TrainOptions.parse(quick | still | {"steps": 2}, "test"))
     assert again.resumed_from == 1

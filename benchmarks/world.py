@@ -6,8 +6,8 @@
 M0 is the mean body, the same for everybody; M1 … M3 are the network's iterations. MPJPE and PA-MPJPE are those of J24
 about the middle of the hips against the true body, in millimetres, plain views, evaluation mode. *Heading*: the angle
 on the ground between where the predicted and the true body face, in the space of the whole image's camera; of guesses
-a quarter lies within 45°. *Gained*: what a later iteration is better by, person by person, with the 95 % interval of its
-mean. *Shipped*: the same of the network that ships, where the weights are kept at a byte each.
+a quarter lies within 45°. *Gained*: by how much a later iteration is better, person by person, and the 95 % interval of
+the mean. *Shipped*: the same of the network that ships, where the weights are kept at a byte each.
 """
 
 from __future__ import annotations

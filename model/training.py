@@ -160,7 +160,7 @@ def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot, ran
 
 
 def _start_of(options: TrainOptions, root: DataRoot, body: BodyModel) -> Start | None:
-    """What a new run starts from: the checkpoint that is named; where nothing is, the network that ships, if it fits."""
+    """What a new run starts from: the checkpoint that is named, else the network that ships, if it fits."""
     if options.starts_from:
         return Start(options.starts_from, root)
     if options.start_from or "backbone" in options.model_fields_set or options.mean != "published":

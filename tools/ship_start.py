@@ -1,6 +1,6 @@
 """Put a run's network into the package, as the start that ships: its weights at a byte each, nothing to go on from.
 
-    python tools/ship_start.py data/runs/world
+python tools/ship_start.py data/runs/world
 """
 
 from __future__ import annotations

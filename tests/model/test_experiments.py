@@ -52,7 +52,7 @@ MIXTURES = {
     "mixture-released": (RELEASED, "spin"),
     "mixture-eft": (RELEASED, "eft"),
 }
-OTHERS = {"demo", "world", "eft-coco"}
+OTHERS = {"demo", "world", "images", "eft-coco"}
 
 
 def options_of(name: str) -> TrainOptions:

@@ -1,4 +1,4 @@
-"""The network that comes with the package: how it is found, when training starts from it, and what it says of itself."""
+"""The network that comes with the package: how it is found, when training starts from it, what it says of itself."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ def begun(root: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def is_from(saved: checkpoints.Checkpoint) -> bool:
     """Whether a run's weights are those that ship."""
     theirs = checkpoints.read(shipped(START)).weights
-    return all(torch.allclose(saved.model[name], theirs[name], atol=1e-6) for name in theirs if name.endswith(".weight"))
+    return all(
+        torch.allclose(saved.model[name], theirs[name], atol=1e-6) for name in theirs if name.endswith(".weight")
+    )
 
 
 def test_it_is_named_like_a_run_and_a_run_of_that_name_comes_first(tmp_path: Path) -> None:

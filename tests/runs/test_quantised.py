@@ -49,7 +49,9 @@ def checkpoint() -> Checkpoint:
     state = weights()
     average = {name: value + 1 for name, value in state.items()}
     body = {"name": "free", "digest": "d", "fingerprint": "f"}
-    return Checkpoint(state, {"state": {}}, {"torch": torch.zeros(4)}, 7, {"frame": "view"}, "fp32", body, average=average)
+    return Checkpoint(
+        state, {"state": {}}, {"torch": torch.zeros(4)}, 7, {"frame": "view"}, "fp32", body, average=average
+    )
 
 
 def test_what_ships_is_what_is_used_and_nothing_to_go_on_from(tmp_path: Path) -> None:

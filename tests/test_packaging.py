@@ -12,7 +12,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 FOLDERS = ("pymaf_data", "flows", "model", "world", "schemas", "manifests")
-RESOURCES = (".npz", ".yaml", ".json", ".md", ".typed", ".html", ".css", ".js")
+RESOURCES = (".npz", ".yaml", ".json", ".md", ".typed", ".html", ".css", ".js", ".pt")
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +43,7 @@ def expected_files() -> set[str]:
 def test_the_wheel_holds_every_room_and_resource(wheel: Path) -> None:
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert names == expected_files()
+    assert wheel.stat().st_size < 30e6
 
 
 def test_pymaf_data_is_the_only_top_level_name(wheel: Path) -> None:

@@ -63,9 +63,7 @@ def evaluate(model: Network, body: BodyModel, batches: list[Batch]) -> dict[str,
     return {
         "persons": len(of["M0"]),
         "better_than_mean_body": round(float((of["M3"] < of["M0"]).mean()), 3),
-        "of_mean_body": {
-            error: round(found["M3"][error] / found["M0"][error], 3) for error in ("mpjpe", "pa_mpjpe", "pve")
-        },
+        "of_mean_body": {error: round(found["M3"][error] / found["M0"][error], 3) for error in ("mpjpe", "pa_mpjpe")},
         "gained_mm": {
             name: [round(float(value), 2) for value in (mm.mean(), *bounds[name])] for name, mm in gained.items()
         },

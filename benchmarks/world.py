@@ -53,7 +53,7 @@ def evaluate(model: Network, body: BodyModel, batches: list[Batch]) -> dict[str,
     found: dict[str, Any] = {}
     for name, errors in means(distances).items():
         angle = torch.cat(turns[name])
-        found[name] = {key: round(value, 1) for key, value in errors.items()} | {
+        found[name] = {key: round(value, 3) for key, value in errors.items()} | {
             "heading_median_degrees": round(float(angle.median()), 1),
             "heading_within_45": round(float((angle <= 45).float().mean()), 3),
         }

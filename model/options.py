@@ -48,8 +48,10 @@ class ModelOptions(StrictModel):
     """Step t reads map t with a regressor of its own; without, all steps read the finest map with one regressor."""
     iterations: int = Field(default=3, ge=1, le=3)
     """Steps T of the loop. With a pyramid step t reads map t, the coarsest first."""
-    maps: Literal["deconvolution", "backbone"] = "deconvolution"
-    """The pyramid: three deconvolutions behind the trunk, or its own earlier layers of the same sizes."""
+    maps: Literal["deconvolution", "lateral", "backbone"] = "deconvolution"
+    """The pyramid: three deconvolutions behind the trunk; the same, each with the trunk's own map of its size added
+    (Lin et al., CVPR 2017; the paper has no such network), for small views, of which the trunk's end is 3 × 3; or the
+    trunk's earlier layers alone."""
     reads: Literal["feature", "prediction", "product"] = "feature"
     """What is sampled of the finest map (Table 5): the feature; what the auxiliary head predicts there (parts: 25
     softmax channels; iuv: those and the expected U and V, 27); the feature times the predicted foreground. Gradients

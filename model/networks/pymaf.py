@@ -27,7 +27,7 @@ from ..options import ModelOptions
 from .iuv_head import HEADS, channels_read, what_is_read
 from .maf import GRID_SIDE, POINT_CHANNELS, PointFeatures, sampling_grid
 from .network import Dense, Network, Parameters, Prediction, project_to_view
-from .pyramid import LEVELS, backbone_pyramid, deconvolutions, feature_pyramid
+from .pyramid import LEVELS, backbone_pyramid, deconvolutions, feature_pyramid, laterals
 from .regressor import Regressor
 
 if TYPE_CHECKING:
@@ -52,9 +52,11 @@ class PyMAF(Network):
         head = HEADS.get(options.auxiliary)
         # Without a reader the finer maps would be made for nothing.
         levels = options.iterations if options.pyramid and head is None else LEVELS
-        if options.maps == "deconvolution":
+        if options.maps != "backbone":
             self.deconv_layers = deconvolutions(self.feature_extractor.channels[-1], options.pyramid_channels, levels)
             channels = [options.pyramid_channels] * LEVELS
+            added = options.maps == "lateral"
+            self.lateral_layers = laterals(self.feature_extractor, channels[0], levels) if added else None
         else:
             self.feature_extractor.layer4.requires_grad_(False)  # ImageNet's weights have it, and nothing reads it
             channels = [*self.feature_extractor.channels[LEVELS - 1 :: -1]]
@@ -79,7 +81,7 @@ class PyMAF(Network):
         if self.options.maps == "backbone":
             maps = backbone_pyramid(self.feature_extractor, image)
         else:
-            maps = feature_pyramid(self.feature_extractor, self.deconv_layers, image)
+            maps = feature_pyramid(self.feature_extractor, self.deconv_layers, image, self.lateral_layers)
         needed = auxiliary or self.options.reads != "feature"
         dense = self.dp_head(maps[-1]) if needed and self.dp_head is not None else None
         if dense is not None and self.options.reads != "feature":

@@ -16,7 +16,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from .resnet import FEW, ResNet
+from .resnet import FEW, ResNet, convolution
 
 LEVELS = 3
 _MODULES_PER_LEVEL = 3
@@ -79,12 +79,29 @@ def deconvolutions(inputs: int, channels: int, levels: int = LEVELS) -> nn.Seque
     return nn.Sequential(*modules)
 
 
-def feature_pyramid(backbone: ResNet, deconv_layers: nn.Sequential, image: Tensor) -> list[Tensor]:
+def laterals(backbone: ResNet, channels: int, levels: int = LEVELS) -> nn.ModuleList:
+    """From the trunk's maps of S = 14, 28, 56 to what is added to the deconvolutions' before their ReLU: 1×1, BatchNorm.
+
+    Source: Lin et al., "Feature Pyramid Networks for Object Detection" (CVPR 2017).
+    """
+    inputs = backbone.channels[LEVELS - 1 :: -1][:levels]
+    return nn.ModuleList(
+        nn.Sequential(convolution(width, channels, 1), nn.BatchNorm2d(channels, momentum=0.1)) for width in inputs
+    )
+
+
+def feature_pyramid(
+    backbone: ResNet, deconv_layers: nn.Sequential, image: Tensor, lateral: nn.ModuleList | None = None
+) -> list[Tensor]:
     """(B, 3, 224, 224) → maps (B, C, S, S) at S = 14, 28, 56, as many as there are deconvolutions."""
-    x = backbone(image)
+    *earlier, x = backbone.stages(image, len(backbone.channels))
     maps = []
-    for start in range(0, len(deconv_layers), _MODULES_PER_LEVEL):
-        x = deconv_layers[start : start + _MODULES_PER_LEVEL](x)
+    for level, start in enumerate(range(0, len(deconv_layers), _MODULES_PER_LEVEL)):
+        deconvolution, norm, relu = deconv_layers[start : start + _MODULES_PER_LEVEL]
+        x = norm(deconvolution(x))
+        if lateral is not None:
+            x = x + lateral[level](earlier[LEVELS - 1 - level])
+        x = relu(x)
         maps.append(x)
     return maps
 

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from pymaf_data.model.networks.pyramid import Deconvolution, deconvolutions
+from pymaf_data.model.networks.pyramid import Deconvolution, deconvolutions, feature_pyramid, laterals
+from pymaf_data.model.networks.resnet import ResNet
 from pymaf_data.model.networks.resnet import Convolution3
 from pymaf_data.model.precision import channels_last
 
@@ -93,3 +94,20 @@ def test_the_first_alone_is_one() -> None:
     kinds = [type(module) for module in deconvolutions(2048, 256) if isinstance(module, nn.ConvTranspose2d)]
     assert kinds == [Deconvolution, nn.ConvTranspose2d, nn.ConvTranspose2d]
     assert next(iter(deconvolutions(2048, 256, 1).state_dict())) == "0.weight"
+
+
+def test_maps_of_the_trunk_are_added_to_those_of_their_size() -> None:
+    torch.manual_seed(0)
+    trunk, layers = ResNet("resnet18").eval(), deconvolutions(512, 16).eval()
+    lateral, image = laterals(trunk, 16).eval(), torch.randn(1, 3, 64, 64)
+    plain, added = feature_pyramid(trunk, layers, image), feature_pyramid(trunk, layers, image, lateral)
+    assert [tuple(each.shape) for each in added] == [(1, 16, S, S) for S in (4, 8, 16)]
+    earlier = trunk.stages(image, 3)
+    before = layers[1](layers[0](trunk(image)))  # of the coarsest, in front of the ReLU
+    torch.testing.assert_close(added[0], torch.relu(before + lateral[0](earlier[2])))
+    for level in range(3):
+        nn.init.zeros_(lateral[level][1].weight)  # its BatchNorm gives nothing then
+    for one, other in zip(plain, feature_pyramid(trunk, layers, image, lateral), strict=True):
+        torch.testing.assert_close(one, other)
+    assert not any(torch.allclose(one, other) for one, other in zip(plain, added, strict=True))
+    assert [each[0].in_channels for each in laterals(trunk, 16, 2)] == [256, 128]

@@ -73,6 +73,7 @@ def test_a_width_touches_no_other_part(options: dict[str, Any], touched: tuple[s
         {"backbone": "resnet18", "maps": "backbone", "regressor_width": 512},
         {"backbone": "resnet18", "network": "hmr"},
         SMALL | {"auxiliary": "parts", "reads": "product"},
+        SMALL | {"maps": "lateral"},
     ],
 )
 def test_it_learns_and_is_folded(options: dict[str, Any], free_body: Any, make_batch: Callable[..., Any]) -> None:

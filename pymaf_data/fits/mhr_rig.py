@@ -19,6 +19,7 @@ from pymaf_data.asset_files import find_asset
 from pymaf_data.errors import AssetMismatch
 from pymaf_data.fits.bodies import MhrBodies
 from pymaf_data.fits.conversion.meshes import mhr_files
+from pymaf_data.fits.rows_on_disk import RowsOnDisk
 
 RIG = "mhr/mhr_model.pt"
 _EXPRESSION = 72
@@ -33,11 +34,13 @@ class PosedMhr:
     Args:
         parameters: (M, 204) translation in dm, root and joints in radians, scales. The translation is not applied.
         shape: (M, 45).
+
+    Of half a million persons these are half a gigabyte, so they lie on disk.
     """
 
     model = "mhr"
 
-    def __init__(self, parameters: np.ndarray, shape: np.ndarray) -> None:
+    def __init__(self, parameters: RowsOnDisk, shape: RowsOnDisk) -> None:
         self._parameters, self._shape = parameters, shape
 
     def files(self, assets: Path | None) -> list[Path]:

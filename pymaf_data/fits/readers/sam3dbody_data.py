@@ -18,7 +18,8 @@ import torch
 from pymaf_data.errors import RawDataCorrupt
 from pymaf_data.fits.mhr_rig import PosedMhr
 from pymaf_data.fits.proof import Tolerance
-from pymaf_data.fits.readers.reader import ByImage, FitReader, FitTable, add_rows
+from pymaf_data.fits.readers.reader import ByImage, FitReader, FitTable
+from pymaf_data.fits.rows_on_disk import RowsOnDisk
 from pymaf_data.fits.table import CAMERA
 from pymaf_data.geometry.cameras import full_frame
 from pymaf_data.untrusted.parquet import read_parquet
@@ -36,20 +37,19 @@ def _files(path: Path) -> list[Path]:
 
 
 def _read(path: Path, companion: Path | None = None) -> FitTable:
-    found = list[dict[str, np.ndarray]]()
-    parameters, shape = np.empty((0, 204), np.float32), np.empty((0, 45), np.float32)  # as they were written
+    found, parameters, shape = list[dict[str, np.ndarray]](), RowsOnDisk(204), RowsOnDisk(45)
     for file in _files(path):
-        found.append(_valid(file))
-        with np.errstate(over="ignore"):
-            add_rows(parameters, found[-1].pop("model_params"))
-            add_rows(shape, found[-1].pop("shape_params"))
+        columns = _valid(file)
+        shape.append(columns.pop("shape_params"))
+        parameters.append(whole := columns.pop("model_params"))
+        found.append({**columns, "trans": whole[:, :3] * _DM})
     if not len(parameters):
         raise RawDataCorrupt(f"{path} holds no person whose mhr_valid is set")
-    columns = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
-    bbox, trans = columns["bbox"], parameters[:, :3].astype(np.float64) * _DM
+    columns = {name: np.concatenate([part.pop(name) for part in found]) for name in [*found[0]]}
+    bbox, trans = columns["bbox"], columns["trans"]
     far = np.where((columns["bbox_format"] == "xywh")[:, None], bbox[:, :2] + bbox[:, 2:], bbox[:, 2:])
-    K = columns["cam_int"].reshape(-1, 3, 3)
-    K = np.where(((K[:, 0, 0] > 0) & (trans[:, 2] > 0))[:, None, None], K, np.nan)  # else it sees nothing
+    K = columns.pop("cam_int").reshape(-1, 3, 3)
+    K[~((K[:, 0, 0] > 0) & (trans[:, 2] > 0))] = np.nan  # else it sees nothing
     return FitTable(
         keys=ByImage(columns["image"], (bbox[:, :2] + far) / 2),
         pose=np.zeros((len(K), 72)),

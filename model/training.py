@@ -181,7 +181,9 @@ def _start_trunk(model: Network, options: TrainOptions) -> None:
     elif "backbone" not in options.model_fields_set and options.start_from is None:
         logger.warning(
             "the trunk starts from nothing and needs far longer to learn: --backbone takes torchvision's ImageNet "
-            "weights (`pymaf-data doctor` says where they come from), --from a checkpoint; --from none means it so"
+            "weights (`pymaf-data doctor` says where they come from), --from a checkpoint, such as %s, the small "
+            "network that ships; --from none means it so",
+            START,
         )
 
 

@@ -80,9 +80,9 @@ def deconvolutions(inputs: int, channels: int, levels: int = LEVELS) -> nn.Seque
 
 
 def laterals(backbone: ResNet, channels: int, levels: int = LEVELS) -> nn.ModuleList:
-    """From the trunk's maps of S = 14, 28, 56 to what is added to the deconvolutions' before their ReLU: 1×1, BatchNorm.
+    """From the trunk's maps of S = 14, 28, 56 to what is added to the deconvolutions' before their ReLU.
 
-    Source: Lin et al., "Feature Pyramid Networks for Object Detection" (CVPR 2017).
+    Each a 1×1 convolution and a BatchNorm. Source: Lin et al., "Feature Pyramid Networks for Object Detection" (CVPR 2017).
     """
     inputs = backbone.channels[LEVELS - 1 :: -1][:levels]
     return nn.ModuleList(

@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from ..networks.network import Network
 
 Clock = Callable[[], float]
 #: Parts of an iteration by the modules that make them; meshes are what ``decode`` makes.
-PARTS = {"feature maps": "deconv_layers", "mesh-aligned": "maf_extractor"}
+PARTS = {"feature maps": ("deconv_layers", "lateral_layers"), "mesh-aligned": ("maf_extractor",)}
 
 
 class Spent:
@@ -47,7 +48,8 @@ class Spent:
 
 def parts_of(model: Network) -> dict[str, list[nn.Module]]:
     """The modules of each part that the network has."""
-    return {part: list(getattr(model, name)) for part, name in PARTS.items() if hasattr(model, name)}
+    found = {part: [*chain(*(getattr(model, name, None) or () for name in names))] for part, names in PARTS.items()}
+    return {part: modules for part, modules in found.items() if modules}
 
 
 @contextmanager

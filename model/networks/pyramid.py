@@ -12,6 +12,7 @@ released checkpoints.
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -82,7 +83,9 @@ def deconvolutions(inputs: int, channels: int, levels: int = LEVELS) -> nn.Seque
 def laterals(backbone: ResNet, channels: int, levels: int = LEVELS) -> nn.ModuleList:
     """From the trunk's maps of S = 14, 28, 56 to what is added to the deconvolutions' before their ReLU.
 
-    Each a 1×1 convolution and a BatchNorm. Source: Lin et al., "Feature Pyramid Networks for Object Detection" (CVPR 2017).
+    Each a 1×1 convolution and a BatchNorm.
+
+    Source: Lin et al., "Feature Pyramid Networks for Object Detection" (CVPR 2017).
     """
     inputs = backbone.channels[LEVELS - 1 :: -1][:levels]
     return nn.ModuleList(
@@ -97,11 +100,11 @@ def feature_pyramid(
     *earlier, x = backbone.stages(image, len(backbone.channels))
     maps = []
     for level, start in enumerate(range(0, len(deconv_layers), _MODULES_PER_LEVEL)):
-        deconvolution, norm, relu = deconv_layers[start : start + _MODULES_PER_LEVEL]
-        x = norm(deconvolution(x))
+        block = cast(nn.Sequential, deconv_layers[start : start + _MODULES_PER_LEVEL])
+        x = block[:-1](x)
         if lateral is not None:
             x = x + lateral[level](earlier[LEVELS - 1 - level])
-        x = relu(x)
+        x = block[-1](x)
         maps.append(x)
     return maps
 

@@ -22,7 +22,7 @@ class RowsOnDisk:
 
     def __init__(self, width: int) -> None:
         self._width, self._rows = width, 0
-        self._file = tempfile.TemporaryFile(buffering=0)
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # it goes with this object
 
     def __len__(self) -> int:
         return self._rows
@@ -34,7 +34,7 @@ class RowsOnDisk:
             DiskFull: there is no room for them.
         """
         with np.errstate(over="ignore"):
-            left = memoryview(np.ascontiguousarray(rows, np.float32).reshape(-1)).cast("B")
+            left = memoryview(np.ascontiguousarray(rows, np.float32).tobytes())
         with writing_to(Path(tempfile.gettempdir())):
             while left:
                 left = left[self._file.write(left) :]

@@ -29,7 +29,9 @@ def trained(body: Any, **options: Any) -> Network:
     return model
 
 
-@pytest.mark.parametrize("options", [{}, {"network": "hmr"}, {"auxiliary": "none", "maps": "backbone"}, {"maps": "lateral"}])
+@pytest.mark.parametrize(
+    "options", [{}, {"network": "hmr"}, {"auxiliary": "none", "maps": "backbone"}, {"maps": "lateral"}]
+)
 def test_folded_bodies_are_the_same_within_a_twentieth_of_a_millimetre(
     options: dict[str, Any], shallow: None, free_body: Any
 ) -> None:

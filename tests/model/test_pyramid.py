@@ -10,8 +10,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from pymaf_data.model.networks.pyramid import Deconvolution, deconvolutions, feature_pyramid, laterals
-from pymaf_data.model.networks.resnet import ResNet
-from pymaf_data.model.networks.resnet import Convolution3
+from pymaf_data.model.networks.resnet import Convolution3, ResNet
 from pymaf_data.model.precision import channels_last
 
 

@@ -38,7 +38,7 @@ from pymaf_data.model.checkpoint import checkpoint_path, load_checkpoint
 from pymaf_data.model.images import normalise
 from pymaf_data.model.inference import for_inference
 from pymaf_data.model.networks.network import Network, make_network
-from pymaf_data.model.options import ModelOptions
+from pymaf_data.model.networks.options import ModelOptions
 from pymaf_data.model.prediction.options import PredictOptions
 from pymaf_data.model.prediction.run import predict
 from pymaf_data.paths import DataRoot

@@ -18,7 +18,7 @@ from pymaf_data.model.networks.network import IUVLogits, Network, Parameters, Pr
 
 if TYPE_CHECKING:
     from pymaf_data.body import BodyModel
-    from pymaf_data.model.options import ModelOptions
+    from pymaf_data.model.networks.options import ModelOptions
 
 SIZES = [144, 10, 3]  # pose in 6D, betas, camera
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from .course import TrainReport as TrainReport
     from .images import normalise as normalise
     from .inference import for_inference as for_inference
+    from .networks.options import ModelOptions as ModelOptions
     from .networks.pymaf import PyMAF as PyMAF
     from .options import LossOptions as LossOptions
-    from .options import ModelOptions as ModelOptions
     from .options import OptimizerOptions as OptimizerOptions
     from .options import SnapshotOptions as SnapshotOptions
     from .options import TrainOptions as TrainOptions
@@ -34,8 +34,9 @@ _MODULE_OF = {
     "load_checkpoint": "checkpoint",
     "normalise": "images",
     "for_inference": "inference",
-    **dict.fromkeys(("LossOptions", "ModelOptions", "OptimizerOptions", "SnapshotOptions"), "options"),
+    **dict.fromkeys(("LossOptions", "OptimizerOptions", "SnapshotOptions"), "options"),
     **dict.fromkeys(("TrainOptions", "ValidationOptions"), "options"),
+    "ModelOptions": "networks.options",
     "PyMAF": "networks.pymaf",
     "predict_rows": "predict",
     "TrainReport": "course",

@@ -22,8 +22,8 @@ from pymaf_data.runs.checkpoints import Checkpoint
 from pymaf_data.runs.folder import BEST, CHECKPOINT
 
 from .networks.network import Network, make_network
+from .networks.options import ModelOptions
 from .networks.resnet import ResNet
-from .options import ModelOptions
 from .shipped import SHIPPED, shipped
 from .state_dicts import RELEASED, RESNET, TORCHVISION, find_state, fitted, network_of
 

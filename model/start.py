@@ -26,7 +26,8 @@ from .checkpoint import (
     released_state,
 )
 from .networks.network import Network
-from .options import ModelOptions, TrainOptions
+from .networks.options import ModelOptions
+from .options import TrainOptions
 
 logger = logging.getLogger(__name__)
 

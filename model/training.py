@@ -43,7 +43,8 @@ from .learned_from import (
 from .means import mean_parameters, start_at
 from .memory import keep_freed_memory
 from .networks.network import REDUCTION, Network, make_network
-from .options import OF_A_RUN, TrainOptions
+from .networks.options import OF_A_RUN
+from .options import TrainOptions
 from .precision import choose_precision
 from .ranks import Ranks, processes
 from .replay import ReplayReport, replay

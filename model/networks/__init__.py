@@ -15,7 +15,7 @@ class Entry(NamedTuple):
     place: str
     """``module:Class``, imported when one is made."""
     lacks: Mapping[str, Any] = {}
-    """Options of :class:`~pymaf_data.model.options.ModelOptions` that it has not, with the one value that says so."""
+    """Of :class:`~pymaf_data.model.networks.options.ModelOptions`, what it has not, with the one value that says so."""
 
 
 # What only a loop that reads maps knows, at its defaults.

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from ..options import ModelOptions
 from .network import IUVLogits, Network, Parameters, Prediction
+from .options import ModelOptions
 from .regressor import Regressor
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from pymaf_data.errors import ShapeError, UsageError
 from pymaf_data.geometry.cameras import VIEW_SIZE, weak_to_camera
 from pymaf_data.geometry.rotations import matrix_to_axis_angle, rotation_6d_to_matrix
 
-from ..options import ModelOptions
 from . import NETWORKS
+from .options import ModelOptions
 from .resnet import ResNet
 
 if TYPE_CHECKING:

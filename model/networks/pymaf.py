@@ -11,7 +11,7 @@
 Shape letters: B batch, N points; coordinates are those of :mod:`.network`.
 
 What flows from one iteration into the next is detached, as published: every iteration learns from its own loss. What
-the paper's tables 4 to 6 change of this, :class:`~pymaf_data.model.options.ModelOptions` says.
+the paper's tables 4 to 6 change of this, :class:`~pymaf_data.model.networks.options.ModelOptions` says.
 
 Source: Zhang et al., "PyMAF: 3D Human Pose and Shape Regression with Pyramidal Mesh Alignment Feedback Loop"
 (ICCV 2021), section 3. Module names are those of the released checkpoints; the body is no part of them.
@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, cast
 
 from torch import Tensor, nn
 
-from ..options import ModelOptions
 from .iuv_head import HEADS, channels_read, what_is_read
 from .maf import GRID_SIDE, POINT_CHANNELS, PointFeatures, sampling_grid
 from .network import Dense, Network, Parameters, Prediction, project_to_view
+from .options import ModelOptions
 from .pyramid import LEVELS, backbone_pyramid, deconvolutions, feature_pyramid, laterals
 from .regressor import Regressor
 

@@ -2,7 +2,7 @@
 
     image 224 → ResNet-50 7×7×2048 → deconvolution → 14×14×256 → 28×28×256 → 56×56×256
 
-Other trunks and widths: :class:`~pymaf_data.model.options.ModelOptions`.
+Other trunks and widths: :class:`~pymaf_data.model.networks.options.ModelOptions`.
 
 Source: PyMAF section 3.1; the deconvolution head is that of Xiao et al., "Simple Baselines for Human Pose
 Estimation" (ECCV 2018). ``feature_extractor`` and the index of every layer in ``deconv_layers`` are the names in

@@ -15,7 +15,8 @@ from pymaf_data.loader.mixture import mixture
 from pymaf_data.model.losses import loss_terms
 from pymaf_data.model.networks import maf, network
 from pymaf_data.model.networks.network import IUVLogits, PartLogits, make_network
-from pymaf_data.model.options import ModelOptions, TrainOptions
+from pymaf_data.model.networks.options import ModelOptions
+from pymaf_data.model.options import TrainOptions
 from pymaf_data.paths import DataRoot
 from pymaf_data.recipe import known_recipes, load_recipe, pipeline, train_values
 

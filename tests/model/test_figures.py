@@ -26,7 +26,7 @@ from pymaf_data.model.figures.options import FigureOptions
 from pymaf_data.model.figures.rows import shown_rows
 from pymaf_data.model.figures.run import FigureReport, figure
 from pymaf_data.model.networks.network import Network, make_network
-from pymaf_data.model.options import ModelOptions
+from pymaf_data.model.networks.options import ModelOptions
 from pymaf_data.paths import VARIABLE, DataRoot
 from pymaf_data.render import part_image
 from pymaf_data.report.panels import PANEL, resize_panel

@@ -10,7 +10,7 @@ from torch import nn
 
 from pymaf_data.model.inference import for_inference
 from pymaf_data.model.networks.network import Network, make_network
-from pymaf_data.model.options import ModelOptions
+from pymaf_data.model.networks.options import ModelOptions
 
 
 def trained(body: Any, **options: Any) -> Network:

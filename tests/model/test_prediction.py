@@ -18,7 +18,7 @@ from pymaf_data.errors import AssetMissing, RawDataError, RawDataMissing, UsageE
 from pymaf_data.finder import Found
 from pymaf_data.fits.readers.table import READER
 from pymaf_data.model.networks.network import Network, make_network
-from pymaf_data.model.options import ModelOptions
+from pymaf_data.model.networks.options import ModelOptions
 from pymaf_data.model.prediction.bodies import bodies_of
 from pymaf_data.model.prediction.drawn import drawn_over
 from pymaf_data.model.prediction.inputs import gather

@@ -16,7 +16,7 @@ import torch
 
 from pymaf_data.body import BodyModel
 from pymaf_data.model.networks.network import make_network
-from pymaf_data.model.options import ModelOptions
+from pymaf_data.model.networks.options import ModelOptions
 from pymaf_data.paths import VARIABLE
 from pymaf_data.runs import checkpoints
 from pymaf_data.runs.checkpoints import Checkpoint

@@ -16,7 +16,7 @@ from pymaf_data.model.benchmarks.runtime import Runtime
 from pymaf_data.model.evaluation.options import EvaluateOptions
 from pymaf_data.model.evaluation.run import evaluate
 from pymaf_data.model.networks.network import Network, make_network
-from pymaf_data.model.options import ModelOptions
+from pymaf_data.model.networks.options import ModelOptions
 
 pytestmark = pytest.mark.usefixtures("small")
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from types import ModuleType
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -72,6 +73,8 @@ def test_the_reference_lists_what_a_room_offers(room: str, site: dict[Path, Page
     offered = [name for name in getattr(module, "__all__", dir(module)) if name[0] != "_"]
     if room in ("flows", "errors"):  # flows are made when asked for; errors are named by their tree
         offered = [name for name in offered if name.endswith("Error")]
+    # Of those that list nothing, without the modules below them that somebody imported.
+    offered = [name for name in offered if not isinstance(getattr(module, name), ModuleType)]
     shown = {place.rpartition(".")[2] for place in site[REPOSITORY / f"build/site/reference/{room}.html"].places}
     assert set(offered) <= shown
 

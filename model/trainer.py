@@ -230,7 +230,8 @@ class Trainer:
             number, skip = number + 1, 0
 
     def _prepare(self) -> None:
-        if self.step == 0 and self.options.optimizer.fixed_statistics:
+        learned = bool(self._provenance.get("start"))  # with the weights that the run starts from
+        if self.step == 0 and self.options.optimizer.fixed_statistics and not learned:
             state = torch.get_rng_state()  # measuring must not shift the dropout of training
             batches = self.feed.epoch(0)
             measure_statistics(self.model, (normalise(batch.image.to(self.device)) for batch in batches))

@@ -20,7 +20,9 @@ from pymaf_data.runs import checkpoints
 from pymaf_data.runs.folder import CHECKPOINT
 from pymaf_data.runs.quantised import quantised
 
-SMALL = {"backbone": "resnet18", "pyramid_channels": 128, "regressor_width": 512, "view_size": 64}
+SMALL = {
+    "backbone": "resnet18", "pyramid_channels": 128, "regressor_width": 512, "maps": "lateral", "view_size": 64,
+}  # fmt: skip
 SAID = "starts from the network that ships"
 
 
@@ -103,6 +105,14 @@ def test_a_run_of_its_options_starts_from_it_and_says_so(begun: Any, caplog: pyt
     assert SAID not in caplog.text, "a run that goes on starts from nothing else"
 
 
+@pytest.mark.parametrize("fixed", [True, False])
+def test_fixed_statistics_are_those_that_it_has_learned(fixed: bool, begun: Any) -> None:
+    saved = begun(optimizer={"learning_rate": 1e-12, "fixed_statistics": fixed})
+    theirs = checkpoints.read(shipped(START)).weights
+    kept = [torch.equal(saved.model[name], theirs[name]) for name in theirs if name.endswith("running_mean")]
+    assert all(kept) if fixed else not any(kept)
+
+
 @pytest.mark.parametrize(
     "said",
     [
@@ -111,6 +121,7 @@ def test_a_run_of_its_options_starts_from_it_and_says_so(begun: Any, caplog: pyt
         {"mean": "data"},
         {"frame": "camera"},
         {"model": SMALL | {"regressor_width": 256}},
+        {"model": SMALL | {"maps": "deconvolution"}},
         {"model": SMALL | {"auxiliary": "none"}, "targets": "stored"},
     ],
 )

@@ -90,8 +90,9 @@ class OptimizerOptions(StrictModel):
     """Keep an exponential moving average of the weights, of which so much remains at a step (0.999; less at first). It
     is what is measured while training and what ``load_checkpoint`` loads. Released training keeps none."""
     fixed_statistics: bool = False
-    """Keep BatchNorm's statistics: those of the checkpoint that the run starts from, else those measured once before the
-    first step. Small batches then train what evaluation uses. Released training estimates them from each batch of 64."""
+    """Keep BatchNorm's statistics: those of the checkpoint that the run starts from, else those measured once before
+    the first step. Small batches then train what evaluation uses. Released training estimates them from each batch of
+    64."""
 
 
 class ValidationOptions(StrictModel):

@@ -246,7 +246,7 @@ def test_splits_of_the_sample_have_their_own_size_and_truth(tmp_path: Path) -> N
     root = DataRoot(tmp_path)
     steps = pipeline(load_recipe("world"), root)
     samples = {step.options.split: step.options.persons for step in steps if step.stage == "sample"}
-    assert samples == {"train": 20000, "val": 1000}
+    assert samples == {"train": 40000, "val": 1000}
     truths = [step.options.fits for step in steps if step.stage == "attach-fits"]
     assert truths == [(f"truth:{root.raw('sample')}/truth/{split}.npz",) for split in ("train", "val")]
     parts = [{"dataset": "sample"}, {"dataset": "sample", "split": "val", "held_out": True}]

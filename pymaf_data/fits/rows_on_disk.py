@@ -18,11 +18,16 @@ class RowsOnDisk:
 
     Args:
         width: numbers of a row.
+
+    Raises:
+        DiskFull, NotWritable: it cannot be made there.
     """
 
     def __init__(self, width: int) -> None:
         self._width, self._rows = width, 0
-        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # it goes with this object
+        self._folder = Path(tempfile.gettempdir())
+        with writing_to(self._folder):
+            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # it goes with this object
 
     def __len__(self) -> int:
         return self._rows
@@ -35,7 +40,7 @@ class RowsOnDisk:
         """
         with np.errstate(over="ignore"):
             left = memoryview(np.ascontiguousarray(rows, np.float32).tobytes())
-        with writing_to(Path(tempfile.gettempdir())):
+        with writing_to(self._folder):
             while left:
                 left = left[self._file.write(left) :]
         self._rows += len(rows)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pymaf_data.errors import DiskFull
+from pymaf_data.errors import DiskFull, NotWritable
 from pymaf_data.fits.rows_on_disk import RowsOnDisk
 
 
@@ -44,3 +44,12 @@ def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept, "_file", Full())
     with pytest.raises(DiskFull):
         kept.append(np.zeros((4, 2)))
+
+
+def test_a_folder_that_may_not_be_written_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(**_: Any) -> Any:
+        raise PermissionError(errno.EACCES, "Permission denied", "/forbidden/x")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refused)
+    with pytest.raises(NotWritable, match="/forbidden/x"):
+        RowsOnDisk(2)

@@ -34,14 +34,17 @@ def timed(model: Network, monkeypatch: pytest.MonkeyPatch, **options: Any) -> tu
     return benchmark, benchmark.run(model)
 
 
-def test_parts_are_counted_for_an_iteration_and_a_sample(free_body: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three iterations: four meshes, three times maps of three modules, three mesh-aligned features, a tick each."""
-    model = network(free_body)
+@pytest.mark.parametrize(("maps", "modules"), [("deconvolution", 3), ("lateral", 4)])
+def test_parts_are_counted_for_an_iteration_and_a_sample(
+    maps: str, modules: int, free_body: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three iterations: four meshes, three times maps of some modules, three mesh-aligned features, a tick each."""
+    model = network(free_body, maps=maps)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     benchmark, found = timed(model, monkeypatch)
-    seconds = {"sample": 1, "with head": 1, "mesh": 1, "feature maps": 3, "mesh-aligned": 1}
+    seconds = {"sample": 1, "with head": 1, "mesh": 1, "feature maps": modules, "mesh-aligned": 1}
     # Looks at the clock within the loop: two for each of its parts, and the one that ends it; and those of the maps.
-    seconds["iteration"] = (2 * (4 + 3) + 1 + 9) / 3
+    seconds["iteration"] = (2 * (4 + 3) + 1 + 3 * modules) / 3
     for B in (1, 2):
         figures = found[f"batch {B}"]
         wanted = {part: 1000 * value / B for part, value in seconds.items()} | {"head in training": 0}

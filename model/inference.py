@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .networks.network import Network
+from .networks.pyramid import Deconvolution
+from .networks.resnet import BasicBlock, Bottleneck
 from .precision import channels_last
 
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
@@ -45,12 +47,15 @@ def for_inference(model: Network, dtype: torch.dtype | None = None) -> Network:
 
 
 class _LaidOut(nn.Module):
-    """A convolution whose weights lie as the CPU's kernel wants them, laid out once, not at each call."""
+    """A convolution whose weights lie as the CPU's kernel wants them, laid out once, not at each call.
+
+    Its kernel also adds what the outcome is added to, and applies the ReLU behind: neither reads the map once more.
+    """
 
     def __init__(self, layer: nn.Conv2d, size: Sequence[int]) -> None:
         super().__init__()
         self.shape = (list(layer.padding), list(layer.stride), list(layer.dilation), layer.groups)
-        self.dtype, self.bias = layer.weight.dtype, layer.bias
+        self.dtype, self.bias, self.unary = layer.weight.dtype, layer.bias, "none"
         padding, stride, dilation, groups = self.shape
         self.laid_out = torch._C._nn.mkldnn_reorder_conv2d_weight(  # type: ignore[call-arg]  # its stub lacks the size
             layer.weight.detach().to_mkldnn(), padding, stride, dilation, groups, list(size)
@@ -59,9 +64,52 @@ class _LaidOut(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, S, S) → the convolution's."""
         found: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            x.to(self.dtype), self.laid_out, self.bias, *self.shape, "none", [], ""
+            x.to(self.dtype), self.laid_out, self.bias, *self.shape, self.unary, [], ""
         )
         return found
+
+    def onto(self, kept: Tensor, x: Tensor) -> Tensor:
+        """ReLU of the sum of ``kept``, whose memory is taken, and the convolution's."""
+        found: Tensor = torch.ops.mkldnn._convolution_pointwise_.binary(
+            kept, x.to(self.dtype), self.laid_out, self.bias, *self.shape, "add", 1.0, "relu", [], ""
+        )
+        return found
+
+
+class _LaidOutTransposed(nn.Module):
+    """The same of a transposed convolution."""
+
+    def __init__(self, layer: nn.ConvTranspose2d, size: Sequence[int]) -> None:
+        super().__init__()
+        padding, stride, dilation = (list(value) for value in (layer.padding, layer.stride, layer.dilation))
+        self.shape = (padding, list(layer.output_padding), stride, dilation, layer.groups)
+        self.dtype, self.bias, self.unary = layer.weight.dtype, layer.bias, "none"
+        self.laid_out = torch.ops.mkldnn._reorder_convolution_transpose_weight(
+            layer.weight.detach(), *self.shape, list(size)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, S, S) → the transposed convolution's."""
+        found: Tensor = torch.ops.mkldnn._convolution_transpose_pointwise(
+            x.to(self.dtype), self.laid_out, self.bias, *self.shape, self.unary, [], ""
+        )
+        return found
+
+
+class _Block(nn.Module):
+    """A residual block whose sum and ReLUs its convolutions compute."""
+
+    def __init__(self, layers: list[_LaidOut], shortcut: nn.Module) -> None:
+        super().__init__()
+        *first, self.last = layers
+        self.first, self.shortcut = nn.Sequential(*first), shortcut
+        for layer in first:
+            layer.unary = "relu"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C_in, S, S) → (B, C, S / stride, S / stride); takes the memory of its input where shapes are the same."""
+        y = self.first(x)
+        return self.last.onto(self.shortcut(x), y)
 
 
 def _can_lay_out(model: Network) -> bool:
@@ -81,7 +129,7 @@ def _lay_out(model: Network) -> None:
     seen = [
         module.register_forward_pre_hook(lambda layer, given: sizes.update({layer: given[0].shape}))
         for module in model.modules()
-        if isinstance(module, nn.Conv2d)
+        if isinstance(module, _CONVOLUTIONS) and not (isinstance(module, Deconvolution) and module.multiplies)
     ]
     W = model.view_size
     model(torch.zeros(1, 3, W, W))
@@ -90,7 +138,33 @@ def _lay_out(model: Network) -> None:
     for module in [*model.modules()]:
         for name, layer in [*module.named_children()]:
             if layer in sizes:
-                setattr(module, name, _LaidOut(cast(nn.Conv2d, layer), sizes[layer]))
+                laid_out = _LaidOut if isinstance(layer, nn.Conv2d) else _LaidOutTransposed
+                setattr(module, name, laid_out(layer, sizes[layer]))  # type: ignore[arg-type]  # each its own
+    _fuse_blocks(model)
+    _fuse_relus(model.feature_extractor)
+    pyramid = getattr(model, "deconv_layers", None)
+    if pyramid is not None and model.lateral_layers is None:  # else something is added before the ReLU
+        _fuse_relus(pyramid)
+
+
+def _fuse_blocks(model: Network) -> None:
+    """Have the sums and ReLUs of residual blocks computed by their convolutions."""
+    for module in [*model.modules()]:
+        for name, block in [*module.named_children()]:
+            if isinstance(block, BasicBlock | Bottleneck):
+                layers = [layer for layer in block.children() if isinstance(layer, _LaidOut)]
+                if layers:  # what no image passes through is as it was
+                    setattr(module, name, _Block(layers, block.downsample))
+
+
+def _fuse_relus(module: nn.Module) -> None:
+    """Have ReLUs right behind a folded BatchNorm computed by the convolution before it."""
+    parts = [*module.named_children()]
+    for (_, layer), (_, norm), (name, behind) in zip(parts, parts[1:], parts[2:], strict=False):
+        if isinstance(layer, _LaidOut | _LaidOutTransposed) and isinstance(behind, nn.ReLU):
+            assert isinstance(norm, nn.Identity)
+            layer.unary = "relu"
+            setattr(module, name, nn.Identity())
 
 
 def _fold(module: nn.Module) -> None:

@@ -37,11 +37,16 @@ class Deconvolution(nn.ConvTranspose2d):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 4, stride=2, padding=1, bias=False)
 
+    @property
+    def multiplies(self) -> bool:
+        """Whether a CPU is to multiply matrices wherever it may, whether it learns or not."""
+        return self.in_channels > _MANY
+
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         """(B, inputs, S, S) → (B, outputs, 2S, 2S)."""
         B, C, H, W = x.shape
         last = self.weight.is_contiguous(memory_format=torch.channels_last)
-        worth_it = C > _MANY or (torch.is_grad_enabled() and H * W <= FEW)
+        worth_it = self.multiplies or (torch.is_grad_enabled() and H * W <= FEW)
         if x.device.type != "cpu" or not (last and worth_it):  # to turn 8 million weights round costs what is won
             return super().forward(x, output_size)
         pixels, kernel = x.permute(0, 2, 3, 1).reshape(-1, C), self.weight.permute(0, 2, 3, 1).reshape(C, -1)

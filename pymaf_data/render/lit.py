@@ -1,4 +1,4 @@
-"""Light on what a raster shows, and its samples blended into an image: numba kernels.
+"""Light on a mesh and on what a raster shows of it, and its samples blended into an image: numba kernels.
 
 Shapes: V vertices, F faces, H × W pixels, K × K samples of each.
 """
@@ -12,7 +12,34 @@ from pymaf_data.kernels import njit
 Array = np.ndarray
 
 ONE, OF_VERTICES, OF_FACES = range(3)
-"""Whose colours, or normals, there are."""
+"""Whose colours there are, or light."""
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def fill_normals(points: Array, triangles: Array, facets: Array, summed: Array) -> None:
+    """Outward normals of faces (F, 3), twice their areas long, and their sums at vertices (V, 3).
+
+    The volume tells which side is out: mirrored meshes have theirs.
+    """
+    volume, middle = 0.0, np.zeros(3)
+    for i in range(points.shape[0]):
+        for k in range(3):
+            middle[k] += points[i, k] / points.shape[0]
+    for f in range(triangles.shape[0]):
+        a, b, c = triangles[f, 0], triangles[f, 1], triangles[f, 2]
+        for k in range(3):
+            m, n = (k + 1) % 3, (k + 2) % 3
+            facets[f, k] = (points[b, m] - points[a, m]) * (points[c, n] - points[a, n]) - (
+                points[b, n] - points[a, n]
+            ) * (points[c, m] - points[a, m])
+            volume += (points[a, k] - middle[k]) * facets[f, k]
+    if volume < 0:
+        facets *= -1.0
+    summed[:] = 0.0
+    for f in range(triangles.shape[0]):
+        for corner in range(3):
+            for k in range(3):
+                summed[triangles[f, corner], k] += facets[f, k]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -20,12 +47,10 @@ def light_samples(
     face: Array,
     bary: Array,
     triangles: Array,
-    normals: Array,
-    whose_normals: int,
+    light: Array,
+    whose_light: int,
     colours: Array,
     whose_colours: int,
-    light: Array,
-    ambient: float,
     image: Array,
 ) -> None:
     """Fill ``image`` (H, W, 3) uint8, black where ``face`` (H, W) shows none.
@@ -34,12 +59,10 @@ def light_samples(
         face: (H, W) face of each sample, −1: none.
         bary: (H, W, 3).
         triangles: (F, 3).
-        normals: (V, 3) or (F, 3), of any length.
-        whose_normals: :data:`OF_VERTICES` or :data:`OF_FACES`.
+        light: (V,) or (F,), what colours are multiplied by.
+        whose_light: :data:`OF_VERTICES` or :data:`OF_FACES`.
         colours: (1, 3), (V, 3) or (F, 3), 0 … 255.
         whose_colours: :data:`ONE`, :data:`OF_VERTICES` or :data:`OF_FACES`.
-        light: (3,) of unit length, towards it.
-        ambient: what a side that is turned away from the light keeps.
         image: (H, W, 3).
     """
     for i in range(face.shape[0]):
@@ -50,16 +73,7 @@ def light_samples(
                 continue
             a, b, c = triangles[f, 0], triangles[f, 1], triangles[f, 2]
             u, v, w = float(bary[i, j, 0]), float(bary[i, j, 1]), float(bary[i, j, 2])
-            length, along = 0.0, 0.0
-            for k in range(3):
-                if whose_normals == OF_VERTICES:
-                    n = u * normals[a, k] + v * normals[b, k] + w * normals[c, k]
-                else:
-                    n = normals[f, k]
-                length += n * n
-                along += n * light[k]
-            lambert = 0.5 + 0.5 * along / max(np.sqrt(length), 1e-12)
-            intensity = ambient + (1 - ambient) * lambert * np.sqrt(max(lambert, 0.0))
+            shone = light[f] if whose_light == OF_FACES else u * light[a] + v * light[b] + w * light[c]
             for k in range(3):
                 if whose_colours == ONE:
                     colour = colours[0, k]
@@ -67,25 +81,17 @@ def light_samples(
                     colour = colours[f, k]
                 else:
                     colour = u * colours[a, k] + v * colours[b, k] + w * colours[c, k]
-                image[i, j, k] = np.uint8(min(max(colour * intensity + 0.5, 0.0), 255.0))
+                image[i, j, k] = np.uint8(min(max(colour * shone + 0.5, 0.0), 255.0))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def blend_samples(face: Array, drawn: Array, alpha: float, K: int, image: Array) -> None:
-    """Blend samples ``drawn`` (K·H, K·W, 3), black where ``face`` shows none, into ``image`` (H, W, 3) uint8."""
+def blend_sums(sums: Array, alpha: float, K: int, image: Array) -> None:
+    """Blend sums of samples (H, W, 4), red, green, blue and how many there are, into ``image`` (H, W, 3) uint8."""
+    over = alpha / (K * K)  # what is summed is multiplied by coverage: no further factor on it
     for i in range(image.shape[0]):
         for j in range(image.shape[1]):
-            count = red = green = blue = 0
-            for y in range(i * K, i * K + K):
-                for x in range(j * K, j * K + K):
-                    if face[y, x] >= 0:
-                        count += 1
-                        red += drawn[y, x, 0]
-                        green += drawn[y, x, 1]
-                        blue += drawn[y, x, 2]
+            count = sums[i, j, 3]
             if count:
-                # What is drawn is already multiplied by coverage: no further factor on it.
-                under, over = 1 - alpha * count / (K * K), alpha / (K * K)
-                image[i, j, 0] = np.uint8(min(image[i, j, 0] * under + red * over + 0.5, 255.0))
-                image[i, j, 1] = np.uint8(min(image[i, j, 1] * under + green * over + 0.5, 255.0))
-                image[i, j, 2] = np.uint8(min(image[i, j, 2] * under + blue * over + 0.5, 255.0))
+                under = 1 - over * count
+                for k in range(3):
+                    image[i, j, k] = np.uint8(min(image[i, j, k] * under + sums[i, j, k] * over + 0.5, 255.0))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -108,6 +108,50 @@ def _rasterize_here(
     bad = zbuffer.fill_surfaces(points, triangles, matrices, camera.orthographic, NEAR, scratch, face, bary, depth)
     refuse_non_finite(bad)
     return face, bary, depth
+
+
+class Lit(NamedTuple):
+    """A mesh's colours.
+
+    Attributes:
+        light: (V,) at each vertex, what its colour is multiplied by.
+        colours: (1, 3), (V, 3) or (F, 3) float64, 0 … 255.
+        whose: which of these, as in :mod:`pymaf_data.render.lit`.
+    """
+
+    light: np.ndarray
+    colours: np.ndarray
+    whose: int
+
+
+def sum_samples(
+    points: np.ndarray, triangles: np.ndarray, camera: Camera, size: tuple[int, int], K: int, lit: Lit
+) -> np.ndarray:
+    """What K × K samples of each pixel show of one mesh.
+
+    Args:
+        points: (V, 3), as of :func:`as_vertices`.
+        triangles: (F, 3), as of :func:`as_faces`.
+        camera: a camera of batch 1, in samples.
+        size: (H, W) in pixels.
+        K: samples per pixel and axis.
+        lit: the mesh's colours.
+
+    Returns:
+        (H, W, 4) uint32: sums of red, green and blue, and how many samples show the mesh.
+
+    Raises:
+        RenderError: a coordinate is NaN or infinite.
+        ShapeError: a face names a vertex that is not there.
+    """
+    check_indices(triangles, len(points))
+    height, width = as_size((K * size[0], K * size[1]))
+    sums = np.zeros((*size, 4), np.uint32)
+    scratch = zbuffer.Scratch.allocate(len(points), len(triangles), height, width, height * width)
+    matrix = as_matrices(camera, 1)[0]
+    covered = zbuffer.add_samples(points, triangles, matrix, camera.orthographic, NEAR, scratch, *lit, K, sums)
+    refuse_non_finite(0 if covered < 0 else -1)
+    return sums
 
 
 def as_tensor_scene(

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pymaf_data.errors import ShapeError
-from pymaf_data.render.lit import OF_FACES, OF_VERTICES, ONE, blend_samples, light_samples
-from pymaf_data.render.raster import Raster, as_faces, as_numpy, as_size, rasterize
+from pymaf_data.render.lit import OF_FACES, OF_VERTICES, ONE, blend_sums, fill_normals, light_samples
+from pymaf_data.render.raster import Lit, Raster, as_faces, as_numpy, as_size, as_vertices, sum_samples
 
 if TYPE_CHECKING:
     import torch
@@ -30,7 +30,7 @@ SKIN = (214, 198, 184)
 _LIGHT = np.array([-0.42, -0.55, -0.72])
 _AMBIENT = 0.32
 
-_MOST_SAMPLES = 1 << 21  # of a band: a raster and what is lit of it have fifty bytes a sample
+_MOST_SAMPLES = 1 << 19  # of a band: what draws it has fifty bytes a sample, and is kept for the next
 
 
 def _part_colours() -> np.ndarray:
@@ -75,13 +75,11 @@ def shade(
         ShapeError: the colours fit neither the vertices nor the faces.
     """
     points, triangles = as_numpy(vertices).astype(np.float64), as_faces(faces)
-    facets = _facet_normals(points, triangles)
-    normals = _vertex_normals(facets, triangles, len(points)) if smooth else facets
     albedo = np.ascontiguousarray(np.atleast_2d(colours), np.float64)
     image = np.empty((*raster.face.shape, 3), np.uint8)
     light_samples(
-        raster.face, raster.bary, triangles, normals, OF_VERTICES if smooth else OF_FACES, albedo,
-        _whose(albedo, len(points), len(triangles)), _LIGHT / np.linalg.norm(_LIGHT), _AMBIENT, image,
+        raster.face, raster.bary, triangles, _light(points, triangles, smooth), OF_VERTICES if smooth else OF_FACES,
+        albedo, _whose(albedo, len(points), len(triangles)), image,
     )  # fmt: skip
     return image, raster.face >= 0
 
@@ -124,18 +122,18 @@ def draw_over(
     supersample: int = 2,
 ) -> None:
     """As :func:`overlay`, into the image itself; band by band, so that a large image takes no more than it is."""
-    points = as_numpy(vertices)
+    points, triangles = as_vertices(as_numpy(vertices)[None])[0], as_faces(faces)
     left, top, width, height = _window(points, camera, as_size(image.shape[:2]))
     if not width or not height:
         return
-    rows = max(1, _MOST_SAMPLES // (width * supersample**2))
+    albedo = np.ascontiguousarray(np.atleast_2d(colours), np.float64)
+    lit = Lit(_light(points, triangles, smooth=True), albedo, _whose(albedo, len(points), len(triangles)))
+    bands = -(-height * width * supersample**2 // _MOST_SAMPLES)
+    rows = -(-height // bands)
     for first in range(top, top + height, rows):
         band = image[first : min(first + rows, top + height), left : left + width]
         fine = camera.warped(supersample * np.array([[1.0, 0.0, -left], [0.0, 1.0, -first]]))
-        size = (band.shape[0] * supersample, band.shape[1] * supersample)
-        raster = rasterize(points[None], faces, fine, size)[0]
-        drawn, _ = shade(raster, points, faces, colours)
-        blend_samples(raster.face, drawn, alpha, supersample, band)
+        blend_sums(sum_samples(points, triangles, fine, band.shape[:2], supersample, lit), alpha, supersample, band)
 
 
 def _window(points: np.ndarray, camera: Camera, size: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -183,16 +181,11 @@ def _whose(colours: np.ndarray, count: int, faces: int) -> int:
     return kinds[len(colours)]
 
 
-def _facet_normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """(F, 3) outward normals whose length is twice the face's area; the mesh's volume tells its winding."""
-    corner = points[triangles] - points.mean(axis=0)
-    normals = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    volume = np.einsum("fc,fc->", corner[:, 0], normals)
-    return normals if volume >= 0 else -normals
-
-
-def _vertex_normals(facets: np.ndarray, triangles: np.ndarray, count: int) -> np.ndarray:
-    """(V, 3) area-weighted normals, not normalised."""
-    corners = triangles.T.ravel()
-    summed = [np.bincount(corners, np.tile(facets[:, axis], 3), count) for axis in range(3)]
-    return np.stack(summed, 1)
+def _light(points: np.ndarray, triangles: np.ndarray, smooth: bool) -> np.ndarray:
+    """What a colour is multiplied by at each vertex (V,), or, where nothing is to be smooth, on each face (F,)."""
+    facets, summed = np.empty((len(triangles), 3)), np.empty((len(points), 3))
+    fill_normals(points, triangles, facets, summed)
+    normals = summed if smooth else facets
+    along = normals @ (_LIGHT / np.linalg.norm(_LIGHT))
+    lambert = 0.5 + 0.5 * along / np.maximum(np.linalg.norm(normals, axis=1), 1e-12)
+    return np.asarray(_AMBIENT + (1 - _AMBIENT) * lambert * np.sqrt(lambert.clip(0)))

@@ -72,44 +72,50 @@ class Scratch(NamedTuple):
 
     @classmethod
     def allocate(cls, vertices: int, faces: int, height: int, width: int, pixels: int) -> Scratch:
-        """Buffers of one thread, which gets the same ones again while it asks for the same sizes.
+        """Buffers of one thread, which gets the same memory again while it suffices.
 
-        Fresh ones of megabytes come from the system page by page, which costs as much as a small mesh.
+        Fresh memory of megabytes comes from the system page by page, which costs as much as a small mesh.
 
         Args:
             vertices, faces: of a mesh.
             height, width: of the raster.
             pixels: how many are asked for at most.
         """
-        sizes = (vertices, faces, height, width, pixels)
-        if _KEPT.sizes != sizes:
-            _KEPT.sizes, _KEPT.scratch = sizes, cls._fresh(*sizes)
-        assert _KEPT.scratch is not None
-        return _KEPT.scratch
-
-    @classmethod
-    def _fresh(cls, vertices: int, faces: int, height: int, width: int, pixels: int) -> Scratch:
+        wanted = (vertices, faces + 1, height * width, pixels)
+        lacking = any(one > held for one, held in zip(wanted, _KEPT.lengths, strict=True))
+        if lacking or (max(_KEPT.lengths) > _MOST_KEPT and wanted != _KEPT.lengths):
+            _KEPT.lengths, _KEPT.flat = wanted, cls._flat(*wanted)
+        x, y, q, cell, key, face, pixel, weight, listed = _KEPT.flat
         return cls(
-            np.empty(vertices),
-            np.empty(vertices),
-            np.empty(vertices),
+            *(one[:vertices] for one in (x, y, q, cell)),
+            *(one[: height * width].reshape(height, width) for one in (key, face)),
+            pixel[:pixels],
+            weight[:pixels],
+            listed[: 4 * (faces + 1)].reshape(4, faces + 1),
+        )
+
+    @staticmethod
+    def _flat(vertices: int, faces: int, raster: int, pixels: int) -> tuple[np.ndarray, ...]:
+        return (
+            *(np.empty(vertices) for _ in range(3)),
             np.empty(vertices, np.int32),
-            np.empty((height, width)),
-            np.empty((height, width), np.int32),
+            np.empty(raster),
+            np.empty(raster, np.int32),
             np.empty(pixels, np.int32),
             np.empty((pixels, 3)),
-            np.empty((4, faces + 1), np.int32),
+            np.empty(4 * faces, np.int32),
         )
 
 
 class _Kept(threading.local):
-    """The buffers that a thread asked for last."""
+    """The memory of a thread, and how long each of its buffers is."""
 
-    sizes: tuple[int, ...] = ()
-    scratch: Scratch | None = None
+    lengths: tuple[int, ...] = (0, 0, 0, 0)
+    flat: tuple[np.ndarray, ...] = ()
 
 
 _KEPT = _Kept()
+_MOST_KEPT = 1 << 22  # pixels, beyond which a thread's memory goes when it asks for other sizes
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -219,6 +225,48 @@ def fill_stored(
                 )
                 uv[item, k, row // at(block), column // at(block)] = np.uint8(value * 255.0 + 0.5)
     return -1
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def add_samples(
+    vertices: Array,
+    faces: Array,
+    matrix: Array,
+    orthographic: bool,
+    near: float,
+    scratch: Scratch,
+    light: Array,
+    colours: Array,
+    whose: int,
+    K: int,
+    sums: Array,
+) -> int:
+    """Add lit colours of one mesh's samples, and 1, to the pixel that each is of, in ``sums`` (H/K,W/K,4).
+
+    ``light`` is of the vertices; ``whose`` colours there are is told as in :mod:`pymaf_data.render.lit`.
+
+    Returns:
+        How many samples show the mesh, or −1 where a coordinate is not finite.
+    """
+    nearest, pixel, weight = scratch.face, scratch.pixel, scratch.weight
+    count = _find_visible(vertices, faces, matrix, orthographic, near, scratch)
+    for n in range(count):
+        row, column = at(pixel[n] >> 16), at(pixel[n] & 0xFFFF)
+        f = at(nearest[row, column])
+        a, b, c = at(faces[f, 0]), at(faces[f, 1]), at(faces[f, 2])
+        u, v, w = weight[n, 0], weight[n, 1], weight[n, 2]
+        shone = u * light[a] + v * light[b] + w * light[c]
+        i, j = row // at(K), column // at(K)
+        for k in range(3):
+            if whose == 0:
+                colour = colours[0, k]
+            elif whose == 1:
+                colour = u * colours[a, k] + v * colours[b, k] + w * colours[c, k]
+            else:
+                colour = colours[f, k]
+            sums[i, j, k] += np.uint32(min(max(colour * shone + 0.5, 0.0), 255.0))
+        sums[i, j, 3] += np.uint32(1)
+    return count
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

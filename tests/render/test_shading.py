@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from pymaf_data.errors import ShapeError
+from pymaf_data.errors import RenderError, ShapeError
 from pymaf_data.geometry.cameras import Camera, weak_to_camera
 from pymaf_data.render import PART_COLOURS, Atlas, overlay, part_image, rasterize, shade
+from pymaf_data.render.raster import sum_samples
 
 VIEW = weak_to_camera(torch.tensor([[0.85, 0.0, 0.0]], dtype=torch.float64))
 MIRROR = torch.tensor([-1.0, 1, 1, 1], dtype=torch.float64)
@@ -66,6 +67,27 @@ def test_an_overlay_changes_only_what_the_mesh_covers(bodies: np.ndarray, body) 
     assert np.array_equal(overlay(picture, bodies[0], body.faces, VIEW, alpha=0.0), picture)
 
 
+@pytest.mark.parametrize("of", ["one", "vertices", "faces"])
+def test_an_overlay_is_what_shading_shows_a_few_samples_a_pixel(bodies: np.ndarray, body, of: str) -> None:
+    generator = np.random.default_rng(1)
+    count = {"one": 1, "vertices": bodies.shape[1], "faces": len(body.faces)}[of]
+    colours = generator.integers(0, 256, (count, 3))
+    raster = rasterize(bodies[1:2], body.faces, VIEW.warped([[2.0, 0, 0], [0, 2, 0]]), 448)[0]
+    lit, mask = shade(raster, bodies[1], body.faces, colours)
+    picture = generator.integers(0, 256, (224, 224, 3), dtype=np.uint8)
+    sums, cover = (x.reshape(224, 2, 224, 2, -1).sum((1, 3)) / 4 for x in (lit.astype(float), mask))
+    wanted = picture * (1 - 0.7 * cover) + 0.7 * sums
+    drawn = overlay(picture, bodies[1], body.faces, VIEW, colours, alpha=0.7)
+    assert np.abs(drawn - wanted).max() <= 1
+
+
+def test_a_body_that_is_not_finite_is_refused_not_drawn(bodies: np.ndarray, body) -> None:
+    broken = bodies[0].copy()
+    broken[7] = np.nan
+    with pytest.raises(RenderError, match="NaN"):
+        overlay(np.zeros((64, 64, 3), np.uint8), broken, body.faces, VIEW)
+
+
 def test_overlays_of_images_that_are_not_square(bodies: np.ndarray, body) -> None:
     drawn = overlay(np.zeros((240, 320, 3), np.uint8), bodies[0], body.faces, Camera(VIEW.matrix))
     assert drawn.shape == (240, 320, 3)
@@ -90,14 +112,14 @@ def test_an_overlay_drawn_in_bands_is_the_same(bodies: np.ndarray, body, monkeyp
     picture = np.random.default_rng(0).integers(0, 255, (200, 260, 3), dtype=np.uint8)
     whole, sizes = overlay(picture, bodies[0], body.faces, VIEW), list[tuple[int, int]]()
 
-    def told(vertices, faces, camera, size):
-        sizes.append(size)
-        return rasterize(vertices, faces, camera, size)
+    def told(points, triangles, camera, size, K, lit):
+        sizes.append((K * size[0], K * size[1]))
+        return sum_samples(points, triangles, camera, size, K, lit)
 
-    monkeypatch.setattr("pymaf_data.render.shading.rasterize", told)
+    monkeypatch.setattr("pymaf_data.render.shading.sum_samples", told)
     monkeypatch.setattr("pymaf_data.render.shading._MOST_SAMPLES", 10_000)
     banded = overlay(picture, bodies[0], body.faces, VIEW)
-    assert len(sizes) > 5 and all(height * width <= 10_000 for height, width in sizes)
+    assert len(sizes) > 5 and all(height * width <= 11_000 for height, width in sizes)
     assert (np.abs(banded.astype(int) - whole).max(2) > 1).mean() < 1e-4
 
 

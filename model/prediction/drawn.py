@@ -12,15 +12,14 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from pymaf_data.body.mesh_files import glb, obj
 from pymaf_data.geometry.affines import CROP_SIZE, compose, crop_affine, resize
 from pymaf_data.render import draw_over
 from pymaf_data.report.panels import PANEL, side_view
-from pymaf_data.report.prediction_page import ShownImage, packed, shrunk
-from pymaf_data.report.thumbnails import encode
+from pymaf_data.report.prediction_page import ShownImage, for_page, packed
+from pymaf_data.report.thumbnails import encode_jpeg
 from pymaf_data.storage.files import LocalFiles
 
 from .bodies import Bodies, camera_of
@@ -76,14 +75,14 @@ class Drawer:
     def _write(self, seen: Seen, bodies: Bodies, over: Image | None, sides: list[Image]) -> list[list[str]]:
         name, content = _plain(seen.name), dict[str, bytes]()
         if over is not None and "overlay" in self._save:
-            content[f"overlay/{name}.jpg"] = _jpeg(over)
+            content[f"overlay/{name}.jpg"] = encode_jpeg(over, _QUALITY)
         if "glb" in self._save and np.isfinite(bodies.translation).all(1).any():
             content[f"mesh/{name}.glb"] = self._scene(seen, bodies)
         files = [[*content] for _ in seen.persons]
         for k, person in enumerate(seen.persons):
             own = dict[str, bytes]()
             if "side" in self._save:
-                own[f"side/{name}-{person.number}.jpg"] = _jpeg(sides[k])
+                own[f"side/{name}-{person.number}.jpg"] = encode_jpeg(sides[k], _QUALITY)
             if "obj" in self._save:
                 own[f"mesh/{name}-{person.number}.obj"] = obj(bodies.standing[k], self._faces)
             files[k] += own
@@ -96,12 +95,12 @@ class Drawer:
         far = np.linalg.norm(bodies.translation, axis=1)
         return ShownImage(
             name=seen.name,
-            overlay=shrunk(over),
+            overlay=for_page(over),
             persons=[
                 {"title": f"person {person.number}", "told": [f"{far[k]:.1f} m away"] * bool(np.isfinite(far[k]))}
                 for k, person in enumerate(seen.persons)
             ],
-            sides=[encode(side) for side in sides],
+            sides=[for_page(side) for side in sides],
             meshes=[packed(vertices) for vertices in bodies.vertices],
         )
 
@@ -141,6 +140,3 @@ def drawn_over(seen: Seen, bodies: Bodies, faces: np.ndarray) -> Image:
         draw_over(image, bodies.vertices[k], faces, camera_of(bodies, k), colour, alpha=0.9)
     return image
 
-
-def _jpeg(image: Image) -> bytes:
-    return cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()

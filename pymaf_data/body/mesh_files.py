@@ -13,6 +13,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pymaf_data.body.normals import outward_normals
+
 Floats = NDArray[np.floating]
 
 _TURN = np.array([1.0, -1.0, -1.0])
@@ -85,9 +87,6 @@ def _mesh(name: str, k: int) -> dict[str, object]:
 
 def _normals(points: NDArray[np.float32], faces: NDArray[np.uint32]) -> NDArray[np.float32]:
     """(V, 3) of unit length, weighted by area; up where a vertex has no face."""
-    corner = points[faces].astype(np.float64)
-    facets = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    summed = [np.bincount(faces.T.ravel(), np.tile(facets[:, axis], 3), len(points)) for axis in range(3)]
-    normals = np.stack(summed, 1)
+    _, normals = outward_normals(points, faces)
     length = np.linalg.norm(normals, axis=1, keepdims=True)
     return np.where(length > 1e-12, normals / np.maximum(length, 1e-12), (0.0, 1.0, 0.0)).astype("<f4")

@@ -1,4 +1,4 @@
-"""Light on a mesh and on what a raster shows of it, and its samples blended into an image: numba kernels.
+"""Light on what a raster shows of a mesh, and its samples blended into an image: numba kernels.
 
 Shapes: V vertices, F faces, H × W pixels, K × K samples of each.
 """
@@ -13,33 +13,6 @@ Array = np.ndarray
 
 ONE, OF_VERTICES, OF_FACES = range(3)
 """Whose colours there are, or light."""
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def fill_normals(points: Array, triangles: Array, facets: Array, summed: Array) -> None:
-    """Outward normals of faces (F, 3), twice their areas long, and their sums at vertices (V, 3).
-
-    The volume tells which side is out: mirrored meshes have theirs.
-    """
-    volume, middle = 0.0, np.zeros(3)
-    for i in range(points.shape[0]):
-        for k in range(3):
-            middle[k] += points[i, k] / points.shape[0]
-    for f in range(triangles.shape[0]):
-        a, b, c = triangles[f, 0], triangles[f, 1], triangles[f, 2]
-        for k in range(3):
-            m, n = (k + 1) % 3, (k + 2) % 3
-            facets[f, k] = (points[b, m] - points[a, m]) * (points[c, n] - points[a, n]) - (
-                points[b, n] - points[a, n]
-            ) * (points[c, m] - points[a, m])
-            volume += (points[a, k] - middle[k]) * facets[f, k]
-    if volume < 0:
-        facets *= -1.0
-    summed[:] = 0.0
-    for f in range(triangles.shape[0]):
-        for corner in range(3):
-            for k in range(3):
-                summed[triangles[f, corner], k] += facets[f, k]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

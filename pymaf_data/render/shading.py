@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pymaf_data.body.normals import outward_normals
 from pymaf_data.errors import ShapeError
-from pymaf_data.render.lit import OF_FACES, OF_VERTICES, ONE, blend_sums, fill_normals, light_samples
+from pymaf_data.render.lit import OF_FACES, OF_VERTICES, ONE, blend_sums, light_samples
 from pymaf_data.render.raster import Lit, Raster, as_faces, as_numpy, as_size, as_vertices, sum_samples
 
 if TYPE_CHECKING:
@@ -183,8 +184,7 @@ def _whose(colours: np.ndarray, count: int, faces: int) -> int:
 
 def _light(points: np.ndarray, triangles: np.ndarray, smooth: bool) -> np.ndarray:
     """What a colour is multiplied by at each vertex (V,), or, where nothing is to be smooth, on each face (F,)."""
-    facets, summed = np.empty((len(triangles), 3)), np.empty((len(points), 3))
-    fill_normals(points, triangles, facets, summed)
+    facets, summed = outward_normals(points, triangles)
     normals = summed if smooth else facets
     along = normals @ (_LIGHT / np.linalg.norm(_LIGHT))
     lambert = 0.5 + 0.5 * along / np.maximum(np.linalg.norm(normals, axis=1), 1e-12)

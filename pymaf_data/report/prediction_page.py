@@ -18,9 +18,10 @@ from pymaf_data import __version__
 from pymaf_data.digest import digest_json
 from pymaf_data.report.html import Page, design
 from pymaf_data.report.panels import Image
-from pymaf_data.report.thumbnails import encode
+from pymaf_data.report.thumbnails import encode_jpeg
 
 _LARGEST = 960  # px, the longer side of an image in the page
+_QUALITY = 85
 _LEVELS = 65535
 
 
@@ -30,9 +31,9 @@ class ShownImage:
 
     Attributes:
         name: below the inputs' folder.
-        overlay: WebP.
+        overlay: JPEG.
         persons: what is known of each, in words.
-        sides: WebP of each from the side.
+        sides: JPEG of each from the side.
         meshes: of each :func:`packed` vertices.
     """
 
@@ -43,13 +44,13 @@ class ShownImage:
     meshes: Sequence[tuple[bytes, list[float], float]]
 
 
-def shrunk(image: Image) -> bytes:
+def for_page(image: Image) -> bytes:
     """An image as the page holds it."""
     scale = _LARGEST / max(image.shape[:2])
     if scale < 1:
         size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return encode(image)
+    return encode_jpeg(image, _QUALITY)
 
 
 def packed(vertices: NDArray[np.floating]) -> tuple[bytes, list[float], float]:

@@ -11,7 +11,7 @@ import pytest
 
 from pymaf_data.body import BodyModel
 from pymaf_data.report.html import render
-from pymaf_data.report.prediction_page import ShownImage, packed, prediction_page, shrunk
+from pymaf_data.report.prediction_page import ShownImage, for_page, packed, prediction_page
 
 INK = """(() => { const c = document.querySelector('canvas.mesh'), d = document.createElement('canvas');
 d.width = d.height = 64; const x = d.getContext('2d'); x.drawImage(c, 0, 0, 64, 64);
@@ -37,7 +37,8 @@ def page(body: BodyModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     def image(name: str, count: int) -> ShownImage:
         meshes = [packed(upright + k) for k in range(count)]
         persons = [{"title": f"person {k}", "told": ["4.2 m away"]} for k in range(count)]
-        return ShownImage(name, shrunk(np.zeros((300, 2000, 3), np.uint8)), persons, [shrunk(panel)] * count, meshes)
+        sides = [for_page(panel)] * count
+        return ShownImage(name, for_page(np.zeros((300, 2000, 3), np.uint8)), persons, sides, meshes)
 
     images = [image("a <i>.jpg", 1), image("b.jpg", 2)]
     about = {"name": "mine", "frame": "view", "licences": "CC0 </script>"}

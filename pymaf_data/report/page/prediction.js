@@ -16,7 +16,7 @@ function predictionPage() {
 
 function panel(id, name) {
   const line = document.getElementById(id).textContent.split('\n').find((one) => one.startsWith(name + ':'));
-  return 'data:image/webp;base64,' + line.slice(name.length + 1);
+  return 'data:image/jpeg;base64,' + line.slice(name.length + 1);
 }
 
 function bodyCard(view, images, k, n) {

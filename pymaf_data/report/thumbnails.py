@@ -86,7 +86,7 @@ def encode(image: Image) -> bytes:
 
 
 def encode_jpeg(image: Image, quality: int) -> bytes:
-    """An image as JPEG: half as large again as WebP, in a twentieth of the time."""
+    """An image as JPEG: larger than WebP by two thirds, in a twentieth of the time."""
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 

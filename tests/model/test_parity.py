@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,9 @@ import torch
 
 from pymaf_data.body import load_body
 from pymaf_data.model import PyMAF, load_checkpoint
+from pymaf_data.model.inference import for_inference
 from pymaf_data.model.networks.network import Output, Parameters
+from pymaf_data.model.precision import channels_last
 
 THETA, ROTATION, VERTEX, LOGIT = 2e-5, 1e-5, 1e-5, 2e-5
 # The reference itself is this far (theta, rotation) from the same network in float64 at the last iteration: rounding
@@ -61,6 +65,20 @@ def test_iterations(output: Output, released_forward: dict[str, np.ndarray], num
     assert distance(prediction.keypoints, reference["kp_2d"]) < vertex
     subset = released_forward["verts_sub_idx"]
     assert distance(prediction.vertices[:, subset], reference["verts_sub"]) < vertex
+
+
+@pytest.mark.parametrize("form", [lambda network: channels_last(deepcopy(network)), for_inference])
+def test_bodies_of_the_forms_that_are_trained_and_evaluated(
+    network: PyMAF, released_forward: dict[str, np.ndarray], form: Callable[[PyMAF], PyMAF]
+) -> None:
+    """Convolutions in channels-last, as training has them; BatchNorm folded and weights laid out, as evaluation has."""
+    with torch.no_grad():
+        found = form(network)(torch.from_numpy(released_forward["image"]), auxiliary=False).predictions
+    for number in range(4):
+        reference = {name[4:]: value for name, value in released_forward.items() if name.startswith(f"it{number}_")}
+        subset = released_forward["verts_sub_idx"]
+        assert distance(found[number].theta, reference["theta"]) < 2 * LAST[0]
+        assert distance(found[number].vertices[:, subset], reference["verts_sub"]) < LAST[2]
 
 
 @pytest.mark.parametrize("level", range(3))

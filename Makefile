@@ -26,6 +26,7 @@ help:
 	@echo "make bench  every benchmark, into benchmarks/results/ (learning 16 persons by heart takes half an hour)"
 
 $(STAMP): pyproject.toml constraints.txt
+	@echo "installing into $(VENV): 3 GB, some minutes"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@

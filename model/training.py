@@ -128,6 +128,10 @@ def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot, ran
     torch.manual_seed(options.seed)
     atlas = atlas_of_body(body.name, root.assets)
     loader = Loader(stores, body, atlas, _loader_options(options, ranks))
+    if saved is None and not options.stores:
+        persons = zip(stores, loader.rows_by_store(), strict=True)
+        told = ", ".join(f"{store.path.name} ({len(rows):,} persons)" for store, rows in persons)
+        logger.warning("no --store is named: the run learns from every store here, %s", told)
     model = make_network(options.model, body, options.frame)
     if start is not None:
         start.into(model, options.model)

@@ -57,7 +57,9 @@ class Card(StrictModel):
     network: str = ""
     parameters: int | None = None
     megabytes: float | None = None
-    """Of the network's weights and statistics; the optimizer's state is besides."""
+    """Of the network's weights and statistics as loaded; the optimizer's state is besides."""
+    file_megabytes: float | None = None
+    """Of the checkpoint's file."""
     frame: str = ""
     """From where its bodies are seen: camera or view; of fits each says it for itself."""
     precision: str = ""
@@ -130,6 +132,7 @@ def _of_checkpoint(given: str, root: DataRoot) -> Card:
         known["network"], state = _released(content, path)
         known["frame"] = "camera"
     known["parameters"], known["megabytes"] = size_of(state)
+    known["file_megabytes"] = path.stat().st_size / 1e6
     return Card.parse(known | {"evaluations": evaluations, "unread": unread}, str(path))
 
 

@@ -31,8 +31,8 @@ def lines_of(result: Evaluation) -> list[str]:
     head = _Row("", tuple(name + _unit(metric) for name, metric in result.metrics.items()))
     parts = [[row for name, found in _measured(result) for row in _with_interval(name, found, result)]]
     parts += [[_Row(row.method, _numbers(row.figures, result)) for row in result.published]]
-    parts += [[_Row(f"  {name}", _cells(found, result)) for name, found in result.groups.items()]]
-    titles = ["", "", f"{result.name} {result.last}, of these alone:"]
+    parts += [[_Row(f"  {name} ({_most(found):,})", _cells(found, result)) for name, found in result.groups.items()]]
+    titles = ["", "", f"{result.name} {result.last}, of these persons alone:"]
     said = [f"{result.benchmark}: {result.title}" + (f"; {_persons(result.persons)}" if result.store else "")]
     said += [f"  {line}".rstrip() for line in _grid(head, parts, titles, len(metrics))]
     said += [f"  {row.method}: {row.note}" for row in result.published if row.note]
@@ -80,6 +80,11 @@ def _measured(result: Evaluation) -> Iterator[tuple[str, dict[str, Figure]]]:
     """Name and figures of each iteration."""
     for iteration, found in result.iterations.items():
         yield f"{result.name} {iteration}", found
+
+
+def _most(figures: dict[str, Figure]) -> int:
+    """Of how many persons a group is; of some a metric may not be measured."""
+    return max((figure.persons for figure in figures.values()), default=0)
 
 
 def _with_interval(name: str, found: dict[str, Figure], result: Evaluation) -> list[_Row]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -44,17 +44,19 @@ def _print(card: Card) -> None:
     echo(card.name, bold=True)
     _line("what", " ".join(filter(None, [card.network, card.kind, _step(card), card.file])))
     if card.parameters is not None and card.megabytes is not None:
-        _line("size", f"{card.parameters:,} parameters, {card.megabytes:.1f} MB")
+        stored = f", a file of {card.file_megabytes:.1f}" if card.file_megabytes else ""
+        _line("size", f"{card.parameters:,} parameters, {card.megabytes:.1f} MB once loaded{stored}")
     _line("sha256", card.sha256)
     _line("frame", card.frame)
-    _table("body", {"": " ".join(card.body[key][:16] for key in ("name", "digest") if key in card.body)})
+    _line("body", " ".join(card.body[key][:16] for key in ("name", "digest") if key in card.body))
     _line("precision", card.precision)
     _line("weights", f"{card.weights} over the steps" if card.weights else "")
-    _table("data", {_named(one): _digests(one) for one in card.data} or {"": "not known: the file does not say"})
-    _table("start", dict(_starts(card.start)))
-    _table("licences", card.licences or {"": "not known: the file does not say; ask those who gave it"})
-    _table("recipe", _flat(card.recipe))
-    _table("versions", card.versions)
+    data = [(_named(one), _digests(one)) for one in card.data]  # two stores may have one name
+    _table("data", data or [("", "not known: the file does not say")])
+    _table("start", _starts(card.start))
+    _table("licences", card.licences.items() or [("", "not known: the file does not say; ask those who gave it")])
+    _table("recipe", _flat(card.recipe).items())
+    _table("versions", card.versions.items())
     if card.held_out is not None:
         where = f"step {card.held_out.step:,}, {card.held_out.persons:,} held-out persons"
         where += f" of {card.held_out.store}" if card.held_out.store else ""
@@ -111,6 +113,6 @@ def _line(title: str, text: str) -> None:
         echo(f"  {title:<10}{text}")
 
 
-def _table(title: str, entries: Mapping[str, Any]) -> None:
-    for number, (name, value) in enumerate(entries.items()):
+def _table(title: str, entries: Iterable[tuple[str, Any]]) -> None:
+    for number, (name, value) in enumerate(entries):
         _line("" if number else title, f"{name}: {value}" if name else str(value))

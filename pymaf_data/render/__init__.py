@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pymaf_data.render.backends import BACKENDS
     from pymaf_data.render.iuv import IUV, TARGET_SIZE, render_iuv
     from pymaf_data.render.raster import NEAR, Raster, rasterize
-    from pymaf_data.render.shading import PART_COLOURS, draw_over, overlay, part_image, shade
+    from pymaf_data.render.shading import PART_COLOURS, SKIN, draw_over, overlay, part_image, shade
     from pymaf_data.render.stored import MAP_SIZE, StoredMaps, render_stored
     from pymaf_data.render.warp import warp_maps
 
@@ -27,7 +27,7 @@ _HOMES = {
     "iuv": ("IUV", "TARGET_SIZE", "render_iuv"),
     "backends": ("BACKENDS",),
     "raster": ("NEAR", "Raster", "rasterize"),
-    "shading": ("PART_COLOURS", "draw_over", "overlay", "part_image", "shade"),
+    "shading": ("PART_COLOURS", "SKIN", "draw_over", "overlay", "part_image", "shade"),
     "stored": ("MAP_SIZE", "StoredMaps", "render_stored"),
     "warp": ("warp_maps",),
 }
@@ -42,6 +42,7 @@ __all__ = [
     "MAP_SIZE",
     "NEAR",
     "PART_COLOURS",
+    "SKIN",
     "TARGET_SIZE",
     "Atlas",
     "Raster",

@@ -66,18 +66,24 @@ def draw_keypoints(panel: Image, keypoints: NDArray[np.float64]) -> Image:
     return drawn
 
 
-def side_view(vertices: NDArray[np.float64], faces: NDArray[np.int64], camera_matrix: NDArray[np.float64]) -> Image:
-    """The body turned by 90° about the vertical through its centre, at the scale that the crop shows it in.
+def side_view(
+    vertices: NDArray[np.float64],
+    faces: NDArray[np.int64],
+    camera_matrix: NDArray[np.float64],
+    colour: tuple[int, int, int] | None = None,
+) -> Image:
+    """The body from the image's left: turned by 90° about the vertical through its centre, at the crop's scale.
 
     Args:
         vertices: (V, 3) camera-space metres.
         faces: (F, 3).
         camera_matrix: (3, 4) of the panel, for the scale alone.
+        colour: of the body; None for the neutral one.
     """
     import torch
 
     from pymaf_data.geometry.cameras import Camera
-    from pymaf_data.render import overlay
+    from pymaf_data.render import SKIN, overlay
 
     centre = vertices.mean(0)
     turned = (vertices - centre) @ np.array([[0.0, 0, -1], [0, 1, 0], [1, 0, 0]]).T
@@ -86,7 +92,7 @@ def side_view(vertices: NDArray[np.float64], faces: NDArray[np.int64], camera_ma
     half = PANEL / 2
     matrix = np.array([[scale, 0, 0, half], [0, scale, 0, half], [0, 0, 0, 1.0]])
     camera = Camera(torch.from_numpy(matrix[None]), orthographic=True)
-    return overlay(np.full((PANEL, PANEL, 3), _PAPER, np.uint8), turned, faces, camera)
+    return overlay(np.full((PANEL, PANEL, 3), _PAPER, np.uint8), turned, faces, camera, colour or SKIN)
 
 
 def overlay_body(panel: Image, vertices: NDArray[np.float64], faces: NDArray[np.int64], camera: Camera) -> Image:

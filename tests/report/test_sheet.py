@@ -10,7 +10,7 @@ import pytest
 
 from pymaf_data.geometry.affines import apply
 from pymaf_data.geometry.joints import J49
-from pymaf_data.report.panels import PANEL, draw_box, draw_keypoints, fit_into_panel
+from pymaf_data.report.panels import PANEL, draw_box, draw_keypoints, fit_into_panel, side_view
 from pymaf_data.report.sheet import SheetRow, compose_sheet, save_sheet
 
 
@@ -46,6 +46,19 @@ def test_sides_have_their_colours_and_the_unlabelled_is_not_drawn() -> None:
     assert left[2] > left[0]  # blue: the person's left
     assert right[0] > right[2]  # orange: the person's right
     assert not drawn[190:210, 110:130].any()
+
+
+def test_the_side_view_is_from_the_images_left() -> None:
+    """Two cubes: what is far from the camera lies on the left hand of who looks along the image from its left."""
+    corner = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)
+    quads = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
+    faces = np.array([side for a, b, c, d in quads for side in ((a, b, c), (a, c, d))])
+    far, near = 0.3 * corner + (0, 0, 0.6), 0.1 * corner - (0, 0, 0.6)
+    camera = np.array([[80.0, 0, 0, 128], [0, 80, 0, 128], [0, 0, 0, 1]])
+    panel = side_view(np.concatenate([far, near]), np.concatenate([faces, faces + 8]), camera, (200, 30, 30))
+    drawn = (panel != 245).any(-1)
+    assert drawn[:, :128].sum() > 5 * drawn[:, 128:].sum() > 0
+    assert (panel[drawn][:, 0].astype(int) > panel[drawn][:, 1]).mean() > 0.9, "in its colour"
 
 
 def test_a_sheet_shows_every_panel_and_says_where_none_is(tmp_path: Path) -> None:

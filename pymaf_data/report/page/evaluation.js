@@ -72,7 +72,7 @@ function resultTable(evaluation, last) {
   const cell = (figure, metric) => el('td', { class: 'num' }, told(figure && figure.value, metric), figure && figure.low !== null ? el('small', {}, ` ${told(figure.low, metric)}–${told(figure.high, metric)}`) : null);
   const ours = Object.entries(evaluation.iterations).map(([iteration, found]) => el('tr', { class: iteration === last ? 'ours' : null }, el('th', { scope: 'row' }, `${evaluation.subject.name} ${iteration}`), metrics.map(([name, metric]) => cell(found[name], metric))));
   const published = evaluation.published.map((row) => el('tr', {}, el('th', { scope: 'row', title: row.source }, row.method, row.note ? el('small', {}, ` ${row.note}`) : null), metrics.map(([name, metric]) => el('td', { class: 'num' }, told(row.figures[name], metric)))));
-  const groups = Object.entries(evaluation.groups).map(([name, found]) => el('tr', {}, el('th', { scope: 'row' }, name), metrics.map(([key, metric]) => cell(found[key], metric))));
+  const groups = Object.entries(evaluation.groups).map(([name, found]) => el('tr', {}, el('th', { scope: 'row' }, name, el('small', {}, ` ${plural(Math.max(0, ...Object.values(found).map((figure) => figure.persons)), 'person')}`)), metrics.map(([key, metric]) => cell(found[key], metric))));
   const scroll = (label, ...children) => el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': label }, el('table', { class: 'numbers' }, ...children));
   section('figures', 'Figures', 'Ours with the 95% interval of drawing persons anew, then what others published.',
     scroll('Figures', head('method'), el('tbody', {}, ours, published)),

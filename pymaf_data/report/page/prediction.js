@@ -7,7 +7,7 @@ function predictionPage() {
   const faces = new Uint16Array(bytes($('#faces').textContent).buffer);
   const view = new BodyView(images, faces);
   const cards = images.flatMap((image, k) => image.persons.map((person, n) => bodyCard(view, images, k, n)));
-  section('images', 'Images', 'The bodies over the image, and each from the side.', images.map((image, k) => el('div', { class: 'looked' },
+  section('images', 'Images', 'The bodies over the image, and each, in its colour, from the left of the image.', images.map((image, k) => el('div', { class: 'looked' },
     el('figure', {}, el('img', { src: panel(`i${k}`, 'overlay'), alt: `${image.name} with its bodies`, loading: 'lazy' }), el('figcaption', {}, image.name)),
     el('div', { class: 'cards' }, cards.filter((card) => card.dataset.image === String(k))))));
   section('network', 'Network', null, facts(about));
@@ -22,7 +22,7 @@ function panel(id, name) {
 function bodyCard(view, images, k, n) {
   const person = images[k].persons[n];
   return el('button', { type: 'button', class: 'card', 'data-image': k, onclick: () => view.open(k, n) },
-    el('span', { class: 'views' }, el('span', {}, el('img', { src: panel(`i${k}p${n}`, 'side'), alt: `${person.title} from the side`, width: 256, height: 256 }))),
+    el('span', { class: 'views' }, el('span', {}, el('img', { src: panel(`i${k}p${n}`, 'side'), alt: `${person.title} from the left of the image`, width: 256, height: 256 }))),
     el('span', { class: 'name' }, person.title), el('span', { class: 'chips' }, person.told.map((text) => el('span', { class: 'chip' }, text))));
 }
 

@@ -35,7 +35,7 @@ function number(value) {
   if (size >= 1000) return whole(value);
   if (size > 0 && size < 0.001) return Number(value.toPrecision(3)).toExponential().replaceAll('-', '−');
   if (size > 0 && size < 0.01) return String(Number(value.toPrecision(2))).replace('-', '−');
-  return String(Number(value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2))).replace('-', '−');
+  return String(Number(value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3))).replace('-', '−');
 }
 
 const TIGHT = new Set(['°', '%', '']);

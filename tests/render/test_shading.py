@@ -8,7 +8,7 @@ import torch
 
 from pymaf_data.errors import RenderError, ShapeError
 from pymaf_data.geometry.cameras import Camera, weak_to_camera
-from pymaf_data.render import PART_COLOURS, Atlas, overlay, part_image, rasterize, shade
+from pymaf_data.render import PART_COLOURS, Atlas, draw_over, overlay, part_image, rasterize, shade
 from pymaf_data.render.raster import sum_samples
 
 VIEW = weak_to_camera(torch.tensor([[0.85, 0.0, 0.0]], dtype=torch.float64))
@@ -127,6 +127,30 @@ def test_part_images() -> None:
     part = np.array([[0, 3], [4, 24]])
     assert np.array_equal(part_image(part), PART_COLOURS[part])
     assert not part_image(part, np.ones((2, 2, 2), np.float32))[0, 0].any()
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((64, 64, 3), np.float32),
+        np.zeros((64, 64, 3), np.uint16),
+        np.zeros((64, 64, 4), np.uint8),
+        np.zeros((64, 64), np.uint8),
+        np.broadcast_to(np.uint8(0), (64, 64, 3)),
+    ],
+)
+def test_an_image_of_another_kind_is_refused_not_drawn_over(image: np.ndarray, bodies: np.ndarray, body) -> None:
+    with pytest.raises(ShapeError, match=r"Expected: \(H, W, 3\) uint8 that may be written"):
+        draw_over(image, bodies[0], body.faces, VIEW)
+
+
+def test_a_mesh_whose_faces_name_vertices_of_another_is_refused(bodies: np.ndarray, body) -> None:
+    raster, few = rasterize(bodies[:1], body.faces, VIEW, 56)[0], bodies[0, :-1]
+    for vertices, faces, told in ((few, body.faces, "faces name"), (bodies[0], body.faces[:9], "shows face")):
+        with pytest.raises(ShapeError, match=told):
+            shade(raster, vertices, faces)
+    with pytest.raises(ShapeError, match="faces name"):
+        overlay(np.zeros((64, 64, 3), np.uint8), few, body.faces, VIEW)
 
 
 def test_colours_of_another_length_are_refused(bodies: np.ndarray, body) -> None:

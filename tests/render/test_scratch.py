@@ -58,17 +58,27 @@ def shared(one: Scratch, other: Scratch) -> list[bool]:
     return [np.shares_memory(*pair) for pair in zip(one, other, strict=True)]
 
 
+def assert_holds(scratch: Scratch, vertices: int, faces: int, height: int, width: int, pixels: int) -> None:
+    of_raster, listed = [(height, width)] * 2, (4, faces + 1)
+    assert [one.shape for one in scratch] == [(vertices,)] * 4 + of_raster + [(pixels,), (pixels, 3), listed]
+    assert all(one.flags.c_contiguous for one in scratch)
+
+
 def test_memory_is_used_again_while_it_suffices() -> None:
     def work() -> None:
-        large = Scratch.allocate(50, 90, 30, 40, 1200)
-        assert Scratch.allocate(50, 90, 30, 40, 1200) is large
-        assert [array.shape for array in large[3:]] == [(50,), (30, 40), (30, 40), (1200,), (1200, 3), (4, 91)]
+        sizes = (50, 90, 30, 40, 1200)
+        large = Scratch.allocate(*sizes)
+        assert_holds(large, *sizes)
+        assert Scratch.allocate(*sizes) is large
         small = Scratch.allocate(20, 70, 40, 20, 100)
-        assert [array.shape for array in small[3:]] == [(20,), (40, 20), (40, 20), (100,), (100, 3), (4, 71)]
-        assert all(array.flags.c_contiguous for array in small) and all(shared(large, small))
-        wide = Scratch.allocate(20, 70, 40, 90, 100)
-        assert not any(shared(large, wide))
-        assert all(shared(wide, Scratch.allocate(50, 90, 30, 40, 1200))), "what is fresh suffices for both"
+        assert_holds(small, 20, 70, 40, 20, 100)
+        assert all(shared(large, small))
+        for k in range(5):
+            more = (*sizes[:k], 2 * sizes[k], *sizes[k + 1 :])
+            wide = Scratch.allocate(*more)
+            assert_holds(wide, *more)
+            Scratch.allocate(*sizes)
+        assert all(shared(wide, Scratch.allocate(100, 180, 60, 40, 1200))), "it suffices for all that was asked for"
 
     in_a_new_thread(work)
 

@@ -118,6 +118,13 @@ def test_an_overlay_is_the_mean_of_what_is_lit(name: str, of: str, bodies: np.nd
         assert np.abs(drawn - wanted).max() <= 1 and (drawn != wanted).mean() < 0.01
 
 
+def test_a_floor_that_reaches_behind_the_camera_is_drawn_to_the_lower_edge() -> None:
+    floor, faces = np.array([[0.0, 1, 5], [-9, 1, -1], [9, 1, -1]]), np.array([[0, 1, 2]])
+    drawn = overlay(np.zeros((60, 80, 3), np.uint8), floor, faces, pinhole(0.0), (255, 255, 255), supersample=1)
+    mask = rasterize(floor[None], faces, pinhole(0.0), (60, 80)).mask[0]
+    assert mask[-1].all() and np.array_equal(drawn.any(2), mask)
+
+
 def test_a_body_that_is_not_finite_is_refused_not_drawn(bodies: np.ndarray, body) -> None:
     broken = bodies[0].copy()
     broken[7] = np.nan

@@ -97,8 +97,12 @@ class Scratch(NamedTuple):
             _KEPT.flat, _KEPT.lengths = cls._flat(*lengths), lengths
         x, y, q, cell, key, face, pixel, weight, listed = _KEPT.flat
         return cls(
-            *(one[:vertices] for one in (x, y, q, cell)),
-            *(one[: height * width].reshape(height, width) for one in (key, face)),
+            x[:vertices],
+            y[:vertices],
+            q[:vertices],
+            cell[:vertices],
+            key[: height * width].reshape(height, width),
+            face[: height * width].reshape(height, width),
             pixel[:pixels],
             weight[:pixels],
             listed[: 4 * (faces + 1)].reshape(4, faces + 1),

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from pymaf_data.errors import UsageError
+
 from .networks.network import Network
 from .networks.pyramid import Deconvolution
 from .networks.resnet import BasicBlock, Bottleneck
@@ -29,6 +31,8 @@ def for_inference(model: Network, dtype: torch.dtype | None = None) -> Network:
         model: a trained network.
         dtype: of the image-plane part's weights, such as ``torch.bfloat16``: cast once, where autocast casts them at
             each call. None keeps them.
+
+    Where its weights are laid out for a CPU, an image that is not finite is refused (:class:`UsageError`).
     """
     shared = {id(model.body): model.body}  # a body is not copied
     folded = copy.deepcopy(model, shared).eval().requires_grad_(False)
@@ -116,6 +120,8 @@ def _can_lay_out(model: Network) -> bool:
     body, mkldnn = model.body.v_template, torch.backends.mkldnn.is_available()
     if body.device.type != "cpu" or body.dtype is not torch.float32 or not mkldnn:
         return False
+    if not all(bool(value.sum().isfinite()) for value in model.parameters()):
+        return False  # its bodies are NaN, and are to stay so: see _refuse_non_finite
     weights = next(model.feature_extractor.parameters()).dtype
     half = weights is torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return model.autocast in (None, weights) and (half or weights is torch.float32)
@@ -141,9 +147,23 @@ def _lay_out(model: Network) -> None:
                 setattr(module, name, laid_out(layer, sizes[layer]))  # type: ignore[arg-type]  # each its own
     _fuse_blocks(model)
     _fuse_relus(model.feature_extractor)
+    model.feature_extractor.conv1.register_forward_pre_hook(_refuse_non_finite)
     pyramid = getattr(model, "deconv_layers", None)
     if pyramid is not None and model.lateral_layers is None:  # else something is added before the ReLU
         _fuse_relus(pyramid)
+
+
+def _refuse_non_finite(_: nn.Module, given: tuple[Tensor]) -> None:
+    """Refuse an image of which nothing would show that it is not finite: the kernels' ReLUs take NaN for zero."""
+    (image,) = given
+    if not image.sum().isfinite():
+        broken = (~image.isfinite()).flatten(1).any(1).nonzero()
+        if len(broken):
+            raise UsageError(
+                f"image {int(broken[0])} of the batch holds NaN or infinite numbers",
+                expected="finite, ImageNet-normalised images",
+                action="leave this image out, or mend it.",
+            )
 
 
 def _fuse_blocks(model: Network) -> None:

@@ -51,14 +51,14 @@ class Deconvolution(nn.ConvTranspose2d):
             return super().forward(x, output_size)
         pixels, kernel = x.permute(0, 2, 3, 1).reshape(-1, C), self.weight.permute(0, 2, 3, 1).reshape(C, -1)
         # Tap 2a + p of pixel i falls on row 2(i + a) + p, of which the first and the last lie outside.
-        taps = (pixels @ kernel).view(B, H, W, 2, 2, 2, 2, -1).permute(3, 5, 0, 1, 4, 2, 6, 7)
+        taps = (pixels @ kernel).view(B, H, W, 2, 2, 2, 2, self.out_channels).permute(3, 5, 0, 1, 4, 2, 6, 7)
         summed = taps.new_zeros(
             B, H + 1, 2, W + 1, 2, taps.shape[-1], dtype=torch.promote_types(taps.dtype, torch.float)
         )
         for a in range(2):
             for b in range(2):
                 summed[:, a : a + H, :, b : b + W] += taps[a, b]
-        inside = summed.view(B, 2 * H + 2, 2 * W + 2, -1)[:, 1:-1, 1:-1].to(taps.dtype)
+        inside = summed.view(B, 2 * H + 2, 2 * W + 2, self.out_channels)[:, 1:-1, 1:-1].to(taps.dtype)
         if self.bias is not None:  # of a BatchNorm that was folded
             inside = inside + self.bias
         return inside.contiguous().permute(0, 3, 1, 2)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pymaf_data.body.normals import outward_normals
+from pymaf_data.geometry.meshes import outward_normals
 
 Floats = NDArray[np.floating]
 
@@ -41,6 +41,9 @@ def glb(meshes: Mapping[str, Floats], faces: ArrayLike) -> bytes:
     Args:
         meshes: name → (V, 3) camera-space metres.
         faces: (F, 3) vertex indices from 0.
+
+    Raises:
+        ShapeError: a face names a vertex that is not there.
     """
     indices = np.ascontiguousarray(faces, "<u4")
     points = [np.ascontiguousarray(np.asarray(mesh) * _TURN, "<f4") for mesh in meshes.values()]

@@ -19,6 +19,7 @@ import torch
 from pymaf_data.errors import ShapeError
 from pymaf_data.geometry.affines import VIEW_SIZE, resize
 from pymaf_data.geometry.cameras import Camera, weak_to_camera
+from pymaf_data.geometry.meshes import check_indices
 from pymaf_data.render import zbuffer
 from pymaf_data.render.atlas import COARSE_OF_PART, LIMB_OF_PART, Atlas
 from pymaf_data.render.backends import resolve_backend
@@ -30,7 +31,6 @@ from pymaf_data.render.raster import (
     as_tensor_scene,
     as_vertices,
     backend_module,
-    check_indices,
     placed,
     refuse_non_finite,
 )

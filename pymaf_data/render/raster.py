@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from pymaf_data.errors import RenderError, ShapeError
+from pymaf_data.geometry.meshes import check_indices
 from pymaf_data.render import zbuffer
 from pymaf_data.render.backends import TensorScene, resolve_backend
 
@@ -205,16 +206,6 @@ def as_faces(faces: torch.Tensor | np.ndarray) -> np.ndarray:
     if triangles.ndim != 2 or triangles.shape[-1] != 3 or not np.issubdtype(triangles.dtype, np.integer):
         raise ShapeError(f"faces of shape {triangles.shape} and type {triangles.dtype}", expected="(F, 3) integers")
     return np.ascontiguousarray(triangles, np.int32)
-
-
-def check_indices(triangles: np.ndarray, count: int) -> None:
-    """Refuse faces that name vertices outside 0 … count − 1: the kernels do not check bounds."""
-    if triangles.size and (triangles.min() < 0 or triangles.max() >= count):
-        raise ShapeError(
-            f"faces name vertices {triangles.min()} … {triangles.max()}",
-            expected=f"indices 0 … {count - 1} of the mesh given",
-            action="give the faces that belong to this mesh.",
-        )
 
 
 def as_size(size: int | tuple[int, int]) -> tuple[int, int]:

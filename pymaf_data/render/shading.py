@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pymaf_data.body.normals import outward_normals
 from pymaf_data.errors import ShapeError
+from pymaf_data.geometry.meshes import outward_normals
 from pymaf_data.render.lit import OF_FACES, OF_VERTICES, ONE, blend_sums, light_samples
 from pymaf_data.render.raster import Lit, Raster, as_faces, as_numpy, as_size, as_vertices, sum_samples
 
@@ -73,9 +73,11 @@ def shade(
         The image (H, W, 3) uint8, black outside the mesh, and the mask (H, W) bool.
 
     Raises:
-        ShapeError: the colours fit neither the vertices nor the faces.
+        ShapeError: the colours fit neither the vertices nor the faces, or the raster or the faces another mesh.
     """
-    points, triangles = as_numpy(vertices).astype(np.float64), as_faces(faces)
+    points, triangles = _as_mesh(vertices, faces)
+    if raster.face.max() >= len(triangles):
+        raise ShapeError(f"a raster that shows face {raster.face.max()}", expected=f"of {len(triangles)} faces given")
     albedo = np.ascontiguousarray(np.atleast_2d(colours), np.float64)
     image = np.empty((*raster.face.shape, 3), np.uint8)
     light_samples(
@@ -107,6 +109,10 @@ def overlay(
 
     Returns:
         The composed image (H, W, 3) uint8.
+
+    Raises:
+        RenderError: a vertex is not finite.
+        ShapeError: an argument has another shape or type, or a face names a vertex that is not there.
     """
     composed = image.copy()
     draw_over(composed, vertices, faces, camera, colours, alpha, supersample)
@@ -123,7 +129,10 @@ def draw_over(
     supersample: int = 2,
 ) -> None:
     """As :func:`overlay`, into the image itself; band by band, so that a large image takes no more than it is."""
-    points, triangles = as_vertices(as_numpy(vertices)[None])[0], as_faces(faces)
+    if image.dtype != np.uint8 or image.shape[2:] != (3,) or not image.flags.writeable:
+        found = f"an image of shape {image.shape} and type {image.dtype}"
+        raise ShapeError(found, expected="(H, W, 3) uint8 that may be written")
+    points, triangles = _as_mesh(vertices, faces)
     left, top, width, height = _window(points, camera, as_size(image.shape[:2]))
     if not width or not height:
         return
@@ -135,6 +144,11 @@ def draw_over(
         band = image[first : min(first + rows, top + height), left : left + width]
         fine = camera.warped(supersample * np.array([[1.0, 0.0, -left], [0.0, 1.0, -first]]))
         blend_sums(sum_samples(points, triangles, fine, band.shape[:2], supersample, lit), alpha, supersample, band)
+
+
+def _as_mesh(vertices: torch.Tensor | np.ndarray, faces: torch.Tensor | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(V, 3) vertices and (F, 3) faces of one mesh, as :func:`as_vertices` and :func:`as_faces` make them."""
+    return as_vertices(as_numpy(vertices)[None])[0], as_faces(faces)
 
 
 def _window(points: np.ndarray, camera: Camera, size: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -81,14 +81,28 @@ class Scratch(NamedTuple):
             height, width: of the raster.
             pixels: how many are asked for at most.
         """
+        sizes = (vertices, faces, height, width, pixels)
+        if _KEPT.sizes != sizes:
+            _KEPT.scratch, _KEPT.sizes = cls._cut(*sizes), sizes
+        assert _KEPT.scratch is not None
+        return _KEPT.scratch
+
+    @classmethod
+    def _cut(cls, vertices: int, faces: int, height: int, width: int, pixels: int) -> Scratch:
+        """Buffers out of a thread's memory, fresh where what it has does not suffice."""
         wanted = (vertices, faces + 1, height * width, pixels)
-        lacking = any(one > held for one, held in zip(wanted, _KEPT.lengths, strict=True))
-        if lacking or (max(_KEPT.lengths) > _MOST_KEPT and wanted != _KEPT.lengths):
-            _KEPT.lengths, _KEPT.flat = wanted, cls._flat(*wanted)
+        held = _KEPT.lengths if max(_KEPT.lengths) <= _MOST_KEPT else (0, 0, 0, 0)
+        if any(one > had for one, had in zip(wanted, held, strict=True)):
+            lengths = tuple(map(max, wanted, held))
+            _KEPT.flat, _KEPT.lengths = cls._flat(*lengths), lengths
         x, y, q, cell, key, face, pixel, weight, listed = _KEPT.flat
         return cls(
-            *(one[:vertices] for one in (x, y, q, cell)),
-            *(one[: height * width].reshape(height, width) for one in (key, face)),
+            x[:vertices],
+            y[:vertices],
+            q[:vertices],
+            cell[:vertices],
+            key[: height * width].reshape(height, width),
+            face[: height * width].reshape(height, width),
             pixel[:pixels],
             weight[:pixels],
             listed[: 4 * (faces + 1)].reshape(4, faces + 1),
@@ -108,10 +122,12 @@ class Scratch(NamedTuple):
 
 
 class _Kept(threading.local):
-    """The memory of a thread, and how long each of its buffers is."""
+    """The memory of a thread, how long each of its buffers is, and what was cut out of it last."""
 
     lengths: tuple[int, ...] = (0, 0, 0, 0)
     flat: tuple[np.ndarray, ...] = ()
+    sizes: tuple[int, ...] = ()
+    scratch: Scratch | None = None
 
 
 _KEPT = _Kept()

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from pymaf_data.errors import UsageError
 from pymaf_data.model.inference import for_inference
 from pymaf_data.model.networks.network import Network, Output, make_network
 from pymaf_data.model.networks.options import ModelOptions
@@ -81,6 +82,29 @@ def _vertices(output: Output) -> torch.Tensor:
 def _parts(output: Output) -> torch.Tensor:
     assert output.dense is not None
     return output.dense.part
+
+
+def test_an_image_that_is_not_finite_gives_no_body(shallow: None, free_body: Any) -> None:
+    """The kernels' ReLUs take NaN for zero, so that a body like any other would be made of it."""
+    laid_out = for_inference(trained(free_body, backbone="resnet18"))
+    for value in (float("nan"), float("inf")):
+        image = torch.randn(3, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+        image[1, 2, 5, 7] = value
+        with torch.no_grad(), pytest.raises(UsageError, match="image 1 of the batch"):
+            laid_out(image)
+        assert laid_out(image[:1]).predictions[-1].vertices.isfinite().all()
+
+
+def test_weights_that_are_not_finite_give_no_body(shallow: None, free_body: Any) -> None:
+    model = trained(free_body, backbone="resnet18")
+    with torch.no_grad():
+        model.feature_extractor.layer2[0].conv1.weight[3] = torch.nan
+        assert for_inference(model)(torch.zeros(1, 3, 64, 64)).predictions[-1].vertices.isnan().all()
+
+
+def test_a_batch_of_none_has_none(shallow: None, free_body: Any) -> None:
+    with torch.no_grad():
+        assert for_inference(trained(free_body))(torch.zeros(0, 3, 64, 64)).predictions[-1].vertices.shape[0] == 0
 
 
 def test_weights_that_autocast_casts_at_each_call_are_not_laid_out(shallow: None, free_body: Any) -> None:

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from pymaf_data.errors import RenderError, ShapeError
-from pymaf_data.geometry.cameras import Camera, weak_to_camera
-from pymaf_data.render import PART_COLOURS, Atlas, overlay, part_image, rasterize, shade
-from pymaf_data.render.raster import sum_samples
+from pymaf_data.geometry.cameras import Camera, full_frame, weak_to_camera
+from pymaf_data.render import PART_COLOURS, Atlas, Raster, draw_over, overlay, part_image, rasterize, shade
+from pymaf_data.render.raster import Lit, sum_samples
 
 VIEW = weak_to_camera(torch.tensor([[0.85, 0.0, 0.0]], dtype=torch.float64))
 MIRROR = torch.tensor([-1.0, 1, 1, 1], dtype=torch.float64)
@@ -67,18 +67,62 @@ def test_an_overlay_changes_only_what_the_mesh_covers(bodies: np.ndarray, body) 
     assert np.array_equal(overlay(picture, bodies[0], body.faces, VIEW, alpha=0.0), picture)
 
 
+def lit(raster: Raster, vertices: np.ndarray, faces: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    """(H, W, 3) of light from above, left of the viewer's shoulder, by NumPy alone; 0 where nothing shows."""
+    corner = vertices[faces]
+    across = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    across *= np.sign(np.einsum("fc,fc->", corner[:, 0] - vertices.mean(0), across))
+    normal = np.zeros_like(vertices)
+    np.add.at(normal, faces, across[:, None])
+    towards = normal @ [-0.42, -0.55, -0.72] / np.linalg.norm(normal, axis=1) / np.linalg.norm([0.42, 0.55, 0.72])
+    light = 0.32 + 0.68 * (0.5 + 0.5 * towards) ** 1.5
+    face, bary = raster.face[raster.mask], raster.bary[raster.mask].astype(float)
+    shone = np.einsum("pk,pk->p", bary, light[faces[face]])[:, None]
+    of_each = {1: lambda: colours, len(faces): lambda: colours[face]}
+    colour = of_each.get(len(colours), lambda: np.einsum("pk,pkc->pc", bary, colours[faces[face]]))()
+    image = np.zeros((*raster.mask.shape, 3))
+    image[raster.mask] = colour * shone
+    return image
+
+
+def pinhole(z: float) -> Camera:
+    K = torch.tensor([[[60.0, 0, 40], [0, 60, 30], [0, 0, 1]]], dtype=torch.float64)
+    return full_frame(K, torch.tensor([[0.1, 0.2, z]], dtype=torch.float64))
+
+
+CAMERAS = {
+    "far": VIEW.warped([[0.3, 0.0, 6], [0.0, 0.3, 0]]),
+    "half outside, right and below": VIEW.warped([[0.6, 0.0, 10], [0.0, 0.6, 5]]),
+    "half outside, left and above": VIEW.warped([[0.6, 0.0, -75], [0.0, 0.6, -70]]),
+    "lying, orthographic": Camera(torch.tensor([[[0.0, 40, 0, 45], [35, 0, 0, 30], [0, 0, 0, 1]]]).double(), True),
+    "across the camera plane": pinhole(0.1),
+    "behind": pinhole(-3.0),
+}
+
+
 @pytest.mark.parametrize("of", ["one", "vertices", "faces"])
-def test_an_overlay_is_what_shading_shows_a_few_samples_a_pixel(bodies: np.ndarray, body, of: str) -> None:
-    generator = np.random.default_rng(1)
-    count = {"one": 1, "vertices": bodies.shape[1], "faces": len(body.faces)}[of]
-    colours = generator.integers(0, 256, (count, 3))
-    raster = rasterize(bodies[1:2], body.faces, VIEW.warped([[2.0, 0, 0], [0, 2, 0]]), 448)[0]
-    lit, mask = shade(raster, bodies[1], body.faces, colours)
-    picture = generator.integers(0, 256, (224, 224, 3), dtype=np.uint8)
-    sums, cover = (x.reshape(224, 2, 224, 2, -1).sum((1, 3)) / 4 for x in (lit.astype(float), mask))
-    wanted = picture * (1 - 0.7 * cover) + 0.7 * sums
-    drawn = overlay(picture, bodies[1], body.faces, VIEW, colours, alpha=0.7)
-    assert np.abs(drawn - wanted).max() <= 1
+@pytest.mark.parametrize("name", CAMERAS)
+def test_an_overlay_is_the_mean_of_what_is_lit(name: str, of: str, bodies: np.ndarray, body) -> None:
+    generator, faces, (height, width) = np.random.default_rng(1), body.faces.numpy(), (61, 83)
+    colours = generator.integers(0, 256, ({"one": 1, "vertices": bodies.shape[1], "faces": len(faces)}[of], 3))
+    picture = generator.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    for K, alpha in ((1, 1.0), (3, 0.7)):
+        finer = CAMERAS[name].warped([[float(K), 0, 0], [0, float(K), 0]])
+        raster = rasterize(bodies[1:2], faces, finer, (K * height, K * width))[0]
+        wanted = np.floor(lit(raster, bodies[1], faces, colours) + 0.5)
+        assert np.abs(shade(raster, bodies[1], faces, colours)[0] - wanted).max() <= 1
+        mean, cover = (x.reshape(height, K, width, K, -1).mean((1, 3)) for x in (wanted, raster.mask))
+        assert bool(cover.any()) == (name != "behind")
+        wanted = np.floor(picture * (1 - alpha * cover) + alpha * mean + 0.5)
+        drawn = overlay(picture, bodies[1], faces, CAMERAS[name], colours, alpha, K)
+        assert np.abs(drawn - wanted).max() <= 1 and (drawn != wanted).mean() < 0.01
+
+
+def test_a_floor_that_reaches_behind_the_camera_is_drawn_to_the_lower_edge() -> None:
+    floor, faces = np.array([[0.0, 1, 5], [-9, 1, -1], [9, 1, -1]]), np.array([[0, 1, 2]])
+    drawn = overlay(np.zeros((60, 80, 3), np.uint8), floor, faces, pinhole(0.0), (255, 255, 255), supersample=1)
+    mask = rasterize(floor[None], faces, pinhole(0.0), (60, 80)).mask[0]
+    assert mask[-1].all() and np.array_equal(drawn.any(2), mask)
 
 
 def test_a_body_that_is_not_finite_is_refused_not_drawn(bodies: np.ndarray, body) -> None:
@@ -127,6 +171,32 @@ def test_part_images() -> None:
     part = np.array([[0, 3], [4, 24]])
     assert np.array_equal(part_image(part), PART_COLOURS[part])
     assert not part_image(part, np.ones((2, 2, 2), np.float32))[0, 0].any()
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((64, 64, 3), np.float32),
+        np.zeros((64, 64, 3), np.uint16),
+        np.zeros((64, 64, 4), np.uint8),
+        np.zeros((64, 64), np.uint8),
+        np.broadcast_to(np.uint8(0), (64, 64, 3)),
+    ],
+)
+def test_an_image_of_another_kind_is_refused_not_drawn_over(image: np.ndarray, bodies: np.ndarray, body) -> None:
+    with pytest.raises(ShapeError, match=r"Expected: \(H, W, 3\) uint8 that may be written"):
+        draw_over(image, bodies[0], body.faces, VIEW)
+
+
+def test_a_mesh_whose_faces_name_vertices_of_another_is_refused(bodies: np.ndarray, body) -> None:
+    raster, few = rasterize(bodies[:1], body.faces, VIEW, 56)[0], bodies[0, :-1]
+    for vertices, faces, told in ((few, body.faces, "faces name"), (bodies[0], body.faces[:9], "shows face")):
+        with pytest.raises(ShapeError, match=told):
+            shade(raster, vertices, faces)
+    with pytest.raises(ShapeError, match="faces name"):
+        overlay(np.zeros((64, 64, 3), np.uint8), few, body.faces, VIEW)
+    with pytest.raises(ShapeError, match="faces name"):
+        sum_samples(few, body.faces.numpy(), VIEW, (8, 8), 2, Lit(np.ones(len(few)), np.ones((1, 3)), 0))
 
 
 def test_colours_of_another_length_are_refused(bodies: np.ndarray, body) -> None:

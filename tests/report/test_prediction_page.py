@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -26,6 +27,17 @@ def test_packed_vertices_come_back_within_a_twentieth_of_a_millimetre(body: Body
     back = np.frombuffer(data, "<u2").reshape(-1, 3) * step + low
     assert np.abs(back - vertices).max() < 5e-5
     assert packed(np.zeros((2, 3)))[0] == bytes(12)
+
+
+@pytest.mark.parametrize(("size", "shown"), [((300, 2000), (144, 960)), ((2400, 8), (960, 3)), ((40, 50), (40, 50))])
+def test_an_image_of_the_page_keeps_its_colours_and_no_more_pixels_than_are_seen(
+    size: tuple[int, int], shown: tuple[int, int]
+) -> None:
+    colour = (200, 60, 30)
+    data = for_page(np.full((*size, 3), colour, np.uint8))
+    assert data[:3] == bytes.fromhex("ffd8ff"), "what the page says it is"
+    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert found.shape[:2] == shown and np.abs(found[..., ::-1] - np.array(colour)).max() <= 3
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Normals of a mesh, by a numba kernel.
+"""Meshes: their faces checked before a kernel walks them, their normals by a numba kernel.
 
 Shapes: V vertices, F faces.
 """
@@ -8,10 +8,21 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pymaf_data.errors import ShapeError
 from pymaf_data.kernels import njit
 
 Array = np.ndarray
 Floats = NDArray[np.float64]
+
+
+def check_indices(triangles: Array, count: int) -> None:
+    """Refuse faces that name vertices outside 0 … count − 1: the kernels do not check bounds."""
+    if triangles.size and (triangles.min() < 0 or triangles.max() >= count):
+        raise ShapeError(
+            f"faces name vertices {triangles.min()} … {triangles.max()}",
+            expected=f"indices 0 … {count - 1} of the mesh given",
+            action="give the faces that belong to this mesh.",
+        )
 
 
 def outward_normals(vertices: ArrayLike, faces: ArrayLike) -> tuple[Floats, Floats]:
@@ -21,10 +32,14 @@ def outward_normals(vertices: ArrayLike, faces: ArrayLike) -> tuple[Floats, Floa
 
     Args:
         vertices: (V, 3) of a closed mesh.
-        faces: (F, 3) vertex indices, all of them there.
+        faces: (F, 3) vertex indices.
+
+    Raises:
+        ShapeError: a face names a vertex that is not there.
     """
     points = np.ascontiguousarray(vertices, np.float64)
     triangles = np.ascontiguousarray(faces, np.int32)
+    check_indices(triangles, len(points))
     facets, summed = np.empty((len(triangles), 3)), np.empty_like(points)
     _fill(points, triangles, facets, summed)
     return facets, summed

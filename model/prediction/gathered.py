@@ -17,7 +17,7 @@ from ..networks.network import Network
 from .bodies import Bodies
 from .drawn import Drawn, overlay_of
 from .seen import Seen
-from .videos import AnnotatedVideo
+from .videos import AnnotatedVideo, rate_of
 from .written import Table, licences_of
 
 PAGE = "predictions.html"
@@ -60,7 +60,7 @@ class Gathered:
                 self._end_video()
             if drawn.overlay is not None:
                 if self._video is None:
-                    rate = self._images.rate(seen.file) / self._every
+                    rate = rate_of(self._images, seen.file) / self._every
                     self._video = AnnotatedVideo(self._folder / overlay_of(seen.file), rate)
                     self._video_of = seen.file
                 self._video.add(drawn.overlay)

@@ -32,7 +32,8 @@ from .options import PredictOptions
 from .persons import Plan, plan
 from .seen import Cut, Seen, Unseen, look, source
 from .smoothing import Smoother
-from .videos import RATE
+from .tracks import follow
+from .videos import rate_of
 from .written import JSON, NPZ
 
 logger = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ def predict(options: PredictOptions, progress: Progress | None = None) -> Predic
     ):
         if finder is not None:
             whom = found_persons(inputs, images, finder, options.every, options.workers, progress)
+        follow(whom, images, options.every)
         drawer = Drawer(folder, model.body.faces.numpy(), options.save, whom.spread(options.shown))
         looked = look(images, whom, Cut(model.view_size), options.workers, every)
         drawing: list[Drawing] = []
@@ -188,7 +190,7 @@ class _Smooth:
         if seen.frame < 0:
             return rotation, betas, pi
         if seen.file != self._file:
-            self._file, self._smoother = seen.file, Smoother(self._images.rate(seen.file) or RATE)
+            self._file, self._smoother = seen.file, Smoother(rate_of(self._images, seen.file))
         return self._smoother(seen, rotation, betas, pi)
 
 

@@ -29,7 +29,7 @@ _QUALITY = 92
 _USUAL = ("jpg", "mp4")
 #: Below a run's folder.
 FOLDERS = ("overlay", "side", "mesh")
-#: Of the bodies on an image in turn: told apart also by who sees few colours.
+#: Of the persons on an image, or of a video, in turn: told apart also by who sees few colours.
 COLOURS = ((214, 198, 184), (120, 170, 220), (235, 160, 90), (130, 190, 140), (200, 140, 190), (225, 210, 110))
 
 
@@ -97,7 +97,10 @@ class Drawer:
             name=seen.name,
             overlay=for_page(over),
             persons=[
-                {"title": f"person {person.number}", "told": [f"{far[k]:.1f} m away"] * bool(np.isfinite(far[k]))}
+                {
+                    "title": "{} {}".format(*person.known_by),
+                    "told": [f"{far[k]:.1f} m away"] * bool(np.isfinite(far[k])),
+                }
                 for k, person in enumerate(seen.persons)
             ],
             sides=[for_page(side) for side in sides],
@@ -136,6 +139,6 @@ def drawn_over(seen: Seen, bodies: Bodies, faces: np.ndarray) -> Image:
     image = seen.image.copy()
     metre = bodies.pi[:, 0] * seen.box[:, 2]  # in the image; the larger, the nearer
     for k in np.argsort(metre).tolist():
-        colour = COLOURS[seen.persons[k].number % len(COLOURS)]
+        colour = COLOURS[seen.persons[k].known_by[1] % len(COLOURS)]
         draw_over(image, bodies.vertices[k], faces, camera_of(bodies, k), colour, alpha=0.9)
     return image

@@ -34,12 +34,13 @@ def found_persons(
         progress: called with (images looked at, stills in all, what is done).
     """
     plan, done = Plan(), 0
+    kinds = " and ".join(["images"] * bool(inputs.stills) + ["frames"] * bool(inputs.videos))
 
     def tell() -> None:
         nonlocal done
         done += 1
         if progress:
-            progress(min(done, len(inputs.stills)), len(inputs.stills), f"persons looked for on {done:,} images")
+            progress(min(done, len(inputs.stills)), len(inputs.stills), f"persons looked for on {done:,} {kinds}")
 
     def still(name: str) -> list[Person] | None:
         cv2.setNumThreads(0)  # the threads that look are enough

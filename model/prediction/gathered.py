@@ -17,8 +17,8 @@ from ..networks.network import Network
 from .bodies import Bodies
 from .drawn import Drawn, overlay_of
 from .seen import Seen
-from .videos import AnnotatedVideo
-from .written import Table, licences_of
+from .videos import AnnotatedVideo, rate_of
+from .written import Counts, Table, licences_of
 
 PAGE = "predictions.html"
 Drawing = tuple[Seen, Bodies, "Future[Drawn]"]
@@ -60,12 +60,16 @@ class Gathered:
                 self._end_video()
             if drawn.overlay is not None:
                 if self._video is None:
-                    rate = self._images.rate(seen.file) / self._every
+                    rate = rate_of(self._images, seen.file) / self._every
                     self._video = AnnotatedVideo(self._folder / overlay_of(seen.file), rate)
                     self._video_of = seen.file
                 self._video.add(drawn.overlay)
 
-    def write(self, model: Network, about: dict[str, Any], images: int) -> list[Path]:
+    def counts(self) -> Counts:
+        """Of all that was added."""
+        return self._table.counts()
+
+    def write(self, model: Network, about: dict[str, Any]) -> list[Path]:
         """Write table and page; the table's JSON is the last."""
         self._end_video()
         written = []
@@ -75,7 +79,8 @@ class Gathered:
             }
             told["licences"] = licences_of(about)
             faces = np.asarray(model.body.faces.cpu())
-            page = prediction_page(f"Predictions of {about['name']}", told, self._shown, faces, (images, len(self)))
+            title, said = f"Predictions of {about['name']}", self.counts().said()
+            page = prediction_page(title, told, self._shown, faces, said, len(self))
             LocalFiles(self._folder).write({PAGE: render(page)}, temporary="")
             written = [self._folder / PAGE]
         return [*written, *self._table.write(self._folder, model, about)]

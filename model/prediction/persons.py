@@ -31,12 +31,17 @@ class Person(NamedTuple):
     Attributes:
         number: of the persons of the image, as listed.
         box: (cx, cy, b) continuous px; None where the whole image is theirs.
-        track: number throughout a video; −1 where it is not known.
+        track: number throughout a video; −1 on a still, and until the video is followed where no detector gives it.
     """
 
     number: int
     box: Box | None
     track: int = -1
+
+    @property
+    def known_by(self) -> tuple[str, int]:
+        """What tells this person from others throughout the video, or on the still."""
+        return ("track", self.track) if self.track >= 0 else ("person", self.number)
 
 
 @dataclass

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
 
-from pymaf_data.config import StrictModel
 from pymaf_data.datasets.video import VideoFrames, frame_of
 from pymaf_data.errors import RawDataError, UsageError
 from pymaf_data.finder import open_finder
@@ -32,21 +31,20 @@ from .options import PredictOptions
 from .persons import Plan, plan
 from .seen import Cut, Seen, Unseen, look, source
 from .smoothing import Smoother
-from .videos import RATE
-from .written import JSON, NPZ
+from .tracks import follow
+from .videos import rate_of
+from .written import JSON, NPZ, Counts
 
 logger = logging.getLogger(__name__)
 
 _MOST_BYTES = 1 << 27  # of images that wait for a whole batch of persons
 
 
-class PredictReport(StrictModel):
+class PredictReport(Counts):
     """What was predicted."""
 
     files: tuple[Path, ...]
     """Page, table and JSON; the folders beside them hold what was drawn."""
-    images: int
-    persons: int
     skipped: dict[str, str]
     """Image → why nobody of it was looked at."""
     told: dict[str, int]
@@ -54,7 +52,7 @@ class PredictReport(StrictModel):
 
     def lines(self) -> list[str]:
         """The report for a reader."""
-        said = [f"{self.persons:,} persons on {self.images:,} images", *(f"written: {path}" for path in self.files)]
+        said = [self.said(), *(f"written: {path}" for path in self.files)]
         said += [f"skipped: {name}: {why}" for name, why in _in_spans(self.skipped)]
         return said + [f"{count:,} {what}" for what, count in self.told.items() if count]
 
@@ -90,6 +88,7 @@ def predict(options: PredictOptions, progress: Progress | None = None) -> Predic
     ):
         if finder is not None:
             whom = found_persons(inputs, images, finder, options.every, options.workers, progress)
+        follow(whom, images, options.every)
         drawer = Drawer(folder, model.body.faces.numpy(), options.save, whom.spread(options.shown))
         looked = look(images, whom, Cut(model.view_size), options.workers, every)
         drawing: list[Drawing] = []
@@ -99,9 +98,9 @@ def predict(options: PredictOptions, progress: Progress | None = None) -> Predic
         gathered.add(drawing)
         if not len(gathered):
             _refuse(skipped, whom.told)
-        done = whom.images - len(skipped)
-        files = gathered.write(model, about, done)
-    return PredictReport(files=tuple(files), images=done, persons=len(gathered), skipped=skipped, told=dict(whom.told))
+        files = gathered.write(model, about)
+        counts = gathered.counts().model_dump()
+    return PredictReport(files=tuple(files), skipped=skipped, told=dict(whom.told), **counts)
 
 
 def _require_videos(inputs: Inputs, options: PredictOptions) -> None:
@@ -188,7 +187,7 @@ class _Smooth:
         if seen.frame < 0:
             return rotation, betas, pi
         if seen.file != self._file:
-            self._file, self._smoother = seen.file, Smoother(self._images.rate(seen.file) or RATE)
+            self._file, self._smoother = seen.file, Smoother(rate_of(self._images, seen.file))
         return self._smoother(seen, rotation, betas, pi)
 
 

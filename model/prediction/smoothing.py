@@ -2,8 +2,8 @@
 
 Low-pass with a cutoff that rises with speed (Casiez et al., "1 € Filter", CHI 2012): who stands still is calmed, who
 moves fast is hardly held back. What is filtered is what has a meaning from frame to frame: joint rotations, the shape,
-and where and how large the body is in the *image*, for the box under π is another one in every frame. Persons are
-followed by the track that the detector gives, else by how their boxes overlap.
+and where and how large the body is in the *image*, for the box under π is another one in every frame. Of a root that
+turns faster than a person can the last credible one is taken, until the person could have turned there.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ import numpy as np
 from pymaf_data.geometry.affines import Floats
 
 from .seen import Seen
+from .tracks import LOST
+from .turning import reachable
 
 _STILL = 1.5  # Hz, the cutoff of what does not move
 _SPEEDS = 1.0  # Hz, the cutoff of speeds themselves
 #: By how many Hz the cutoff rises with each rad/s of a joint, metre-sized part of the image, or unit of the shape.
 _PER_SPEED = {"rotation": 0.7, "betas": 0.0, "place": 1.0}
-_LOST = 1.0  # s, after which somebody is somebody new
-_OVERLAP = 0.3  # of two boxes, intersection over union, that are one person's
 
 
 @dataclass(eq=False)
 class _Track:
-    number: int
     frame: int
-    box: Floats
+    root: Floats  # (3, 3) the last credible one, before any filter
+    turned: int  # the frame of that
     values: dict[str, Floats]
     speeds: dict[str, Floats]
 
@@ -42,42 +42,29 @@ class Smoother:
     """
 
     def __init__(self, rate: float) -> None:
-        self._rate, self._tracks = rate, list[_Track]()
+        self._rate, self._tracks = rate, dict[int, _Track]()
 
     def __call__(self, seen: Seen, rotation: Floats, betas: Floats, pi: Floats) -> tuple[Floats, Floats, Floats]:
         """The parameters of a frame's persons, (K, 24, 3, 3), (K, 10), (K, 3), smoothed; frames come in their order."""
         values = {"rotation": rotation, "betas": betas, "place": _place(pi, seen.box)}
         smooth = {name: array.copy() for name, array in values.items()}
-        tracks = []
+        self._tracks = {n: track for n, track in self._tracks.items() if self._since(track.frame, seen) <= LOST}
         for k, person in enumerate(seen.persons):
             own = {name: array[k] for name, array in values.items()}
-            track = self._found(person.track, seen, k)
+            track = self._tracks.get(person.track)
             if track is None:
                 still = {name: np.zeros(len(_rows(value))) for name, value in own.items()}
-                track = _Track(person.track, seen.frame, seen.box[k], own, still)
+                track = _Track(seen.frame, rotation[k, 0], seen.frame, own, still)
+                self._tracks[person.track] = track
             else:
-                self._follow(track, own, seen, k)
-            tracks.append(track)
+                self._follow(track, own, seen)
             for name, array in smooth.items():
                 array[k] = track.values[name]
-        self._tracks = tracks + [old for old in self._tracks if (seen.frame - old.frame) < _LOST * self._rate]
         return smooth["rotation"], smooth["betas"], _pi(smooth["place"], seen.box)
 
-    def _found(self, number: int, seen: Seen, k: int) -> _Track | None:
-        """Who a person was in an earlier frame; nobody is two persons."""
-        candidates = [t for t in self._tracks if t.frame < seen.frame <= t.frame + _LOST * self._rate]
-        if number >= 0:
-            found = next((track for track in candidates if track.number == number), None)
-        else:
-            overlap = [_overlap(track.box, seen.box[k]) * (track.number < 0) for track in candidates]
-            best = int(np.argmax(overlap)) if overlap else -1
-            found = candidates[best] if best >= 0 and overlap[best] >= _OVERLAP else None
-        if found is not None:
-            self._tracks.remove(found)
-        return found
-
-    def _follow(self, track: _Track, own: dict[str, Floats], seen: Seen, k: int) -> None:
-        elapsed = (seen.frame - track.frame) / self._rate
+    def _follow(self, track: _Track, own: dict[str, Floats], seen: Seen) -> None:
+        elapsed = self._since(track.frame, seen)
+        own = own | {"rotation": self._credible(track, own["rotation"], seen)}
         for name, value in own.items():
             before, now = _rows(track.values[name]), _rows(value)
             speed = np.linalg.norm(now - before, axis=1) / elapsed
@@ -85,7 +72,17 @@ class Smoother:
             share = _share(_STILL + _PER_SPEED[name] * track.speeds[name], elapsed)
             track.values[name] = (before + share[:, None] * (now - before)).reshape(value.shape)
         track.values["rotation"] = _nearest_rotation(track.values["rotation"])
-        track.frame, track.box = seen.frame, seen.box[k]
+        track.frame = seen.frame
+
+    def _credible(self, track: _Track, rotation: Floats, seen: Seen) -> Floats:
+        """Joint rotations (24, 3, 3) with the root that is to be believed."""
+        if reachable(track.root, rotation[0], self._since(track.turned, seen)):
+            track.root, track.turned = rotation[0], seen.frame
+        return np.concatenate([track.root[None], rotation[1:]])
+
+    def _since(self, frame: int, seen: Seen) -> float:
+        """Seconds."""
+        return (seen.frame - frame) / self._rate
 
 
 def _rows(value: Floats) -> Floats:
@@ -119,10 +116,3 @@ def _nearest_rotation(matrices: Floats) -> Floats:
     u[..., -1] *= np.linalg.det(u @ vt)[..., None]
     rotation: Floats = u @ vt
     return rotation
-
-
-def _overlap(one: Floats, other: Floats) -> float:
-    """Intersection over union of two boxes (cx, cy, b)."""
-    apart = np.abs(one[:2] - other[:2])
-    both = np.clip(np.minimum((one[2] + other[2]) / 2 - apart, min(one[2], other[2])), 0, None).prod()
-    return float(both / (one[2] ** 2 + other[2] ** 2 - both))

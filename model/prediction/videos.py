@@ -6,13 +6,18 @@ from pathlib import Path
 
 import cv2
 
+from pymaf_data.datasets.video import VideoFrames
 from pymaf_data.errors import NotWritable
 from pymaf_data.storage.files import make_folder, writing_to
 
 from .seen import Image
 
-#: Where a video does not say its own.
-RATE = 25.0
+_RATE = 25.0  # where a video does not say its own
+
+
+def rate_of(images: VideoFrames, video: str) -> float:
+    """Frames per second of a video; 25 where it does not say."""
+    return images.rate(video) or _RATE
 
 
 class AnnotatedVideo:
@@ -20,14 +25,14 @@ class AnnotatedVideo:
 
     Args:
         path: the file, an .mp4.
-        rate: frames per second; 0 where they are not known.
+        rate: frames per second.
 
     Raises:
         NotWritable, DiskFull: it cannot be written.
     """
 
     def __init__(self, path: Path, rate: float) -> None:
-        self.path, self._rate = path, rate or RATE
+        self.path, self._rate = path, rate
         self._unfinished = path.with_name(f".{path.name}")
         self._writer: cv2.VideoWriter | None = None
         with writing_to(path.parent):

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from pymaf_data.config import StrictModel
+from pymaf_data.datasets.video import frame_of
 from pymaf_data.geometry.joints import J49
 from pymaf_data.storage.files import LocalFiles
 
@@ -26,6 +28,28 @@ from .seen import Seen
 NPZ, JSON = "predictions.npz", "predictions.json"
 _DIGITS = 6
 _UNKNOWN = "not known: the checkpoint does not say"
+
+
+class Counts(StrictModel):
+    """How much was predicted."""
+
+    images: int
+    """Stills and frames."""
+    persons: int
+    """On them: somebody in a video once for each frame."""
+    frames: int
+    """Those of the images that are of videos."""
+    followed: int
+    """Those of the persons that are on frames."""
+    tracks: int
+    """How many they are: the different persons of every video."""
+
+    def said(self) -> str:
+        """The counts for a reader."""
+        stills = f"{_count(self.persons - self.followed, 'person')} on {_count(self.images - self.frames, 'image')}"
+        different = _count(self.tracks, "different person" if self.tracks > 1 else "person")
+        videos = f"{different} on {_count(self.frames, 'frame')}, {self.followed:,} bodies in all"
+        return "; ".join([stills] * (self.images > self.frames) + [videos] * bool(self.frames))
 
 
 class Table:
@@ -57,6 +81,17 @@ class Table:
                     "files": list(files[k]),
                 }
             )
+
+    def counts(self) -> Counts:
+        """Of all that was added."""
+        frames = [row for row in self._rows if "frame" in row]
+        return Counts(
+            images=len({row["image"] for row in self._rows}),
+            persons=len(self._rows),
+            frames=len({row["image"] for row in frames}),
+            followed=len(frames),
+            tracks=len({(frame_of(row["image"]).file, row["track"]) for row in frames}),
+        )
 
     def write(self, folder: Path, model: Network, about: dict[str, Any]) -> tuple[Path, Path]:
         """Write both files.
@@ -90,6 +125,10 @@ class Table:
         for k, row in enumerate(self._rows):
             yield f"{',' if k else ''}\n  {json.dumps({name: _plain(value) for name, value in row.items()})}".encode()
         yield b"\n ]\n}\n"
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def _before(bodies: Bodies, root: np.ndarray, k: int) -> dict[str, Any] | None:

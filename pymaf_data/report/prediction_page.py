@@ -66,7 +66,8 @@ def prediction_page(
     about: Mapping[str, Any],
     images: Sequence[ShownImage],
     faces: NDArray[np.integer],
-    counts: Sequence[int],
+    counted: str,
+    persons: int,
 ) -> Page:
     """A page of some images.
 
@@ -75,13 +76,15 @@ def prediction_page(
         about: what is known of the network, by name.
         images: those that are shown.
         faces: (F, 3) of every mesh.
-        counts: images and persons in all.
+        counted: how many images and persons there are in all, in words.
+        persons: in all.
     """
     meta = {
         "kind": "prediction",
         "version": __version__,
         "about": dict(about),
-        "counts": list(counts),
+        "counted": counted,
+        "persons": persons,
         "images": [
             {
                 "name": image.name,

@@ -136,6 +136,21 @@ def test_overlays_cover_just_the_bodies_and_the_nearer_one_lies_in_front(free_bo
     np.testing.assert_allclose(front, alone[chest[1], chest[0]], atol=30)  # the far one shines through by a tenth
 
 
+def test_colours_go_by_track_in_a_video_and_by_place_in_the_list_on_a_still(free_body: Any) -> None:
+    pi, rotation = np.array([[0.9, 0.0, 0.1], [0.8, 0.0, 0.2]]), np.stack([posed(0.4), posed(-1.0)])
+
+    def drawn(order: list[int], tracks: list[int]) -> np.ndarray:
+        seen = seen_of(BOX[order])
+        seen = seen._replace(
+            persons=[one._replace(track=tracks[k]) for one, k in zip(seen.persons, order, strict=True)]
+        )
+        (found,) = bodies_of(Oracle(free_body, "view", rotation[order], pi[order]), [seen], 2, None)  # type: ignore[arg-type]
+        return drawn_over(seen, found, free_body.faces.numpy())
+
+    np.testing.assert_array_equal(drawn([0, 1], [4, 2]), drawn([1, 0], [4, 2]))
+    assert np.abs(drawn([0, 1], [-1, -1]).astype(int) - drawn([1, 0], [-1, -1])).max() > 50
+
+
 def test_a_view_shows_the_box_at_sub_pixel_accuracy() -> None:
     noise = cv2.resize(
         np.random.default_rng(3).integers(0, 256, (24, 32, 3), np.uint8), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC
@@ -263,6 +278,7 @@ def test_frames_of_a_video_are_those_that_the_detections_name(checkpoint: Path, 
     assert (report.images, report.persons, [*report.skipped]) == (2, 2, ["clip.mp4/000040.jpg"])
     persons = json.loads((tmp_path / "out" / "predictions.json").read_text())["persons"]
     assert [(one["frame"], one["track"]) for one in persons] == [(2, 4), (4, 4)]
+    assert report.lines()[0] == "1 person on 2 frames, 2 bodies in all"
 
 
 def frames_of(path: Path) -> list[np.ndarray]:
@@ -274,10 +290,12 @@ def frames_of(path: Path) -> list[np.ndarray]:
 
 def test_an_annotated_video_has_every_frame_and_bodies_where_somebody_is(checkpoint: Path, tmp_path: Path) -> None:
     clip, found = write_video(tmp_path / "in" / "clip.mp4", 10, size=(160, 120)), tmp_path / "clip.json"
-    found.write_text(json.dumps([{"image_id": frame, "bbox": [30, 20, 80, 80]} for frame in (2, 3, 4, 5)]))
+    boxes = [[30, 20, 80, 80], [130, 20, 20, 80]]
+    found.write_text(json.dumps([{"image_id": f, "bbox": boxes[(f + k) % 2]} for f in (2, 3, 4, 5) for k in (0, 1)]))
     given: dict[str, Any] = {"subject": str(checkpoint), "inputs": (clip,), "persons": found, "batch_size": 3}
-    report = predict(PredictOptions(**given, out=tmp_path / "out", smooth=True, shown=2))
-    assert (report.images, report.persons, report.skipped) == (4, 4, {})
+    report = predict(PredictOptions(**given, out=tmp_path / "out", smooth=True, shown=4))
+    assert (report.images, report.persons, report.skipped) == (4, 8, {})
+    assert report.lines()[0] == "2 different persons on 4 frames, 8 bodies in all"
     plain, drawn = frames_of(clip), frames_of(tmp_path / "out" / "overlay" / "clip.mp4")
     assert len(drawn) == 10
     changed = [np.abs(a.astype(int) - b).max() > 60 for a, b in zip(drawn, plain, strict=True)]
@@ -285,7 +303,10 @@ def test_an_annotated_video_has_every_frame_and_bodies_where_somebody_is(checkpo
     assert cv2.VideoCapture(str(tmp_path / "out" / "overlay" / "clip.mp4")).get(cv2.CAP_PROP_FPS) == 50
     said = json.loads((tmp_path / "out" / "predictions.json").read_text())["persons"]
     assert {name for one in said for name in one["files"]} == {"overlay/clip.mp4"}
-    assert (tmp_path / "out" / "predictions.html").read_text().count('id="i') == 4  # two frames of one person each
+    assert {(one["track"], one["box"][0]) for one in said} == {(0, 70), (1, 140)}  # listed in turn
+    page = (tmp_path / "out" / "predictions.html").read_text()
+    assert page.count('id="i') == 6  # two frames of two persons each
+    assert "2 different persons on 4 frames" in page and page.count('"track 0"') == page.count('"track 1"') == 2
     predict(PredictOptions(**given, out=tmp_path / "two", every=2, save=("overlay",), shown=0))
     halved = tmp_path / "two" / "overlay" / "clip.mp4"
     assert len(frames_of(halved)) == 5 and cv2.VideoCapture(str(halved)).get(cv2.CAP_PROP_FPS) == 25
@@ -447,9 +468,11 @@ def test_persons_are_found_where_nobody_says_who_is_where(
         *((f"clip.mp4/{frame:06d}.jpg", 0) for frame in (4, 6, 8)),
     ]
     assert said[1]["box"] == [11, 7, 24] and said[-1]["box"] == [25, 40, 48]
+    assert [one.get("track") for one in said] == [None] * 6 + [0] * 3
+    assert report.lines()[0] == "6 persons on 3 images; 1 person on 3 frames, 3 bodies in all"
     assert report.skipped.keys() == {"photos/broken.jpg", "cut.mp4/000000.jpg"}
     assert report.told == {"images without a person": 1, "frames without a person": 2} and report.images == 6
-    assert "persons looked for on 10 images" in told
+    assert "persons looked for on 10 images and frames" in told
     with pytest.raises(ValueError, match="leave out all but one of --whole, --finder"):
         PredictOptions(**given, whole=True, finder=clip)
 

@@ -28,11 +28,13 @@ def turned(vectors: np.ndarray) -> np.ndarray:
     return np.array(flat).reshape(*vectors.shape[:-1], 3, 3)
 
 
-def run(rotation: np.ndarray, boxes: np.ndarray, pi: np.ndarray, track: int = -1) -> list[tuple[np.ndarray, ...]]:
+def run(
+    rotation: np.ndarray, boxes: np.ndarray, pi: np.ndarray, rate: float = RATE, every: int = 1
+) -> list[tuple[np.ndarray, ...]]:
     """One person's frames through a smoother."""
-    smooth = Smoother(RATE)
+    smooth = Smoother(rate)
     return [
-        smooth(frame_of(f, boxes[f : f + 1], [track]), rotation[f : f + 1], np.zeros((1, 10)), pi[f : f + 1])
+        smooth(frame_of(f * every, boxes[f : f + 1], [0]), rotation[f : f + 1], np.zeros((1, 10)), pi[f : f + 1])
         for f in range(len(boxes))
     ]
 
@@ -82,9 +84,8 @@ def test_a_box_that_jitters_moves_nothing_in_the_image() -> None:
         np.testing.assert_allclose(boxes[f, :2] + found[0, 1:] * metre, place, atol=1e-4)
 
 
-@pytest.mark.parametrize("tracks", [[7, 3], [-1, -1]])
-def test_two_persons_listed_the_other_way_round_stay_themselves(tracks: list[int]) -> None:
-    smooth, boxes = Smoother(RATE), np.array([[100.0, 100, 60], [300.0, 100, 60]])
+def test_two_persons_listed_the_other_way_round_stay_themselves() -> None:
+    smooth, boxes, tracks = Smoother(RATE), np.array([[100.0, 100, 60], [300.0, 100, 60]]), [7, 3]
     rotation = np.tile(np.eye(3), (2, 24, 1, 1))
     rotation[1, 0] = np.diag([1.0, -1, -1])
     pi = np.tile([[0.9, 0, 0]], (2, 1))
@@ -94,18 +95,81 @@ def test_two_persons_listed_the_other_way_round_stay_themselves(tracks: list[int
     np.testing.assert_allclose(found, rotation[order], atol=1e-9)
 
 
-def test_who_was_gone_for_long_or_stands_elsewhere_begins_anew() -> None:
+@pytest.mark.parametrize(("frame", "track", "fresh"), [(5, 0, False), (25, 0, False), (26, 0, True), (5, 1, True)])
+def test_who_was_gone_for_a_second_and_who_is_somebody_else_begins_anew(frame: int, track: int, fresh: bool) -> None:
     boxes, pi = np.array([[100.0, 100, 60]]), np.array([[0.9, 0, 0]])
     old, new = np.tile(np.eye(3), (1, 24, 1, 1)), turned(np.full((1, 24, 3), 0.05))
-    for frame, box, fresh in ((5, boxes, False), (60, boxes, True), (5, boxes + np.array([90.0, 0, 0]), True)):
-        smooth = Smoother(RATE)
-        smooth(frame_of(0, boxes, [-1]), old, np.zeros((1, 10)), pi)
-        found = smooth(frame_of(frame, box, [-1]), new, np.zeros((1, 10)), pi)[0]
-        assert np.allclose(found, new) == fresh
+    smooth = Smoother(RATE)
+    smooth(frame_of(0, boxes, [0]), old, np.zeros((1, 10)), pi)
+    found = smooth(frame_of(frame, boxes, [track]), new, np.zeros((1, 10)), pi)[0]
+    assert np.allclose(found, new) == fresh
+
+
+#: Frames per second of a video, and every so-manieth is looked at.
+PACES = [(25.0, 1), (60.0, 1), (30.0, 5)]
+
+
+def headed(degrees: np.ndarray, noise: float) -> np.ndarray:
+    """(F, 24, 3, 3) of somebody who turns about the vertical; every joint has noise of so many radians an axis."""
+    upright = np.column_stack([0 * degrees, np.radians(degrees), 0 * degrees])
+    pose = np.random.default_rng(2).normal(0, noise, (len(degrees), 24, 3))
+    rotation = turned(pose)
+    rotation[:, 0] = np.diag([1.0, -1, -1]) @ turned(upright) @ rotation[:, 0]
+    return rotation
+
+
+def smoothed(rotation: np.ndarray, pace: tuple[float, int]) -> np.ndarray:
+    boxes, pi = np.tile([[300.0, 200, 180]], (len(rotation), 1)), np.tile([[0.9, 0.0, 0.1]], (len(rotation), 1))
+    return np.concatenate([one for one, _, _ in run(rotation, boxes, pi, *pace)])
+
+
+def apart(rotation: np.ndarray, degrees: np.ndarray) -> np.ndarray:
+    """(F,) degrees between roots and headings."""
+    relative = np.einsum("fji,fjk->fik", headed(degrees, 0.0)[:, 0], rotation[:, 0])
+    return np.degrees(np.arccos(np.clip((np.trace(relative, axis1=1, axis2=2) - 1) / 2, -1, 1)))
+
+
+@pytest.mark.parametrize("pace", PACES)
+@pytest.mark.parametrize("degrees", [160, 180, -170])
+def test_a_root_that_flips_for_a_moment_stays_and_other_joints_are_filtered_as_ever(
+    pace: tuple[float, int], degrees: float
+) -> None:
+    seconds = np.arange(0, 6, pace[1] / pace[0])
+    walk = 40 * np.sin(seconds)
+    frames = np.arange(len(seconds))
+    shortly = frames % round(pace[0] / pace[1]) == 3  # once a second
+    if pace[1] == 1:
+        shortly |= (seconds % 1.5 > 1.0) & (seconds % 1.5 < 1.15)
+    found = smoothed(headed(walk + degrees * shortly, 0.03), pace)
+    assert shortly.sum() > 4 and apart(found, walk).max() < 25
+    np.testing.assert_array_equal(found[:, 1:], smoothed(headed(walk, 0.03), pace)[:, 1:])
+
+
+@pytest.mark.parametrize("pace", PACES)
+@pytest.mark.parametrize("degrees", [160, 180])
+def test_a_root_that_has_turned_is_followed_a_quarter_of_a_second_late(pace: tuple[float, int], degrees: float) -> None:
+    step = pace[1] / pace[0]
+    seconds = np.arange(-1, 1.5, step)
+    turn = degrees * (seconds > -1e-9)
+    found = smoothed(headed(turn, 0.02), pace)
+    late = seconds[apart(found, turn) > 20].max() + step
+    assert late <= 0.3 + step / 2 and apart(found, turn)[seconds > 0.5].max() < 10
+    assert apart(found, 0 * turn)[seconds < 0.1].max() < 10
+
+
+@pytest.mark.parametrize("pace", PACES)
+def test_a_pirouette_is_never_held(pace: tuple[float, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One and a half turns a second, out of rest and to rest again."""
+    seconds = np.arange(0, 4, pace[1] / pace[0])
+    turn = 540 * np.clip(seconds - 1, 0, 2)
+    found = smoothed(headed(turn, 0.05), pace)
+    assert np.median(apart(found, turn)) < 15
+    monkeypatch.setattr("pymaf_data.model.prediction.smoothing.reachable", lambda *_: True)
+    np.testing.assert_array_equal(found, smoothed(headed(turn, 0.05), pace))
 
 
 def test_a_still_that_is_seen_once_is_as_predicted() -> None:
     rotation, pi = turned(np.full((1, 24, 3), 0.2)), np.array([[0.8, 0.1, 0.2]])
-    found = Smoother(RATE)(frame_of(0, np.array([[50.0, 40, 30]]), [-1]), rotation, np.ones((1, 10)), pi)
+    found = Smoother(RATE)(frame_of(0, np.array([[50.0, 40, 30]]), [0]), rotation, np.ones((1, 10)), pi)
     for one, other in zip(found, (rotation, np.ones((1, 10)), pi), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-12)

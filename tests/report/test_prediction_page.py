@@ -56,7 +56,7 @@ def page(body: BodyModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     about = {"name": "mine", "frame": "view", "licences": "CC0 </script>"}
     out = tmp_path_factory.mktemp("page") / "predictions.html"
     out.write_bytes(
-        b"".join(render(prediction_page("Predictions of mine", about, images, body.faces.numpy(), (9, 30))))
+        b"".join(render(prediction_page("Predictions of mine", about, images, body.faces.numpy(), "30 on 9 <i>", 30)))
     )
     return out
 
@@ -69,7 +69,7 @@ def test_a_page_is_small_and_other_peoples_names_are_text(page: Path) -> None:
 def test_a_body_opens_upright_and_is_turned_by_keys_and_by_hand(page: Path, tab: Any) -> None:
     tab.open(page)
     assert tab.evaluate("document.querySelector('#lead').textContent").startswith(
-        "30 persons on 9 images. 3 persons on 2"
+        "30 on 9 <i>. Of these bodies 3, evenly spread, are in this page."
     )
     assert tab.evaluate("document.querySelector('#images img').naturalWidth") == 960
     tab.evaluate("document.querySelectorAll('.card')[2].click()")

@@ -1,9 +1,9 @@
 // The page of predictions.
 
 function predictionPage() {
-  const { about, counts, images } = META;
+  const { about, counted, persons, images } = META;
   const shown = images.reduce((sum, image) => sum + image.persons.length, 0);
-  $('#lead').textContent = `${plural(counts[1], 'person')} on ${plural(counts[0], 'image')}.` + (shown < counts[1] ? ` ${plural(shown, 'person')} on ${plural(images.length, 'image')}, evenly spread, are in this page.` : '') + ' Open a person to turn the body.';
+  $('#lead').textContent = `${counted}.` + (shown < persons ? ` Of these bodies ${whole(shown)}, evenly spread, are in this page.` : '') + ' Open a person to turn the body.';
   const faces = new Uint16Array(bytes($('#faces').textContent).buffer);
   const view = new BodyView(images, faces);
   const cards = images.flatMap((image, k) => image.persons.map((person, n) => bodyCard(view, images, k, n)));

@@ -1,7 +1,7 @@
 """What is drawn of an image: its bodies over it, each from the side, and their meshes.
 
 overlay/NAME.jpg     every body of the image, the farthest first
-side/NAME-K.jpg      a body turned by 90° about the vertical
+side/NAME-K.jpg      a body from the left of the image
 mesh/NAME.glb        all bodies of the image as they stand before its camera K
 mesh/NAME-K.obj      a body at the origin, as that camera sees it
 """
@@ -23,6 +23,7 @@ from pymaf_data.report.thumbnails import encode_jpeg
 from pymaf_data.storage.files import LocalFiles
 
 from .bodies import Bodies, camera_of
+from .persons import Person
 from .seen import Image, Seen
 
 _QUALITY = 92
@@ -109,7 +110,8 @@ class Drawer:
 
     def _side(self, seen: Seen, bodies: Bodies, k: int) -> Image:
         to_panel = compose(np.asarray(resize(CROP_SIZE, PANEL)), crop_affine(seen.box[k]))
-        return side_view(bodies.vertices[k], self._faces, camera_of(bodies, k).warped(to_panel).matrix[0].numpy())
+        matrix = camera_of(bodies, k).warped(to_panel).matrix[0].numpy()
+        return side_view(bodies.vertices[k], self._faces, matrix, _colour_of(seen.persons[k]))
 
     def _scene(self, seen: Seen, bodies: Bodies) -> bytes:
         standing = bodies.standing + bodies.translation[:, None]
@@ -139,6 +141,9 @@ def drawn_over(seen: Seen, bodies: Bodies, faces: np.ndarray) -> Image:
     image = seen.image.copy()
     metre = bodies.pi[:, 0] * seen.box[:, 2]  # in the image; the larger, the nearer
     for k in np.argsort(metre).tolist():
-        colour = COLOURS[seen.persons[k].known_by[1] % len(COLOURS)]
-        draw_over(image, bodies.vertices[k], faces, camera_of(bodies, k), colour, alpha=0.9)
+        draw_over(image, bodies.vertices[k], faces, camera_of(bodies, k), _colour_of(seen.persons[k]), alpha=0.9)
     return image
+
+
+def _colour_of(person: Person) -> tuple[int, int, int]:
+    return COLOURS[person.known_by[1] % len(COLOURS)]

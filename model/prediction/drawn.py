@@ -139,4 +139,3 @@ def drawn_over(seen: Seen, bodies: Bodies, faces: np.ndarray) -> Image:
         colour = COLOURS[seen.persons[k].number % len(COLOURS)]
         draw_over(image, bodies.vertices[k], faces, camera_of(bodies, k), colour, alpha=0.9)
     return image
-

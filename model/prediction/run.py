@@ -29,7 +29,7 @@ from .found import found_persons
 from .gathered import PAGE, Drawing, Gathered
 from .inputs import Inputs, gather
 from .options import PredictOptions
-from .persons import Plan, plan
+from .persons import NOT_HERE, Plan, plan
 from .seen import Cut, Seen, Unseen, look, source
 from .smoothing import Smoother
 from .videos import RATE
@@ -206,8 +206,11 @@ def _refuse(skipped: dict[str, str], told: Counter[str]) -> None:
         RawDataError: always.
     """
     found = [f"{name}: {why}" for name, why in _in_spans(skipped)] + [f"{n:,} {what}" for what, n in told.items() if n]
+    elsewhere = any(what.startswith(NOT_HERE) for what in told)
     raise RawDataError(
         f"nobody to look at: {'; '.join(found[:3]) or 'the detections hold nobody'}",
         expected="an image that opens, with a person's box on it",
-        action="see docs/prediction.md for the forms of detections.",
+        action="give the detections of these images: names, or the numbers they end with, have to agree."
+        if elsewhere
+        else "see docs/prediction.md for the forms of detections.",
     )

@@ -423,6 +423,11 @@ def test_nobody_to_look_at_is_said(
     with pytest.raises(RawDataError, match=r"nobody to look at: broken\.jpg: the image is"):
         predict(PredictOptions(subject=str(checkpoint), inputs=(folder,), persons=found, out=tmp_path / "out"))
     assert not (tmp_path / "out").exists()
+    found = coco(tmp_path / "found.json", {"000000000139.jpg": [[1, 1, 9, 9]]})
+    told = r"(?s)broken.jpg: .*none of the known.*not here \(000000000139\.jpg; here: a_01\.jpg.*detections of these"
+    (folder / "broken.jpg").write_bytes(b"no image")
+    with pytest.raises(RawDataError, match=told):
+        predict(PredictOptions(subject=str(checkpoint), inputs=(folder,), persons=found, out=tmp_path / "out"))
 
 
 def test_persons_are_found_where_nobody_says_who_is_where(

@@ -12,8 +12,8 @@ import os
 from pathlib import Path
 from urllib.request import getproxies_environment
 
-from pymaf_data.errors import UsageError
-from pymaf_data.paths import DataRoot
+from pymaf_data.errors import NotWritable, UsageError
+from pymaf_data.paths import VARIABLE, DataRoot
 
 DIRECT = "or pass --direct: the same stages run without it."
 
@@ -70,15 +70,29 @@ def make_home() -> None:
     """Make Prefect's home.
 
     Raises:
-        UsageError: it cannot be made.
+        NotWritable: it is to lie in the data root, which may not be written.
+        UsageError: it cannot be made otherwise.
     """
     place = home()
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        root = DataRoot.default().path.absolute()
+        if not os.environ.get("PREFECT_HOME") and not _may_write(root):
+            raise NotWritable(
+                f"the data root {root} may not be written: {error.strerror}",
+                expected="a folder in which you may write",
+                action=f"name another with {VARIABLE}, or change who may write there.",
+            ) from None
         raise UsageError(
             f"Prefect's home {place} cannot be made: {error.strerror}", action=f"set PREFECT_HOME, {DIRECT}"
         ) from None
+
+
+def _may_write(folder: Path) -> bool:
+    """Whether this user may write in a folder, or make it."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
 def server_environment() -> dict[str, str]:

@@ -12,7 +12,10 @@ from pymaf_data.stages.registry import STAGES, Step
 
 
 def command(
-    recipe: Annotated[str, typer.Argument(help="A recipe file (*.yaml), or the name of one that ships: demo.")],
+    recipe: Annotated[
+        str,
+        typer.Argument(help="A recipe file (*.yaml), or the name of one that ships: `pymaf-data recipes` lists them."),
+    ],
     direct: Annotated[bool, typer.Option("--direct", help=DIRECT_HELP)] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print every report as one JSON list.")] = False,
 ) -> None:

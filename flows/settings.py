@@ -17,6 +17,7 @@ from pymaf_data.paths import VARIABLE, DataRoot
 
 DIRECT = "or pass --direct: the same stages run without it."
 
+_HOME = ".prefect"
 _PRIVATE = {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
 
 # Services for servers that schedule, alert and are watched; ours answers one command.
@@ -49,7 +50,7 @@ def keep_private() -> None:
 
 def home() -> Path:
     """Where Prefect keeps its database."""
-    return Path(os.environ.get("PREFECT_HOME") or (DataRoot.default().path / ".prefect").resolve())
+    return Path(os.environ.get("PREFECT_HOME") or (DataRoot.default().path / _HOME).resolve())
 
 
 def prepare_command() -> bool:
@@ -73,17 +74,17 @@ def make_home() -> None:
         NotWritable: it is to lie in the data root, which may not be written.
         UsageError: it cannot be made otherwise.
     """
-    place = home()
+    place, root = home(), DataRoot.default().path.absolute()
+    if place == (root / _HOME).resolve() and not _may_write(root):
+        raise NotWritable(
+            f"the data root {root} may not be written",
+            expected="a folder in which you may write",
+            action=f"name another with {VARIABLE}, or change who may write there; a command that writes elsewhere only "
+            f"needs another PREFECT_HOME, {DIRECT}",
+        )
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        root = DataRoot.default().path.absolute()
-        if not os.environ.get("PREFECT_HOME") and not _may_write(root):
-            raise NotWritable(
-                f"the data root {root} may not be written: {error.strerror}",
-                expected="a folder in which you may write",
-                action=f"name another with {VARIABLE}, or change who may write there.",
-            ) from None
         raise UsageError(
             f"Prefect's home {place} cannot be made: {error.strerror}", action=f"set PREFECT_HOME, {DIRECT}"
         ) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
@@ -44,7 +44,9 @@ class PredictReport(StrictModel):
     """What was predicted."""
 
     files: tuple[Path, ...]
-    """Page, table and JSON; the folders beside them hold what was drawn."""
+    """Page, table and JSON."""
+    folders: tuple[Path, ...] = ()
+    """What was drawn."""
     images: int
     persons: int
     skipped: dict[str, str]
@@ -55,6 +57,7 @@ class PredictReport(StrictModel):
     def lines(self) -> list[str]:
         """The report for a reader."""
         said = [f"{self.persons:,} persons on {self.images:,} images", *(f"written: {path}" for path in self.files)]
+        said += [f"written: {path}/" for path in self.folders]
         said += [f"skipped: {name}: {why}" for name, why in _in_spans(self.skipped)]
         return said + [f"{count:,} {what}" for what, count in self.told.items() if count]
 
@@ -66,7 +69,7 @@ def predict(options: PredictOptions, progress: Progress | None = None) -> Predic
         RawDataError: there is nothing to look at.
         AssetError: nobody says who is where, and there is no finder.
         CheckpointError: no checkpoint, or one of another network or body.
-        UsageError: there are predictions already.
+        UsageError: there are predictions already, or they would lie among the inputs.
         DiskFull, NotWritable: it cannot be written.
     """
     root = DataRoot.default()
@@ -80,6 +83,7 @@ def predict(options: PredictOptions, progress: Progress | None = None) -> Predic
     model = load_checkpoint(path, root.assets, network=options.network)
     about = about_checkpoint(path, model)
     folder = options.out or root.predictions / str(about["name"])
+    _require_apart(folder, options.inputs)
     _clear(folder, options.overwrite)
     network, skipped = _ready(model, options), dict[str, str]()
     every = options.every if "overlay" in options.save else 0
@@ -101,7 +105,14 @@ def predict(options: PredictOptions, progress: Progress | None = None) -> Predic
             _refuse(skipped, whom.told)
         done = whom.images - len(skipped)
         files = gathered.write(model, about, done)
-    return PredictReport(files=tuple(files), images=done, persons=len(gathered), skipped=skipped, told=dict(whom.told))
+    return PredictReport(
+        files=tuple(files),
+        folders=tuple(folder / name for name in FOLDERS if (folder / name).is_dir()),
+        images=done,
+        persons=len(gathered),
+        skipped=skipped,
+        told=dict(whom.told),
+    )
 
 
 def _require_videos(inputs: Inputs, options: PredictOptions) -> None:
@@ -117,6 +128,23 @@ def _require_videos(inputs: Inputs, options: PredictOptions) -> None:
             expected="a video, without --whole",
             action="leave that out, or name a video.",
         )
+
+
+def _require_apart(folder: Path, given: Sequence[Path]) -> None:
+    """Refuse to write where it was said to look: what is drawn would be looked at next time, or replace an input.
+
+    Raises:
+        UsageError: an input is the folder, or lies where images are written in it.
+    """
+    whole = folder.resolve()
+    drawn = [whole / name for name in FOLDERS]
+    for place in (path.resolve() for path in given):
+        if place == whole or any(place.is_relative_to(one) for one in drawn):
+            raise UsageError(
+                f"predictions would be written into {folder}, and {place} is to be looked at",
+                expected="a folder for them beside the images",
+                action="name another with --out.",
+            )
 
 
 def _ready(model: Network, options: PredictOptions) -> Network:

@@ -210,6 +210,16 @@ def test_images_are_looked_at_and_what_cannot_be_is_named(
         np.testing.assert_allclose(table.pose[k], one["pose"], atol=1e-5)
     with np.load(out / "predictions.npz") as arrays:
         assert arrays["licence"].item() == "photographs of mine: CC0"
+    assert [f"written: {out}/{name}/" in told for name in ("overlay", "side", "mesh")] == [True, False, True]
+    with pytest.raises(UsageError, match="is to be looked at"):
+        app([*arguments[:-1], str(folder)], standalone_mode=False)
+    assert not (folder / "predictions.json").exists() and not (folder / "overlay").exists()
+    with pytest.raises(UsageError, match=r"overlay/a_01\.jpg is to be looked at"):
+        app(
+            ["predict", str(checkpoint), str(out / "overlay" / "a_01.jpg"), *arguments[3:], "--overwrite"],
+            standalone_mode=False,
+        )
+    assert (out / "predictions.json").exists()
     with pytest.raises(UsageError, match="holds predictions already"):
         app(arguments, standalone_mode=False)
     (out / "mine.txt").write_text("kept")

@@ -76,7 +76,7 @@ def test_it_is_named_like_a_run_and_a_run_of_that_name_comes_first(tmp_path: Pat
         (root.runs / name).mkdir()
         (root.runs / name / CHECKPOINT).touch()
     with pytest.raises(
-        CheckpointError, match=r"(?s)no checkpoint: .*name one that there is: start, stratum, world \(start ships"
+        CheckpointError, match=r"(?s)no checkpoint: .*name one that there is: stratum, start, world \(start ships"
     ):
         checkpoint_path("strat", root)
 

@@ -73,7 +73,7 @@ def prove_join(
     if failed.sum() > tolerance.share * len(rows):
         worst = np.argsort(np.where(failed, -reprojection, np.inf))[: min(_NAMED, int(failed.sum()))]
         who = zip(persons.names[rows[worst]], persons.annotation_id[rows[worst]], reprojection[worst], strict=True)
-        some = 2 * failed.sum() <= len(rows)  # what most look like says nothing of them
+        some = bool(2 * failed.sum() <= len(rows))  # what most look like says nothing of them
         said, far = "" if some else why(), np.median(reprojection[failed])
         named = ", ".join(f"{name} #{number} ({pixels:.0f} px)" for name, number, pixels in who)
         raise FitError(

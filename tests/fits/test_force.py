@@ -29,7 +29,7 @@ def test_a_refused_source_is_kept_whole_and_marked(
     ids[[2, 3]] = ids[[3, 2]]
     swapped = factory.write_truth(tmp_path / "swapped.npz", known, body, annotation_id=ids)
     with pytest.raises(
-        FitError, match=r"bodies may be that poor, (.|\n)*--force then keeps all (.|\n)*--max-reprojection 15 "
+        FitError, match=r"bodies may be that poor, (.|\n)*--force then keeps all (.|\n)*--max-reprojection 2 "
     ):
         attach(store, swapped)
     report = attach(store, swapped, force=True)

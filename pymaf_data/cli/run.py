@@ -56,7 +56,7 @@ def command(
 
 def _written(step: Step, report: Any) -> Sequence[Path]:
     if step.stage == "evaluate":
-        return report.files  # type: ignore[no-any-return]
+        return report.files
     return [report.checkpoint if step.stage == "train" else report.path] if step.stage in _MADE else []
 
 

@@ -26,9 +26,10 @@ from .settings import DIRECT, home, import_prefect, make_home, prepare_command, 
 
 logger = logging.getLogger(__name__)
 
-_NOTICE = 15.0  # seconds until a start that takes long is told
+_NOTICE, _LATE = 15.0, 60.0  # seconds until a start that takes long is told, and until that is a warning
 _STANDSTILL = 60.0  # given up after so many seconds in which it did nothing: a busy machine only waits
 _WORK = 0.5  # seconds of processor time that count as having done something
+_STARTING = "Prefect's server is still starting (%.0f s so far, now: %s); it is waited for; --direct needs none"
 _active: ContextVar[bool] = ContextVar("pymaf_data_flow_api", default=False)
 _started: list[Server] = []  # by :func:`start_server`, for the flow that comes next
 
@@ -70,6 +71,7 @@ def flow_api() -> Iterator[None]:
 
     Raises:
         UsageError: Prefect's home cannot be made, Prefect cannot be imported, or the user's API does not answer.
+        NotWritable: Prefect's home is to lie in the data root, which may not be written.
         FlowError: the server does not come up, or it fails.
     """
     if _active.get():
@@ -233,7 +235,7 @@ class Server:
         Raises:
             FlowError: it failed, or is not ready in time.
         """
-        warned, spent, moved = False, 0.0, self._begun
+        told, spent, moved = 0.0, 0.0, self._begun
         while True:
             open_ended = self._read(0.5)
             if self._last == "ready":
@@ -245,9 +247,10 @@ class Server:
             if not open_ended or self._last.startswith("failed") or now - moved > _STANDSTILL:
                 reason = self.failure() or f"it ended or hung while {self._last}"
                 raise FlowError(f"Prefect's server does not come up: {reason}", action=_remedy(reason))
-            if waited > _NOTICE and not warned:
-                warned = True
-                logger.warning("Prefect's server is not up after %.0f s (%s); --direct needs none", waited, self._last)
+            due = _LATE if told else _NOTICE
+            if waited > due > told:
+                told = due
+                logger.log(logging.WARNING if due == _LATE else logging.INFO, _STARTING, waited, self._last)
 
     def _spent(self) -> float:
         """Its processor time in seconds; 0 where the system does not say."""

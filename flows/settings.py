@@ -12,11 +12,12 @@ import os
 from pathlib import Path
 from urllib.request import getproxies_environment
 
-from pymaf_data.errors import UsageError
-from pymaf_data.paths import DataRoot
+from pymaf_data.errors import NotWritable, UsageError
+from pymaf_data.paths import VARIABLE, DataRoot
 
 DIRECT = "or pass --direct: the same stages run without it."
 
+_HOME = ".prefect"
 _PRIVATE = {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
 
 # Services for servers that schedule, alert and are watched; ours answers one command.
@@ -49,7 +50,7 @@ def keep_private() -> None:
 
 def home() -> Path:
     """Where Prefect keeps its database."""
-    return Path(os.environ.get("PREFECT_HOME") or (DataRoot.default().path / ".prefect").resolve())
+    return Path(os.environ.get("PREFECT_HOME") or (DataRoot.default().path / _HOME).resolve())
 
 
 def prepare_command() -> bool:
@@ -70,15 +71,29 @@ def make_home() -> None:
     """Make Prefect's home.
 
     Raises:
-        UsageError: it cannot be made.
+        NotWritable: it is to lie in the data root, which may not be written.
+        UsageError: it cannot be made otherwise.
     """
-    place = home()
+    place, root = home(), DataRoot.default().path.absolute()
+    if place == (root / _HOME).resolve() and not _may_write(root):
+        raise NotWritable(
+            f"the data root {root} may not be written",
+            expected="a folder in which you may write",
+            action=f"name another with {VARIABLE}, or change who may write there; a command that writes elsewhere only "
+            f"needs another PREFECT_HOME, {DIRECT}",
+        )
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
             f"Prefect's home {place} cannot be made: {error.strerror}", action=f"set PREFECT_HOME, {DIRECT}"
         ) from None
+
+
+def _may_write(folder: Path) -> bool:
+    """Whether this user may write in a folder, or make it."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
 def server_environment() -> dict[str, str]:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from pymaf_data.body import BodyModel, load_body
 from pymaf_data.errors import AssetMismatch, CheckpointError
+from pymaf_data.near import nearest_first
 from pymaf_data.paths import DataRoot, as_meant
 from pymaf_data.runs import checkpoints
 from pymaf_data.runs.checkpoints import Checkpoint
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 RELEASED_BODY, RELEASED_FRAME = "smpl-neutral", "camera"
 """Of networks that others released."""
+_NAMED = 6  # runs, in a message
 # Of ModelOptions: what decides the shapes of weights.
 _WIDTHS = ("backbone", "pyramid_channels", "regressor_width")
 
@@ -83,12 +85,20 @@ def checkpoint_path(given: str, root: DataRoot, otherwise: str = "") -> Path:
     places = checkpoint_places(given, root)
     found = next((place for place in places if place.is_file()), None)
     if found is None:
+        there = nearest_first(given, dict.fromkeys((*SHIPPED, *_runs(root))))
+        more = f" or another of {len(there)} in {root.runs}" * (len(there) > _NAMED)
         raise CheckpointError(
             f"no checkpoint: looked for {', '.join(str(place) for place in places)}",
             expected="a checkpoint's file, or a run's folder or name",
-            action=f"name one{otherwise}.",
+            action=f"name one that there is: {', '.join(there[:_NAMED])}{more}"
+            f" ({', '.join(SHIPPED)} ships with the package){otherwise}.",
         )
     return found
+
+
+def _runs(root: DataRoot) -> list[str]:
+    """Names of the runs that have a checkpoint."""
+    return sorted(path.parent.name for path in root.runs.glob(f"*/{CHECKPOINT}"))
 
 
 def checkpoint_places(given: str, root: DataRoot) -> list[Path]:

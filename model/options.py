@@ -195,7 +195,11 @@ class TrainOptions(StrictModel):
     """None starts from He initialisation, with a warning unless it was given (``backbone: null`` in a recipe)."""
     start_from: Annotated[
         str | None,
-        Flag("Checkpoint (file, run's folder or name) whose weights to start from; none: from nothing.", name="--from"),
+        Flag(
+            "Checkpoint (file, run's folder or name, or start, the network that ships) whose weights to start from; "
+            "none: from nothing.",
+            name="--from",
+        ),
     ] = None
     """Ours, or a released one. The whole network's weights, at step 0; the run has its network's options and its frame
     where it says none. ``none`` says that a start from nothing is meant."""

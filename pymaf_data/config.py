@@ -6,11 +6,14 @@ One rule for all: unknown keys are refused, values are immutable, and a failed v
 
 from __future__ import annotations
 
+import re
 import reprlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
-from typing import Any, Self
+from types import NoneType, UnionType
+from typing import Annotated, Any, Self, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -19,6 +22,7 @@ from pymaf_data.untrusted import yaml_text
 from pymaf_data.untrusted.bounds import read_whole
 
 _MOST_TOLD = 8
+_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 OF_FIELD: Any = object()
 
 
@@ -69,10 +73,44 @@ class StrictModel(BaseModel):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
+            schema = _schema(cls)
             raise ConfigError(
                 f"{origin} does not validate as {cls.__name__}: {_summary(error)}",
-                action=f"correct the keys named; the schema is {cls.__name__} in schemas/.",
+                expected="\n  ".join(_sections(cls, error)),
+                action=f"correct the keys named{f'; the schema is {schema}' if schema else ''}.",
             ) from None
+
+
+def _schema(model: type[BaseModel]) -> str:
+    """Where the keys of a model are described; "" where they are not."""
+    name = f"{_CAPITAL.sub('_', model.__name__).lower()}.schema.json"
+    return f"schemas/{name}" if (files("pymaf_data.schemas") / name).is_file() else ""
+
+
+def _sections(model: type[BaseModel], error: ValidationError) -> list[str]:
+    """Of each section with a key that there is not, the keys that there are."""
+    unknown = [item["loc"] for item in error.errors(include_url=False) if item["type"] == "extra_forbidden"]
+    known = {loc[:-1]: section for loc in unknown[:_MOST_TOLD] if (section := _section(model, loc[:-1]))}
+    return [
+        f"{'of ' * bool(loc)}{'.'.join(map(str, loc)) or 'keys'}: {', '.join(section.model_fields) or 'nothing'}"
+        for loc, section in known.items()
+    ]
+
+
+def _section(kind: Any, loc: Sequence[str | int]) -> type[BaseModel] | None:
+    """The model at a place in a model."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in (Annotated, Union, UnionType):
+        of = (_section(one, loc) for one in inner[: 1 if origin is Annotated else None] if one is not NoneType)
+        return next(filter(None, of), None)
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        if not loc:
+            return kind
+        field = kind.model_fields.get(str(loc[0]))
+        return _section(field.annotation, loc[1:]) if field else None
+    if loc and origin in (tuple, list, dict, Mapping):
+        return _section(inner[-1 if origin in (dict, Mapping) else 0], loc[1:])
+    return None
 
 
 def _summary(error: ValidationError) -> str:
@@ -80,7 +118,8 @@ def _summary(error: ValidationError) -> str:
     items = error.errors(include_url=False, include_context=False)
     for item in items[:_MOST_TOLD]:
         key = ".".join(str(p)[:60] for p in item["loc"]) or "(top level)"
-        parts.append(f"{key}: {item['msg'][:300]} (found {_cut(item.get('input'))})")
+        said = "there is no such key" if item["type"] == "extra_forbidden" else item["msg"][:300]
+        parts.append(f"{key}: {said} (found {_cut(item.get('input'))})")
     if len(items) > _MOST_TOLD:
         parts.append(f"and {len(items) - _MOST_TOLD} more")
     return "; ".join(parts)

@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 # From the ground up. Rooms on one floor stand side by side and do not know each other.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("cores", "plain"),
+    ("cores", "near", "plain"),
     ("errors",),
     ("untrusted",),
     ("config", "digest", "progress"),

@@ -16,8 +16,9 @@ class EvaluateOptions(StrictModel):
     subject: Annotated[
         str,
         Flag(
-            "A checkpoint, a run's name or folder; fits:NAME, a source of fits of the stores (fits:chosen: the chosen "
-            "ones); mean, the mean body; or what was measured before: the JSON or the folder of an evaluation.",
+            "A checkpoint, a run's name or folder, or start, the network that ships; fits:NAME, a source of fits of "
+            "the stores (fits:chosen: the chosen ones); mean, the mean body; or what was measured before: the JSON or "
+            "the folder of an evaluation.",
             argument=True,
             metavar="CHECKPOINT|fits:NAME|mean",
             default=...,

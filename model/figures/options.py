@@ -32,7 +32,8 @@ class FigureOptions(StrictModel):
     subject: Annotated[
         str,
         Flag(
-            "A checkpoint, or a run's name or folder; also fits:NAME where bodies alone are shown.",
+            "A checkpoint, a run's name or folder, or start, the network that ships; also fits:NAME where bodies alone "
+            "are shown.",
             argument=True,
             metavar="CHECKPOINT",
             default=...,

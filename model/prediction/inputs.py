@@ -10,6 +10,7 @@ from typing import NamedTuple
 from pymaf_data.datasets.decoding import STILLS
 from pymaf_data.datasets.video import ENDINGS
 from pymaf_data.errors import RawDataMissing
+from pymaf_data.near import absent
 
 
 class Inputs(NamedTuple):
@@ -50,7 +51,7 @@ def _files(path: Path) -> list[Path]:
     if path.is_dir():
         return sorted(file for file in path.iterdir() if _ending(file) in (*STILLS, *ENDINGS) and file.is_file())
     if not path.exists():
-        raise RawDataMissing(f"there is no {path}", action="check the path.")
+        raise RawDataMissing(f"there is no {absent(path)}", action="check the path.")
     if _ending(path) not in (*STILLS, *ENDINGS):
         raise RawDataMissing(
             f"{path} is no image and no video by its name",

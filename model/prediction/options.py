@@ -16,7 +16,13 @@ class PredictOptions(StrictModel):
     """Which network looks at what, and what is written."""
 
     subject: Annotated[
-        str, Flag("A checkpoint, or a run's name or folder.", argument=True, metavar="CHECKPOINT", default=...)
+        str,
+        Flag(
+            "A checkpoint, a run's name or folder, or start, the network that ships.",
+            argument=True,
+            metavar="CHECKPOINT",
+            default=...,
+        ),
     ]
     inputs: Annotated[
         tuple[UserPath, ...],

@@ -18,11 +18,18 @@ from pymaf_data.datasets.own_video import detections_beside
 from pymaf_data.datasets.video import frame_name
 from pymaf_data.errors import RawDataMissing
 from pymaf_data.geometry.boxes import square
+from pymaf_data.near import absent
+from pymaf_data.untrusted.kinds import kind_of_file
 
 from .inputs import Inputs
 from .options import PredictOptions
 
 Box = tuple[float, float, float]
+
+#: How it begins what is told of persons whose image is none of those given.
+NOT_HERE = "persons of images that are not here"
+_NAMED = 2
+_IMAGES = ("a JPEG image", "a PNG image", "a WebP image")
 
 
 class Person(NamedTuple):
@@ -49,7 +56,7 @@ class Plan:
     """Whom to look at.
 
     Attributes:
-        stills: name → persons, in the order of the inputs; somebody on each.
+        stills: name → persons, in the order of the inputs; nobody where it is no image, for whoever looks to say why.
         videos: name → frame → persons.
         told: what was found besides, in words → how often.
     """
@@ -93,15 +100,29 @@ def plan(inputs: Inputs, options: PredictOptions) -> Plan:
 
 
 def _of_stills(inputs: Inputs, path: Path, least: float, told: Counter[str]) -> dict[str, list[Person]]:
-    which, persons = Names(inputs.stills), defaultdict[str, list[Person]](list)
+    which, persons, elsewhere = Names(inputs.stills), defaultdict[str, list[Person]](list), Counter[str]()
     for found in _read(path, told):
         names = which.meant(found)
-        if len(names) != 1:
-            told["persons of several images of one name" if names else "persons of images that are not here"] += 1
-            continue
-        _add(persons[names[0]], found, least, told)
-    told["images without a person"] += sum(not persons[name] for name in inputs.stills)
-    return {name: persons[name] for name in inputs.stills if persons[name]}
+        if len(names) == 1:
+            _add(persons[names[0]], found, least, told)
+        elif names:
+            told["persons of several images of one name"] += 1
+        else:
+            elsewhere[found.called] += 1
+    if elsewhere:
+        here = ", ".join(inputs.stills[:_NAMED])
+        told[f"{NOT_HERE} ({', '.join([*elsewhere][:_NAMED])}; here: {here})"] = elsewhere.total()
+    plan = {name: persons[name] for name in inputs.stills if persons[name] or not _is_image(inputs.root / name)}
+    told["images without a person"] += len(inputs.stills) - len(plan)
+    return plan
+
+
+def _is_image(path: Path) -> bool:
+    """Whether a file begins as an image does; the whole of one on which nobody is need not be read."""
+    try:
+        return kind_of_file(path) in _IMAGES
+    except OSError:
+        return False
 
 
 def _of_video(path: Path, least: float, told: Counter[str]) -> dict[int, list[Person]]:
@@ -118,7 +139,7 @@ def _read(path: Path, told: Counter[str]) -> Iterator[Detection]:
     """Persons that can be read; the others are counted by their fault."""
     if not path.is_file() and not is_openpose(path):
         raise RawDataMissing(
-            f"no detections at {path}",
+            f"no detections at {absent(path)}",
             expected="a JSON, or a folder as OpenPose writes it",
             action="name the file that your detector wrote.",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
@@ -28,7 +28,7 @@ from .found import found_persons
 from .gathered import PAGE, Drawing, Gathered
 from .inputs import Inputs, gather
 from .options import PredictOptions
-from .persons import Plan, plan
+from .persons import NOT_HERE, Plan, plan
 from .seen import Cut, Seen, Unseen, look, source
 from .smoothing import Smoother
 from .tracks import follow
@@ -44,7 +44,9 @@ class PredictReport(Counts):
     """What was predicted."""
 
     files: tuple[Path, ...]
-    """Page, table and JSON; the folders beside them hold what was drawn."""
+    """Page, table and JSON."""
+    folders: tuple[Path, ...] = ()
+    """What was drawn."""
     skipped: dict[str, str]
     """Image → why nobody of it was looked at."""
     told: dict[str, int]
@@ -53,6 +55,7 @@ class PredictReport(Counts):
     def lines(self) -> list[str]:
         """The report for a reader."""
         said = [self.said(), *(f"written: {path}" for path in self.files)]
+        said += [f"written: {path}/" for path in self.folders]
         said += [f"skipped: {name}: {why}" for name, why in _in_spans(self.skipped)]
         return said + [f"{count:,} {what}" for what, count in self.told.items() if count]
 
@@ -64,7 +67,7 @@ def predict(options: PredictOptions, progress: Progress | None = None) -> Predic
         RawDataError: there is nothing to look at.
         AssetError: nobody says who is where, and there is no finder.
         CheckpointError: no checkpoint, or one of another network or body.
-        UsageError: there are predictions already.
+        UsageError: there are predictions already, or they would lie among the inputs.
         DiskFull, NotWritable: it cannot be written.
     """
     root = DataRoot.default()
@@ -78,6 +81,7 @@ def predict(options: PredictOptions, progress: Progress | None = None) -> Predic
     model = load_checkpoint(path, root.assets, network=options.network)
     about = about_checkpoint(path, model)
     folder = options.out or root.predictions / str(about["name"])
+    _require_apart(folder, options.inputs)
     _clear(folder, options.overwrite)
     network, skipped = _ready(model, options), dict[str, str]()
     every = options.every if "overlay" in options.save else 0
@@ -100,7 +104,8 @@ def predict(options: PredictOptions, progress: Progress | None = None) -> Predic
             _refuse(skipped, whom.told)
         files = gathered.write(model, about)
         counts = gathered.counts().model_dump()
-    return PredictReport(files=tuple(files), skipped=skipped, told=dict(whom.told), **counts)
+    folders = tuple(folder / name for name in FOLDERS if (folder / name).is_dir())
+    return PredictReport(files=tuple(files), folders=folders, skipped=skipped, told=dict(whom.told), **counts)
 
 
 def _require_videos(inputs: Inputs, options: PredictOptions) -> None:
@@ -116,6 +121,23 @@ def _require_videos(inputs: Inputs, options: PredictOptions) -> None:
             expected="a video, without --whole",
             action="leave that out, or name a video.",
         )
+
+
+def _require_apart(folder: Path, given: Sequence[Path]) -> None:
+    """Refuse to write where it was said to look: what is drawn would be looked at next time, or replace an input.
+
+    Raises:
+        UsageError: an input is the folder, or lies where images are written in it.
+    """
+    whole = folder.resolve()
+    drawn = [whole / name for name in FOLDERS]
+    for place in (path.resolve() for path in given):
+        if place == whole or any(place.is_relative_to(one) for one in drawn):
+            raise UsageError(
+                f"predictions would be written into {folder}, and {place} is to be looked at",
+                expected="a folder for them beside the images",
+                action="name another with --out.",
+            )
 
 
 def _ready(model: Network, options: PredictOptions) -> Network:
@@ -205,8 +227,11 @@ def _refuse(skipped: dict[str, str], told: Counter[str]) -> None:
         RawDataError: always.
     """
     found = [f"{name}: {why}" for name, why in _in_spans(skipped)] + [f"{n:,} {what}" for what, n in told.items() if n]
+    elsewhere = any(what.startswith(NOT_HERE) for what in told)
     raise RawDataError(
         f"nobody to look at: {'; '.join(found[:3]) or 'the detections hold nobody'}",
         expected="an image that opens, with a person's box on it",
-        action="see docs/prediction.md for the forms of detections.",
+        action="give the detections of these images: names, or the numbers they end with, have to agree."
+        if elsewhere
+        else "see docs/prediction.md for the forms of detections.",
     )

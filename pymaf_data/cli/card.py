@@ -18,7 +18,7 @@ def command(
         str,
         typer.Argument(
             metavar="CHECKPOINT|RUN|EVALUATION.json",
-            help="A checkpoint's file, a run's folder or name, or the JSON of an evaluation.",
+            help="A checkpoint's file, a run's folder or name, start, the network that ships, or an evaluation's JSON.",
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print the card as JSON.")] = False,

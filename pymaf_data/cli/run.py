@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,9 +12,21 @@ from pymaf_data.cli.say import echo, echo_json
 from pymaf_data.cli.steps import DIRECT_HELP, directly, take
 from pymaf_data.stages.registry import STAGES, Step
 
+# Stage → what the list at the end calls what it wrote; stores stand there by themselves.
+_MADE = {
+    "train": "checkpoint",
+    "evaluate": "evaluation",
+    "contact-sheet": "contact sheet",
+    "figure": "figure",
+    "report": "report",
+}
+
 
 def command(
-    recipe: Annotated[str, typer.Argument(help="A recipe file (*.yaml), or the name of one that ships: demo.")],
+    recipe: Annotated[
+        str,
+        typer.Argument(help="A recipe file (*.yaml), or the name of one that ships: `pymaf-data recipes` lists them."),
+    ],
     direct: Annotated[bool, typer.Option("--direct", help=DIRECT_HELP)] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print every report as one JSON list.")] = False,
 ) -> None:
@@ -36,12 +50,14 @@ def command(
     for store in stores_of(loaded, root):
         echo(f"store          {store}")
     for step, report in zip(steps, reports, strict=True):
-        if step.stage == "train":
-            echo(f"checkpoint     {report.checkpoint}")
-        elif step.stage == "contact-sheet":
-            echo(f"contact sheet  {report.path}")
-        elif step.stage == "report":
-            echo(f"report         {report.path}")
+        for path in _written(step, report):
+            echo(f"{_MADE[step.stage]:<15}{path}")
+
+
+def _written(step: Step, report: Any) -> Sequence[Path]:
+    if step.stage == "evaluate":
+        return report.files
+    return [report.checkpoint if step.stage == "train" else report.path] if step.stage in _MADE else []
 
 
 def _show(step: Step, report: Any) -> None:

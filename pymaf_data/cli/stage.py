@@ -25,10 +25,13 @@ def stage_command(stage: Stage) -> Callable[..., None]:
     def command(*, as_json: bool, direct: bool = True, recipe: str | None = None, **typed: Any) -> None:
         values = values_of(flags, typed, _of_recipe(stage, recipe))
         options = [stage.model().parse(one, recipe or "the command line") for one in _by_step(each, values)]
+        light = stage.check.partition(":")[0] != stage.run.partition(":")[0]
+        if light:
+            _check(stage, options)
         direct = directly(direct)
         resolve_name(stage.run)  # imported while the flow's server loads
-        if stage.check:
-            resolve_name(stage.check)(*options)
+        if not light:
+            _check(stage, options)
         steps = [Step(stage.name, (stage.title or stage.name).format(**dict(one)), one) for one in options]
         shown = is_told() and not as_json
         reports = take(steps, direct, (lambda _, report: echo("\n".join(stage.told(report)))) if shown else None)
@@ -43,6 +46,11 @@ def stage_command(stage: Stage) -> Callable[..., None]:
     command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {one.name: one.annotation for one in parameters}
     return command
+
+
+def _check(stage: Stage, options: list[Any]) -> None:
+    if stage.check:
+        resolve_name(stage.check)(*options)
 
 
 def _shared(stage: Stage, several: bool) -> list[Parameter]:

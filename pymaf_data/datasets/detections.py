@@ -27,6 +27,11 @@ from pymaf_data.untrusted.json_text import read_json
 
 _OPENPOSE = "*_keypoints.json"
 _LONGEST = 10**9  # frames
+_FORMS = (
+    "COCO's {images, annotations}, a list of {image_id or file_name, bbox or box, keypoints}, mmpose's "
+    "{instance_info: [{frame_id, instances}]}, or a folder of OpenPose's"
+)
+_OF = ("image_id", "file_name", "instances")  # one of them stands in every entry of a list
 
 
 class Detection(NamedTuple):
@@ -47,6 +52,11 @@ class Detection(NamedTuple):
     fault: str = ""
     image: str = ""
 
+    @property
+    def called(self) -> str:
+        """Its image, for a message."""
+        return self.image or f"number {self.frame}"
+
 
 def is_openpose(path: Path) -> bool:
     """Whether a folder is one that OpenPose wrote."""
@@ -63,8 +73,8 @@ def read_detections(path: Path) -> Iterator[Detection]:
         try:
             name = image if isinstance(image, str) else ""
             yield _detection(_number(frame, bool(name)), name, entry, box_of(entry))
-        except (ValueError, TypeError, KeyError, OverflowError) as error:
-            yield Detection(-1, np.zeros((0, 3)), fault=f"{type(error).__name__}: {str(error)[:80]}")
+        except (ValueError, TypeError, OverflowError) as error:
+            yield Detection(-1, np.zeros((0, 3)), fault=str(error)[:80])
 
 
 def _entries(path: Path) -> Iterator[tuple[Any, Any, Any, Callable[[dict[str, Any]], Any]]]:
@@ -78,13 +88,18 @@ def _entries(path: Path) -> Iterator[tuple[Any, Any, Any, Callable[[dict[str, An
     if isinstance(content, dict) and "annotations" in content:
         images = {entry["id"]: entry for entry in _list(content, "images", path) if isinstance(entry.get("id"), int)}
         for entry in _list(content, "annotations", path):
-            image = images.get(entry.get("image_id"), {})
+            number = entry.get("image_id")
+            image = images.get(number, {}) if isinstance(number, int) else {}
             name = image.get("file_name")
             yield image.get("frame_id", name), name, entry, _own_box
         return
     if isinstance(content, dict):
         content = content.get("instance_info")
-    for entry in _list({"": content}, "", path):
+    entries = _list({"": content}, "", path)
+    if entries and not any(key in entry for entry in entries for key in _OF):
+        keys = ", ".join(map(repr, [*entries[0]][:5])) or "nothing"
+        raise _of_no_form(f"{path.name} is a list of entries with {keys}, which say of no image that somebody is on it")
+    for entry in entries:
         if "instances" in entry:
             frame = entry.get("frame_id")
             yield from ((frame, None, one, _corners) for one in _list(entry, "instances", path))
@@ -96,12 +111,12 @@ def _entries(path: Path) -> Iterator[tuple[Any, Any, Any, Callable[[dict[str, An
 def _list(content: Any, key: str, path: Path) -> list[dict[str, Any]]:
     found = content.get(key) if isinstance(content, dict) else None
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise RawDataCorrupt(
-            f"{path.name} is JSON, and no list of persons{f' under {key!r}' * bool(key)}",
-            expected="detections as COCO, AlphaPose, mmpose or OpenPose write them",
-            action="see docs/datasets/video.md for the forms.",
-        )
+        raise _of_no_form(f"{path.name} is JSON, and no list of persons{f' under {key!r}' * bool(key)}")
     return found
+
+
+def _of_no_form(found: str) -> RawDataCorrupt:
+    return RawDataCorrupt(found, expected=_FORMS, action="see docs/prediction.md for the forms.")
 
 
 def _own_box(entry: dict[str, Any]) -> Any:
@@ -124,12 +139,16 @@ def _number(frame: Any, named: bool = False) -> int:
     if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < _LONGEST:
         if named:
             return -1
-        raise ValueError(f"frame {str(frame)[:40]!r} has no number")
+        raise ValueError(
+            f"frame {str(frame)[:40]!r} has no number" if frame is not None else "it is of no image that is known"
+        )
     return number
 
 
 def _detection(frame: int, image: str, entry: dict[str, Any], box: Any) -> Detection:
-    given = entry.get("keypoints") if box else entry["keypoints"]
+    given = entry.get("keypoints")
+    if not box and given is None:
+        raise ValueError("it has neither a box nor keypoints")
     values = np.asarray(given if given is not None else (), np.float64)
     scores = entry.get("keypoint_scores")
     if scores is not None and given is not None:

@@ -30,8 +30,9 @@ from pymaf_data.datasets.records import MASK_BYTES, PersonRecord
 from pymaf_data.datasets.select import Dropped, Told
 from pymaf_data.datasets.splits import ANNOTATIONS, FINDER, IMAGES
 from pymaf_data.datasets.video import VideoFrames
-from pymaf_data.errors import RawDataMissing
+from pymaf_data.errors import RawDataCorrupt, RawDataMissing
 from pymaf_data.finder import require_finder
+from pymaf_data.near import absent
 
 #: The data set whose folder is given.
 OWN_IMAGES = "images"
@@ -61,11 +62,11 @@ def of_images(folder: Path, detections: Path | None, finder: Path | None, split:
     """
     root = folder.absolute()
     if not root.is_dir():
-        raise RawDataMissing(f"there is no folder {root}", action="check the path.")
+        raise RawDataMissing(f"there is no folder {absent(root)}", action="check the path.")
     given = detections or (root / DETECTIONS if finder is None and (root / DETECTIONS).is_file() else None)
     if given and not (given.is_file() or is_openpose(given)):
         raise RawDataMissing(
-            f"no detections at {given}", expected="a JSON, or OpenPose's folder", action="check the path."
+            f"no detections at {absent(given)}", expected="a JSON, or OpenPose's folder", action="check the path."
         )
     role = (
         {ANNOTATIONS: str(given.absolute())} if given else {FINDER: str(require_finder(finder, _OTHERWISE).absolute())}
@@ -84,7 +85,7 @@ class OwnImages(ReaderOfStills):
         """Every person that was detected or found.
 
         Raises:
-            RawDataCorrupt: detections of no known form.
+            RawDataCorrupt: detections of no known form, or all of other images.
             RawDataMissing: there is no image.
         """
         names, options = _names(raw), raw.options(ImagesOptions)
@@ -124,11 +125,19 @@ def _names(raw: Raw) -> list[str]:
 
 def _listed(raw: Raw, names: list[str], told: Told) -> Iterator[tuple[str, Detection, dict[str, Any]]]:
     """Detections of a file, and the image that each is of; "" where it is none, or may be several."""
-    which, seen = Names(names), set[str]()
+    which, seen, elsewhere = Names(names), set[str](), list[str]()
     for found in read_detections(raw.file(ANNOTATIONS)):
         meant = [] if found.fault else which.meant(found)
         seen.update(meant)
+        elsewhere += [found.called] * (not meant and not found.fault and not elsewhere)
         yield meant[0] if len(meant) == 1 else "", found, {}
+    if elsewhere and not seen:
+        raise RawDataCorrupt(
+            f"{raw.origin} has nobody on an image of {raw.root / raw.folder}: it names {elsewhere[0]}, and there is "
+            f"{names[0]}",
+            expected="images by their names below the folder, by a part of these from the right, or by their numbers",
+            action="give the detections of these images, or the folder of those.",
+        )
     for name in names:
         if name not in seen:
             told.adjusted.add("nobody", name)

@@ -26,6 +26,7 @@ from pymaf_data.datasets.select import Dropped, Told
 from pymaf_data.datasets.splits import ANNOTATIONS, IMAGES, OPENPOSE
 from pymaf_data.datasets.video import ENDINGS, frame_name
 from pymaf_data.errors import RawDataMissing, UsageError
+from pymaf_data.near import absent
 
 #: The data set whose files are given one by one.
 VIDEO = "video"
@@ -54,7 +55,7 @@ def of_videos(videos: Sequence[Path], detections: Path | None, split: str) -> tu
     roles = {}
     for file in files:
         if not file.is_file():
-            raise RawDataMissing(f"there is no video {file}", action="check the path.")
+            raise RawDataMissing(f"there is no video {absent(file)}", action="check the path.")
         whole = detections is not None and len(files) == 1 and (detections.is_file() or is_openpose(detections))
         place = detections if whole and detections else detections_beside(detections or file.parent, file)
         roles[file.relative_to(root).as_posix()] = str(place.absolute())

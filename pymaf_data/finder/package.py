@@ -19,6 +19,7 @@ from pymaf_data.errors import AssetMismatch, AssetMissing
 from pymaf_data.paths import DataRoot
 
 ASSET = "finder/mediapipe-pose-0.5.1675469404.tgz"
+_PACK = "`npm pack @mediapipe/pose@0.5.1675469404`"
 _DETECTOR = "package/pose_solution_packed_assets.data"
 
 
@@ -37,9 +38,7 @@ def require_finder(path: Path | None, otherwise: str) -> Path:
     place = path or asset.find(DataRoot.default().assets)
     lacking = ["install the extra finder (pip install 'pymaf-data[finder]')"] * (find_spec("ai_edge_litert") is None)
     if not place.is_file():
-        lacking.append(
-            f"bring the file that `npm pack @mediapipe/pose@0.5.1675469404` writes, to {place} or by --finder"
-        )
+        lacking.append(f"bring the file that {_PACK} writes, to {place} or by --finder")
     if lacking:
         raise AssetMissing(f"nobody says who is where: {otherwise}, or {' and '.join(lacking)}")
     try:
@@ -47,8 +46,8 @@ def require_finder(path: Path | None, otherwise: str) -> Path:
     except NotWhole as problem:
         raise AssetMismatch(
             f"{place}: {problem}",
-            expected=f"the file of {asset.get}",
-            action="fetch it again; a network is a program, and no other is run.",
+            expected=f"the file that {_PACK} writes, as it is",
+            action=f"fetch it again with {_PACK}; a network is a program, and no other is run.",
         ) from None
     return place
 

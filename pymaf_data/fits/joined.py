@@ -30,6 +30,7 @@ from pymaf_data.fits.table import CAMERA, Fits
 from pymaf_data.geometry.cameras import full_frame
 from pymaf_data.geometry.joints import SMPL24
 from pymaf_data.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from pymaf_data.near import absent
 
 logger = logging.getLogger(__name__)
 
@@ -197,7 +198,7 @@ def read_fits(request: FitRequest, made_from: Collection[str] = ()) -> tuple[Fit
     action = f"name such a file; {reader.get}."
     for path in given.values():
         if not path.exists():
-            raise FitError(f"{path} is not there", expected=reader.file, action=action)
+            raise FitError(f"there is no {absent(path)}", expected=reader.file, action=action)
     identity: dict[str, Any] = {"format": request.format}
     try:
         table = as_exported(given["sha256"], reader.read(given["sha256"], request.companion))

@@ -16,6 +16,10 @@ from pymaf_data.fits.persons import Persons
 from pymaf_data.fits.reprojection import view_pixels
 
 _NAMED = 5
+_POOR = (
+    "or, as the others do reproject, these bodies may be that poor, as a network's are: --force then keeps all that "
+    "were joined, marked as forced, and --max-reprojection {:g} leaves out of the choice those that lie farther away."
+)
 _OTHER_BODIES = 0.05
 
 
@@ -69,14 +73,17 @@ def prove_join(
     if failed.sum() > tolerance.share * len(rows):
         worst = np.argsort(np.where(failed, -reprojection, np.inf))[: min(_NAMED, int(failed.sum()))]
         who = zip(persons.names[rows[worst]], persons.annotation_id[rows[worst]], reprojection[worst], strict=True)
+        some = bool(2 * failed.sum() <= len(rows))  # what most look like says nothing of them
+        said, far = "" if some else why(), np.median(reprojection[failed])
         named = ", ".join(f"{name} #{number} ({pixels:.0f} px)" for name, number, pixels in who)
         raise FitError(
-            f"{origin} does not belong to this store: {failed.sum()} of {len(rows)} fits do not reproject onto "
-            f"the keypoints of the person they were joined to, and lie {np.median(reprojection[failed]):.0f} px away "
-            f"in the median{why()}; the worst: {named}",
+            f"{origin} does not belong to this store{', or is poor' * some}: {failed.sum()} of {len(rows)} fits do not "
+            f"reproject onto the keypoints of the person they were joined to, and lie {far:.0f} px away in the "
+            f"median{said}; the worst: {named}",
             expected=f"a mean distance of at most {tolerance.view:g} px in the 224 view, and {tolerance.image:g} px "
             "in the image",
-            action="give the file that was made for this very data set, split and body; --force keeps what was joined.",
+            action="give the file that was made for this very data set, split and body; "
+            + (_POOR.format(tolerance.view) if some else "--force keeps what was joined."),
         )
     return failed & (not tolerance.measured)
 

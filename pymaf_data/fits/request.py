@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 from pymaf_data.config import StrictModel
-from pymaf_data.errors import UsageError
+from pymaf_data.errors import FitError, UsageError
 from pymaf_data.fits.readers import find_reader, formats, is_format
+from pymaf_data.near import absent, is_it
 from pymaf_data.paths import DataRoot, UserPath
 
 MADE_HERE = "keypoints"
@@ -51,6 +52,25 @@ class FitRequest(StrictModel):
         return cls(name=match["name"] or match["format"], format=match["format"], **files)
 
 
+def require_named(text: str) -> None:
+    """Refuse a request of no format, or of no file that is there, by its text alone: no reader is imported.
+
+    Raises:
+        UsageError: it names no source of fits.
+        FitError: its file is not there.
+    """
+    match = _REQUEST.fullmatch(text)
+    if match is None or not (match["format"] == MADE_HERE or is_format(match["format"])):
+        if not any(_path(rest) for _, rest in _readings(text)):
+            raise _no_source(text)
+    elif match["path"] and not _path(match["path"]):
+        raise FitError(
+            f"there is no {absent(Path(match['path']).expanduser())}",
+            expected=f"the fits of {text.partition(':')[0]}",
+            action="check the path.",
+        )
+
+
 def _with_format(text: str) -> str:
     """A request that names a path alone, with the format that fits the file.
 
@@ -59,9 +79,8 @@ def _with_format(text: str) -> str:
     """
     from pymaf_data.fits.sniffing import sniff, what_it_is  # with NumPy, which explaining a command does not need
 
-    named = _NAMED.fullmatch(text)
-    for name, rest in (("", text), (named["name"], named["rest"]) if named else ("", "")):
-        path = next((part for part in (rest, rest.rpartition(":")[0]) if part and Path(part).expanduser().exists()), "")
+    for name, rest in _readings(text):
+        path = _path(rest)
         fitting = sniff(Path(path).expanduser()) if path else []
         fitting = [one for one in fitting if path == rest or find_reader(one).companion]
         if len(fitting) == 1:
@@ -74,8 +93,25 @@ def _with_format(text: str) -> str:
                 expected="what one format alone holds" if fitting else f"one of {', '.join(formats())}",
                 action=f"name the format: --fits {name}{fitting[0] if fitting else 'FORMAT'}:{rest}",
             )
-    raise UsageError(
-        f"{text!r} names no source of fits",
+    raise _no_source(text)
+
+
+def _readings(text: str) -> list[tuple[str, str]]:
+    """What may be the name, with its sign, and the rest."""
+    named = _NAMED.fullmatch(text)
+    return [("", text), *([(named["name"], named["rest"])] if named else [])]
+
+
+def _path(rest: str) -> str:
+    """The path that is there, a companion left out; "" where none is."""
+    return next((part for part in (rest, rest.rpartition(":")[0]) if part and Path(part).expanduser().exists()), "")
+
+
+def _no_source(text: str) -> UsageError:
+    rest = _readings(text)[-1][1]
+    like = is_it(rest.partition(":")[0], (MADE_HERE, *formats()))
+    return UsageError(
+        f"{text!r} names no source of fits{like or f': there is no {absent(Path(rest).expanduser())}'}",
         expected="[NAME=][FORMAT:]PATH[:COMPANION], or FORMAT alone, with a FORMAT among "
         f"{', '.join((MADE_HERE, *formats()))}, NAME in lower case",
         action="give for example --fits keypoints, or --fits truth:RAW/truth/train.npz.",

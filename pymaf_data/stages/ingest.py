@@ -215,8 +215,17 @@ def _require_persons(selection: Selection, raw: Raw) -> None:
         raise RawDataCorrupt(
             f"{raw.origin} has no person to keep: {selection.total} annotations ({reasons or 'none at all'})",
             expected=f"persons with {raw.rule.title}",
-            action="check that it is the keypoint annotation file, or select more with --select any.",
+            action=_advice(selection, raw),
         )
+
+
+def _advice(selection: Selection, raw: Raw) -> str:
+    """What to do where nobody is kept."""
+    if {*selection.counts} == {"no_image"}:
+        return "name images with more of their folders: several that are there have the name that is given."
+    others = [name for name in raw.manifest.selections if name != raw.selection]
+    more = f", or select others with --select {' or '.join(others)}" * bool(others)
+    return f"check that it is the keypoint annotation file{more}."
 
 
 def _require_some_image(selection: Selection, pictures: ImageSource, where: str) -> None:

@@ -10,6 +10,7 @@ from pymaf_data.config import Flag, StrictModel
 from pymaf_data.cores import available_cores
 from pymaf_data.errors import UsageError
 from pymaf_data.fits.fitter.options import KeypointOptions
+from pymaf_data.fits.request import require_named
 from pymaf_data.fits.rule import ChooseOptions
 from pymaf_data.paths import UserPath
 from pymaf_data.stages.executors import ExecutorOptions
@@ -169,6 +170,16 @@ class AttachOptions(ExecutorOptions):
     def rule(self) -> ChooseOptions:
         """How to choose, whichever way the preference was given."""
         return self.choose.model_copy(update={"prefer": tuple(self.prefer.split(","))}) if self.prefer else self.choose
+
+
+def require_sources(*options: AttachOptions) -> None:
+    """Refuse requests of no format or of no file.
+
+    Raises:
+        UsageError, FitError: as :func:`~pymaf_data.fits.request.require_named`.
+    """
+    for text in dict.fromkeys(text for one in options for text in one.fits):
+        require_named(text)
 
 
 class ExportOptions(StrictModel):

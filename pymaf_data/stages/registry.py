@@ -12,9 +12,14 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
+from pymaf_data.errors import DiskFull
+
 if TYPE_CHECKING:
     from pymaf_data.config import StrictModel
     from pymaf_data.progress import Progress
+
+
+_ANEW = "free some space and run the same command again: it does all of it anew."
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,8 @@ class Stage:
         run: ``run(options, progress)`` → report, whose ``failed``, where it has one, is the command's exit code.
         lines: ``lines(report)``, for a reader.
         title: over a command's bar, from the options.
-        check: ``check(options, …)``, of every step, refuses, cheaply, before a command starts anything.
+        check: ``check(options, …)``, of every step, refuses, cheaply, before a command starts any work; where it needs
+            nothing of ``run``'s module, before that is imported and before Prefect's server starts.
         refuse: ``refuse(report)`` raises where what was made is of no use.
         recipe: ``recipe(recipe, data root)`` → options that its command may begin with.
         direct: its command never needs Prefect.
@@ -110,6 +116,7 @@ _STAGES = (
         run="pymaf_data.stages.attach_fits:attach_fits",
         lines="pymaf_data.stages.told:attach_lines",
         title="attach fits to {store.name}",
+        check="pymaf_data.stages.options:require_sources",
     ),
     Stage(
         "render-iuv",
@@ -234,4 +241,10 @@ def run_step(step: Step, progress: Progress | None = None) -> Any:
     Raises:
         PymafDataError: as the stage does.
     """
-    return resolve_name(STAGES[step.stage].run)(step.options, progress)
+    stage = STAGES[step.stage]
+    try:
+        return resolve_name(stage.run)(step.options, progress)
+    except DiskFull as error:
+        if not stage.anew:
+            raise
+        raise DiskFull(error.found, expected=error.expected, action=_ANEW) from None

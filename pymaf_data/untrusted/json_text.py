@@ -17,6 +17,9 @@ from pymaf_data.untrusted.bounds import open_regular
 Pack = Callable[[dict[str, Any]], Any]
 _BLOCK = 1 << 20
 _SPACE = re.compile(r"[ \t\n\r]*")
+_LEFT = re.compile(r"[-+.\w]{0,24}\s*")  # of a number or a word that a file ends in
+_OPEN = "Unterminated string"  # as Python's parser says it, at the string's first character
+_SHOWN = 40
 
 
 class Rest(NamedTuple):
@@ -47,7 +50,10 @@ def read_json(path: Path, pack: Pack | None = None, rest: Rest | None = None) ->
         try:
             return _Text(stream, pack, rest).value()
         except (ValueError, RecursionError) as error:
-            raise RawDataCorrupt(f"{path} is not JSON: {error}", action="fetch the file again.") from None
+            raise RawDataCorrupt(
+                f"{path} is not JSON: {error}",
+                action="let the program that wrote it write it again, or, if it was fetched, fetch it again.",
+            ) from None
 
 
 def read_members(path: Path, first: int, pack: Pack | None = None) -> tuple[list[Any], int]:
@@ -107,7 +113,7 @@ class _Text:
         else:
             found = self._listed()
         if self._next():
-            raise self._wrong("more behind its value")
+            raise self._wrong("more behind its value", whole=True)
         return found
 
     def members(self) -> tuple[list[Any], int]:
@@ -222,5 +228,11 @@ class _Text:
         self._at, self._before = 0, self._before + self._at
         return True
 
-    def _wrong(self, said: str) -> ValueError:
-        return ValueError(f"{said} at character {self._before + self._at}")
+    def _wrong(self, said: str, whole: bool = False) -> ValueError:
+        """What is said of this character, or that the file ends before its value does, which is ``whole``."""
+        at, left = self._before + self._at, self._text[self._at :]
+        if at and not whole and (said.startswith(_OPEN) or _LEFT.fullmatch(left)) and not self._more():
+            text = self._text.rstrip()
+            end = self._before + len(text)
+            return ValueError(f"it is cut off: it ends at character {end}, behind {text[-_SHOWN:]!r}")
+        return ValueError(f"{said} at character {at}")

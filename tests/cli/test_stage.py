@@ -16,9 +16,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from pymaf_data.cli.app import _SUMMARIES, app, run
-from pymaf_data.errors import ConfigError
+from pymaf_data.errors import ConfigError, DiskFull
 from pymaf_data.loader.options import AugmentationOptions
-from pymaf_data.stages.registry import STAGES, Stage
+from pymaf_data.stages.registry import STAGES, Stage, Step, run_step
 
 TINY = """
 from typing import Annotated, Literal
@@ -209,3 +209,15 @@ def test_lists_say_what_the_command_says_of_itself(name: str) -> None:
     written = resolve_name(f"pymaf_data.cli.{name}:command")
     first = " ".join(cleandoc(written.__doc__).partition("\n\n")[0].split())
     assert first.replace("`", "") == (_SUMMARIES[name] or STAGES[name].summary)
+
+
+def test_a_full_disk_keeps_what_is_finished_only_where_that_is_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(options: Any, progress: Any) -> None:
+        raise DiskFull("the disk is full", action="run again; what is finished is kept.")
+
+    monkeypatch.setattr("pymaf_data.stages.registry.resolve_name", lambda name: full)
+    for name, stage in STAGES.items():
+        with pytest.raises(DiskFull, match="does all of it anew" if stage.anew else "finished is kept") as error:
+            run_step(Step(name, "", TINY))  # type: ignore[arg-type]
+        assert ("kept" in str(error.value)) != stage.anew
+    assert STAGES["predict"].anew and not STAGES["ingest"].anew

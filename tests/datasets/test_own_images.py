@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from pymaf_data.datasets import select, stored_column
-from pymaf_data.errors import AssetMissing, RawDataMissing, StoreChanged, UsageError
+from pymaf_data.datasets.detections import read_detections
+from pymaf_data.errors import AssetMissing, RawDataCorrupt, RawDataMissing, StoreChanged, UsageError
 from pymaf_data.finder import Found
 from pymaf_data.geometry.rle import decode_mask, encode_mask
 from pymaf_data.stages.ingest import IngestOptions, ingest, require_raw_data
@@ -74,6 +75,43 @@ def test_persons_of_detections_become_rows_and_the_rest_is_counted(photos: Path)
     assert record.box == (30, 30, 48) and record.box_source == "detector" and len(record.keypoints) == 15
     assert record.keypoints["left_ankle"][:2] == pytest.approx((39.25, 48.0)), "pixel indices"
     assert ingest(options(photos, detections=found)).shards_written == 0
+
+
+def test_detections_of_other_images_are_refused_by_name(photos: Path) -> None:
+    found = photos.parent / "found.json"
+    found.write_text(json.dumps([entry("000000000139.jpg"), entry("other.jpg"), {"image_id": "a.jpg"}]))
+    with pytest.raises(RawDataCorrupt, match=r"names 000000000139\.jpg, and there is a\.jpg") as error:
+        select(require_raw_data(options(photos, detections=found)))
+    assert "--select" not in str(error.value)
+    found.write_text(json.dumps([entry("same.jpg")]))
+    for folder in ("one", "two"):
+        write(photos / folder / "same.jpg")
+    with pytest.raises(RawDataCorrupt, match="more of their folders") as error:
+        ingest(options(photos, detections=found))
+    assert "--select" not in str(error.value)
+    found.write_text(json.dumps([entry("one/same.jpg", keypoints=[0.0] * 51)]))
+    with pytest.raises(RawDataCorrupt, match=r"annotation file, or select others with --select body12\.$"):
+        ingest(options(photos, detections=found))
+
+
+@pytest.mark.parametrize(
+    "content", [[{"foo": 1}], [[1]], {"foo": []}, {"annotations": []}, [1], "a", [{"score": 1, "frame_id": 2}]]
+)
+def test_what_is_no_form_of_detections_is_said_with_the_forms(content: Any, tmp_path: Path) -> None:
+    path = tmp_path / "found.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(RawDataCorrupt, match=r"(?s)COCO's .*mmpose's .*OpenPose's.*docs/prediction\.md"):
+        [*read_detections(path)]
+
+
+def test_what_is_wrong_with_a_person_is_said_in_words(tmp_path: Path) -> None:
+    path, box = tmp_path / "found.json", {"bbox": [1, 2, 3, 4]}
+    images = [{"id": 1, "file_name": "a.jpg"}]
+    persons = [{"image_id": 1}, {"image_id": 2, **box}, {"image_id": [1], **box}, {**box}, {"image_id": 1, **box}]
+    path.write_text(json.dumps({"images": images, "annotations": persons}))
+    faults = [found.fault for found in read_detections(path)]
+    unknown = "it is of no image that is known"
+    assert faults == ["it has neither a box nor keypoints", unknown, unknown, unknown, ""]
 
 
 def test_detections_in_the_folder_are_taken(photos: Path) -> None:

@@ -28,13 +28,15 @@ def test_a_refused_source_is_kept_whole_and_marked(
     ids = known.persons.annotation_id.copy()
     ids[[2, 3]] = ids[[3, 2]]
     swapped = factory.write_truth(tmp_path / "swapped.npz", known, body, annotation_id=ids)
-    with pytest.raises(FitError, match="--force keeps what was joined"):
+    with pytest.raises(
+        FitError, match=r"bodies may be that poor, (.|\n)*--force then keeps all (.|\n)*--max-reprojection 2 "
+    ):
         attach(store, swapped)
     report = attach(store, swapped, force=True)
     source, forced = report.sources[0], open_store(store.path).current("fits/mine")
     assert (source.valid, source.shards_written, report.failed) == (8, 2, False)
     assert forced.attributes["forced"] == source.forced and str(tmp_path) not in source.forced
-    assert source.forced.startswith("fits/mine does not belong to this store: 2 of 8 fits do not reproject")
+    assert source.forced.startswith("fits/mine does not belong to this store, or is poor: 2 of 8 fits do not reproject")
     assert open_store(store.path).current("choice").attributes["forced"] == ["mine"]
     lines = attach_lines(report)
     assert f"    FORCED, although {source.forced}" in lines

@@ -12,7 +12,7 @@ import pytest
 
 from pymaf_data.errors import FitError, UsageError
 from pymaf_data.fits.joined import read_fits
-from pymaf_data.fits.request import FitRequest
+from pymaf_data.fits.request import FitRequest, require_named
 from pymaf_data.fits.sniffing import sniff
 
 
@@ -121,3 +121,27 @@ def test_several_formats_or_none_are_told(files: Any, tmp_path: Path) -> None:
         FitRequest.of(str(tmp_path / "absent.npz"))
     with pytest.raises(UsageError, match="no format of fits fits"):
         FitRequest.of(f"{files['eft'][0]}:{both}")
+
+
+def test_what_names_no_source_is_refused_by_its_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything of weight is imported: with the name that it is near."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "predictions.npz").touch()
+    for good in (
+        "keypoints",
+        "3dpw",
+        "a=table:mine/predictions.npz",
+        "mine/predictions.npz:c.npz",
+        "a=mine/predictions.npz",
+    ):
+        require_named(good)
+    for bad in ("keypoint", "mine=keypont"):
+        with pytest.raises(UsageError, match="is it keypoints"):
+            require_named(bad)
+    there = re.escape(
+        f"there is no {tmp_path.resolve()}/mine/prediction.npz; {tmp_path.resolve()}/mine has predictions.npz"
+    )
+    for bad in ("table:mine/../mine/prediction.npz", "mine/../mine/prediction.npz"):
+        with pytest.raises((FitError, UsageError), match=there):
+            require_named(bad)

@@ -203,6 +203,6 @@ def test_the_file_that_rows_follow_is_asked_for(write: Callable[..., str]) -> No
     request = write("a.npz")
     with pytest.raises(PymafDataError, match="lacks a path"):
         FitRequest.of("spin")
-    with pytest.raises(FitError, match="is not there"):
+    with pytest.raises(FitError, match="there is no"):
         read_fits(FitRequest.of(f"{request}x"))
     assert reader.READER.companion

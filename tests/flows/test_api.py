@@ -11,11 +11,14 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+
+from pymaf_data.errors import NotWritable, UsageError
 
 # Looked for, not imported: every worker of pytest would import it while it collects.
 pytestmark = pytest.mark.skipif(find_spec("prefect") is None, reason="Prefect is not installed (extra: flows)")
@@ -302,3 +305,43 @@ def test_deployments_run(raw: Path, server: str, tmp_path: Path, environment: En
     finally:
         runner.terminate()
         runner.wait()
+
+
+def test_a_data_root_that_may_not_be_written_is_told_from_a_home_that_cannot_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may write everywhere but below a file."""
+    from pymaf_data.flows import settings
+
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PYMAF_DATA_ROOT", str(tmp_path / "file" / "data"))
+    monkeypatch.delenv("PREFECT_HOME", raising=False)
+    for _ in range(2):
+        with pytest.raises(NotWritable, match=r"the data root .*file/data may not be written"):
+            settings.make_home()
+        monkeypatch.setenv("PREFECT_HOME", str(settings.home()))  # as every command does
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "file" / "home"))
+    with pytest.raises(UsageError, match=r"home .* cannot be made"):
+        settings.make_home()
+
+
+def test_a_slow_start_is_told_and_is_no_warning_until_it_is_late(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pymaf_data.flows import api
+    from pymaf_data.flows.api import Server
+
+    now, server = iter(range(1, 200)), object.__new__(Server)
+    server._begun, server._last = 0.0, "importing"
+    monkeypatch.setattr(api, "time", SimpleNamespace(monotonic=lambda: float(next(now))))
+    monkeypatch.setattr(Server, "_spent", lambda self: float(next(now)))
+
+    def read(self: Any, seconds: float) -> bool:
+        self._last = "ready" if next(now) > 80 else "importing"
+        return True
+
+    monkeypatch.setattr(Server, "_read", read)
+    with caplog.at_level("INFO"):
+        server.wait()
+    assert [one.levelname for one in caplog.records] == ["INFO", "WARNING"]
+    assert all("still starting" in one.getMessage() and "now: importing" in one.getMessage() for one in caplog.records)

@@ -225,6 +225,16 @@ def test_images_are_looked_at_and_what_cannot_be_is_named(
         np.testing.assert_allclose(table.pose[k], one["pose"], atol=1e-5)
     with np.load(out / "predictions.npz") as arrays:
         assert arrays["licence"].item() == "photographs of mine: CC0"
+    assert [f"written: {out}/{name}/" in told for name in ("overlay", "side", "mesh")] == [True, False, True]
+    with pytest.raises(UsageError, match="is to be looked at"):
+        app([*arguments[:-1], str(folder)], standalone_mode=False)
+    assert not (folder / "predictions.json").exists() and not (folder / "overlay").exists()
+    with pytest.raises(UsageError, match=r"overlay/a_01\.jpg is to be looked at"):
+        app(
+            ["predict", str(checkpoint), str(out / "overlay" / "a_01.jpg"), *arguments[3:], "--overwrite"],
+            standalone_mode=False,
+        )
+    assert (out / "predictions.json").exists()
     with pytest.raises(UsageError, match="holds predictions already"):
         app(arguments, standalone_mode=False)
     (out / "mine.txt").write_text("kept")
@@ -444,6 +454,11 @@ def test_nobody_to_look_at_is_said(
     with pytest.raises(RawDataError, match=r"nobody to look at: broken\.jpg: the image is"):
         predict(PredictOptions(subject=str(checkpoint), inputs=(folder,), persons=found, out=tmp_path / "out"))
     assert not (tmp_path / "out").exists()
+    found = coco(tmp_path / "found.json", {"000000000139.jpg": [[1, 1, 9, 9]]})
+    told = r"(?s)broken.jpg: .*none of the known.*not here \(000000000139\.jpg; here: a_01\.jpg.*detections of these"
+    (folder / "broken.jpg").write_bytes(b"no image")
+    with pytest.raises(RawDataError, match=told):
+        predict(PredictOptions(subject=str(checkpoint), inputs=(folder,), persons=found, out=tmp_path / "out"))
 
 
 def test_persons_are_found_where_nobody_says_who_is_where(

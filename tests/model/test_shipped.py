@@ -71,8 +71,14 @@ def test_it_is_named_like_a_run_and_a_run_of_that_name_comes_first(tmp_path: Pat
     mine.parent.mkdir(parents=True)
     mine.touch()
     assert checkpoint_path("start", root) == mine
-    with pytest.raises(CheckpointError, match="no checkpoint"):
-        checkpoint_path("begin", root)
+    (root.runs / "strata" / "logs").mkdir(parents=True)  # a run that has no checkpoint yet
+    for name in ("world", "stratum"):
+        (root.runs / name).mkdir()
+        (root.runs / name / CHECKPOINT).touch()
+    with pytest.raises(
+        CheckpointError, match=r"(?s)no checkpoint: .*name one that there is: stratum, start, world \(start ships"
+    ):
+        checkpoint_path("strat", root)
 
 
 def test_it_is_small_whole_and_of_the_free_body(free_body: BodyModel) -> None:

@@ -81,6 +81,20 @@ def test_what_is_wrong_is_found_wherever_it_is_cut(text: str, tmp_path: Path, mo
             read(tmp_path, text)
 
 
+def test_a_file_that_is_cut_off_is_told_from_one_that_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = '{"a": [{"k": 1.5, "l": [-0.25, 12], "n": {}}, {"k": "ab cd", "z": true}], "b": 1}'
+    for block in (7, 1 << 20):
+        monkeypatch.setattr(json_text, "_BLOCK", block)
+        for size in range(1, len(whole)):
+            end = len(whole[:size].rstrip())
+            with pytest.raises(RawDataCorrupt, match=rf"cut off: it ends at character {end}, .*(.|\n)*wrote it"):
+                read(tmp_path, whole[:size])
+        for wrong in ('{"a": 1} 2', '{"a": [1, 2}', '{"a" 1}', '[{"a": "\n"}]'):
+            with pytest.raises(RawDataCorrupt, match="at character") as error:
+                read(tmp_path, wrong)
+            assert "cut off" not in error.value.found
+
+
 def test_members_of_a_list_are_not_text_together(tmp_path: Path) -> None:
     path, member = tmp_path / "a.json", '{"a": "' + "text " * 20_000 + '"}'
     path.write_text('{"data": [' + ", ".join([member] * 150) + "]}")

@@ -11,7 +11,6 @@ What stands beside these is refused: it may be one of them, misspelt. See docs/f
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ from pymaf_data.geometry.affines import invert, view_affine
 from pymaf_data.geometry.cameras import full_frame, weak_to_camera
 from pymaf_data.geometry.frames import FRAMES
 from pymaf_data.geometry.rotations import matrix_to_axis_angle
+from pymaf_data.near import is_it
 from pymaf_data.untrusted.npz import npz_keys, read_npz, require_numbers
 from pymaf_data.untrusted.unpickle import load_pickled_npz
 
@@ -74,7 +74,7 @@ def _read(path: Path, companion: Path | None = None) -> FitTable:
 def _require(path: Path, keys: set[str]) -> None:
     """Refuse a file with a key that is none, or without those that belong together."""
     for key in sorted(keys.difference(_NUMBERS, _TEXTS)):
-        near = "".join(f"; is it {name}?" for name in get_close_matches(key, (*_NUMBERS, *_TEXTS), 1))
+        near = is_it(key, (*_NUMBERS, *_TEXTS))
         raise RawDataCorrupt(f"{path} has an unknown key {key[:40]!r}{near}", expected=", ".join((*_NUMBERS, *_TEXTS)))
     wanted = ["betas", "frame", "body", "licence", "pose" if "rotmat" not in keys else "rotmat"]
     for when, needs in _TOGETHER.items():

@@ -2,8 +2,8 @@
 
 Low-pass with a cutoff that rises with speed (Casiez et al., "1 € Filter", CHI 2012): who stands still is calmed, who
 moves fast is hardly held back. What is filtered is what has a meaning from frame to frame: joint rotations, the shape,
-and where and how large the body is in the *image*, for the box under π is another one in every frame. Of a root that
-turns faster than a person can the last credible one is taken, until the person could have turned there.
+and where and how large the body is in the *image*, for the box under π is another one in every frame. A root that turns
+faster than a person can is held before it is filtered.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pymaf_data.geometry.affines import Floats
 
 from .seen import Seen
 from .tracks import LOST
-from .turning import reachable
+from .turning import Root
 
 _STILL = 1.5  # Hz, the cutoff of what does not move
 _SPEEDS = 1.0  # Hz, the cutoff of speeds themselves
@@ -28,8 +28,7 @@ _PER_SPEED = {"rotation": 0.7, "betas": 0.0, "place": 1.0}
 @dataclass(eq=False)
 class _Track:
     frame: int
-    root: Floats  # (3, 3) the last credible one, before any filter
-    turned: int  # the frame of that
+    root: Root
     values: dict[str, Floats]
     speeds: dict[str, Floats]
 
@@ -54,7 +53,7 @@ class Smoother:
             track = self._tracks.get(person.track)
             if track is None:
                 still = {name: np.zeros(len(_rows(value))) for name, value in own.items()}
-                track = _Track(seen.frame, rotation[k, 0], seen.frame, own, still)
+                track = _Track(seen.frame, Root(rotation[k, 0], seen.frame / self._rate), own, still)
                 self._tracks[person.track] = track
             else:
                 self._follow(track, own, seen)
@@ -64,7 +63,8 @@ class Smoother:
 
     def _follow(self, track: _Track, own: dict[str, Floats], seen: Seen) -> None:
         elapsed = self._since(track.frame, seen)
-        own = own | {"rotation": self._credible(track, own["rotation"], seen)}
+        root = track.root(own["rotation"][0], seen.frame / self._rate)
+        own = own | {"rotation": np.concatenate([root[None], own["rotation"][1:]])}
         for name, value in own.items():
             before, now = _rows(track.values[name]), _rows(value)
             speed = np.linalg.norm(now - before, axis=1) / elapsed
@@ -73,12 +73,6 @@ class Smoother:
             track.values[name] = (before + share[:, None] * (now - before)).reshape(value.shape)
         track.values["rotation"] = _nearest_rotation(track.values["rotation"])
         track.frame = seen.frame
-
-    def _credible(self, track: _Track, rotation: Floats, seen: Seen) -> Floats:
-        """Joint rotations (24, 3, 3) with the root that is to be believed."""
-        if reachable(track.root, rotation[0], self._since(track.turned, seen)):
-            track.root, track.turned = rotation[0], seen.frame
-        return np.concatenate([track.root[None], rotation[1:]])
 
     def _since(self, frame: int, seen: Seen) -> float:
         """Seconds."""

@@ -8,9 +8,8 @@ up to five turns a second, and are not believed at usual rates.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from pymaf_data.geometry.affines import Floats
 
@@ -20,7 +19,40 @@ FASTEST = 600.0
 ERROR = 20.0
 
 
-def reachable(before: Floats, now: Floats, elapsed: float) -> bool:
-    """Whether a person can have turned from one root rotation (3, 3) to another in a time, s."""
-    cosine = (np.trace(before.T @ now) - 1) / 2
-    return math.degrees(math.acos(min(1.0, max(-1.0, cosine)))) <= FASTEST * elapsed + ERROR
+class Root:
+    """The root of one person that is to be believed, frame after frame.
+
+    A rotation is believed where the person could have turned there since one was believed last; who is elsewhere all of
+    a sudden is believed when that has lasted long enough, and turns there no faster than a person can.
+
+    Args:
+        rotation: (3, 3), of the first frame.
+        time: of it, s.
+    """
+
+    def __init__(self, rotation: Floats, time: float) -> None:
+        self._believed, self._since = rotation, time
+        self._shown, self._time = rotation, time
+
+    def __call__(self, rotation: Floats, time: float) -> Floats:
+        """What is credible (3, 3) at a time, s, later than the one before."""
+        if _apart(self._believed, rotation)[1] <= reach(time - self._since):
+            self._believed, self._since = rotation, time
+        elapsed, (turn, angle) = time - self._time, _apart(self._shown, self._believed)
+        if angle <= reach(elapsed):
+            self._shown = self._believed
+        else:
+            self._shown = self._shown @ Rotation.from_rotvec(turn * FASTEST * elapsed / angle).as_matrix()
+        self._time = time
+        return self._shown
+
+
+def reach(elapsed: float) -> float:
+    """By how many degrees two predictions may be apart after a time, s."""
+    return FASTEST * elapsed + ERROR
+
+
+def _apart(one: Floats, other: Floats) -> tuple[Floats, float]:
+    """The turn from one rotation (3, 3) to another, an axis-angle (3), and how far that is, degrees."""
+    turn = Rotation.from_matrix(one.T @ other).as_rotvec()
+    return turn, float(np.degrees(np.linalg.norm(turn)))

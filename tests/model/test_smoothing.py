@@ -130,31 +130,36 @@ def apart(rotation: np.ndarray, degrees: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("pace", PACES)
-@pytest.mark.parametrize("degrees", [160, 180, -170])
+@pytest.mark.parametrize("degrees", [160, -175])
 def test_a_root_that_flips_for_a_moment_stays_and_other_joints_are_filtered_as_ever(
     pace: tuple[float, int], degrees: float
 ) -> None:
-    seconds = np.arange(0, 6, pace[1] / pace[0])
+    seconds = np.arange(0, 4, pace[1] / pace[0])
     walk = 40 * np.sin(seconds)
     frames = np.arange(len(seconds))
     shortly = frames % round(pace[0] / pace[1]) == 3  # once a second
     if pace[1] == 1:
         shortly |= (seconds % 1.5 > 1.0) & (seconds % 1.5 < 1.15)
     found = smoothed(headed(walk + degrees * shortly, 0.03), pace)
-    assert shortly.sum() > 4 and apart(found, walk).max() < 25
+    assert shortly.sum() > 3 and apart(found, walk).max() < 25
     np.testing.assert_array_equal(found[:, 1:], smoothed(headed(walk, 0.03), pace)[:, 1:])
 
 
 @pytest.mark.parametrize("pace", PACES)
 @pytest.mark.parametrize("degrees", [160, 180])
-def test_a_root_that_has_turned_is_followed_a_quarter_of_a_second_late(pace: tuple[float, int], degrees: float) -> None:
+def test_a_root_that_has_turned_is_followed_late_and_no_faster_than_a_person_turns(
+    pace: tuple[float, int], degrees: float
+) -> None:
     step = pace[1] / pace[0]
     seconds = np.arange(-1, 1.5, step)
     turn = degrees * (seconds > -1e-9)
     found = smoothed(headed(turn, 0.02), pace)
     late = seconds[apart(found, turn) > 20].max() + step
-    assert late <= 0.3 + step / 2 and apart(found, turn)[seconds > 0.5].max() < 10
-    assert apart(found, 0 * turn)[seconds < 0.1].max() < 10
+    assert late < 0.55 and apart(found, turn)[seconds > 0.6].max() < 10
+    assert apart(found, 0 * turn)[seconds < 0.1].max() < 10, "held first"
+    turns = np.einsum("fji,fjk->fik", found[:-1, 0], found[1:, 0])
+    steps = np.degrees(np.arccos(np.clip((np.trace(turns, axis1=1, axis2=2) - 1) / 2, -1, 1)))
+    assert steps.max() <= 600 * step + 20
 
 
 @pytest.mark.parametrize("pace", PACES)
@@ -164,7 +169,7 @@ def test_a_pirouette_is_never_held(pace: tuple[float, int], monkeypatch: pytest.
     turn = 540 * np.clip(seconds - 1, 0, 2)
     found = smoothed(headed(turn, 0.05), pace)
     assert np.median(apart(found, turn)) < 15
-    monkeypatch.setattr("pymaf_data.model.prediction.smoothing.reachable", lambda *_: True)
+    monkeypatch.setattr("pymaf_data.model.prediction.turning.ERROR", 180.0)
     np.testing.assert_array_equal(found, smoothed(headed(turn, 0.05), pace))
 
 

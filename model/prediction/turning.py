@@ -1,9 +1,9 @@
 """How fast a person can turn, and so which root rotations are to be believed.
 
 A network that takes a front for a back, or a back for a front, turns the root by about 180° from one frame to the next.
-A pirouette of 1.5 turns a second is 540°/s; the pelvis of baseball pitchers reaches 600–700°/s for some hundredths of a
-second (Fleisig et al., J. Biomech. 32, 1999), which the allowance for a network's errors covers. Skaters spin faster,
-up to five turns a second, and are not believed at usual rates.
+A pirouette of 1.5 turns a second is 540°/s; a throw or a swing turns the pelvis faster, but for some hundredths of a
+second only, which the allowance for a network's errors covers. Skaters spin up to five turns a second, and are not
+believed at usual rates.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pymaf_data.errors import ShapeError
+from pymaf_data.errors import ShapeError, UsageError
 from pymaf_data.geometry.meshes import outward_normals
 from pymaf_data.render.lit import OF_FACES, OF_VERTICES, ONE, blend_sums, light_samples
 from pymaf_data.render.raster import Lit, Raster, as_faces, as_numpy, as_size, as_vertices, sum_samples
@@ -113,6 +113,7 @@ def overlay(
     Raises:
         RenderError: a vertex is not finite.
         ShapeError: an argument has another shape or type, or a face names a vertex that is not there.
+        UsageError: ``alpha`` or ``supersample`` is none.
     """
     composed = image.copy()
     draw_over(composed, vertices, faces, camera, colours, alpha, supersample)
@@ -132,6 +133,8 @@ def draw_over(
     if image.dtype != np.uint8 or image.shape[2:] != (3,) or not image.flags.writeable:
         found = f"an image of shape {image.shape} and type {image.dtype}"
         raise ShapeError(found, expected="(H, W, 3) uint8 that may be written")
+    if not 0 <= alpha <= 1 or supersample < 1:
+        raise UsageError(f"alpha {alpha}, supersample {supersample}", expected="0 … 1, and at least 1", action="mend them.")
     points, triangles = _as_mesh(vertices, faces)
     left, top, width, height = _window(points, camera, as_size(image.shape[:2]))
     if not width or not height:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pymaf_data.errors import RenderError, ShapeError
+from pymaf_data.errors import RenderError, ShapeError, UsageError
 from pymaf_data.geometry.cameras import Camera, full_frame, weak_to_camera
 from pymaf_data.render import PART_COLOURS, Atlas, Raster, draw_over, overlay, part_image, rasterize, shade
 from pymaf_data.render.raster import Lit, sum_samples
@@ -165,6 +165,12 @@ def test_an_overlay_drawn_in_bands_is_the_same(bodies: np.ndarray, body, monkeyp
     banded = overlay(picture, bodies[0], body.faces, VIEW)
     assert len(sizes) > 5 and all(height * width <= 11_000 for height, width in sizes)
     assert (np.abs(banded.astype(int) - whole).max(2) > 1).mean() < 1e-4
+
+
+@pytest.mark.parametrize("said", [{"alpha": 1.5}, {"alpha": -0.1}, {"alpha": np.nan}, {"supersample": 0}])
+def test_no_opacity_and_no_samples_are_refused(bodies: np.ndarray, body, said: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match="alpha"):
+        overlay(np.zeros((9, 9, 3), np.uint8), bodies[0], body.faces, VIEW, **said)
 
 
 def test_part_images() -> None:

@@ -134,7 +134,9 @@ def draw_over(
         found = f"an image of shape {image.shape} and type {image.dtype}"
         raise ShapeError(found, expected="(H, W, 3) uint8 that may be written")
     if not 0 <= alpha <= 1 or supersample < 1:
-        raise UsageError(f"alpha {alpha}, supersample {supersample}", expected="0 … 1, and at least 1", action="mend them.")
+        raise UsageError(
+            f"alpha {alpha}, supersample {supersample}", expected="0 … 1, and at least 1", action="mend them."
+        )
     points, triangles = _as_mesh(vertices, faces)
     left, top, width, height = _window(points, camera, as_size(image.shape[:2]))
     if not width or not height:

@@ -112,7 +112,7 @@ def test_a_noise_that_is_none_is_refused(
 
 
 def test_a_missing_or_foreign_truth_file(tmp_path: Path) -> None:
-    with pytest.raises(FitError, match="there is no .*none.npz"):
+    with pytest.raises(FitError, match=r"there is no .*none\.npz"):
         opened(tmp_path / "none.npz")
     (tmp_path / "text.npz").write_text("no archive")
     with pytest.raises(FitError, match="not a zip"):

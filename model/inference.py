@@ -180,8 +180,8 @@ def _fuse_relus(module: nn.Module) -> None:
     """Have ReLUs right behind a folded BatchNorm computed by the convolution before it."""
     parts = [*module.named_children()]
     for (_, layer), (_, norm), (name, behind) in zip(parts, parts[1:], parts[2:], strict=False):
-        if isinstance(layer, _LaidOut | _LaidOutTransposed) and isinstance(behind, nn.ReLU):
-            assert isinstance(norm, nn.Identity)
+        folded = isinstance(layer, _LaidOut | _LaidOutTransposed) and isinstance(norm, nn.Identity)
+        if folded and isinstance(behind, nn.ReLU):
             layer.unary = "relu"
             setattr(module, name, nn.Identity())
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,15 +9,6 @@ import typer
 from pymaf_data.cli.say import echo, echo_json
 from pymaf_data.cli.steps import DIRECT_HELP, directly, take
 from pymaf_data.stages.registry import STAGES, Step
-
-# Stage → what the list at the end calls what it wrote; stores stand there by themselves.
-_MADE = {
-    "train": "checkpoint",
-    "evaluate": "evaluation",
-    "contact-sheet": "contact sheet",
-    "figure": "figure",
-    "report": "report",
-}
 
 
 def command(
@@ -50,14 +39,11 @@ def command(
     for store in stores_of(loaded, root):
         echo(f"store          {store}")
     for step, report in zip(steps, reports, strict=True):
-        for path in _written(step, report):
-            echo(f"{_MADE[step.stage]:<15}{path}")
-
-
-def _written(step: Step, report: Any) -> Sequence[Path]:
-    if step.stage == "evaluate":
-        return report.files
-    return [report.checkpoint if step.stage == "train" else report.path] if step.stage in _MADE else []
+        if made := STAGES[step.stage].made:
+            title, field = made
+            found = getattr(report, field)
+            for path in found if isinstance(found, tuple) else [found]:
+                echo(f"{title:<15}{path}")
 
 
 def _show(step: Step, report: Any) -> None:

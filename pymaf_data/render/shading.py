@@ -135,7 +135,9 @@ def draw_over(
         raise ShapeError(found, expected="(H, W, 3) uint8 that may be written")
     if not 0 <= alpha <= 1 or supersample < 1:
         raise UsageError(
-            f"alpha {alpha}, supersample {supersample}", expected="0 … 1, and at least 1", action="mend them."
+            f"a mesh is to be drawn with alpha {alpha} and supersample {supersample}",
+            expected="an opacity of 0 … 1, and at least one sample a pixel and axis",
+            action="give such values, or leave them out.",
         )
     points, triangles = _as_mesh(vertices, faces)
     left, top, width, height = _window(points, camera, as_size(image.shape[:2]))

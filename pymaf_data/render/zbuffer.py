@@ -38,6 +38,7 @@ import numpy as np
 from numba import uintp as at
 
 from pymaf_data.kernels import njit
+from pymaf_data.render.lit import OF_VERTICES, ONE
 
 Array = np.ndarray
 Bounds = tuple[int, int, int, int]
@@ -274,9 +275,9 @@ def add_samples(
         shone = u * light[a] + v * light[b] + w * light[c]
         i, j = row // at(K), column // at(K)
         for k in range(3):
-            if whose == 0:
+            if whose == ONE:
                 colour = colours[0, k]
-            elif whose == 1:
+            elif whose == OF_VERTICES:
                 colour = u * colours[a, k] + v * colours[b, k] + w * colours[c, k]
             else:
                 colour = colours[f, k]

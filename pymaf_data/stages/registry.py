@@ -40,6 +40,8 @@ class Stage:
         direct: its command never needs Prefect.
         command: whether it has a command; some stages only end a recipe.
         anew: stopped halfway, its command does all of it again.
+        made: what the list at a recipe's end calls what it made, and which field of its report says where that is; a
+            store stands there by itself.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Stage:
     direct: bool = False
     command: bool = True
     anew: bool = False
+    made: tuple[str, str] | None = None
 
     @property
     def summary(self) -> str:
@@ -152,6 +155,7 @@ _STAGES = (
         title="train {name}",
         recipe="pymaf_data.recipe:train_values",
         direct=True,
+        made=("checkpoint", "checkpoint"),
     ),
     Stage(
         "evaluate",
@@ -164,6 +168,7 @@ _STAGES = (
         lines="pymaf_data.model.evaluation.run:EvaluationReport.lines",
         title="evaluate {subject}",
         direct=True,
+        made=("evaluation", "files"),
     ),
     Stage(
         "predict",
@@ -191,6 +196,7 @@ _STAGES = (
         title="figure {figure}",
         anew=True,
         direct=True,
+        made=("figure", "path"),
     ),
     Stage(
         "contact-sheet",
@@ -199,6 +205,7 @@ _STAGES = (
         run="pymaf_data.model.preview:contact_sheet",
         lines="pymaf_data.model.preview:SheetReport.lines",
         command=False,
+        made=("contact sheet", "path"),
     ),
     Stage(
         "report",
@@ -216,6 +223,7 @@ _STAGES = (
         anew=True,
         check="pymaf_data.report.options:require_one_page",
         direct=True,
+        made=("report", "path"),
     ),
 )
 STAGES = {stage.name: stage for stage in _STAGES}

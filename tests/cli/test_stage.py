@@ -10,7 +10,7 @@ from dataclasses import replace
 from inspect import cleandoc
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -209,6 +209,15 @@ def test_lists_say_what_the_command_says_of_itself(name: str) -> None:
     written = resolve_name(f"pymaf_data.cli.{name}:command")
     first = " ".join(cleandoc(written.__doc__).partition("\n\n")[0].split())
     assert first.replace("`", "") == (_SUMMARIES[name] or STAGES[name].summary)
+
+
+@pytest.mark.parametrize("stage", [stage for stage in STAGES.values() if stage.made], ids=lambda stage: stage.name)
+def test_what_the_end_of_a_recipe_lists_is_in_the_report(stage: Stage) -> None:
+    """Of ``train`` the report of a run, not of a replay, which no recipe has."""
+    returned = get_type_hints(resolve_name(stage.run))["return"]
+    report = get_args(returned)[0] if get_args(returned) else returned
+    assert stage.made is not None
+    assert "Path" in str(report.model_fields[stage.made[1]].annotation)
 
 
 def test_a_full_disk_keeps_what_is_finished_only_where_that_is_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -209,6 +209,25 @@ def test_a_card_says_what_a_checkpoint_is_and_how_it_did(root: Path) -> None:
         card_of("nobody")
 
 
+def test_a_card_lists_two_stores_of_one_name_and_how_large_the_file_is(root: Path) -> None:
+    store = {"dataset": "d", "split": "train", "persons": 5}
+    path = saved(
+        root / "runs" / "two",
+        model={"weight": torch.zeros(50_000)},
+        stores=[store | {"generations": {"ingest": digit * 64}} for digit in "12"],
+    )
+    text = card("two")
+    assert "d train, 5 persons: ingest 11111111" in text and "d train, 5 persons: ingest 22222222" in text
+    assert f"50,000 parameters, 0.2 MB once loaded, a file of {path.stat().st_size / 1e6:.1f}\n" in text
+
+
+def test_a_group_says_how_many_persons_it_is_of() -> None:
+    figures = {"error": {"value": 50.0, "persons": 1200}, "PCK": {"value": None, "persons": 0}}
+    whole = result([1, 2], error=[1, 2], PCK=[3, 4]).evaluation.model_dump(mode="json")
+    lines = lines_of(Evaluation.model_validate(whole | {"groups": {"lying": figures}}))
+    assert any(line.split()[:2] == ["lying", "(1,200)"] for line in lines)
+
+
 def test_a_checkpoint_from_before_there_were_figures_is_read(root: Path) -> None:
     path = saved(root / "runs" / "old")
     content = checkpoints.load_tensors(path)

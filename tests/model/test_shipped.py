@@ -24,6 +24,7 @@ SMALL = {
     "backbone": "resnet18", "pyramid_channels": 128, "regressor_width": 512, "maps": "lateral", "view_size": 64,
 }  # fmt: skip
 SAID = "starts from the network that ships"
+EVERY = "no --store is named: the run learns from every store here,"
 
 
 @pytest.fixture(scope="module")
@@ -105,10 +106,12 @@ def test_a_run_of_its_options_starts_from_it_and_says_so(begun: Any, caplog: pyt
     with caplog.at_level(logging.WARNING):
         saved = begun()
     assert SAID in caplog.text and "starts from nothing and needs far longer" not in caplog.text
+    assert f"{EVERY} sample-train.zarr (2 persons)" in caplog.text
     assert is_from(saved) and saved.start["name"] == "start" and saved.start["step"] > 1000
     caplog.clear()
     begun(overwrite=False, steps=2)
     assert SAID not in caplog.text, "a run that goes on starts from nothing else"
+    assert EVERY not in caplog.text, "nor from other stores"
 
 
 @pytest.mark.parametrize("fixed", [True, False])

@@ -7,6 +7,7 @@ that a machine that is busy with something else does not fail it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -97,6 +98,14 @@ def test_cards_are_made_when_they_are_looked_for(opened: Any) -> None:
     opened.evaluate("document.querySelector('#pictured').click()")
     opened.until(f"{FOUND}.startsWith('10,000 of 10,000')")
     assert opened.evaluate(CARDS) < 500, "not ten thousand at once"
+
+
+def test_numbers_have_the_digits_that_a_gate_is_compared_by(opened: Any) -> None:
+    text = (files("pymaf_data.report") / "page" / "core.js").read_text()
+    numbers = text[text.index("const whole") : text.index("const TIGHT")]
+    some = "[0.4966, 0.5, 4.26, 42.61, 426.1, -0.0042]"
+    told = opened.evaluate(f"(() => {{{numbers} return {some}.map(number).join(' ')}})()")
+    assert told == "0.497 0.5 4.26 42.6 426 −0.0042"
 
 
 def test_text_and_ranges_filter(opened: Any) -> None:

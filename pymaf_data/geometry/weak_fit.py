@@ -6,7 +6,7 @@ the perspective camera of π. In the parameters a = 5000/tz, p = a·tx, q = a·t
     u = 112 + r·(a·X + p)        v = 112 + r·(a·Y + q)        r = 1 / (1 + a·Z/5000)
 
 where r differs from 1 by about a hundredth for a person, so a start with r = 1 (a closed form) and three Gauss-Newton
-steps reach float64 precision. Cost: a few 3 × 3 solves for each person, no iteration that can fail to stop.
+steps reach float64 precision. No iteration can fail to stop.
 
 SPIN solves another, algebraic problem, which pulls s away from the optimum when keypoints are noisy, and its system is
 singular for a person without visible joints: the whole batch becomes NaN. Here such persons are told apart by a flag.
@@ -27,6 +27,7 @@ _STEPS = 3
 _MIN_SPREAD = 1e-2  # metres: joints closer together than this across the optical axis, a single one too, tell no scale
 _MIN_SCALE = 1e-3  # pixels per metre of the view: below it the person is a dot
 _CENTRE = VIEW_SIZE / 2
+_DAMPING = 1e-12
 
 
 class WeakFit(NamedTuple):
@@ -105,18 +106,20 @@ def _orthographic_start(X: Tensor, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor
 
 
 def _gauss_newton(parameters: Tensor, X: Tensor, x: Tensor, w: Tensor) -> Tensor:
-    """Refine (a, p, q) (B, 3) against the perspective projection."""
-    root = w.sqrt()[..., None, None]
-    # A whisper of damping keeps the system regular where nothing is visible; it moves no optimum that exists.
-    damping = 1e-12 * torch.eye(3, dtype=X.dtype, device=X.device)
+    """Refine (a, p, q) (B, 3) against the perspective projection.
+
+    The normal equations are solved by hand: p and q, which move one coordinate each by r, meet in a alone.
+    """
+    flat, depth, weight = X[..., :2], X[..., 2:] / FOCAL, w[..., None]
     for _ in range(_STEPS):
-        scale, offset = parameters[:, None, :1], parameters[:, None, 1:]
-        r = 1 / (1 + scale * X[..., 2:] / FOCAL)
-        plane = scale * X[..., :2] + offset
-        by_scale = r * X[..., :2] - r * r * (X[..., 2:] / FOCAL) * plane
-        by_offset = r[..., None] * torch.eye(2, dtype=X.dtype, device=X.device)
-        jacobian = (root * torch.cat([by_scale[..., None], by_offset], -1)).flatten(1, 2)
-        error = (root[..., 0] * (x - r * plane)).flatten(1, 2)
-        normal = jacobian.transpose(1, 2) @ jacobian + damping
-        parameters = parameters + torch.linalg.solve(normal, (jacobian.transpose(1, 2) @ error[..., None])[..., 0])
+        r = 1 / (1 + parameters[:, None, :1] * depth)
+        plane = parameters[:, None, :1] * flat + parameters[:, None, 1:]
+        by_scale, error = r * (flat - r * depth * plane), x - r * plane
+        shared, weighted = weight * r, weight * by_scale
+        # A whisper of damping keeps the system regular where nothing is visible; it moves no optimum that exists.
+        of_scale, of_offset = (weighted * by_scale).sum((1, 2)) + _DAMPING, (shared * r).sum(1) + _DAMPING
+        mixed, towards = (shared * by_scale).sum(1), (shared * error).sum(1)
+        scale = (weighted * error).sum((1, 2)) - (mixed * towards).sum(1) / of_offset[:, 0]
+        scale = (scale / (of_scale - mixed.square().sum(1) / of_offset[:, 0]))[:, None]
+        parameters = parameters + torch.cat([scale, (towards - scale * mixed) / of_offset], -1)
     return parameters

@@ -33,9 +33,7 @@ from pymaf_data.loader.options import LoaderOptions
 from pymaf_data.loader.persons import Persons, persons
 from pymaf_data.loader.views import Views
 from pymaf_data.render.atlas import Atlas
-from pymaf_data.render.stored import StoredMaps
 from pymaf_data.storage import Array, Store
-from pymaf_data.storage.specs import decode_chunk_into
 
 Rows = NDArray[np.int64]
 
@@ -125,7 +123,7 @@ class Assembler:
 
     def _targets(self, rows: Rows, view: Augmentation) -> tuple[Tensor, Tensor]:
         """Parts (B, Z, Z) and U, V (B, 2, Z, Z) of the rows that have a map."""
-        B, size, device, many = len(rows), self.options.map_size, self._views.device, self._views.maps_at_once
+        B, size, device = len(rows), self.options.map_size, self._views.device
         part = torch.zeros((B, size, size), dtype=torch.uint8, device=device)
         uv = torch.zeros((B, 2, size, size), device=device)
         from_view = affines.compose(affines.resize(VIEW_SIZE, size), view.affine())
@@ -133,17 +131,9 @@ class Assembler:
             mapped = self.labels.has_iuv[rows[places]]
             if source.maps is None or not mapped.any():
                 continue
-            moved = affines.compose(from_view, affines.crop_to_view(source.maps[0].shape[-1]))
-            count = int(mapped.sum())
-            shapes = [(min(many, count), *array.shape[1:]) for array in source.maps]
-            stored = StoredMaps(*(np.empty(shape, np.uint8) for shape in shapes))
-            for start in range(0, count, many):
-                block = places[mapped][start : start + many]
-                for number, row in enumerate(local[mapped][start : start + many].tolist()):
-                    for array, planes in zip(source.maps, (stored.part, stored.uv), strict=True):
-                        _read_row(array, row, planes[number])
-                seen = stored[: len(block)]
-                self._views.warp(seen, moved[block], view.flip[block], self._atlas, part, uv, block)
+            seen = places[mapped]
+            moved = affines.compose(from_view[seen], affines.crop_to_view(source.maps[0].shape[-1]))
+            self._views.target(source.maps, local[mapped], moved, view.flip[seen], self._atlas, part, uv, seen)
         return part, uv
 
     def _annotations(self, who: Persons, view: Augmentation, keypoints: Floats) -> dict[str, Tensor]:
@@ -199,8 +189,3 @@ class Assembler:
         for k in np.unique(number).tolist():
             places = np.flatnonzero(number == k)
             yield self._sources[k], places, rows[places] - self._first[k]
-
-
-def _read_row(array: Array, row: int, out: NDArray[np.uint8]) -> None:
-    """One row of an array with one row per inner chunk, into memory that is there already."""
-    decode_chunk_into(array.spec, array.encoded(row), out[None], f"row {row} of {array.name}")

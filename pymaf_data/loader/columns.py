@@ -92,7 +92,8 @@ class Table:
 
     def __getitem__(self, rows: NDArray[np.int64] | slice) -> NDArray[np.floating]:
         """Rows by number, as a slice or one by one, not negative: (B, …)."""
-        wanted = np.arange(len(self))[rows]
+        # Numbers are taken as they are: all that there are would be longer to count than a batch to unpack.
+        wanted = np.arange(*rows.indices(len(self))) if isinstance(rows, slice) else rows
         if len(self.parts) == 1:
             found = self.parts[0].rows(wanted, len(wanted))
         else:

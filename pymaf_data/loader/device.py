@@ -23,7 +23,7 @@ from pymaf_data.geometry.affines import Floats
 from pymaf_data.loader.decoders import decoder_of
 from pymaf_data.loader.device_warp import warp_views
 from pymaf_data.loader.images import gain_units, shown_rows
-from pymaf_data.loader.views import Rows
+from pymaf_data.loader.views import Rows, StoredArrays
 from pymaf_data.render.atlas import Atlas
 from pymaf_data.render.stored import StoredMaps
 from pymaf_data.render.warp import warp_maps
@@ -34,8 +34,6 @@ _ALIGNED = 16
 
 class DeviceViews:
     """Makes views on a device; see :class:`~pymaf_data.loader.views.Views`."""
-
-    maps_at_once = 4096  # all of a batch
 
     def __init__(self, device: torch.device) -> None:
         self.device, self._own = device, threading.local()
@@ -79,9 +77,10 @@ class DeviceViews:
         factors = self._there(gain_units(gain).astype(np.int32))
         out[self._there(places)] = warp_views(decoded, matrix, reduction, factors, size)
 
-    def warp(
+    def target(
         self,
-        stored: StoredMaps,
+        maps: StoredArrays,
+        rows: Rows,
         affine: Floats,
         flip: NDArray[np.bool_],
         atlas: Atlas,
@@ -90,9 +89,13 @@ class DeviceViews:
         places: Rows,
     ) -> None:
         """See :class:`~pymaf_data.loader.views.Views`."""
-        there = StoredMaps(self._there(stored.part), self._there(stored.uv))
-        maps, at = warp_maps(there, affine, flip, atlas, part.shape[-1]), self._there(places)
-        part[at], uv[at] = torch.as_tensor(maps.part), torch.as_tensor(maps.uv)
+        planes = [np.empty((len(rows), *array.shape[1:]), np.uint8) for array in maps]
+        for k, row in enumerate(rows.tolist()):
+            for array, plane in zip(maps, planes, strict=True):
+                array.row_into(row, plane[k])
+        there = StoredMaps(*map(self._there, planes))
+        warped, at = warp_maps(there, affine, flip, atlas, part.shape[-1]), self._there(places)
+        part[at], uv[at] = torch.as_tensor(warped.part), torch.as_tensor(warped.uv)
 
     def _there(self, values: np.ndarray) -> Tensor:
         tensor = torch.from_numpy(values)

@@ -15,10 +15,13 @@ from pymaf_data.geometry.affines import Floats
 from pymaf_data.loader.images import gain_rows, scale_channels, shown_rows, warp_view
 from pymaf_data.render.atlas import Atlas
 from pymaf_data.render.stored import StoredMaps
-from pymaf_data.render.warp import warp_maps
+from pymaf_data.render.warp import array_warps
 from pymaf_data.storage import Array
 
 Rows = NDArray[np.int64]
+
+StoredArrays = tuple[Array, Array]
+"""Those of :class:`~pymaf_data.render.stored.StoredMaps` in a store, one row per inner chunk."""
 
 
 class Views(Protocol):
@@ -27,12 +30,10 @@ class Views(Protocol):
     Attributes:
         name: who makes them, in words.
         device: where batches lie.
-        maps_at_once: as many stored maps are read before they are warped.
     """
 
     name: str
     device: torch.device
-    maps_at_once: int
 
     def working(self) -> AbstractContextManager[object]:
         """Around the making of a batch, which is complete at its end."""
@@ -61,9 +62,10 @@ class Views(Protocol):
             StoreDamaged: bytes of a crop differ from what was committed.
         """
 
-    def warp(
+    def target(
         self,
-        stored: StoredMaps,
+        maps: StoredArrays,
+        rows: Rows,
         affine: Floats,
         flip: NDArray[np.bool_],
         atlas: Atlas,
@@ -71,16 +73,20 @@ class Views(Protocol):
         uv: Tensor,
         places: Rows,
     ) -> None:
-        """Write the targets of K stored maps, which are arrays, see :func:`~pymaf_data.render.warp_maps`.
+        """Write the targets of K stored maps, see :func:`~pymaf_data.render.warp_maps`.
 
         Args:
-            stored: K maps.
+            maps: of a store.
+            rows: (K,) which.
             affine: (K, 2, 3) stored pixels → target pixels.
             flip: (K,) whether it mirrors.
             atlas: whose charts they show.
             part: (B, Z, Z) on the device, and
             uv: (B, 2, Z, Z), written to at
             places: (K,).
+
+        Raises:
+            StoreDamaged: bytes of a map differ from what was committed.
         """
 
 
@@ -89,7 +95,6 @@ class HostViews:
 
     name = "workers"
     device = torch.device("cpu")
-    maps_at_once = 4  # they stay in the cache, and the calls are few
 
     def working(self) -> AbstractContextManager[object]:
         """Nothing is left under way."""
@@ -116,9 +121,10 @@ class HostViews:
             warp_view(crop, matrix[k], reduction[k], images[place], scratch, shown[k])
             scale_channels(images[place], factors[k])
 
-    def warp(
+    def target(
         self,
-        stored: StoredMaps,
+        maps: StoredArrays,
+        rows: Rows,
         affine: Floats,
         flip: NDArray[np.bool_],
         atlas: Atlas,
@@ -127,5 +133,10 @@ class HostViews:
         places: Rows,
     ) -> None:
         """See :class:`Views`."""
-        maps = warp_maps(stored, affine, flip, atlas, part.shape[-1])
-        part.numpy()[places], uv.numpy()[places] = maps.part, maps.uv
+        parts, samples, warps = part.numpy(), uv.numpy(), array_warps(affine, flip, atlas)
+        # One at a time, in the same memory: a map stays in the cache from its reading to its warp.
+        one = StoredMaps(*(np.empty((1, *array.shape[1:]), np.uint8) for array in maps))
+        for k, (row, place) in enumerate(zip(rows.tolist(), places.tolist(), strict=True)):
+            for array, plane in zip(maps, (one.part[0], one.uv[0]), strict=True):
+                array.row_into(row, plane)
+            warps(k, one.part[0], one.uv[0], parts[place], samples[place])

@@ -23,16 +23,18 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from pymaf_data.errors import ShapeError
-from pymaf_data.geometry.affines import invert
+from pymaf_data.geometry.affines import Floats, invert
 from pymaf_data.render.atlas import Atlas
 from pymaf_data.render.iuv import IUV, TARGET_SIZE
 from pymaf_data.render.raster import as_numpy
 from pymaf_data.render.stored import StoredMaps
-from pymaf_data.render.warp_arrays import warp_arrays
+from pymaf_data.render.warp_arrays import ArrayWarps, warp_arrays
 from pymaf_data.render.warp_tensors import warp_tensors
+
+Flags = NDArray[np.bool_]
 
 
 def warp_maps(
@@ -58,7 +60,28 @@ def warp_maps(
     Raises:
         ShapeError: ``flip`` disagrees with the affine's determinant.
     """
-    B = len(stored)
+    inverse, flips = _inverses(affine, flip, len(stored))
+    if isinstance(stored.part, torch.Tensor):
+        return IUV(*warp_tensors(stored.part, stored.uv, inverse, flips, atlas, size))
+    return IUV(*warp_arrays(stored.part, stored.uv, inverse, flips, atlas, size))
+
+
+def array_warps(affine: ArrayLike, flip: ArrayLike, atlas: Atlas) -> ArrayWarps:
+    """B warps, each of a map that is an array and needs to be there only then: :func:`warp_maps` one by one.
+
+    Args:
+        affine: (B, 2, 3) as there.
+        flip: (B,) as there.
+        atlas: whose charts the maps show.
+
+    Raises:
+        ShapeError: as there.
+    """
+    return ArrayWarps(*_inverses(affine, flip, len(np.asarray(affine))), atlas)
+
+
+def _inverses(affine: ArrayLike | torch.Tensor, flip: ArrayLike | torch.Tensor, B: int) -> tuple[Floats, Flags]:
+    """Target → stored pixels (B, 2, 3), and whether they mirror (B,)."""
     forward = np.broadcast_to(np.asarray(as_numpy(affine), np.float64), (B, 2, 3))
     flips = np.broadcast_to(np.asarray(as_numpy(flip), bool), (B,)).copy()
     if not np.array_equal(np.linalg.det(forward[..., :2]) < 0, flips):
@@ -66,7 +89,4 @@ def warp_maps(
             "the affine mirrors where flip is not set, or the reverse",
             expected="a negative determinant exactly where flip is true",
         )
-    inverse = invert(forward)  # of all at once: one by one it would cost as much as the warps
-    if isinstance(stored.part, torch.Tensor):
-        return IUV(*warp_tensors(stored.part, stored.uv, inverse, flips, atlas, size))
-    return IUV(*warp_arrays(stored.part, stored.uv, inverse, flips, atlas, size))
+    return invert(forward), flips  # of all at once: one by one it would cost as much as the warps

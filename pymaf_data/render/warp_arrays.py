@@ -25,16 +25,26 @@ def warp_arrays(
     parts: np.ndarray, uv: np.ndarray, inverse: np.ndarray, flips: np.ndarray, atlas: Atlas, size: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Warp stored maps; arguments and result are those of :func:`pymaf_data.render.warp_tensors.warp_tensors`."""
-    part_of, u_mirrored = _flip_tables(atlas)
-    tables = atlas.uv_mirror if atlas.uv_mirror is not None else _NO_TABLES
     part = np.empty((len(parts), size, size), np.uint8)
     target = np.empty((len(parts), 2, size, size), np.float32)
+    warps = ArrayWarps(inverse, flips, atlas)
     for b in range(len(parts)):
-        flipped = int(flips[b])
-        planes = np.ascontiguousarray(parts[b]), np.ascontiguousarray(uv[b])
-        rule = part_of[flipped], u_mirrored[flipped], tables if flipped else _NO_TABLES
-        _warp(*planes, inverse[b], *rule, part[b], target[b])
+        warps(b, np.ascontiguousarray(parts[b]), np.ascontiguousarray(uv[b]), part[b], target[b])
     return part, target
+
+
+class ArrayWarps:
+    """Warps by (B, 2, 3) ``inverse``, target → stored pixels, with ``flips`` (B,), of maps that come one by one."""
+
+    def __init__(self, inverse: np.ndarray, flips: np.ndarray, atlas: Atlas) -> None:
+        part_of, u_mirrored = _flip_tables(atlas)
+        tables = _NO_TABLES if atlas.uv_mirror is None else atlas.uv_mirror
+        rules = [(part_of[0], u_mirrored[0], _NO_TABLES), (part_of[1], u_mirrored[1], tables)]
+        self._of = [(matrix, *rules[flip]) for matrix, flip in zip(inverse, flips.tolist(), strict=True)]
+
+    def __call__(self, b: int, parts: np.ndarray, samples: np.ndarray, part: np.ndarray, uv: np.ndarray) -> None:
+        """Warp number ``b``: a map, (Z, Z) and (2, Z/K, Z/K) uint8, contiguous, into (S, S) and (2, S, S)."""
+        _warp(parts, samples, *self._of[b], part, uv)
 
 
 def _flip_tables(atlas: Atlas) -> tuple[np.ndarray, np.ndarray]:

@@ -138,9 +138,10 @@ def decode_zstd_into(data: Bytes, out: np.ndarray, where: str) -> None:
         claimed = zstandard.frame_content_size(frame)
         if claimed >= 0 and claimed != out.nbytes:  # before memory is asked for
             raise damaged(where, f"it decodes to {claimed} bytes, not {out.nbytes}")
-        values = _CONTEXTS.decompressor.decompress(frame, max_output_size=out.nbytes)
+        # A whole frame, read at once into as much as it holds, is decoded in place: no copy, no memory of its own.
+        reader = _CONTEXTS.decompressor.stream_reader(frame)
+        decoded = reader.readinto(out.reshape(-1).view(np.uint8).data) + len(reader.read(1))
     except zstandard.ZstdError as error:
         raise damaged(where, f"it does not decode: {error}") from None
-    if len(values) != out.nbytes:
-        raise damaged(where, f"it decodes to {len(values)} bytes, not {out.nbytes}")
-    out.reshape(-1).view(np.uint8)[:] = np.frombuffer(values, dtype=np.uint8)
+    if decoded != out.nbytes:
+        raise damaged(where, f"it does not decode to {out.nbytes} bytes")

@@ -107,6 +107,10 @@ class Array:
         """
         decode_rows_into(self.spec, self.encoded(row), out, shown, f"row {row} of {self.name}")
 
+    def row_into(self, row: int, out: np.ndarray) -> None:
+        """One row into memory that is there already, C-contiguous; of an array with one row per inner chunk."""
+        decode_chunk_into(self.spec, self.encoded(row), out[None], f"row {row} of {self.name}")
+
     def _checked(self, row: int) -> int:
         if not 0 <= row < len(self):
             raise IndexError(f"row {row} of {self.name}, which has {len(self)} rows")

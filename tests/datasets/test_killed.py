@@ -50,10 +50,7 @@ def test_killed_before_a_commit_and_run_again(name: str, worlds: ModuleType, kil
     options: dict[str, Any] = worlds.write(name, tmp_path / "raw") | {"crop_size": 32, "shard": 1, "workers": 2}
     for done in (0, 1):
         one = IngestOptions(**options, out=tmp_path / f"{done}.zarr")
-
-        def ripe(arguments: tuple[Any, ...], store: Path = one.out, done: int = done) -> bool:
-            return any("/commits/" in str(argument) for argument in arguments) and commits(store) == done
-
+        ripe = kill.before_commit("ingest", done, lambda store=one.out: commits(store))
         assert kill.killed_when(ripe, lambda one=one: ingest(one))
         assert commits(one.out) == done
         report = ingest(one)

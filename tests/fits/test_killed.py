@@ -53,10 +53,7 @@ def test_killed_before_a_commit_and_run_again(
     fits = [f"truth:{factory.write_truth(tmp_path / 'truth.npz', known, body)}"]
     whole, broken = (factory.make_store(tmp_path / f"{name}.zarr", known.persons[:12]).path for name in ("a", "b"))
     attach(whole, fits)
-
-    def ripe(arguments: tuple[Any, ...]) -> bool:
-        return any(f"/commits/{stage}" in str(argument) for argument in arguments) and commits(broken, stage) == done
-
+    ripe = kill.before_commit(stage, done, lambda: commits(broken, stage))
     assert kill.killed_when(ripe, lambda: attach(broken, fits))
     assert commits(broken, stage) == done
     (source,) = attach(broken, fits).sources

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +39,24 @@ def killed_when(ripe: Callable[[tuple[Any, ...]], bool], work: Callable[[], obje
         code = 0
     finally:
         os._exit(code)
+
+
+def before_commit(stage: str, done: int, commits: Callable[[], int]) -> Callable[[tuple[Any, ...]], bool]:
+    """For :func:`killed_when`: before a shard of a stage is committed, when just `done` are, whatever threads write."""
+    begun, counting = iter(range(done)), threading.Lock()
+
+    def ripe(arguments: tuple[Any, ...]) -> bool:
+        target = str(arguments[-1]) if arguments else ""
+        if f"/commits/{stage}/" not in target or not target.endswith(".json"):
+            return False
+        with counting:
+            if next(begun, None) is not None:
+                return False
+        while commits() < done:  # another thread's is under way
+            time.sleep(0.001)
+        return True
+
+    return ripe
 
 
 def _deadly(operation: Callable[..., Any], ripe: Callable[[tuple[Any, ...]], bool]) -> Callable[..., Any]:

@@ -180,8 +180,8 @@ def _fuse_relus(module: nn.Module) -> None:
     """Have ReLUs right behind a folded BatchNorm computed by the convolution before it."""
     parts = [*module.named_children()]
     for (_, layer), (_, norm), (name, behind) in zip(parts, parts[1:], parts[2:], strict=False):
-        folded = isinstance(layer, _LaidOut | _LaidOutTransposed) and isinstance(norm, nn.Identity)
-        if folded and isinstance(behind, nn.ReLU):
+        behind_a_norm = isinstance(norm, nn.Identity) and isinstance(behind, nn.ReLU)
+        if behind_a_norm and isinstance(layer, _LaidOut | _LaidOutTransposed):
             layer.unary = "relu"
             setattr(module, name, nn.Identity())
 

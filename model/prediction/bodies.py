@@ -9,7 +9,7 @@ Only for a crop on the optical axis is that the same projection; the residual sa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -66,6 +66,14 @@ class Parameters(NamedTuple):
     pi: Floats
 
 
+class Posed(NamedTuple):
+    """K bodies, metres: vertices (K, V, 3), joints (K, 49, 3), root joints (K, 3)."""
+
+    vertices: Floats
+    joints: Floats
+    pivot: Floats
+
+
 Smooth = Callable[[Seen, Floats, Floats, Floats], tuple[Floats, Floats, Floats]]
 
 
@@ -83,19 +91,28 @@ def bodies_of(
     """
     views = np.concatenate([each.views for each in seen])
     found = [_predict(model, views[first : first + batch]) for first in range(0, len(views), batch)]
-    whole = [np.concatenate(parts) for parts in zip(*found, strict=True)] if found else []
-    result, first = [], 0
-    for one in seen:
-        mine = slice(first, first + len(one.persons))
-        first = mine.stop
-        if not one.persons:
-            result.append(_nobody(model, one, focal))
-            continue
-        parameters = Parameters(*(each[mine] for each in whole))
-        if smooth:
-            parameters = Parameters(*smooth(one, *parameters))
-        result.append(_placed(one, parameters, model, focal))
-    return result
+    counts, every_K = [len(one.persons) for one in seen], [intrinsics_of(one.image, focal) for one in seen]
+    if not found:
+        return [_nobody(model, K) for K in every_K]
+    said = Parameters(*_joined(found))
+    if smooth:
+        each = zip(seen, _split(said, counts), strict=True)
+        said = Parameters(*_joined([smooth(one, *mine) if one.persons else mine for one, mine in each]))
+    # Everybody at once: the blend shapes are 18 MB, and to read them for each image takes longer than to use them.
+    boxes = np.concatenate([one.box.reshape(-1, 3) for one in seen])
+    whole = _placed(said, _posed(model, said), boxes, np.repeat(every_K, counts, axis=0), model.frame)
+    bodies = (Bodies(*mine) for mine in _split(whole, counts))
+    return [mine._replace(intrinsics=K) for mine, K in zip(bodies, every_K, strict=True)]
+
+
+def _joined(parts: Sequence[tuple[Floats, ...]]) -> list[Floats]:
+    """Arrays of several groups of persons as those of all."""
+    return [np.concatenate(each) for each in zip(*parts, strict=True)]
+
+
+def _split(whole: Sequence[Floats], counts: Sequence[int]) -> Iterator[tuple[Floats, ...]]:
+    """Arrays of all persons as those of groups, which have as many."""
+    return zip(*(np.split(each, np.cumsum(counts)[:-1]) for each in whole), strict=True)
 
 
 def _predict(model: Network, views: Image) -> Parameters:
@@ -106,8 +123,8 @@ def _predict(model: Network, views: Image) -> Parameters:
         return Parameters(*(each.double().cpu().numpy() for each in tensors))
 
 
-def _nobody(model: Network, seen: Seen, focal: float | None) -> Bodies:
-    """Of an image without persons."""
+def _nobody(model: Network, K: Floats) -> Bodies:
+    """Of an image without persons, where all are."""
     V = len(model.body.v_template)
 
     def none(*shape: int) -> Floats:
@@ -123,44 +140,45 @@ def _nobody(model: Network, seen: Seen, focal: float | None) -> Bodies:
         keypoints=none(49, 2),
         standing=none(V, 3),
         root=none(3, 3),
-        intrinsics=intrinsics_of(seen.image, focal),
+        intrinsics=K,
         translation=none(3),
         residual=none(),
     )
 
 
-def _placed(seen: Seen, one: Parameters, model: Network, focal: float | None) -> Bodies:
-    """Bodies in the image's plane by the network's own camera, and before the image's camera K."""
+def _posed(model: Network, said: Parameters) -> Posed:
     device, dtype = model.body.v_template.device, model.body.v_template.dtype
     with torch.inference_mode():
-        rotation, betas = (torch.from_numpy(each).to(device, dtype) for each in (one.rotation, one.betas))
-        posed = model.body(rotation, betas)
-        vertices, points, pivot = (
-            each.double().cpu().numpy() for each in (posed.vertices, posed.joints, posed.skeleton[:, 0])
-        )
-    plane, K = view_affine(seen.box), intrinsics_of(seen.image, focal)
-    image = weak_to_camera(torch.from_numpy(one.pi)).warped(invert(plane))
+        rotation, betas = (torch.from_numpy(each).to(device, dtype) for each in (said.rotation, said.betas))
+        body = model.body(rotation, betas)
+        return Posed(*(each.double().cpu().numpy() for each in (body.vertices, body.joints, body.skeleton[:, 0])))
+
+
+def _placed(said: Parameters, posed: Posed, boxes: Floats, K: Floats, frame: str) -> Bodies:
+    """Bodies (N) in their images' planes by the network's own cameras, and before their images' cameras K (N, 3, 3)."""
+    vertices, points, pivot = posed
+    plane = view_affine(boxes)
+    image = weak_to_camera(torch.from_numpy(said.pi)).warped(invert(plane))
     keypoints = image.project(torch.from_numpy(points)).numpy()
-    turn = np.broadcast_to(np.eye(3), (len(one.pi), 3, 3))
-    if model.frame == "view":
-        turn = turn_of_ray(box_ray(K, seen.box)).swapaxes(1, 2)
+    turn = np.broadcast_to(np.eye(3), K.shape)
+    if frame == "view":
+        turn = turn_of_ray(box_ray(K, boxes)).swapaxes(1, 2)
     joints = turn_about(turn, points, pivot)
-    each_K = np.broadcast_to(K, turn.shape)
     aimed = np.concatenate([keypoints, np.ones((*keypoints.shape[:2], 1))], 2)
-    camera, good = place(joints, each_K, aimed)
-    translation = np.where(good[:, None], camera[..., 3] @ np.linalg.inv(K).T, np.nan)
-    by_K = full_frame(torch.from_numpy(each_K.copy()), torch.from_numpy(translation)).project(torch.from_numpy(joints))
+    camera, good = place(joints, K, aimed)
+    translation = np.where(good[:, None], (np.linalg.inv(K) @ camera[..., 3:])[..., 0], np.nan)
+    by_K = full_frame(torch.from_numpy(K), torch.from_numpy(translation)).project(torch.from_numpy(joints))
     apart = (by_K.numpy() - keypoints) * plane[:, None, None, 0, 0]
     return Bodies(
-        rotation=one.rotation,
-        betas=one.betas,
-        pi=one.pi,
+        rotation=said.rotation,
+        betas=said.betas,
+        pi=said.pi,
         vertices=vertices,
         joints=points,
         camera=image.matrix.numpy(),
         keypoints=keypoints,
         standing=turn_about(turn, vertices, pivot),
-        root=turn @ one.rotation[:, 0],
+        root=turn @ said.rotation[:, 0],
         intrinsics=K,
         translation=translation,
         residual=np.sqrt(np.square(apart).sum(-1).mean(1)),

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pymaf_data.untrusted.bounds import Bounds
-from pymaf_data.untrusted.records import CONTAINER, TABLE, Maker, Record, as_key
+from pymaf_data.untrusted.records import BRIEF, CONTAINER, TABLE, Maker, Record, as_key
 
 _MEMO = 100
 _MOST_ARGUMENTS = 16
@@ -101,7 +101,7 @@ class Machine:
         self._stack.append(value)
 
     def _mark(self) -> None:
-        self._bounds.charge(CONTAINER)
+        self._bounds.charge(BRIEF)
         self._below.append(self._stack)
         self._stack = []
 
@@ -114,7 +114,7 @@ class Machine:
         if len(items) != count:
             raise IndexError("a tuple of more than the stack holds")
         del self._stack[-count:]
-        self._container(items)
+        self._container(items, BRIEF)
 
     def _pairs(self, pairs: list[Any]) -> list[tuple[Any, Any]]:
         if len(pairs) % 2:
@@ -170,7 +170,8 @@ class Machine:
             raise TypeError(f"a {type(kind).__name__} is called")
         if type(args) is not tuple or len(args) > _MOST_ARGUMENTS:
             raise TypeError("a call without its arguments")
-        self._container(kind(*args) if issubclass(kind, Record) else kind.make(self._bounds, *args))
+        made = kind(*args) if issubclass(kind, Record) else kind.make(self._bounds, *args)
+        self._container(made, BRIEF if isinstance(made, Record) else CONTAINER)
 
     def _reduce(self) -> None:
         args = self._stack.pop()
@@ -273,7 +274,7 @@ _OPCODES: dict[int, Callable[[Machine], Any]] = {
         "\x8f": lambda m: m._container(set(), 3 * CONTAINER),
         "l": lambda m: m._container(m._to_mark()),
         "d": Machine._dict,
-        "t": lambda m: m._container(tuple(m._to_mark())),
+        "t": lambda m: m._container(tuple(m._to_mark()), BRIEF),
         "\x85": lambda m: m._tuple(1),
         "\x86": lambda m: m._tuple(2),
         "\x87": lambda m: m._tuple(3),

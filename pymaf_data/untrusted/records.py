@@ -15,6 +15,9 @@ from pymaf_data.untrusted.bounds import Bounds
 CONTAINER = 256
 """What a container costs: itself, what it becomes, and the note that it has."""
 
+BRIEF = 96
+"""What costs less: tuples, marks and stand-ins, of most of which nothing is left but what they tell, and numbers."""
+
 
 class Record:
     """An inert stand-in: remembers arguments and state, does nothing with them."""
@@ -123,7 +126,7 @@ def _plain(bounds: Bounds, scalar: Scalar) -> Any:
     code, big = dtype.args[0], (dtype.state or "=<")[1] == ">"
     if type(data) not in (str, bytes, bytearray):
         raise TypeError("a key is a scalar without its bytes")
-    bounds.charge(CONTAINER + len(data))
+    bounds.charge(BRIEF + len(data))
     raw = data.encode("latin1") if isinstance(data, str) else bytes(data)
     if code[:1] == "U" and len(raw) == 4 * int(code[1:]):
         return raw.decode("utf-32-be" if big else "utf-32-le").rstrip("\0")

@@ -27,6 +27,7 @@ from pymaf_data.untrusted.machine import Machine, Refused
 from pymaf_data.untrusted.matrices import compressed, coordinates, diagonals
 from pymaf_data.untrusted.npz import member_array, npz_members, plain_dtype, require_characters
 from pymaf_data.untrusted.records import (
+    BRIEF,
     CONTAINER,
     Array,
     Buffer,
@@ -143,7 +144,7 @@ class _Resolver:
             raise TypeError("array data that are no bytes")
         if len(raw) != count * kind.itemsize:
             raise ValueError(f"{len(raw)} bytes for shape {lengths} of {kind}")
-        self._bounds.charge(CONTAINER + len(raw))
+        self._bounds.charge((CONTAINER if lengths else BRIEF) + len(raw))
         array = np.frombuffer(raw, dtype=kind)
         require_characters(array)
         return array.reshape(lengths, order=order).copy(order=order)

@@ -6,8 +6,11 @@ import os
 import pickle
 import pickletools
 import struct
+import tracemalloc
 import zipfile
 from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -150,6 +153,36 @@ def test_a_storage_that_is_named_again_and_again_is_paid_for():
     assert [len(one) for one in loads(head + b"\x940(" + 2 * item + b"l.")] == [1 << 18] * 2
     with pytest.raises(RawDataCorrupt, match="far more memory"):
         loads(head + b"\x940(" + 500 * item + b"l.")
+
+
+OF_A_ROW: dict[str, Callable[[int], Any]] = {
+    "numbers of NumPy": lambda k: np.float64(k * 1.1),
+    "whole numbers": np.int64,
+    "pairs": lambda k: np.array([k * 1.1, 2.0]),
+    "matrices": lambda k: np.full((3, 3), k, np.float32),
+    "texts of NumPy": lambda k: np.array(f"female {k}"),
+    "tuples": lambda k: (k * 1.1, 2.0),
+    "lists": lambda k: [k * 1.1, 2.0],
+    "dictionaries": lambda k: {"fx": k * 1.1, "fy": 2.0},
+}
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+@pytest.mark.parametrize("kind", OF_A_ROW)
+def test_what_a_file_tells_of_every_row_is_never_too_dear(
+    kind: str, protocol: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files of a million persons keep lists of these; so many that what every file may take does not matter."""
+    monkeypatch.setattr("pymaf_data.untrusted.bounds._GROUND", 1 << 16)
+    rows = [OF_A_ROW[kind](k) for k in range(3000)]
+    pickled = pickle.dumps({"focal_length": rows}, protocol)
+    tracemalloc.start()
+    try:
+        read = loads(pickled)
+        assert tracemalloc.get_traced_memory()[1] < 32 * len(pickled)
+    finally:
+        tracemalloc.stop()
+    assert pickle.dumps(read["focal_length"][-1], 4) == pickle.dumps(rows[-1], 4)
 
 
 def test_frames_of_pandas_are_refused_with_what_to_do():

@@ -116,6 +116,30 @@ def test_a_body_stands_before_the_images_camera_where_it_stood(free_body: Any) -
     np.testing.assert_allclose(other.root[0], real[0], atol=1e-6)
 
 
+@pytest.mark.parametrize("focal", [None, FOCAL])
+def test_images_of_a_batch_are_as_each_of_them_alone(free_body: Any, focal: float | None) -> None:
+    rotation = np.stack([posed(0.4), posed(-1.0), posed(2.0)])
+    pi = np.array([[0.9, 0.05, 0.1], [0.7, -0.2, 0.2], [0.8, 0.1, 0.0]])
+    small = seen_of(np.array([[90.0, 70.0, 110.0]]))._replace(name="small", image=np.zeros((150, 200, 3), np.uint8))
+    images = [seen_of(BOX), seen_of(np.zeros((0, 3))), small]
+
+    def fatter(seen: Seen, rotation: np.ndarray, betas: np.ndarray, pi: np.ndarray) -> tuple[np.ndarray, ...]:
+        return rotation, betas + (seen.name == "small"), pi
+
+    def look(seen: list[Seen], persons: slice) -> list[Any]:
+        oracle = Oracle(free_body, "view", rotation[persons], pi[persons])
+        return bodies_of(oracle, seen, 2, focal, fatter)  # type: ignore[arg-type]
+
+    together = look(images, slice(3))
+    for found, seen, persons in zip(together, images, (slice(2), slice(0), slice(2, 3)), strict=True):
+        (alone,) = look([seen], persons)
+        for name, value in alone._asdict().items():
+            assert getattr(found, name).shape == value.shape
+            np.testing.assert_allclose(getattr(found, name), value, atol=1e-4, err_msg=name)
+    assert (together[0].betas == 0).all() and (together[2].betas == 1).all()
+    assert [one.intrinsics[0, 2] for one in together] == [WIDTH / 2, WIDTH / 2, 100]
+
+
 def test_overlays_cover_just_the_bodies_and_the_nearer_one_lies_in_front(free_body: Any) -> None:
     boxes = np.array([[300.0, 240.0, 300.0], [300.0, 240.0, 150.0]])
     pi = np.array([[0.9, 0.0, 0.2]] * 2)

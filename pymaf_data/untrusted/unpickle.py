@@ -78,6 +78,8 @@ class _Resolver:
         return result
 
     def _value(self, value: Any) -> Any:
+        if isinstance(value, (tuple, Record)) and not isinstance(value, (Array, Buffer, Scalar)):
+            self._bounds.charge(CONTAINER - BRIEF)  # something is left of it: it costs what others do
         if isinstance(value, dict):
             self._done[id(value)] = out = type(value)()
             out.update((self(key), self(item)) for key, item in value.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import pickle
@@ -126,6 +127,33 @@ def test_greedy_pickles_are_refused_before_they_take(name: str, monkeypatch: pyt
         with pytest.raises((RawDataCorrupt, UntrustedData), match="file"):
             loads_trusted(b"\x80\x02" + GREEDY[name] + b".", "file")
         assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    finally:
+        tracemalloc.stop()
+
+
+SMALL = {
+    "pairs": b"(" + b"NN\x86" * 100_000 + b"l",
+    "tuples of one": b"(" + b"N\x85" * 100_000 + b"l",
+    "tuples of what is shared": b"]\x94(" + b"h\x00\x85" * 100_000 + b"l",
+    "empty tuples": b"(" + b"(t" * 100_000 + b"l",
+    "marks": b"(" * 100_000,
+    "lists": b"(" + b"]" * 100_000 + b"l",
+    "dictionaries": b"(" + b"}" * 100_000 + b"l",
+    "notes": b"(" + b"N\x94" * 100_000 + b"l",
+    "calls": b"cnumpy\ndtype\n\x94U\x02f8\x85\x94(" + b"h\x00h\x01R" * 100_000 + b"l",
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_the_smallest_things_take_no_more_than_their_share(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """32 bytes for each of the file's, refused or not, and a quarter for the lists that hold them, which grow ahead."""
+    monkeypatch.setattr("pymaf_data.untrusted.bounds._GROUND", 1 << 16)
+    pickled = b"\x80\x04" + SMALL[name] + b"."
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(RawDataCorrupt):
+            loads_trusted(pickled, "file")
+        assert tracemalloc.get_traced_memory()[1] < 40 * len(pickled) + (1 << 20)
     finally:
         tracemalloc.stop()
 

@@ -31,7 +31,8 @@ from pymaf_data.body import load_body
 from pymaf_data.geometry import affines
 from pymaf_data.loader import Loader, LoaderOptions
 from pymaf_data.model.targets import render_targets
-from pymaf_data.render import MAP_SIZE, StoredMaps, load_atlas, warp_maps
+from pymaf_data.render import MAP_SIZE, TARGET_SIZE, StoredMaps, load_atlas
+from pymaf_data.render.warp import array_warps
 from pymaf_data.storage import Store
 from pymaf_data.storage.chunks import decode_zstd_into
 
@@ -58,17 +59,19 @@ def bare_with_maps(store: Store) -> Callable[[], int]:
     """Decode and warp of images and of maps, and nothing else."""
     pictures, arrays, atlas = bare(store), [store.array(f"iuv/{name}") for name in ("part", "uv")], load_atlas("free")
     encoded = [[bytes(array.encoded(row)) for array in arrays] for row in range(len(store))]
+    one = StoredMaps(*(np.empty((1, *array.shape[1:]), np.uint8) for array in arrays))
+    part, uv = np.empty([TARGET_SIZE] * 2, np.uint8), np.empty([2, *[TARGET_SIZE] * 2], np.float32)
     to_target = affines.compose(affines.resize(224, 56), affines.augmentation_affine(1.0, 0.3, True))
     moved = np.tile(affines.compose(to_target, affines.crop_to_view(MAP_SIZE)), (BATCH, 1, 1))
 
     def work() -> int:
-        stored = StoredMaps(*(np.empty((BATCH, *array.shape[1:]), np.uint8) for array in arrays))
         for start in range(0, len(encoded), BATCH):
             block = encoded[start : start + BATCH]
+            warps = array_warps(moved[: len(block)], np.ones(len(block), bool), atlas)
             for place, chunks in enumerate(block):
-                for planes, data in zip((stored.part, stored.uv), chunks, strict=True):
-                    decode_zstd_into(data, planes[place], "")
-            warp_maps(stored[: len(block)], moved[: len(block)], np.ones(len(block), bool), atlas)
+                for plane, data in zip((one.part[0], one.uv[0]), chunks, strict=True):
+                    decode_zstd_into(data, plane, "")
+                warps(place, one.part[0], one.uv[0], part, uv)
         return pictures()
 
     return work

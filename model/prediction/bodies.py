@@ -124,7 +124,7 @@ def _predict(model: Network, views: Image) -> Parameters:
 
 
 def _nobody(model: Network, K: Floats) -> Bodies:
-    """Of an image without persons, where all are."""
+    """Of an image without persons, where no other of the batch has any."""
     V = len(model.body.v_template)
 
     def none(*shape: int) -> Floats:
@@ -155,7 +155,10 @@ def _posed(model: Network, said: Parameters) -> Posed:
 
 
 def _placed(said: Parameters, posed: Posed, boxes: Floats, K: Floats, frame: str) -> Bodies:
-    """Bodies (N) in their images' planes by the network's own cameras, and before their images' cameras K (N, 3, 3)."""
+    """N bodies in their images' planes by the network's own cameras, and before their images' cameras K (N, 3, 3).
+
+    ``intrinsics`` of the result are those of everybody, (N, 3, 3).
+    """
     vertices, points, pivot = posed
     plane = view_affine(boxes)
     image = weak_to_camera(torch.from_numpy(said.pi)).warped(invert(plane))

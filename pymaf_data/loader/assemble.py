@@ -31,7 +31,7 @@ from pymaf_data.loader.images import reductions
 from pymaf_data.loader.labels import Labels
 from pymaf_data.loader.options import LoaderOptions
 from pymaf_data.loader.persons import Persons, persons
-from pymaf_data.loader.views import Views
+from pymaf_data.loader.views import StoredArrays, Views
 from pymaf_data.render.atlas import Atlas
 from pymaf_data.storage import Array, Store
 
@@ -59,7 +59,7 @@ class Source:
         return self.store.array("image")
 
     @cached_property
-    def maps(self) -> tuple[Array, Array] | None:
+    def maps(self) -> StoredArrays | None:
         """Stored IUV maps, parts (N, Z, Z) and U, V (N, 2, Z/K, Z/K), one row per inner chunk."""
         has_maps = self.with_maps and self.store.has("iuv")
         return (self.store.array("iuv/part"), self.store.array("iuv/uv")) if has_maps else None

@@ -17,8 +17,10 @@ from pymaf_data.model.networks import maf, network
 from pymaf_data.model.networks.network import IUVLogits, PartLogits, make_network
 from pymaf_data.model.networks.options import ModelOptions
 from pymaf_data.model.options import TrainOptions
+from pymaf_data.model.shipped import START, shipped
 from pymaf_data.paths import DataRoot
 from pymaf_data.recipe import known_recipes, load_recipe, pipeline, train_values
+from pymaf_data.runs import checkpoints
 
 GRID, MESH = 441, 431
 # Points of each step, channels that it reads, side of its map at a view of 64 px, steps supervised, head.
@@ -75,6 +77,14 @@ def test_every_experiment_of_the_paper_is_here_and_names_what_was_published() ->
         assert (recipe.name, recipe.train["frame"], recipe.train["joints3d"]) == (name, "camera", "measured")
         assert pipeline(recipe, DataRoot(Path("none")))[-1].options.benchmarks == ("h36m-p2",)
     assert not recipes["iterations-1"].published, "what a recipe reports of itself is not taken over"
+
+
+def test_the_demo_goes_on_with_the_loss_that_the_network_that_ships_has_learned_by() -> None:
+    assert options_of("demo").loss == options_of("world").loss
+    said = checkpoints.read(shipped(START)).options["loss"]
+    assert {name: said[name] for name in ("part", "coarse", "keypoints3d", "betas")} == {
+        name: getattr(options_of("world").loss, name) for name in ("part", "coarse", "keypoints3d", "betas")
+    }
 
 
 @pytest.mark.parametrize("name", [*MIXTURES, "eft-coco"])

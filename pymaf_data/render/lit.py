@@ -1,6 +1,6 @@
-"""Light on what a raster shows of a mesh, and its samples blended into an image: numba kernels.
+"""Light on what a raster shows of a mesh: a numba kernel.
 
-Shapes: V vertices, F faces, H × W pixels, K × K samples of each.
+Shapes: V vertices, F faces, H × W pixels.
 """
 
 from __future__ import annotations
@@ -55,16 +55,3 @@ def light_samples(
                 else:
                     colour = u * colours[a, k] + v * colours[b, k] + w * colours[c, k]
                 image[i, j, k] = np.uint8(min(max(colour * shone + 0.5, 0.0), 255.0))
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def blend_sums(sums: Array, alpha: float, K: int, image: Array) -> None:
-    """Blend sums of samples (H, W, 4), red, green, blue and how many there are, into ``image`` (H, W, 3) uint8."""
-    over = alpha / (K * K)  # what is summed is multiplied by coverage: no further factor on it
-    for i in range(image.shape[0]):
-        for j in range(image.shape[1]):
-            count = sums[i, j, 3]
-            if count:
-                under = 1 - over * count
-                for k in range(3):
-                    image[i, j, k] = np.uint8(min(image[i, j, k] * under + sums[i, j, k] * over + 0.5, 255.0))

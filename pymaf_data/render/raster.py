@@ -125,34 +125,32 @@ class Lit(NamedTuple):
     whose: int
 
 
-def sum_samples(
-    points: np.ndarray, triangles: np.ndarray, camera: Camera, size: tuple[int, int], K: int, lit: Lit
-) -> np.ndarray:
-    """What K × K samples of each pixel show of one mesh.
+def blend_samples(
+    points: np.ndarray, triangles: np.ndarray, camera: Camera, image: np.ndarray, K: int, lit: Lit, alpha: float
+) -> None:
+    """Blend one mesh, lit, into an image: of each pixel the mean of its K × K samples.
 
     Args:
         points: (V, 3), as of :func:`as_vertices`.
         triangles: (F, 3), as of :func:`as_faces`.
         camera: a camera of batch 1, in samples.
-        size: (H, W) in pixels.
+        image: (H, W, 3) uint8, which is changed.
         K: samples per pixel and axis.
         lit: the mesh's colours.
-
-    Returns:
-        (H, W, 4) uint32: sums of red, green and blue, and how many samples show the mesh.
+        alpha: opacity of the mesh, 0 … 1.
 
     Raises:
         RenderError: a coordinate is NaN or infinite.
         ShapeError: a face names a vertex that is not there.
     """
     check_indices(triangles, len(points))
-    height, width = as_size((K * size[0], K * size[1]))
-    sums = np.zeros((*size, 4), np.uint32)
-    scratch = zbuffer.Scratch.allocate(len(points), len(triangles), height, width, height * width)
+    height, width = as_size((K * image.shape[0], K * image.shape[1]))
+    scratch = zbuffer.Scratch.allocate(len(points), len(triangles), height, width, 0)
     matrix = as_matrices(camera, 1)[0]
-    covered = zbuffer.add_samples(points, triangles, matrix, camera.orthographic, NEAR, scratch, *lit, K, sums)
-    refuse_non_finite(0 if covered < 0 else -1)
-    return sums
+    finite = zbuffer.blend_mesh(
+        points, triangles, matrix, camera.orthographic, NEAR, scratch, *lit, K, float(alpha), image
+    )
+    refuse_non_finite(-1 if finite else 0)
 
 
 def as_tensor_scene(

@@ -16,8 +16,8 @@ import numpy as np
 
 from pymaf_data.errors import ShapeError, UsageError
 from pymaf_data.geometry.meshes import outward_normals
-from pymaf_data.render.lit import OF_FACES, OF_VERTICES, ONE, blend_sums, light_samples
-from pymaf_data.render.raster import Lit, Raster, as_faces, as_numpy, as_size, as_vertices, sum_samples
+from pymaf_data.render.lit import OF_FACES, OF_VERTICES, ONE, light_samples
+from pymaf_data.render.raster import Lit, Raster, as_faces, as_numpy, as_size, as_vertices, blend_samples
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +31,7 @@ SKIN = (214, 198, 184)
 _LIGHT = np.array([-0.42, -0.55, -0.72])
 _AMBIENT = 0.32
 
-_MOST_SAMPLES = 1 << 19  # of a band: what draws it has fifty bytes a sample, and is kept for the next
+_MOST_SAMPLES = 1 << 19  # of a band: what draws it has a dozen bytes a sample, and is kept for the next
 
 
 def _part_colours() -> np.ndarray:
@@ -150,7 +150,7 @@ def draw_over(
     for first in range(top, top + height, rows):
         band = image[first : min(first + rows, top + height), left : left + width]
         fine = camera.warped(supersample * np.array([[1.0, 0.0, -left], [0.0, 1.0, -first]]))
-        blend_sums(sum_samples(points, triangles, fine, band.shape[:2], supersample, lit), alpha, supersample, band)
+        blend_samples(points, triangles, fine, band, supersample, lit, alpha)
 
 
 def _as_mesh(vertices: torch.Tensor | np.ndarray, faces: torch.Tensor | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -168,10 +168,10 @@ def _window(points: np.ndarray, camera: Camera, size: tuple[int, int]) -> tuple[
     height, width = size
     place = torch.from_numpy(np.asarray(points, np.float64)[None])
     exact = camera.to("cpu", torch.float64)
-    seen = exact.project(place)[0].numpy()
-    if not np.isfinite(seen).all() or not (camera.orthographic or bool((exact.depth(place) > 0).all())):
+    low, high = (bound.numpy() for bound in exact.project(place)[0].aminmax(dim=0))  # NaN is the least and the largest
+    if not np.isfinite((low, high)).all() or not (camera.orthographic or bool((exact.depth(place) > 0).all())):
         return 0, 0, width, height
-    low, high = np.floor(seen.min(0)) - 1, np.ceil(seen.max(0)) + 1
+    low, high = np.floor(low) - 1, np.ceil(high) + 1
     (left, top), (right, bottom) = np.clip(low, 0, (width, height)), np.clip(high, 0, (width, height))
     return int(left), int(top), int(right - left), int(bottom - top)
 

@@ -245,7 +245,7 @@ def fill_stored(
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def add_samples(
+def blend_mesh(
     vertices: Array,
     faces: Array,
     matrix: Array,
@@ -256,34 +256,67 @@ def add_samples(
     colours: Array,
     whose: int,
     K: int,
-    sums: Array,
-) -> int:
-    """Add lit colours of one mesh's samples, and 1, to the pixel that each is of, in ``sums`` (H/K,W/K,4).
+    alpha: float,
+    image: Array,
+) -> bool:
+    """Blend one mesh, lit, into ``image`` (H/K,W/K,3) uint8: of each pixel the mean of its K × K samples.
 
-    ``light`` is of the vertices; ``whose`` colours there are is told as in :mod:`pymaf_data.render.lit`.
+    ``light`` is of the vertices; ``whose`` colours there are is told as in :mod:`pymaf_data.render.lit`. A pixel whose
+    samples all show one face is lit once, in its middle.
 
     Returns:
-        How many samples show the mesh, or −1 where a coordinate is not finite.
+        Whether every coordinate was finite; if not, nothing is drawn.
     """
-    nearest, pixel, weight = scratch.face, scratch.pixel, scratch.weight
-    count = _find_visible(vertices, faces, matrix, orthographic, near, scratch)
-    for n in range(count):
-        row, column = at(pixel[n] >> 16), at(pixel[n] & 0xFFFF)
-        f = at(nearest[row, column])
-        a, b, c = at(faces[f, 0]), at(faces[f, 1]), at(faces[f, 2])
-        u, v, w = weight[n, 0], weight[n, 1], weight[n, 2]
-        shone = u * light[a] + v * light[b] + w * light[c]
-        i, j = row // at(K), column // at(K)
-        for k in range(3):
-            if whose == ONE:
-                colour = colours[0, k]
-            elif whose == OF_VERTICES:
-                colour = u * colours[a, k] + v * colours[b, k] + w * colours[c, k]
-            else:
-                colour = colours[f, k]
-            sums[i, j, k] += np.uint32(min(max(colour * shone + 0.5, 0.0), 255.0))
-        sums[i, j, 3] += np.uint32(1)
-    return count
+    x, y, q, cell, face = scratch.x, scratch.y, scratch.q, scratch.cell, scratch.face
+    (top, bottom, left, right), finite = _project(vertices, matrix, orthographic, near, scratch)
+    if not finite:
+        return False
+    top, bottom, left, right = top // K, -(-bottom // K), left // K, -(-right // K)  # in whole pixels
+    _draw(faces, (top * K, bottom * K, left * K, right * K), near, scratch)
+    for i in range(top, bottom):
+        for j in range(left, right):
+            f, alike = face[at(i * K), at(j * K)], True
+            for row in range(i * K, i * K + K):
+                for column in range(j * K, j * K + K):
+                    alike &= face[at(row), at(column)] == f
+            if alike and f < 0:
+                continue
+            across = 1 if alike else K
+            step, covered, red, green, blue = K / across, 0.0, 0.0, 0.0, 0.0
+            for row in range(across):
+                for column in range(across):
+                    f = f if alike else face[at(i * K + row), at(j * K + column)]
+                    if f < 0:
+                        continue
+                    px, py = j * K + (column + 0.5) * step, i * K + (row + 0.5) * step
+                    a, b, c = at(faces[at(f), 0]), at(faces[at(f), 1]), at(faces[at(f), 2])
+                    if (cell[a] | cell[b] | cell[c]) < 0:
+                        e0, e1, e2, _ = _crossing_edges(a, b, c, px, py, scratch)
+                    else:
+                        e0, e1, e2 = _edges_at(px, py, x[a], y[a], x[b], y[b], x[c], y[c])
+                        if not orthographic:
+                            e0, e1, e2 = e0 * q[a], e1 * q[b], e2 * q[c]
+                    scale = 1.0 / (e0 + e1 + e2)
+                    u, v, w = e0 * scale, e1 * scale, e2 * scale
+                    shone = u * light[a] + v * light[b] + w * light[c]
+                    if whose == OF_VERTICES:
+                        red += shone * (u * colours[a, 0] + v * colours[b, 0] + w * colours[c, 0])
+                        green += shone * (u * colours[a, 1] + v * colours[b, 1] + w * colours[c, 1])
+                        blue += shone * (u * colours[a, 2] + v * colours[b, 2] + w * colours[c, 2])
+                    else:
+                        own = at(0) if whose == ONE else at(f)
+                        red, green, blue = (
+                            red + shone * colours[own, 0],
+                            green + shone * colours[own, 1],
+                            blue + shone * colours[own, 2],
+                        )
+                    covered += 1.0
+            share = alpha / (across * across)
+            under = 1.0 - share * covered
+            image[i, j, 0] = np.uint8(min(image[i, j, 0] * under + share * red + 0.5, 255.0))
+            image[i, j, 1] = np.uint8(min(image[i, j, 1] * under + share * green + 0.5, 255.0))
+            image[i, j, 2] = np.uint8(min(image[i, j, 2] * under + share * blue + 0.5, 255.0))
+    return True
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -508,6 +541,15 @@ def _list_samples(bounds: Bounds, block: int, scratch: Scratch, part: Array) -> 
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
+def _edges_at(
+    px: float, py: float, x0: float, y0: float, x1: float, y1: float, x2: float, y2: float
+) -> tuple[float, float, float]:
+    """The edge functions of a face at (px, py), opposite to each vertex; of one sign inside."""
+    x0, y0, x1, y1, x2, y2 = x0 - px, y0 - py, x1 - px, y1 - py, x2 - px, y2 - py
+    return x1 * y2 - y1 * x2, x2 * y0 - y2 * x0, x0 * y1 - y0 * x1
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def _weigh(count: int, faces: Array, orthographic: bool, scratch: Scratch) -> None:
     """Perspective-correct barycentrics of the first ``count`` listed pixels on the faces that they show."""
     x, y, q, cell, face = scratch.x, scratch.y, scratch.q, scratch.cell, scratch.face
@@ -520,8 +562,7 @@ def _weigh(count: int, faces: Array, orthographic: bool, scratch: Scratch) -> No
         if (cell[i0] | cell[i1] | cell[i2]) < 0:
             e0, e1, e2, _ = _crossing_edges(i0, i1, i2, px, py, scratch)
         else:
-            x0, y0, x1, y1, x2, y2 = x[i0] - px, y[i0] - py, x[i1] - px, y[i1] - py, x[i2] - px, y[i2] - py
-            e0, e1, e2 = x1 * y2 - y1 * x2, x2 * y0 - y2 * x0, x0 * y1 - y0 * x1
+            e0, e1, e2 = _edges_at(px, py, x[i0], y[i0], x[i1], y[i1], x[i2], y[i2])
             if not orthographic:
                 e0, e1, e2 = e0 * q[i0], e1 * q[i1], e2 * q[i2]
         scale = 1.0 / (e0 + e1 + e2)

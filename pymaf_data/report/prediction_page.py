@@ -49,7 +49,9 @@ def for_page(image: Image) -> bytes:
     scale = _LARGEST / max(image.shape[:2])
     if scale < 1:
         size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
-        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        # Down to a half every pixel is still looked at by the linear one, in a fifth of the time.
+        way = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
+        image = np.asarray(cv2.resize(image, size, interpolation=way), np.uint8)
     return encode_jpeg(image, _QUALITY)
 
 

@@ -9,7 +9,7 @@ import torch
 from pymaf_data.errors import RenderError, ShapeError, UsageError
 from pymaf_data.geometry.cameras import Camera, full_frame, weak_to_camera
 from pymaf_data.render import PART_COLOURS, Atlas, Raster, draw_over, overlay, part_image, rasterize, shade
-from pymaf_data.render.raster import Lit, sum_samples
+from pymaf_data.render.raster import Lit, blend_samples
 
 VIEW = weak_to_camera(torch.tensor([[0.85, 0.0, 0.0]], dtype=torch.float64))
 MIRROR = torch.tensor([-1.0, 1, 1, 1], dtype=torch.float64)
@@ -60,8 +60,8 @@ def test_an_overlay_changes_only_what_the_mesh_covers(bodies: np.ndarray, body) 
     before = picture.copy()
     drawn = overlay(picture, bodies[0], body.faces, VIEW, supersample=3)
     assert np.array_equal(picture, before)
-    fine = rasterize(bodies[:1], body.faces, VIEW.warped([[3.0, 0, 0], [0, 3, 0]]), 672).mask[0]
-    cover = fine.reshape(224, 3, 224, 3).mean(axis=(1, 3))
+    mask = fine(bodies[0], body.faces, VIEW, 3, (224, 224)).mask
+    cover = mask.reshape(224, 3, 224, 3).mean(axis=(1, 3))
     assert np.array_equal(drawn[cover == 0], picture[cover == 0])
     assert (drawn[cover == 1] != picture[cover == 1]).any(axis=1).mean() > 0.95
     assert np.array_equal(overlay(picture, bodies[0], body.faces, VIEW, alpha=0.0), picture)
@@ -90,6 +90,21 @@ def pinhole(z: float) -> Camera:
     return full_frame(K, torch.tensor([[0.1, 0.2, z]], dtype=torch.float64))
 
 
+def fine(vertices: np.ndarray, faces: np.ndarray, camera: Camera, K: int, size: tuple[int, int]) -> Raster:
+    """What K × K samples of each pixel show."""
+    finer = camera.warped([[float(K), 0, 0], [0, float(K), 0]])
+    return rasterize(vertices[None], faces, finer, (K * size[0], K * size[1]))[0]
+
+
+def blended(
+    picture: np.ndarray, samples: np.ndarray, mask: np.ndarray, K: int, alpha: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The mean of the samples over the picture, and how much of each pixel they cover."""
+    height, width = picture.shape[:2]
+    mean, cover = (x.reshape(height, K, width, K, -1).mean((1, 3)) for x in (samples, mask))
+    return np.floor(picture * (1 - alpha * cover) + alpha * mean + 0.5), cover
+
+
 CAMERAS = {
     "far": VIEW.warped([[0.3, 0.0, 6], [0.0, 0.3, 0]]),
     "half outside, right and below": VIEW.warped([[0.6, 0.0, 10], [0.0, 0.6, 5]]),
@@ -106,16 +121,27 @@ def test_an_overlay_is_the_mean_of_what_is_lit(name: str, of: str, bodies: np.nd
     generator, faces, (height, width) = np.random.default_rng(1), body.faces.numpy(), (61, 83)
     colours = generator.integers(0, 256, ({"one": 1, "vertices": bodies.shape[1], "faces": len(faces)}[of], 3))
     picture = generator.integers(0, 256, (height, width, 3), dtype=np.uint8)
-    for K, alpha in ((1, 1.0), (3, 0.7)):
-        finer = CAMERAS[name].warped([[float(K), 0, 0], [0, float(K), 0]])
-        raster = rasterize(bodies[1:2], faces, finer, (K * height, K * width))[0]
-        wanted = np.floor(lit(raster, bodies[1], faces, colours) + 0.5)
-        assert np.abs(shade(raster, bodies[1], faces, colours)[0] - wanted).max() <= 1
-        mean, cover = (x.reshape(height, K, width, K, -1).mean((1, 3)) for x in (wanted, raster.mask))
+    for K, alpha in ((1, 1.0), (2, 1.0), (3, 0.7)):
+        raster = fine(bodies[1], faces, CAMERAS[name], K, (height, width))
+        wanted = lit(raster, bodies[1], faces, colours)
+        assert np.abs(shade(raster, bodies[1], faces, colours)[0] - np.floor(wanted + 0.5)).max() <= 1
+        wanted, cover = blended(picture, wanted, raster.mask, K, alpha)
         assert bool(cover.any()) == (name != "behind")
-        wanted = np.floor(picture * (1 - alpha * cover) + alpha * mean + 0.5)
         drawn = overlay(picture, bodies[1], faces, CAMERAS[name], colours, alpha, K)
         assert np.abs(drawn - wanted).max() <= 1 and (drawn != wanted).mean() < 0.01
+
+
+@pytest.mark.parametrize("K", [1, 2, 3, 4])
+@pytest.mark.parametrize("z", [1.5, 0.2])
+def test_an_overlay_of_faces_of_many_pixels_is_the_mean_of_what_is_lit(z: float, K: int) -> None:
+    corners = np.array([[0.9, 0.1, 0.3], [-0.8, 0, 0.1], [0.2, 0.7, 0], [0, -0.6, 0.2], [0.1, 0, 0.9], [0, 0.1, 0]])
+    faces = np.array([[0, 2, 4], [2, 1, 4], [1, 3, 4], [3, 0, 4], [2, 0, 5], [1, 2, 5], [3, 1, 5], [0, 3, 5]])
+    colours, picture = 255 * np.eye(6, 3, dtype=np.uint8), np.full((61, 83, 3), 77, np.uint8)
+    raster = fine(corners, faces, pinhole(z), K, (61, 83))
+    wanted, cover = blended(picture, lit(raster, corners, faces, colours), raster.mask, K, 0.8)
+    assert (cover == 1).mean() > 0.05 and ((cover > 0) & (cover < 1)).any() == (K > 1)
+    drawn = overlay(picture, corners, faces, pinhole(z), colours, 0.8, K)
+    assert np.abs(drawn - wanted).max() <= 1 and (drawn != wanted).mean() < 0.01
 
 
 def test_a_floor_that_reaches_behind_the_camera_is_drawn_to_the_lower_edge() -> None:
@@ -156,11 +182,11 @@ def test_an_overlay_drawn_in_bands_is_the_same(bodies: np.ndarray, body, monkeyp
     picture = np.random.default_rng(0).integers(0, 255, (200, 260, 3), dtype=np.uint8)
     whole, sizes = overlay(picture, bodies[0], body.faces, VIEW), list[tuple[int, int]]()
 
-    def told(points, triangles, camera, size, K, lit):
-        sizes.append((K * size[0], K * size[1]))
-        return sum_samples(points, triangles, camera, size, K, lit)
+    def told(points, triangles, camera, image, K, lit, alpha):
+        sizes.append((K * image.shape[0], K * image.shape[1]))
+        blend_samples(points, triangles, camera, image, K, lit, alpha)
 
-    monkeypatch.setattr("pymaf_data.render.shading.sum_samples", told)
+    monkeypatch.setattr("pymaf_data.render.shading.blend_samples", told)
     monkeypatch.setattr("pymaf_data.render.shading._MOST_SAMPLES", 10_000)
     banded = overlay(picture, bodies[0], body.faces, VIEW)
     assert len(sizes) > 5 and all(height * width <= 11_000 for height, width in sizes)
@@ -202,7 +228,8 @@ def test_a_mesh_whose_faces_name_vertices_of_another_is_refused(bodies: np.ndarr
     with pytest.raises(ShapeError, match="faces name"):
         overlay(np.zeros((64, 64, 3), np.uint8), few, body.faces, VIEW)
     with pytest.raises(ShapeError, match="faces name"):
-        sum_samples(few, body.faces.numpy(), VIEW, (8, 8), 2, Lit(np.ones(len(few)), np.ones((1, 3)), 0))
+        lit = Lit(np.ones(len(few)), np.ones((1, 3)), 0)
+        blend_samples(few, body.faces.numpy(), VIEW, np.zeros((8, 8, 3), np.uint8), 2, lit, 1.0)
 
 
 def test_colours_of_another_length_are_refused(bodies: np.ndarray, body) -> None:

@@ -1,4 +1,4 @@
-"""Sixty mutated files for every reader: a value or an error of ours, soon, and in little memory.
+"""Thirty mutated files for every reader: a value or an error of ours, soon, and in little memory.
 
 `make fuzz` runs ten thousand.
 """
@@ -31,7 +31,7 @@ def load(name: str) -> ModuleType:
 
 
 fuzzing = load("__main__")
-COUNT = 60
+COUNT = 30
 
 
 @pytest.fixture(scope="module")

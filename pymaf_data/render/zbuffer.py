@@ -305,11 +305,9 @@ def blend_mesh(
                         blue += shone * (u * colours[a, 2] + v * colours[b, 2] + w * colours[c, 2])
                     else:
                         own = at(0) if whose == ONE else at(f)
-                        red, green, blue = (
-                            red + shone * colours[own, 0],
-                            green + shone * colours[own, 1],
-                            blue + shone * colours[own, 2],
-                        )
+                        red += shone * colours[own, 0]
+                        green += shone * colours[own, 1]
+                        blue += shone * colours[own, 2]
                     covered += 1.0
             share = alpha / (across * across)
             under = 1.0 - share * covered

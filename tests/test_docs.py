@@ -6,6 +6,7 @@ import importlib
 import runpy
 import subprocess
 import sys
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType
@@ -40,11 +41,14 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def site() -> dict[Path, Page]:
-    command = [sys.executable, str(REPOSITORY / "tools" / "pages.py")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    said = done.stdout + done.stderr
-    assert done.returncode == 0 and "WARNING" not in said, said
+def site(once: Callable[[str, Callable[[Path], object]], Path]) -> dict[Path, Page]:
+    def build(_: Path) -> None:
+        command = [sys.executable, str(REPOSITORY / "tools" / "pages.py")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        said = done.stdout + done.stderr
+        assert done.returncode == 0 and "WARNING" not in said, said
+
+    once("site", build)
     return {path: Page(path) for path in (REPOSITORY / "build" / "site").rglob("*.html")}
 
 

@@ -40,6 +40,14 @@ def test_an_image_of_the_page_keeps_its_colours_and_no_more_pixels_than_are_seen
     assert found.shape[:2] == shown and np.abs(found[..., ::-1] - np.array(colour)).max() <= 3
 
 
+@pytest.mark.parametrize(("width", "left"), [(4000, 20), (1280, 45)])
+def test_every_pixel_has_its_share_of_an_image_of_the_page(width: int, left: float) -> None:
+    """Noise of 74 levels: the fewer pixels are looked at, the more of it is left."""
+    noise = np.random.default_rng(0).integers(0, 256, (width * 3 // 4, width, 3), np.uint8)
+    found = cv2.imdecode(np.frombuffer(for_page(noise), np.uint8), cv2.IMREAD_COLOR)
+    assert abs(found.mean() - 127.5) < 1 and found.std() < left
+
+
 @pytest.fixture(scope="module")
 def page(body: BodyModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two images, of one and of two persons; the first stands in the T pose and faces whoever looks."""

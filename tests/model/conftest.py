@@ -153,3 +153,26 @@ def small(shallow: None) -> Iterator[None]:
         for user in ("pymaf", "hmr"):
             patch.setattr(f"pymaf_data.model.networks.{user}.Regressor", narrow)
         yield
+
+
+@pytest.fixture(scope="session")
+def feed(make_batch: Callable[..., Any]) -> Any:
+    """Three batches of two persons, their views of 64 px."""
+    from tests.factories.trainers import Memory
+
+    return Memory([make_batch(2, seed, 64) for seed in range(3)])
+
+
+@pytest.fixture(scope="session")
+def trainer_for(free_body: Any, feed: Any) -> Callable[..., Any]:
+    """``trainer_for(folder, steps, own=feed, watchers=(), **options)``: a trainer that always begins alike."""
+    from pymaf_data.model import PyMAF
+    from pymaf_data.model.trainer import Trainer
+    from tests.factories.trainers import OPTIONS
+
+    def build(folder: Path, steps: int, own: Any = feed, watchers: Any = (), **options: Any) -> Trainer:
+        torch.manual_seed(0)
+        chosen = OPTIONS.model_copy(update={"steps": steps} | options)
+        return Trainer(PyMAF(free_body, chosen.model), own, chosen, folder, watchers=watchers)
+
+    return build

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -17,9 +15,8 @@ import torch
 
 from pymaf_data.errors import CheckpointError, TrainingError
 from pymaf_data.loader import Batch
-from pymaf_data.model import ModelOptions, OptimizerOptions, PyMAF, TrainOptions, load_checkpoint, normalise
+from pymaf_data.model import ModelOptions, OptimizerOptions, PyMAF, load_checkpoint, normalise
 from pymaf_data.model.checkpoint import check_body
-from pymaf_data.model.interrupt import StopRequest
 from pymaf_data.model.replay import Found, ReplayReport, replay
 from pymaf_data.model.trainer import Trainer
 from pymaf_data.model.watchers import HeldOut, Snapshots
@@ -28,42 +25,9 @@ from pymaf_data.runs.folder import CHECKPOINT, HISTORY, LOGS, describe
 from pymaf_data.runs.folder import OPTIONS as OPTIONS_FILE
 from pymaf_data.runs.history import HistoryLine, read_history
 from pymaf_data.runs.snapshots import SnapshotFolder
+from tests.factories.trainers import Memory, state_of
 
 pytestmark = pytest.mark.usefixtures("small")
-OPTIONS = TrainOptions(batch_size=2, log_every=2, device="cpu", precision="fp32", model=ModelOptions(view_size=64))
-
-
-class Memory:
-    """A feed of given batches; their order turns with the epoch."""
-
-    def __init__(self, batches: list[Batch]) -> None:
-        self.batches = batches
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:
-        turned = self.batches[number % len(self) :] + self.batches[: number % len(self)]
-        return iter(turned[skip:])
-
-
-@pytest.fixture(scope="module")
-def feed(make_batch: Callable[..., Batch]) -> Memory:
-    return Memory([make_batch(2, seed, 64) for seed in range(3)])
-
-
-@pytest.fixture(scope="module")
-def trainer_for(free_body: Any, feed: Memory) -> Callable[..., Trainer]:
-    def build(folder: Path, steps: int, own: Any = feed, watchers: Any = (), **options: Any) -> Trainer:
-        torch.manual_seed(0)
-        chosen = OPTIONS.model_copy(update={"steps": steps} | options)
-        return Trainer(PyMAF(free_body, chosen.model), own, chosen, folder, watchers=watchers)
-
-    return build
-
-
-def state_of(trainer: Trainer) -> dict[str, torch.Tensor]:
-    return {name: value.clone() for name, value in trainer.model.state_dict().items()}
 
 
 @pytest.fixture(scope="module")
@@ -116,82 +80,6 @@ def test_a_checkpoint_loads_without_the_trainer_and_holds_no_body(four_steps: Tr
         found = model(image).predictions[-1].vertices
         expected = four_steps.model.eval()(image).predictions[-1].vertices
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
-
-
-def test_ctrl_c_leaves_a_whole_step(trainer_for: Callable[..., Trainer], tmp_path: Path) -> None:
-    trainer, before = trainer_for(tmp_path, 50), signal.getsignal(signal.SIGINT)
-
-    def press(done: int, total: int, text: str) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
-
-    with pytest.raises(KeyboardInterrupt):
-        trainer.run(press)
-    saved = checkpoints.read(tmp_path / CHECKPOINT)
-    assert saved.step == trainer.step == 1
-    assert all(torch.equal(saved.model[name], value) for name, value in state_of(trainer).items())
-    assert signal.getsignal(signal.SIGINT) is before
-
-
-def test_sigterm_saves_and_is_then_obeyed(trainer_for: Callable[..., Trainer], tmp_path: Path) -> None:
-    trainer, obeyed = trainer_for(tmp_path, 50), []
-
-    def terminate(done: int, total: int, text: str) -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
-        assert not obeyed, "inside a step"
-
-    before = signal.signal(
-        signal.SIGTERM, lambda number, _: obeyed.append(checkpoints.read(tmp_path / CHECKPOINT).step)
-    )
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            trainer.run(terminate)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert obeyed == [1], "the handler of before is called once, after the checkpoint is written"
-
-
-@pytest.mark.parametrize("numbers", [[signal.SIGINT] * 3, [signal.SIGTERM] * 3, [signal.SIGTERM, signal.SIGINT]])
-def test_signals_while_saving_wait(
-    trainer_for: Callable[..., Trainer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numbers: list[int]
-) -> None:
-    trainer, save, ended = trainer_for(tmp_path, 50), checkpoints.save, []
-    monkeypatch.setattr("pymaf_data.model.interrupt._ECHO", -1.0)
-
-    def slow(*arguments: Any) -> Path:
-        for number in numbers:
-            os.kill(os.getpid(), number)
-        ended.append(save(*arguments))
-        return ended[-1]
-
-    monkeypatch.setattr(checkpoints, "save", slow)
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            trainer.run(lambda *_: os.kill(os.getpid(), numbers[0]))
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert len(ended) == 1
-    assert checkpoints.read(ended[0]).step == 1
-
-
-def test_a_second_ctrl_c_interrupts_a_long_step_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    with StopRequest() as stop:
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)  # a wrapper's echo of the first
-        assert stop.requested
-        monkeypatch.setattr("pymaf_data.model.interrupt._ECHO", -1.0)
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
-
-
-def test_a_signal_that_is_ignored_stays_ignored() -> None:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as nohup and background jobs of scripts have it
-    try:
-        with StopRequest() as stop:
-            os.kill(os.getpid(), signal.SIGINT)
-        assert not stop.requested
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def test_a_loss_that_is_not_finite_stops_and_is_named(

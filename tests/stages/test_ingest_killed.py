@@ -14,6 +14,9 @@ import pytest
 from pymaf_data.errors import StoreLocked
 from pymaf_data.stages.ingest import IngestOptions, ingest
 from pymaf_data.storage import open_store
+from tests.stages.small_ingest import tree
+
+pytestmark = pytest.mark.usefixtures("no_wait_for_the_disk")
 
 # A killed process loses nothing that it handed to the kernel, so neither side waits for the disk.
 CHILD = """
@@ -24,17 +27,6 @@ from pymaf_data.stages.ingest import IngestOptions, ingest
 options = IngestOptions(root=Path(sys.argv[1]), out=Path(sys.argv[2]), crop_size=128, shard=4, workers=2)
 ingest(options, lambda done, total, _: print(done, flush=True))
 """
-
-
-@pytest.fixture(autouse=True)
-def no_wait_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.fsync", lambda _: None)
-
-
-def content(store: Path) -> dict[str, bytes]:
-    passing = {store / "_pymaf" / "locks", store / "_pymaf" / "tmp"}
-    files = (path for path in sorted(store.rglob("*")) if path.is_file() and not passing & set(path.parents))
-    return {str(path.relative_to(store)): path.read_bytes() for path in files}
 
 
 def killed(root: Path, store: Path, moment: random.Random, persons: int) -> None:
@@ -55,7 +47,7 @@ def killed(root: Path, store: Path, moment: random.Random, persons: int) -> None
 def test_killed_at_random_moments_and_run_again(coco: ModuleType, tmp_path: Path, kills: int) -> None:
     coco.small_set(tmp_path / "raw", pictures=20, persons=2)
     options = IngestOptions(root=tmp_path / "raw", crop_size=128, shard=4, workers=1, out=tmp_path / "whole.zarr")
-    whole = content(ingest(options).store)
+    whole = tree(ingest(options).store)
     moment = random.Random(20)
     unfinished = 0
     for attempt in range(kills):
@@ -65,7 +57,7 @@ def test_killed_at_random_moments_and_run_again(coco: ModuleType, tmp_path: Path
         report = ingest(options.model_copy(update={"out": store}))
         unfinished += report.shards_written > 0
         assert report.shards_written == report.shards - done, "finished shards are kept, all others made"
-        assert content(store) == whole
+        assert tree(store) == whole
         assert not list(store.glob("_pymaf/tmp/*/*")), "what the killed run left half-written is cleared"
     assert unfinished > kills // 2 - 1, "kills that come too late test nothing"
 

@@ -31,16 +31,12 @@ from pymaf_data.stages.iuv_shard import MapTask, Rows
 from pymaf_data.stages.render_iuv import RenderOptions, RenderReport, StoreMaps, render_iuv_stage
 from pymaf_data.storage import ArraySpec, Plan, Provenance, Store, create_store, encode_jpeg, open_store, verify
 
+pytestmark = pytest.mark.usefixtures("no_wait_for_the_disk")
 N, SHARD, CROP, SIZE = 18, 8, 400, 63
 WIDTH, HEIGHT = 640, 480
 KINDS = ("perspective", "orthographic", "none")
 BODY = load_body("free")
 MISSING = {"nothing chosen": 3, "chosen, but not valid": 9, "not finite": 17}
-
-
-@pytest.fixture(autouse=True)
-def no_wait_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.fsync", lambda _: None)
 
 
 def persons() -> dict[str, np.ndarray]:

@@ -109,7 +109,7 @@ def test_a_crop_at_the_image_s_own_scale_is_the_image() -> None:
     assert np.array_equal(make_crop(picture, box_of(1.0, (SIZE / 2, SIZE / 2)), SIZE), picture)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 90), st.integers(1, 90), st.floats(-500, 500), st.floats(-500, 500), st.floats(0.01, 5000))
 def test_any_box_on_any_image_gives_a_crop(height: int, width: int, cx: float, cy: float, side: float) -> None:
     crop = make_crop(np.full((height, width, 3), 9, np.uint8), (cx, cy, side), 32)

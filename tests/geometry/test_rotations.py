@@ -69,7 +69,7 @@ def test_small_angles_keep_the_precision_of_their_own_size(angle: float) -> None
     np.testing.assert_allclose(matrix_to_axis_angle(R), axis_angle, rtol=1e-14)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(vectors, vectors)
 def test_composition_of_matrices_is_composition_of_quaternions(a: tuple, b: tuple) -> None:
     A, B = (axis_angle_to_matrix(torch.tensor(v, dtype=torch.float64)) for v in (a, b))

@@ -57,7 +57,7 @@ def test_pa_mpjpe_is_umeyamas(mirrored: bool) -> None:
         assert float(found.min()) > 0.1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**31), scale=st.floats(0.2, 5.0), visible=st.integers(4, 14))
 def test_pa_mpjpe_ignores_every_similarity_and_every_unweighted_joint(seed: int, scale: float, visible: int) -> None:
     target = points(seed, 1, 14, 3)

@@ -68,7 +68,7 @@ def test_every_backend_paints_the_same_charts(backend: str, bodies: np.ndarray, 
     assert theirs.uv.dtype == np.float32
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**31))
 def test_the_gpu_kernels_agree_to_the_last_bit_on_any_triangles(seed: int) -> None:
     """Random triangles through each other and the camera, corners on pixel centres among them."""

@@ -126,7 +126,7 @@ def test_samples_lie_at_pixel_centres(own_backend: str) -> None:
     assert np.array_equal(mask, expected)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**31), st.sampled_from([1, 2, 4, 1024]))
 def test_a_tiling_covers_every_pixel_exactly_once(seed: int, grid: int) -> None:
     """Jittered meshes of the plane, many of whose vertices and edges meet pixel centres exactly."""

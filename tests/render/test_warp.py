@@ -185,7 +185,7 @@ def noise(draw: st.DrawFn) -> tuple[StoredMaps, np.ndarray, np.ndarray]:
     return StoredMaps(part, uv), affine, np.linalg.det(linear) < 0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(noise())
 def test_tensors_are_warped_as_arrays_are(case: tuple[StoredMaps, np.ndarray, np.ndarray]) -> None:
     maps, affine, flip = case

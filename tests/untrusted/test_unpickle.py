@@ -340,7 +340,7 @@ def test_missing_file(tmp_path):
         load_trusted_pickle(tmp_path / "absent.pkl")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_damage_gives_our_errors_only(data):
     sound = bytearray(pickle.dumps({"v": np.arange(4.0), "m": sparse.csc_matrix(np.eye(2))}, 2))

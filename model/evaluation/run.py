@@ -19,6 +19,7 @@ from pymaf_data.storage import Store, open_store
 
 from ..benchmarks.benchmark import Benchmark, Setting, class_of
 from ..benchmarks.manifest import BenchmarkManifest, known_benchmarks, load_benchmark
+from ..memory import keep_freed_memory
 from .compare import Comparison, compare
 from .options import EvaluateOptions
 from .result import Result, file_name, given_options, result_of
@@ -70,6 +71,7 @@ def evaluate(options: EvaluateOptions, progress: Progress | None = None) -> Eval
         CheckpointError: no checkpoint, or one of another network or body.
         EvaluationError: nothing could be measured, or results cannot be read.
     """
+    keep_freed_memory()
     root = DataRoot.default()
     _require_meant(options)
     each = [whom(given, options, root) for given in (options.subject, options.compare) if given]

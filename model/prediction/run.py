@@ -20,6 +20,7 @@ from pymaf_data.storage.files import LocalFiles
 from ..checkpoint import checkpoint_path, load_checkpoint
 from ..evaluation.whom import about_checkpoint
 from ..inference import for_inference
+from ..memory import keep_freed_memory
 from ..networks.network import Network
 from ..precision import autocast_dtype, choose_device
 from .bodies import Bodies, bodies_of
@@ -70,6 +71,7 @@ def predict(options: PredictOptions, progress: Progress | None = None) -> Predic
         UsageError: there are predictions already, or they would lie among the inputs.
         DiskFull, NotWritable: it cannot be written.
     """
+    keep_freed_memory()
     root = DataRoot.default()
     inputs = gather(options.inputs)
     _require_videos(inputs, options)

@@ -5,8 +5,16 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+
+from pymaf_data.errors import PymafDataError
+from pymaf_data.model.evaluation.options import EvaluateOptions
+from pymaf_data.model.evaluation.run import evaluate
+from pymaf_data.model.prediction.options import PredictOptions
+from pymaf_data.model.prediction.run import predict
 
 # Bytes of pages that the kernel had to clear for the second of two blocks of 64 MB, one after the other.
 _PROGRAM = """
@@ -30,3 +38,20 @@ def test_a_large_block_is_used_again() -> None:
 
     assert cleared() > 32 << 20
     assert cleared("keep") < 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("room", "work"),
+    [
+        ("prediction", lambda absent: predict(PredictOptions(subject="start", inputs=(absent,)))),
+        ("evaluation", lambda absent: evaluate(EvaluateOptions(subject=str(absent)))),
+    ],
+)
+def test_who_looks_at_images_asks_for_it(
+    room: str, work: Callable[[Path], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(f"pymaf_data.model.{room}.run.keep_freed_memory", lambda: asked.append(room))
+    with pytest.raises(PymafDataError):
+        work(tmp_path / "absent")
+    assert asked == [room]

@@ -33,7 +33,16 @@ def for_inference(model: Network, dtype: torch.dtype | None = None) -> Network:
             each call. None keeps them.
 
     Where its weights are laid out for a CPU, an image that is not finite is refused (:class:`UsageError`).
+
+    Raises:
+        UsageError: the model was made by this function, and its weights are laid out.
     """
+    if any(isinstance(module, _LaidOut | _LaidOutTransposed) for module in model.modules()):
+        raise UsageError(
+            "this network is one for inference already, its weights laid out",
+            expected="the network as it was trained or loaded",
+            action="use it as it is, or give the one it was made of.",
+        )
     shared = {id(model.body): model.body}  # a body is not copied
     folded = copy.deepcopy(model, shared).eval().requires_grad_(False)
     for module in [*folded.modules()]:

@@ -102,6 +102,11 @@ def test_weights_that_are_not_finite_give_no_body(shallow: None, free_body: Any)
         assert for_inference(model)(torch.zeros(1, 3, 64, 64)).predictions[-1].vertices.isnan().all()
 
 
+def test_a_network_for_inference_is_no_network_to_make_one_of(shallow: None, free_body: Any) -> None:
+    with pytest.raises(UsageError, match="for inference already"):
+        for_inference(for_inference(trained(free_body)), torch.bfloat16)
+
+
 def test_a_batch_of_none_has_none(shallow: None, free_body: Any) -> None:
     with torch.no_grad():
         assert for_inference(trained(free_body))(torch.zeros(0, 3, 64, 64)).predictions[-1].vertices.shape[0] == 0

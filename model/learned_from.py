@@ -111,6 +111,20 @@ def training_paths(options: TrainOptions, root: DataRoot) -> list[Path]:
     return root.require_stores(options.stores or [path for path in root.stores() if path.resolve() not in held_out])
 
 
+def tell_who_is_seen(stores: Sequence[Store], held_out: Sequence[Path]) -> None:
+    """Warn of persons that are both learned from and measured on: of one split, image and annotation."""
+    for path in held_out:
+        measured = open_store(path)
+        for store in stores:
+            if any(store.head[name] != measured.head[name] for name in ("dataset", "split")):
+                continue  # images of two folders may have the same names
+            # Opened anew: rows stay with a store as long as it is open, and the loader's own are open to the end.
+            seen = len({*open_store(store.path).rows} & {*measured.rows})
+            if seen:
+                told = (path.name, f"{seen:,}", f"{len(measured):,}", store.path.name)
+                logger.warning("held out: %s, but %s of its %s persons are learned from, in %s", *told)
+
+
 def require_supervision(stores: Sequence[Store], options: TrainOptions) -> None:
     """Refuse stores that lack what the network is to learn from.
 

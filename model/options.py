@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pymaf_data.config import Flag, StrictModel, read_assignment
-from pymaf_data.loader.options import AugmentationOptions
+from pymaf_data.config import FiniteModel, Flag, StrictModel, read_assignment
+from pymaf_data.loader.options import AugmentationOptions, Seed, Share
 from pymaf_data.paths import UserPath
 
 from .networks.options import ModelOptions
@@ -26,7 +26,7 @@ _FORMS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-class LossOptions(StrictModel):
+class LossOptions(FiniteModel):
     """Weights of the loss terms; see :mod:`pymaf_data.model.losses` for what each one is."""
 
     form: Literal["released", "paper"] = "released"
@@ -71,7 +71,7 @@ class LossOptions(StrictModel):
         return [name for name in names if getattr(self, name) not in (0, getattr(usual, name))]
 
 
-class OptimizerOptions(StrictModel):
+class OptimizerOptions(FiniteModel):
     """Adam without weight decay."""
 
     learning_rate: Annotated[float, Field(gt=0.0), Flag("Adam's rate.", shown="5e-5")] = 5e-5
@@ -136,7 +136,7 @@ class SnapshotOptions(StrictModel):
     """Held-out persons where there are any, else persons of training; 0 keeps no snapshots."""
 
 
-class TrainOptions(StrictModel):
+class TrainOptions(FiniteModel):
     """One training run."""
 
     set: Annotated[
@@ -165,13 +165,13 @@ class TrainOptions(StrictModel):
     accumulate: Annotated[int, Field(ge=1), Flag("Batches of that size a step, for less memory.")] = 1
     """Micro-batches: the step is that of one batch of them all, but that BatchNorm sees each for itself. Epochs count
     persons, as ever."""
-    mixture: dict[str, float] = Field(default_factory=dict)
+    mixture: dict[str, Share] = Field(default_factory=dict)
     """Shares of groups of stores, as in ``{h36m: 0.5, coco+mpii+lsp+lspet: 0.3, mpi-inf-3dhp: 0.2}``, the released one;
     see :mod:`pymaf_data.loader.mixture`. None: every person once an epoch."""
     epoch_length: int | None = Field(default=None, ge=1)
     """Persons that an epoch of a mixture draws; by default as many as the largest store has, as released."""
     optimizer: OptimizerOptions = OptimizerOptions()
-    seed: Annotated[int, Field(ge=0), Flag("Decides weights, order, augmentation.", shown="")] = 0
+    seed: Annotated[Seed, Flag("Decides weights, order, augmentation.", shown="")] = 0
     device: Annotated[str, Flag("auto, cpu, cuda or cuda:N.", shown="auto: a GPU when there is one")] = "auto"
     precision: Annotated[
         Literal["auto", "fp32", "bf16", "fp16"], Flag("Of the image-plane part; auto measures which is faster.")

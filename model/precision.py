@@ -33,7 +33,7 @@ def choose_device(name: str) -> torch.device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise UsageError(
-            f"device {name!r} cannot be used: {str(error).splitlines()[0]}",
+            f"device {name!r} cannot be used: {str(error).splitlines()[0].partition('. ')[0]}",
             expected="auto, cpu, cuda or cuda:N",
             action="choose a device of this machine; `pymaf-data doctor` shows them.",
         ) from None

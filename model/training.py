@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from pymaf_data.body import BodyModel, load_body
+from pymaf_data.config import by_place
 from pymaf_data.errors import StoreIncomplete, TrainingError, UsageError
 from pymaf_data.loader import Loader, LoaderOptions
 from pymaf_data.loader.decoders import decoder_of
@@ -36,6 +37,7 @@ from .learned_from import (
     provenance,
     require_names,
     require_supervision,
+    tell_who_is_seen,
     training_paths,
     wants_maps,
     with_held_out,
@@ -58,7 +60,7 @@ logger = logging.getLogger(__name__)
 
 # These may change from one call to the next without changing what the run learns.
 _FREE_TO_CHANGE = {"stores", "steps", "epochs", "device", "precision", "workers", "log_every", "checkpoint_every"}
-_FREE_TO_CHANGE |= {"overwrite", "validation", "snapshots", "compile", "views"}
+_FREE_TO_CHANGE |= {"name", "overwrite", "validation", "snapshots", "compile", "views"}
 
 
 def train_or_replay(options: TrainOptions, progress: Progress | None = None) -> TrainReport | ReplayReport:
@@ -96,6 +98,7 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
     require_names(options.validation)
     stores = [open_store(path) for path in training_paths(options, root)]
     require_supervision(stores, options)
+    tell_who_is_seen(stores, options.validation.stores)
     folder = root.runs / options.name
     with processes(options.device) as ranks, sole_writer(folder) if ranks.first else nullcontext():
         if ranks.first:
@@ -308,17 +311,21 @@ def _refuse_changes(saved: Checkpoint, folder: Path, options: TrainOptions, stor
     whence = str(folder / CHECKPOINT)
     begun, wanted = (each.model_dump(mode="json") for each in (TrainOptions.parse(saved.options, whence), options))
     free = _FREE_TO_CHANGE - ({"steps", "epochs"} if options.optimizer.schedule == "cosine" else set())
-    changed = [key for key in wanted if key not in free and wanted[key] != begun[key]]
+    changed = _changed(*({key: value for key, value in each.items() if key not in free} for each in (begun, wanted)))
     if saved.stores != described(stores):
         changed.append("stores")
     if changed:
-        key = changed[0]
         raise TrainingError(
-            f"run {folder} was begun with other {', '.join(changed)}"
-            + (f" ({key}: {begun[key]} then, {wanted[key]} now)" if key != "stores" else ""),
+            f"run {folder} was begun with other {', '.join(changed)}",
             expected="the options and data that it was begun with",
             action="give another --name, or --overwrite to begin it anew.",
         )
+
+
+def _changed(begun: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    before, now = by_place(begun), by_place(wanted)
+    pairs = {place: (before.get(place, "nothing"), now.get(place, "nothing")) for place in {**before, **now}}
+    return [f"{place} ({old} then, {new} now)" for place, (old, new) in pairs.items() if old != new]
 
 
 def _frame(loader: Loader) -> dict[str, Any]:

@@ -81,6 +81,12 @@ class StrictModel(BaseModel):
             ) from None
 
 
+class FiniteModel(StrictModel):
+    """One whose numbers are finite besides."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
 def _schema(model: type[BaseModel]) -> str:
     """Where the keys of a model are described; "" where they are not."""
     name = f"{_CAPITAL.sub('_', model.__name__).lower()}.schema.json"
@@ -130,6 +136,14 @@ def _cut(value: Any) -> str:
     if isinstance(value, int) and value.bit_length() > 256:
         return f"a number of {value.bit_length()} bits"
     return repr(value[:60] if isinstance(value, str) else reprlib.repr(value)[:60])
+
+
+def by_place(options: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Options of sections by their whole name, as ``--set`` takes them."""
+    found: dict[str, Any] = {}
+    for key, value in options.items():
+        found |= by_place(value, f"{above}{key}.") if isinstance(value, Mapping) and value else {f"{above}{key}": value}
+    return found
 
 
 def read_yaml(text: str, origin: str) -> Any:

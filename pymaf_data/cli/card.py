@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pymaf_data.cli.say import echo, echo_json
+from pymaf_data.config import by_place
 
 if TYPE_CHECKING:
     from pymaf_data.model.evaluation.card import Card
@@ -55,7 +56,7 @@ def _print(card: Card) -> None:
     _table("data", data or [("", "not known: the file does not say")])
     _table("start", _starts(card.start))
     _table("licences", card.licences.items() or [("", "not known: the file does not say; ask those who gave it")])
-    _table("recipe", _flat(card.recipe).items())
+    _table("recipe", by_place(card.recipe).items())
     _table("versions", card.versions.items())
     if card.held_out is not None:
         where = f"step {card.held_out.step:,}, {card.held_out.persons:,} held-out persons"
@@ -98,14 +99,6 @@ def _digests(one: Mapping[str, Any]) -> str:
     known = one.get("generations")
     digests = known.items() if isinstance(known, Mapping) else ()
     return ", ".join(f"{stage} {str(digest)[:8]}" for stage, digest in digests)
-
-
-def _flat(options: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """Options of sections by their whole name."""
-    found: dict[str, Any] = {}
-    for key, value in options.items():
-        found |= _flat(value, f"{above}{key}.") if isinstance(value, Mapping) and value else {f"{above}{key}": value}
-    return found
 
 
 def _line(title: str, text: str) -> None:

@@ -6,10 +6,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pymaf_data.config import StrictModel
+from pymaf_data.config import FiniteModel
+
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+"""As large as PyTorch takes them."""
+Share = Annotated[float, Field(gt=0)]
 
 
-class AugmentationOptions(StrictModel):
+class AugmentationOptions(FiniteModel):
     """How views vary; the defaults are SPIN's and PyMAF's.
 
     The stored crop reaches to a scale of 1 + 0.25 under any rotation, so no larger limit is accepted.
@@ -42,16 +46,16 @@ class AugmentationOptions(StrictModel):
         return cls(flip_probability=0, channel_noise=0, upright_probability=1, scale_limit=0)
 
 
-class LoaderOptions(StrictModel):
+class LoaderOptions(FiniteModel):
     """How batches are made."""
 
     batch_size: int = Field(default=64, ge=1)
     augmentation: AugmentationOptions = AugmentationOptions()
-    seed: int = Field(default=0, ge=0, lt=2**63)
+    seed: Seed = 0
     """Decides order and augmentation, together with epoch and row and nothing else."""
 
     shuffle: bool = True
-    mixture: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    mixture: dict[str, Share] = Field(default_factory=dict)
     """Groups of stores and the shares of them that are drawn, see :mod:`~pymaf_data.loader.mixture`; none: every person
     once an epoch."""
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from pymaf_data.config import StrictModel
+from pymaf_data.config import StrictModel, by_place
 from pymaf_data.digest import digest_json
 from pymaf_data.errors import ConfigError, StoreChanged, StoreDamaged
 from pymaf_data.storage import records
@@ -61,7 +60,7 @@ class Plan(StrictModel):
         for before, after in zip(self.rows, self.rows[1:], strict=False):
             if before >= after:
                 raise ValueError(f"rows must increase by (image name, annotation id): {before} stands before {after}")
-        for key, value in _leaves({"inputs": self.inputs, "options": self.options}):
+        for key, value in by_place({"inputs": self.inputs, "options": self.options}).items():
             if isinstance(value, str) and PurePath(value).is_absolute():
                 raise ValueError(f"{key} is a path of this machine ({value}); a store must not depend on it")
         return self
@@ -171,7 +170,7 @@ _CALLED = {"manifest_digest": "manifest_digest (rules of the manifest, and --opt
 def differences(stored: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """One line per leaf of ``stored`` that ``now`` has otherwise; rows and versions of the format aside."""
     skipped = {"format_version", "provenance", "rows_sha256"}
-    before, after = (dict(_leaves({k: v for k, v in d.items() if k not in skipped})) for d in (stored, now))
+    before, after = (by_place({k: v for k, v in d.items() if k not in skipped}) for d in (stored, now))
     lines = []
     for key in sorted(before.keys() | after.keys()):
         old, new = (json.dumps(side[key]) if key in side else "nothing" for side in (before, after))
@@ -185,14 +184,6 @@ def _row_differences(rows: list[tuple[str, int]], plan: Plan) -> list[str]:
         if old != new:
             return [f"row {i}: the store has {old[0]} #{old[1]}, this run has {new[0]} #{new[1]}"]
     return []
-
-
-def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        for name, item in value.items():
-            yield from _leaves(item, f"{key}.{name}" if key else str(name))
-    else:
-        yield key, value
 
 
 def parse_provenance(head: dict[str, Any]) -> Provenance:

@@ -13,10 +13,10 @@ import pytest
 from pymaf_data.body import load_body
 from pymaf_data.errors import TrainingError
 from pymaf_data.model import TrainOptions, learned_from, train
-from pymaf_data.model.learned_from import with_held_out
+from pymaf_data.model.learned_from import tell_who_is_seen, with_held_out
 from pymaf_data.model.options import ValidationOptions
 from pymaf_data.paths import VARIABLE, DataRoot
-from pymaf_data.storage import records
+from pymaf_data.storage import open_store, records
 
 
 @pytest.fixture
@@ -41,6 +41,21 @@ def test_a_held_out_store_is_measured_on_and_said(root: DataRoot, caplog: pytest
     assert (found.stores, found.validation.stores) == ((trained,), (held_out,))
     (told,) = [record.getMessage() for record in caplog.records]
     assert "not learned from: coco-val.zarr; measured on: coco-val.zarr" in told
+
+
+def test_persons_that_are_learned_from_and_measured_on_are_told(
+    root: DataRoot, caplog: pytest.LogCaptureFixture
+) -> None:
+    trained, held_out = root.stores()
+    copied = root.path / "elsewhere" / "copied.zarr"
+    shutil.copytree(trained, copied)
+    tell_who_is_seen([open_store(trained)], [held_out])
+    assert not caplog.records
+    tell_who_is_seen([open_store(path) for path in (held_out, trained)], [held_out, copied])
+    assert [record.getMessage() for record in caplog.records] == [
+        "held out: coco-val.zarr, but 4 of its 4 persons are learned from, in coco-val.zarr",
+        "held out: copied.zarr, but 4 of its 4 persons are learned from, in coco-train.zarr",
+    ]
 
 
 def test_what_is_named_stays_as_it_is_named(root: DataRoot, caplog: pytest.LogCaptureFixture) -> None:

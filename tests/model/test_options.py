@@ -9,7 +9,8 @@ import pytest
 from pymaf_data.errors import ConfigError
 from pymaf_data.model import TrainOptions
 
-POSITIVE, COUNT, WEIGHT = ((1e-9,), (0, -1e-9)), ((1,), (0,)), ((0, 1e9), (-1e-9,))
+INF, NAN = float("inf"), float("nan")
+POSITIVE, COUNT, WEIGHT = ((1e-9,), (0, -1e-9, INF, NAN)), ((1,), (0, INF)), ((0, 1e9), (-1e-9, INF, NAN))
 BOUNDS: dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]] = {
     "accumulate": COUNT,
     "model.dropout": ((0, 0.999), (-1e-9, 1)),
@@ -24,7 +25,11 @@ BOUNDS: dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]] = {
     **dict.fromkeys(("validation.every", "validation.persons", "snapshots.every"), COUNT),
     "snapshots.persons": ((0, 32), (-1, 33)),
     **dict.fromkeys(("steps", "epochs", "batch_size", "log_every", "checkpoint_every"), COUNT),
-    **dict.fromkeys(("seed", "workers"), ((0,), (-1,))),
+    "workers": ((0,), (-1,)),
+    "seed": ((0, 2**63 - 1), (-1, 2**63)),
+    "mixture": (({}, {"coco": 1e-9}), ({"coco": 0}, {"coco": -1}, {"coco": NAN}, {"coco": INF})),
+    "augmentation.scale_std": WEIGHT,
+    "augmentation.rotation_std": WEIGHT,
     "name": (("a", "A.b-c_1"), ("", ".a", "a/b", "a\n")),
 }
 

@@ -332,8 +332,11 @@ def test_a_run_of_other_widths_is_found_again_by_its_options(root: Path, refusal
     model, saved = load_checkpoint(report.checkpoint), checkpoints.read(report.checkpoint)
     assert all(torch.equal(value, saved.model[name]) for name, value in model.state_dict().items())
     assert small.items() <= saved.options["model"].items()
-    with pytest.raises(TrainingError, match="begun with other model"):
+    with pytest.raises(TrainingError, match=r"begun with other model.regressor_width \(256 then, 512 now\)$"):
         train(TrainOptions.parse(options | {"model": small | {"regressor_width": 512}}, "test"))
+    (root / "runs" / "narrow").rename(root / "runs" / "moved")
+    moved = train(TrainOptions.parse(options | {"name": "moved", "steps": 3}, "test"))
+    assert (moved.step, moved.resumed_from) == (3, 2), "a run goes on in a folder that was renamed"
 
 
 def test_two_commands_never_share_a_run(root: Path, refusals: list[PymafDataError]) -> None:

@@ -135,7 +135,7 @@ def test_other_options_are_refused_until_overwritten(root: Path, refusals: list[
     options = TrainOptions.parse(QUICK | {"name": "other", "steps": 1}, "test")
     train(options)
     changed = options.model_copy(update={"seed": 7})
-    with pytest.raises(TrainingError, match=r"other seed \(seed: 0 then, 7 now\)"):
+    with pytest.raises(TrainingError, match=r"other seed \(0 then, 7 now\)"):
         train(changed)
     report = train(changed.model_copy(update={"overwrite": True}))
     assert (report.resumed_from, report.step) == (0, 1)
@@ -150,7 +150,7 @@ def test_a_run_of_an_earlier_version_goes_on(root: Path, refusals: list[PymafDat
     del saved.options["joints3d"], saved.options["model"]["view_size"], saved.options["model"]["network"]
     checkpoints.save(saved, folder)
     assert train(options.model_copy(update={"steps": 2})).resumed_from == 1
-    with pytest.raises(TrainingError, match="joints3d: measured then, fitted now"):
+    with pytest.raises(TrainingError, match=r"joints3d \(measured then, fitted now"):
         train(options.model_copy(update={"steps": 3, "joints3d": "fitted"}))
     saved.options["unheard_of"] = 1
     checkpoints.save(saved, folder)
@@ -172,14 +172,14 @@ def test_a_run_keeps_the_frame_that_it_was_begun_in(root: Path, refusals: list[P
     train(options)
     assert load_checkpoint(folder / CHECKPOINT).frame == "view"
     assert json.loads((folder / PROVENANCE).read_text())["frame"] == {"name": "view", "unturned": 0}
-    with pytest.raises(TrainingError, match="frame: view then, camera now"):
+    with pytest.raises(TrainingError, match=r"frame \(view then, camera now"):
         train(options.model_copy(update={"frame": "camera"}))
     saved = checkpoints.read(folder / CHECKPOINT)
     del saved.options["frame"]
     checkpoints.save(saved, folder)
     assert load_checkpoint(folder / CHECKPOINT).frame == "camera"
     longer = options.model_copy(update={"steps": 2})
-    with pytest.raises(TrainingError, match="frame: camera then, view now"):
+    with pytest.raises(TrainingError, match=r"frame \(camera then, view now"):
         train(longer)
     assert train(longer.model_copy(update={"frame": "camera", "views": "device"})).resumed_from == 1
     known = json.loads((folder / PROVENANCE).read_text())
@@ -332,7 +332,7 @@ def test_a_run_of_other_widths_is_found_again_by_its_options(root: Path, refusal
     model, saved = load_checkpoint(report.checkpoint), checkpoints.read(report.checkpoint)
     assert all(torch.equal(value, saved.model[name]) for name, value in model.state_dict().items())
     assert small.items() <= saved.options["model"].items()
-    with pytest.raises(TrainingError, match=r"begun with other model.regressor_width \(256 then, 512 now\)$"):
+    with pytest.raises(TrainingError, match=r"begun with other model.regressor_width \(256 then, 512 now\)"):
         train(TrainOptions.parse(options | {"model": small | {"regressor_width": 512}}, "test"))
     (root / "runs" / "narrow").rename(root / "runs" / "moved")
     moved = train(TrainOptions.parse(options | {"name": "moved", "steps": 3}, "test"))

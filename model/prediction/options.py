@@ -6,13 +6,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from pymaf_data.config import Flag, StrictModel
+from pymaf_data.config import FiniteModel, Flag
 from pymaf_data.paths import UserPath
 
 OUTPUTS = ("overlay", "side", "obj", "glb")
 
 
-class PredictOptions(StrictModel):
+class PredictOptions(FiniteModel):
     """Which network looks at what, and what is written."""
 
     subject: Annotated[
@@ -52,7 +52,7 @@ class PredictOptions(StrictModel):
     ] = 0.2
     focal: Annotated[
         float | None,
-        Field(gt=0, allow_inf_nan=False),
+        Field(gt=0),
         Flag("Of the camera, px; the principal point is the centre.", shown="the image's diagonal, assumed"),
     ] = None
     save: Annotated[

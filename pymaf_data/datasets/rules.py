@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
-from pymaf_data.config import StrictModel
+from pymaf_data.config import FiniteModel, StrictModel
 from pymaf_data.datasets.conventions import CONVENTIONS, JointList, find, own_list
 from pymaf_data.datasets.images import Orientation
 from pymaf_data.geometry.joints import J49
@@ -79,7 +79,7 @@ class ImageRule(StrictModel):
     )
 
 
-class BoxRule(StrictModel):
+class BoxRule(FiniteModel):
     """How the square box follows from the annotated one."""
 
     origin: Origin = "continuous"

@@ -7,14 +7,14 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from pymaf_data.config import Flag, StrictModel
+from pymaf_data.config import FiniteModel, Flag
 from pymaf_data.paths import UserPath
 
 _METHOD = 1
 _Limit = Annotated[float | None, Field(ge=0)]
 
 
-class Rule(StrictModel):
+class Rule(FiniteModel):
     """Of a person's valid fits that no gate rejects: the source preferred first, else the lowest reprojection.
 
     A gate judges what is known: nothing labelled, no reprojection; no mask, no overlap.

@@ -7,10 +7,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pymaf_data.config import Flag, StrictModel
+from pymaf_data.config import FiniteModel, Flag
 
 
-class SearchOptions(StrictModel):
+class SearchOptions(FiniteModel):
     """How long and how widely to search. Defaults reach 20 persons a second on one core."""
 
     start_steps: int = Field(default=10, ge=0, description="steps of each of the 24 starts")
@@ -29,7 +29,7 @@ class SearchOptions(StrictModel):
         return math.cos(math.radians(self.distinct))
 
 
-class KeypointOptions(StrictModel):
+class KeypointOptions(FiniteModel):
     """Options of the ``keypoints`` source."""
 
     body: Annotated[str, Flag("The body that `keypoints` fits.")] = "free"

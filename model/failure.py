@@ -85,8 +85,15 @@ def not_finite(failed: NotFinite, step: FailedStep, folder: Path, ranks: Ranks) 
     return TrainingError(
         f"the {failed.what} of step {step.step} is not finite{which}",
         expected="a finite loss and gradient",
-        action=f"{look}; lower optimizer.learning_rate or set optimizer.clip_gradient; {kept(folder)}",
+        action=f"{look}; lower optimizer.learning_rate or set optimizer.clip_gradient{_elsewhere(folder)}; "
+        + kept(folder),
     )
+
+
+def _elsewhere(folder: Path) -> str:
+    """A run that has a checkpoint keeps its options."""
+    goes_on = f", in another run that starts from this one: --name NEW --from {folder.name}"
+    return goes_on if (folder / CHECKPOINT).exists() else ""
 
 
 def _look_into(step: FailedStep, folder: Path, which: str) -> str:

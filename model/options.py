@@ -158,7 +158,9 @@ class TrainOptions(FiniteModel):
         Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"),
         Flag("The run's folder below runs/.", shown="the recipe's, pymaf"),
     ] = "pymaf"
-    body: Annotated[str | None, Flag("The body to fit.", shown="the one that the stores' fits belong to")] = None
+    body: Annotated[
+        str | None, Field(min_length=1), Flag("The body to fit.", shown="the one that the stores' fits belong to")
+    ] = None
     steps: Annotated[int | None, Field(ge=1), Flag("Optimizer steps in all; without it, epochs count.")] = None
     epochs: Annotated[int, Field(ge=1), Flag("Passes over the data.", replaces="steps")] = 60
     batch_size: Annotated[int, Field(ge=1), Flag("Persons a step, of each process and each micro-batch.")] = 64
@@ -195,6 +197,7 @@ class TrainOptions(FiniteModel):
     """None starts from He initialisation, with a warning unless it was given (``backbone: null`` in a recipe)."""
     start_from: Annotated[
         str | None,
+        Field(min_length=1),
         Flag(
             "Checkpoint (file, run's folder or name, or start, the network that ships) whose weights to start from; "
             "none: from nothing.",

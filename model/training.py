@@ -24,7 +24,7 @@ from pymaf_data.progress import Progress
 from pymaf_data.render import Atlas, atlas_of_body
 from pymaf_data.runs import checkpoints
 from pymaf_data.runs.checkpoints import Checkpoint
-from pymaf_data.runs.folder import CHECKPOINT, describe
+from pymaf_data.runs.folder import BEST, CHECKPOINT, describe
 from pymaf_data.runs.lock import sole_writer
 from pymaf_data.storage import Store, open_store
 from pymaf_data.storage.files import UNFINISHED, LocalFiles, writing_to
@@ -102,17 +102,22 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
     folder = root.runs / options.name
     with processes(options.device) as ranks, sole_writer(folder) if ranks.first else nullcontext():
         if ranks.first:
-            _clean(folder, options)
+            with writing_to(folder):  # what a killed run left unfinished: nobody else is writing now
+                LocalFiles(folder).remove(UNFINISHED)
         ranks.wait()
         return _trainer(options, stores, root, ranks).run(progress if ranks.first else None)
 
 
-def _clean(folder: Path, options: TrainOptions) -> None:
-    """Remove what a killed run left unfinished, for nobody else is writing now; with ``overwrite`` all of it."""
-    with writing_to(folder):  # what cannot be removed must not be gone on from
-        LocalFiles(folder).remove(UNFINISHED)
-        if options.overwrite:
+def _make_room(folder: Path, overwrite: bool) -> None:
+    """Remove what a run that begins here must not be taken for: one that never came to a checkpoint left its best.
+
+    With ``overwrite`` all that there is, and only once nothing of the new run can be refused any more.
+    """
+    with writing_to(folder):
+        if overwrite:
             LocalFiles(folder.parent).remove(folder.name)
+        for path in [*folder.glob(BEST), *folder.glob("failed-step-*.pt")]:
+            path.unlink(missing_ok=True)
 
 
 def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot, ranks: Ranks) -> Trainer:
@@ -120,7 +125,7 @@ def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot, ran
     folder, device = root.runs / options.name, ranks.device
     if device.type == "cpu":
         keep_freed_memory()
-    saved = _previous(folder)
+    saved = None if options.overwrite else _previous(folder)
     body = load_body(options.body or body_of(stores), root.assets)
     start = _start_of(options, root, body) if saved is None else None
     options = _as_started(options, saved, start)
@@ -162,6 +167,8 @@ def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot, ran
     machine["views"] = loader.views_by
     known = origin | machine | {"frame": _frame(loader)}
     if ranks.first:
+        if saved is None:
+            _make_room(folder, options.overwrite)
         describe(folder, options.model_dump(mode="json"), known)
     logger.info("run %s: from step %d to %d on %s in %s", folder, trainer.step, trainer.total, device, precision)
     return trainer

@@ -30,6 +30,7 @@ BOUNDS: dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]] = {
     "mixture": (({}, {"coco": 1e-9}), ({"coco": 0}, {"coco": -1}, {"coco": NAN}, {"coco": INF})),
     "augmentation.scale_std": WEIGHT,
     "augmentation.rotation_std": WEIGHT,
+    **dict.fromkeys(("body", "start_from"), (("free", None), ("",))),
     "name": (("a", "A.b-c_1"), ("", ".a", "a/b", "a\n")),
 }
 

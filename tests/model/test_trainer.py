@@ -89,8 +89,9 @@ def test_a_loss_that_is_not_finite_stops_and_is_named(
     broken = replace(batch, betas=torch.full_like(batch.betas, float("nan")))
     trainer = trainer_for(tmp_path, 1, Memory([broken]))
     before = [parameter.clone() for parameter in trainer.model.parameters()]
-    with pytest.raises(TrainingError, match=r"step 1 is not finite \(betas\)"):
+    with pytest.raises(TrainingError, match=r"step 1 is not finite \(betas\)") as stopped:
         trainer.run()
+    assert "--from" not in str(stopped.value), "there is nothing yet to start from"
     assert all(torch.equal(a, b) for a, b in zip(before, trainer.model.parameters(), strict=True))
     assert not (tmp_path / CHECKPOINT).exists()
 
@@ -139,7 +140,7 @@ def test_a_step_that_failed_is_kept_and_replayed(
         with pytest.raises(TrainingError, match="still holds the last good state") as stopped:
             trainer.run()
         file = folder / "failed-step-2.pt"
-        assert f"train --replay {file}" in str(stopped.value)
+        assert f"train --replay {file}" in str(stopped.value) and f"--name NEW --from {name}" in str(stopped.value)
         kept = torch.load(file, weights_only=True)
         assert torch.equal(kept["batches"][0]["image"], second.image)
         before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}

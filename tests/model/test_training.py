@@ -33,7 +33,7 @@ from pymaf_data.model.networks.network import make_network
 from pymaf_data.model.start import Start
 from pymaf_data.paths import VARIABLE, DataRoot
 from pymaf_data.runs import checkpoints
-from pymaf_data.runs.folder import CHECKPOINT, LOGS, OPTIONS, PROVENANCE
+from pymaf_data.runs.folder import BEST, CHECKPOINT, LOGS, OPTIONS, PROVENANCE
 from pymaf_data.runs.history import read_history
 from pymaf_data.runs.snapshots import SnapshotFolder
 
@@ -131,14 +131,34 @@ def test_rendered_targets_need_no_maps_and_teach_parts(root: Path, refusals: lis
     assert persons.view.shape[1:] == (64, 64, 3)
 
 
+def report_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
 def test_other_options_are_refused_until_overwritten(root: Path, refusals: list[PymafDataError]) -> None:
     options = TrainOptions.parse(QUICK | {"name": "other", "steps": 1}, "test")
     train(options)
     changed = options.model_copy(update={"seed": 7})
     with pytest.raises(TrainingError, match=r"other seed \(0 then, 7 now\)"):
         train(changed)
+    kept = report_of(root / "runs" / "other")
+    for refused in ({"start_from": "nowhere"}, {"backbone": root / "none.pth"}, {"mixture": {"x": 1.0}}, {"body": "x"}):
+        with pytest.raises(PymafDataError):
+            train(changed.model_copy(update={"overwrite": True} | refused))
+        assert report_of(root / "runs" / "other") == kept, "what is refused has removed nothing"
     report = train(changed.model_copy(update={"overwrite": True}))
     assert (report.resumed_from, report.step) == (0, 1)
+    begun = train(changed.model_copy(update={"overwrite": True, "start_from": "other"}))
+    assert (begun.resumed_from, checkpoints.read(begun.checkpoint).start["name"]) == (0, "other")
+
+
+def test_what_a_run_without_a_checkpoint_left_is_not_the_next_ones(root: Path, refusals: list[PymafDataError]) -> None:
+    folder = root / "runs" / "early"
+    folder.mkdir(parents=True)
+    for name in (BEST, "failed-step-3.pt"):
+        (folder / name).write_bytes(b"another run's")
+    train(TrainOptions.parse(QUICK | {"name": "early", "steps": 1}, "test"))
+    assert not {BEST, "failed-step-3.pt"} & {path.name for path in folder.iterdir()}
 
 
 def test_a_run_of_an_earlier_version_goes_on(root: Path, refusals: list[PymafDataError]) -> None:

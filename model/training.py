@@ -109,15 +109,15 @@ def train(options: TrainOptions, progress: Progress | None = None) -> TrainRepor
 
 
 def _make_room(folder: Path, overwrite: bool) -> None:
-    """Remove what a run that begins here must not be taken for: one that never came to a checkpoint left its best.
+    """Set aside, as ``earlier-*``, what a run without a checkpoint left: it is not of the one that begins here.
 
-    With ``overwrite`` all that there is, and only once nothing of the new run can be refused any more.
+    With ``overwrite`` remove all that there is, and only once nothing of the new run can be refused any more.
     """
     with writing_to(folder):
         if overwrite:
             LocalFiles(folder.parent).remove(folder.name)
         for path in [*folder.glob(BEST), *folder.glob("failed-step-*.pt")]:
-            path.unlink(missing_ok=True)
+            path.replace(path.with_name(f"earlier-{path.name}"))  # weights that somebody may want
 
 
 def _trainer(options: TrainOptions, stores: Sequence[Store], root: DataRoot, ranks: Ranks) -> Trainer:

@@ -11,6 +11,7 @@ from pymaf_data.config import FiniteModel
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 """As large as PyTorch takes them."""
 Share = Annotated[float, Field(gt=0)]
+"""Of what is drawn; shares are made to sum to 1."""
 
 
 class AugmentationOptions(FiniteModel):

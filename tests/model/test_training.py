@@ -159,6 +159,7 @@ def test_what_a_run_without_a_checkpoint_left_is_not_the_next_ones(root: Path, r
         (folder / name).write_bytes(b"another run's")
     train(TrainOptions.parse(QUICK | {"name": "early", "steps": 1}, "test"))
     assert not {BEST, "failed-step-3.pt"} & {path.name for path in folder.iterdir()}
+    assert (folder / f"earlier-{BEST}").read_bytes() == b"another run's", "set aside, not lost"
 
 
 def test_a_run_of_an_earlier_version_goes_on(root: Path, refusals: list[PymafDataError]) -> None:
